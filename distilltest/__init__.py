@@ -1,0 +1,39 @@
+"""A pytest-style evaluation and regression framework for model distillation.
+
+A suite needs these names only; everything else is in the modules that are named for it. They are imported when they
+are used, so that a pytest session without evaluations does not pay for them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from distilltest.evaluations.declaration import evaluation as evaluation
+    from distilltest.gate import at_least as at_least
+    from distilltest.gate import better_than as better_than
+    from distilltest.gate import not_worse_than as not_worse_than
+    from distilltest.records import Case as Case
+    from distilltest.records import Completion as Completion
+    from distilltest.records import Grade as Grade
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "evaluation": "distilltest.evaluations.declaration",
+    "at_least": "distilltest.gate",
+    "better_than": "distilltest.gate",
+    "not_worse_than": "distilltest.gate",
+    "Case": "distilltest.records",
+    "Completion": "distilltest.records",
+    "Grade": "distilltest.records",
+}
+
+__all__ = ["Case", "Completion", "Grade", "__version__", "at_least", "better_than", "evaluation", "not_worse_than"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'distilltest' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

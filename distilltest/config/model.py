@@ -1,0 +1,147 @@
+"""The configuration as frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from distilltest.errors import ConfigError
+from distilltest.records import Model
+
+EMBEDDED_URL = "embedded:"
+"""The address of the embedded server: the same on every port, so that its completions keep their keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that speaks the OpenAI API, with the limits that its owner sets."""
+
+    name: str
+    base_url: str
+    """With its ``/v1``; ``embedded:`` for the embedded server."""
+    api_key: str | None = field(default=None, repr=False)
+    """The secret itself. It never reaches the store, a report or a log."""
+    api_key_variable: str | None = None
+    """The environment variable it comes from."""
+    max_concurrency: int = 100
+    """Calls in flight at once, for all models of the server together."""
+    requests_per_minute: int | None = None
+    timeout: float = 60.0
+    """Seconds that one attempt may take."""
+    max_retries: int = 5
+    """Further attempts after the first one failed."""
+
+    @property
+    def embedded(self) -> bool:
+        """Whether this is the server that distilltest starts by itself."""
+        return self.base_url == EMBEDDED_URL
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """USD per million tokens; None where the price file says nothing."""
+
+    input: float | None = None
+    cached_input: float | None = None
+    output: float | None = None
+    training: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Distillation:
+    """What ``distilltest distill`` does in this project."""
+
+    train: str
+    """The dataset with the training requests."""
+    prompt: str
+    """The prompt that the teacher is asked with."""
+    student_prompt: str | None = None
+    """The prompt that the tuned student learns and is asked with; the teacher's where it is None."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """Labels of the stored completions; the training file is picked by them."""
+    suites: str = "suites"
+    """What pytest runs to decide about the candidate."""
+    suffix: str | None = None
+    """Part of the tuned model's name."""
+    train_limit: int | None = None
+    """Use only the first so many training requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All that a project has configured."""
+
+    root: Path
+    """The folder that paths are relative to."""
+    source: Path | None
+    """The distilltest.yaml that was read, None where there is none."""
+    servers: Mapping[str, Server]
+    models: Mapping[str, Model]
+    """By role."""
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    """By model id."""
+    alpha: float = 0.05
+    """The level of each rule, one-sided."""
+    budget_usd: float | None = None
+    distillation: Distillation | None = None
+
+    @property
+    def state_dir(self) -> Path:
+        """Where the store lives; ignored by git."""
+        return self.root / ".distilltest"
+
+    @property
+    def store_path(self) -> Path:
+        """The store's file."""
+        return self.state_dir / "store.sqlite3"
+
+    @property
+    def reports_dir(self) -> Path:
+        """Where reports go, one folder a run."""
+        return self.root / "reports"
+
+    def model(self, role: str) -> Model:
+        """The model that plays a role.
+
+        Raises:
+            ConfigError: Nothing plays it.
+        """
+        try:
+            return self.models[role]
+        except KeyError:
+            pass
+        place = self.source or self.root / "distilltest.yaml"
+        remedy = f'Add "{role}" under "models:" in {place}'
+        if role in ("base", "teacher", "candidate"):
+            remedy += f", or give --{role} MODEL"
+        if role == "candidate":
+            remedy += ", or run `distilltest distill` to make one"
+        raise ConfigError(
+            f"No model plays the role {role!r} (configured: {', '.join(self.models) or 'none'}). {remedy}."
+        )
+
+    def server(self, name: str) -> Server:
+        """A server that can be called.
+
+        Raises:
+            ConfigError: There is none of that name, or the environment variable with its key is not set.
+        """
+        if name not in self.servers:
+            raise ConfigError(f"{self.source}: there is no server {name!r} (there are {', '.join(self.servers)}).")
+        server = self.servers[name]
+        if server.api_key_variable and not server.api_key:
+            raise ConfigError(
+                f"{self.source}: server {name!r} takes its key from the environment variable "
+                f"{server.api_key_variable}, which is not set. Set it, or run with --offline to use stored completions only."
+            )
+        return server
+
+    def with_model(self, role: str, model: str) -> Config:
+        """The same with another model in a role: on the role's server and with its parameters (the base's, for a new role)."""
+        like = self.models.get(role) or self.models.get("base") or next(iter(self.models.values()), None)
+        if like is None:
+            raise ConfigError(
+                f"--{role} {model}: {self.source} configures no model, so there is no server to ask for it."
+            )
+        return replace(self, models={**self.models, role: replace(like, role=role, model=model)})

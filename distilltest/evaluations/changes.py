@@ -1,0 +1,90 @@
+"""The cases that a person should read: where the candidate and another role differ, and where calls failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from distilltest.evaluations.plan import Plan
+from distilltest.records import Case, Completion, Outcome
+from distilltest.results import Change, Sample
+from distilltest.store import Store
+
+MOST = 50
+"""Changes of one kind against one role whose texts are kept for the report. The store has them all."""
+
+
+def find_changes(plan: Plan, outcomes: Sequence[Outcome], store: Store, run_id: str) -> tuple[Change, ...]:
+    """Losses first, then failed calls, then wins, each in the order of the dataset.
+
+    A case with several trials counts by its mean: the candidate has lost it where its mean is lower.
+    """
+    by_case: dict[str, dict[str, list[Outcome]]] = {case.id: {} for case in plan.cases}
+    for outcome in outcomes:
+        by_case[outcome.case_id].setdefault(outcome.role, []).append(outcome)
+    metric = plan.evaluation.metric
+    found: dict[str, list[tuple[Case, str]]] = {"lost": [], "failed": [], "won": []}
+    others = [role for role in plan.models if role != "candidate"]
+    for case in plan.cases:
+        roles = by_case[case.id]
+        if any(o.failure for trials in roles.values() for o in trials):
+            found["failed"].append((case, ""))
+            continue
+        candidate = _value(roles["candidate"], metric)
+        for other in others:
+            difference = candidate - _value(roles[other], metric)
+            if difference:
+                found["won" if difference > 0 else "lost"].append((case, other))
+    chosen = [
+        (kind, case, other)
+        for kind, pairs in found.items()
+        for role in ("", *others)
+        for case, other in [pair for pair in pairs if pair[1] == role][:MOST]
+    ]
+    texts = store.completions(
+        [o.completion_key for _, case, _ in chosen for os in by_case[case.id].values() for o in os]
+    )
+    return tuple(
+        _change(plan, kind, case, other, by_case[case.id], texts, store, run_id) for kind, case, other in chosen
+    )
+
+
+def _value(trials: Iterable[Outcome], metric: str) -> float:
+    values = [o.value(metric) for o in trials]
+    return sum(v for v in values if v is not None) / len(values)
+
+
+def _change(
+    plan: Plan,
+    kind: str,
+    case: Case,
+    other: str,
+    roles: dict[str, list[Outcome]],
+    texts: dict[str, Completion],
+    store: Store,
+    run_id: str,
+) -> Change:
+    samples = []
+    for role in sorted(roles, key=lambda role: (role != "candidate", role != other)):
+        # Of several trials, the worst one is shown.
+        outcome = min(roles[role], key=lambda o: (o.failure is None, o.score or 0.0))
+        said = texts.get(outcome.completion_key)
+        grades = store.grades(run_id, plan.id, case.id, role, outcome.trial) if outcome.passed is False else ()
+        samples.append(
+            Sample(
+                role=role,
+                text=outcome.failure or (said.refusal or said.text if said else ""),
+                passed=outcome.passed,
+                reason="; ".join(grade.reason for grade in grades if not grade.passed),
+            )
+        )
+    messages = plan.prompts["candidate"].render(case)
+    request = next((m["content"] for m in reversed(messages) if m["role"] == "user"), "")
+    return Change(
+        case_id=case.id,
+        kind=kind,
+        against=other,
+        request=request,
+        reference="" if case.reference is None else str(case.reference),
+        tags=case.tags,
+        samples=tuple(samples),
+    )

@@ -1,0 +1,95 @@
+"""What ``@evaluation`` declares."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from distilltest.errors import SuiteError
+from distilltest.gate import Rule
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+ATTRIBUTE = "__distilltest_evaluation__"
+"""Where a decorated test function carries its evaluation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A test function's dataset, prompt and gate."""
+
+    body: Callable[..., Any]
+    """The function as it was written."""
+    dataset: str
+    prompt: str
+    gate: tuple[Rule, ...]
+    trials: int = 1
+    metric: str = "pass"
+
+    def check(self, place: str) -> None:
+        """Complain of what cannot work, before anything is paid for.
+
+        Raises:
+            SuiteError: The rules, the numbers or the function's parameters are wrong.
+        """
+        if not isinstance(self.dataset, str) or not isinstance(self.prompt, str):
+            raise SuiteError(f"{place}: dataset= and prompt= of @evaluation are paths of files, as texts.")
+        if "completion" not in inspect.signature(self.body).parameters:
+            raise SuiteError(
+                f"{place}: the test function of an evaluation takes `completion`, what the model answered. "
+                "Write def test_...(case, completion, exact_match)."
+            )
+        if not self.gate:
+            raise SuiteError(
+                f'{place}: the gate has no rules, so it could never block. Give gate=[better_than("base"), ...].'
+            )
+        for rule in self.gate:
+            if not isinstance(rule, Rule):
+                raise SuiteError(
+                    f"{place}: {rule!r} in gate= is no rule. Rules are better_than(...), not_worse_than(...), ..."
+                )
+        if self.metric not in ("pass", "score"):
+            raise SuiteError(f"{place}: metric={self.metric!r}; there are 'pass' and 'score'.")
+        if not isinstance(self.trials, int) or isinstance(self.trials, bool) or self.trials < 1:
+            raise SuiteError(f"{place}: trials={self.trials!r}; it is a whole number from 1.")
+
+
+def evaluation(
+    *, dataset: str, prompt: str, gate: Sequence[Rule], trials: int = 1, metric: str = "pass"
+) -> Callable[[F], F]:
+    """Make a test function an evaluation: its body grades every case on every role, its gate decides.
+
+    Args:
+        dataset: Path of the dataset, relative to the folder of distilltest.yaml (pytest's rootdir without one).
+        prompt: Path of the prompt; a role may have one of its own in distilltest.yaml.
+        gate: The rules that the candidate must meet, all of them.
+        trials: Completions of each request. The gate compares the mean of a case's trials.
+        metric: What the gate compares: ``"pass"`` (all grades of a case passed) or ``"score"`` (their mean).
+
+    A mistake in the arguments is reported when pytest collects the function.
+    """
+
+    def decorate(function: F) -> F:
+        declared = Evaluation(
+            body=function,
+            dataset=dataset,
+            prompt=prompt,
+            gate=tuple(gate) if isinstance(gate, list | tuple) else (gate,),  # type: ignore[arg-type]  # checked later
+            trials=trials,
+            metric=metric,
+        )
+        # A plain wrapper: other plugins must not take an `async def` body for a test of theirs.
+
+        @functools.wraps(function)
+        def test(**arguments: Any) -> None:
+            raise SuiteError(
+                f"{function.__name__} is an evaluation; pytest runs it when the plugin distilltest is loaded."
+            )
+
+        setattr(test, ATTRIBUTE, declared)
+        return test  # type: ignore[return-value]  # it stands for the function
+
+    return decorate

@@ -1,0 +1,86 @@
+"""An evaluation with everything resolved, before anything is sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from distilltest.config import Config
+from distilltest.dataset import load_dataset
+from distilltest.errors import SuiteError
+from distilltest.evaluations.declaration import Evaluation
+from distilltest.evaluations.selection import Selection
+from distilltest.prompt import Prompt, load_prompt
+from distilltest.records import Case, Dataset, Model, Request
+
+CHUNK = 500
+"""Cases that are rendered and graded at a time. The next chunk is being fetched meanwhile, and memory stays flat."""
+_ORDER = ("base", "teacher", "candidate")
+
+
+class Slot(NamedTuple):
+    """A request, and what it is for."""
+
+    case: Case
+    role: str
+    trial: int
+    request: Request
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An evaluation with everything resolved: models, prompts, cases. Nothing has been sent yet."""
+
+    id: str
+    evaluation: Evaluation
+    dataset: Dataset
+    cases: tuple[Case, ...]
+    narrowed: str | None
+    models: dict[str, Model]
+    prompts: dict[str, Prompt]
+
+    @classmethod
+    def of(
+        cls, identity: str, evaluation: Evaluation, config: Config, selection: Selection, offline: bool = False
+    ) -> Plan:
+        """Resolve an evaluation.
+
+        Raises:
+            DistilltestError: The dataset, a prompt, a role or a server is missing or wrong.
+        """
+        dataset = load_dataset(config.root / evaluation.dataset, evaluation.dataset)
+        needed = [role for rule in evaluation.gate for role in rule.needs]
+        for role in needed:
+            if role not in config.models and role not in ("base", "teacher", "candidate", "promoted"):
+                raise SuiteError(
+                    f"{identity}: a rule names the role {role!r}, which nothing plays "
+                    f"(configured: {', '.join(config.models)}). Add it under models: in distilltest.yaml, or mend the rule."
+                )
+        roles = [role for role in _ORDER if role in config.models or role in needed or role == "candidate"]
+        roles += [role for role in dict.fromkeys(needed) if role not in roles]
+        models = {role: config.model(role) for role in roles}
+        if not offline:
+            for model in models.values():
+                config.server(model.server)
+        prompts = {}
+        for role, model in models.items():
+            name = model.prompt or evaluation.prompt
+            prompts[role] = load_prompt(config.root / name, name)
+        return cls(identity, evaluation, dataset, selection.of(dataset), selection.narrowed(), models, prompts)
+
+    @property
+    def calls(self) -> int:
+        """Completions that the evaluation needs."""
+        return len(self.cases) * len(self.models) * self.evaluation.trials
+
+    def slots(self, start: int = 0) -> list[Slot]:
+        """The requests of one chunk of cases, with what each is for."""
+        return [
+            Slot(
+                case, role, trial, Request(model.server, model.base_url, model.model, messages, model.parameters, trial)
+            )
+            for case in self.cases[start : start + CHUNK]
+            for role, model in self.models.items()
+            for messages in [self.prompts[role].render(case)]
+            for trial in range(self.evaluation.trials)
+        ]

@@ -1,0 +1,10 @@
+"""Graders: small pure functions that turn an answer into a grade, score and reason.
+
+Suites use them as fixtures of the same names (``distilltest.fixtures``), which record the grade for the current call.
+"""
+
+from distilltest.graders.exact_match import exact_match
+from distilltest.graders.json_schema import json_schema
+from distilltest.graders.string_check import string_check
+
+__all__ = ["exact_match", "json_schema", "string_check"]

@@ -1,0 +1,51 @@
+"""Is the answer the expected text?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from distilltest.graders.text import normalise, quote
+from distilltest.records import Grade
+
+
+def exact_match(
+    answer: str,
+    expected: str,
+    *,
+    alternatives: Sequence[str] = (),
+    ignore_case: bool = False,
+    ignore_space: bool = False,
+    unicode: bool = False,
+    code_fence: bool = False,
+) -> Grade:
+    """Score 1 where the answer is the expected text or one of the alternatives, else 0.
+
+    The comparison is to the letter unless the options say otherwise; they apply to both sides.
+
+    Args:
+        answer: What the model said.
+        expected: The reference.
+        alternatives: Further texts that are as right.
+        ignore_case: See :func:`distilltest.graders.text.normalise`, also for the other options.
+        ignore_space: Strip the ends and fold white space.
+        unicode: Compare in Unicode's NFKC.
+        code_fence: Look inside a code fence that is the whole answer.
+
+    >>> exact_match("git status", "git status").passed
+    True
+    >>> exact_match("Git status", "git status").reason
+    "'Git status' is not 'git status'"
+    """
+
+    def fold(text: str) -> str:
+        return normalise(
+            text, ignore_case=ignore_case, ignore_space=ignore_space, unicode=unicode, code_fence=code_fence
+        )
+
+    said = fold(answer)
+    for accepted in (expected, *alternatives):
+        if said == fold(accepted):
+            reason = "is the reference" if accepted is expected else f"is the alternative {quote(accepted)}"
+            return Grade("exact_match", 1.0, True, reason)
+    others = f" (nor one of {len(alternatives)} alternatives)" if alternatives else ""
+    return Grade("exact_match", 0.0, False, f"{quote(answer)} is not {quote(expected)}{others}")

@@ -1,0 +1,69 @@
+"""How far a long evaluation is: a bar on a terminal, a line now and then in a log."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from types import TracebackType
+from typing import Any, Self
+
+EVERY = 15.0
+"""Seconds between two lines where there is no terminal."""
+REFRESH = 0.2
+"""Seconds between two states of the bar."""
+
+
+class PytestProgress:
+    """Writes past pytest's capture to standard error."""
+
+    def __init__(self, title: str, capture: Any, quiet: bool) -> None:
+        self._title = title
+        self._capture = capture
+        self._quiet = quiet
+        self._bar: Any = None
+        self._last = time.monotonic()
+        self._terminal = False
+
+    def __enter__(self) -> Self:
+        """Begin; nothing is shown before there is something to say."""
+        return self
+
+    def __call__(self, done: int, total: int, failed: int) -> None:
+        """Show the state, unless it was shown a moment ago."""
+        if self._quiet:
+            return
+        now = time.monotonic()
+        if now - self._last < (REFRESH if self._bar is not None or self._last == 0 else min(EVERY, 0.5)):
+            return
+        with self._uncaptured():
+            self._terminal = sys.stderr.isatty()
+            if self._terminal:
+                self._show_bar(done, total, failed)
+            elif now - self._last >= EVERY:
+                print(f"{self._title}: {done} of {total} graded, {failed} calls failed", file=sys.stderr, flush=True)
+            else:
+                return
+        self._last = now
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            with self._uncaptured():
+                self._bar.close()
+
+    def _show_bar(self, done: int, total: int, failed: int) -> None:
+        if self._bar is None:
+            from tqdm import tqdm
+
+            title = self._title.rpartition("::")[2]
+            self._bar = tqdm(total=total, desc=title, unit="call", leave=False, file=sys.stderr, dynamic_ncols=True)
+        if failed:
+            self._bar.set_postfix_str(f"{failed} failed", refresh=False)
+        self._bar.n = done
+        self._bar.refresh()
+
+    def _uncaptured(self) -> Any:
+        return self._capture.global_and_fixture_disabled() if self._capture is not None else contextlib.nullcontext()

@@ -1,0 +1,275 @@
+"""pytest's hooks, each a line or two into the session of evaluations.
+
+Inert until an evaluation is collected: nothing else of distilltest is imported before.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from distilltest.exit_codes import INCOMPLETE, UNDECIDED
+from distilltest.fixtures import case, completion, exact_match, json_schema, string_check
+
+if TYPE_CHECKING:
+    from distilltest.evaluations.declaration import Evaluation
+    from distilltest.reporting.report import EvaluationReport, RunReport
+    from distilltest.session import Session
+
+__all__ = ["case", "completion", "exact_match", "json_schema", "string_check"]
+
+_ATTRIBUTE = "__distilltest_evaluation__"
+_STATUS = "distilltest_verdict"
+"""The user property of a test report that says an item's verdict; JUnit files carry it too."""
+_ROLES = "distilltest_roles"
+"""The user property with a line for each role, for -v."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options."""
+    group = parser.getgroup("distilltest", "evaluations of models (distilltest)")
+    group.addoption("--candidate", metavar="MODEL", help="the fine-tune on trial, instead of the configured one")
+    group.addoption("--base", metavar="MODEL", help="the untuned student, instead of the configured one")
+    group.addoption("--teacher", metavar="MODEL", help="the teacher, instead of the configured one")
+    group.addoption("--limit", metavar="N", type=_positive, help="only the first N cases; such a run never promotes")
+    group.addoption(
+        "--tag", metavar="TAG", action="append", default=[], help="only cases with this tag; may be repeated"
+    )
+    group.addoption(
+        "--case", metavar="ID", action="append", default=[], help="only the case with this id; may be repeated"
+    )
+    group.addoption("--fresh", action="store_true", help="ask again, whatever the store has")
+    group.addoption("--offline", action="store_true", help="send nothing: only completions that the store has")
+
+
+def _positive(text: str) -> int:
+    import argparse
+
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of cases; give a whole number from 1")
+    return int(text)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register what keeps this session's evaluations together."""
+    config.pluginmanager.register(EvaluationPlugin(config), "distilltest-session")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, name: str, obj: object) -> None:
+    """Complain of an evaluation that cannot work when it is collected, without a traceback."""
+    declared = _evaluation(obj)
+    if declared is not None:
+        from distilltest.errors import SuiteError
+
+        try:
+            declared.check(f"{collector.nodeid}::{name}")
+        except SuiteError as error:
+            raise collector.CollectError(str(error)) from None
+
+
+def _evaluation(obj: object) -> Evaluation | None:
+    """What ``@evaluation`` put on a function; never asks objects that make up attributes."""
+    if isinstance(obj, types.MethodType):
+        obj = obj.__func__
+    return obj.__dict__.get(_ATTRIBUTE) if isinstance(obj, types.FunctionType) else None
+
+
+class EvaluationPlugin:
+    """One pytest session's evaluations: runs them, and says at the end what came of them."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.worker: dict[str, Any] | None = getattr(config, "workerinput", None)
+        self.session: Session | None = None
+        self.report: RunReport | None = None
+        self.order: list[str] = []
+        self.verdicts: dict[str, str] = {}
+        self.other_failures = 0
+        self.deselected = 0
+        self.upcoming: pytest.Item | None = None
+        self.error: str | None = None
+        self.interrupted = False
+
+    def start(self) -> Session:
+        """The session of evaluations, made when the first one is about to run."""
+        if self.session is None:
+            from distilltest.session import Options, Session, command_line, new_run_id
+
+            option = self.config.option
+            models = {role: getattr(option, role) for role in ("base", "teacher", "candidate") if getattr(option, role)}
+            self.session = Session(
+                root=self.config.rootpath,
+                options=Options(
+                    models, option.limit, tuple(option.tag), tuple(option.case), option.fresh, option.offline
+                ),
+                command=command_line(self.config.invocation_params.args),
+                run_id=self.worker["distilltest_run"] if self.worker else new_run_id(),
+                share=self.worker["workercount"] if self.worker else 1,
+                narrowed=self.narrowed,
+            )
+        return self.session
+
+    def narrowed(self) -> str | None:
+        """Why this pytest session does not run every evaluation, None where it does."""
+        option = self.config.option
+        if option.keyword:
+            return f"-k {option.keyword!r}"
+        if option.markexpr:
+            return f"-m {option.markexpr!r}"
+        return f"{self.deselected} evaluations deselected" if self.deselected else None
+
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        """Count evaluations that somebody left out."""
+        self.deselected += sum(_evaluation(getattr(item, "obj", None)) is not None for item in items)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+        """Remember what comes next: its requests go out while this item is graded."""
+        self.upcoming = nextitem
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
+        """Run an evaluation: one item, one verdict."""
+        __tracebackhide__ = True
+        declared = _evaluation(pyfuncitem.obj)
+        if declared is None:
+            return None
+        from distilltest.errors import DistilltestError
+        from distilltest.grading import BoundBody
+        from distilltest.reporting import terminal
+
+        body = declared.body if pyfuncitem.instance is None else types.MethodType(declared.body, pyfuncitem.instance)
+        arguments = {
+            name: pyfuncitem.funcargs[name]
+            for name in inspect.signature(body).parameters
+            if name in pyfuncitem.funcargs
+        }
+        following = _evaluation(getattr(self.upcoming, "obj", None))
+        upcoming = (self.upcoming.nodeid, following) if self.upcoming is not None and following else None
+        try:
+            with self.progress(pyfuncitem.nodeid) as progress:
+                report = self.start().evaluate(
+                    pyfuncitem.nodeid, declared, BoundBody.of(body, pyfuncitem.name, arguments), progress, upcoming
+                )
+        except DistilltestError as error:
+            pytest.fail(str(error), pytrace=False)
+        except KeyboardInterrupt:
+            self.interrupted = True
+            raise
+        except pytest.skip.Exception as error:
+            pytest.fail(
+                f"{pyfuncitem.name} called pytest.skip({str(error)!r}) in its body; a skipped case would look like a pass. "
+                "Leave cases out of the dataset, or skip the whole evaluation with a mark.",
+                pytrace=False,
+            )
+        self._note(pyfuncitem, report)
+        if report.verdict.status != "promote":
+            pytest.fail(terminal.failure(report), pytrace=False)
+        return True
+
+    def _note(self, item: pytest.Function, report: EvaluationReport) -> None:
+        from distilltest.reporting import terminal
+
+        item.user_properties.append((_STATUS, report.verdict.status.value))
+        item.user_properties.append((_ROLES, "\n".join(terminal.role_lines(report))))
+
+    def progress(self, title: str) -> Any:
+        """A bar on a terminal, a line now and then in a log, nothing in a worker or with -q."""
+        from distilltest.progress import PytestProgress
+
+        reporter = self.config.pluginmanager.getplugin("terminalreporter")
+        quiet = reporter is None or self.worker is not None or self.config.option.verbose < 0
+        return PytestProgress(title, None if quiet else self.config.pluginmanager.getplugin("capturemanager"), quiet)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Collect verdicts, and failures that are none of ours."""
+        properties = dict(report.user_properties)
+        if report.when == "call" and _STATUS in properties:
+            self.order.append(report.nodeid)
+            self.verdicts[report.nodeid] = str(properties[_STATUS])
+            reporter = self.config.pluginmanager.getplugin("terminalreporter")
+            if reporter is not None and self.config.option.verbose > 0:
+                reporter.ensure_newline()
+                for line in str(properties[_ROLES]).splitlines():
+                    reporter.write_line(f"    {line}")
+        elif report.failed:
+            self.other_failures += 1
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A module that could not be collected is a failure that is none of ours."""
+        self.other_failures += report.failed
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the reports and say the exit code; nothing about printing can skip this."""
+        from distilltest.errors import DistilltestError
+
+        if self.worker is not None:
+            if self.session is not None and self.session._opened_engine:
+                self.config.workeroutput["distilltest_counts"] = self.session.engine.counts.to_json()  # type: ignore[attr-defined]
+            return
+        if not self.verdicts:
+            return
+        if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            session.exitstatus = self.exit_code(int(session.exitstatus))
+        try:
+            self.report = self.start().finish(self.order)
+        except DistilltestError as error:
+            self.error = str(error)
+            if session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = INCOMPLETE
+
+    def exit_code(self, exitstatus: int) -> int:
+        """Blocked is pytest's own 1; if nothing blocked and nothing else failed, say what else kept it from promoting."""
+        if self.other_failures or "block" in self.verdicts.values():
+            return exitstatus
+        if "incomplete" in self.verdicts.values():
+            return INCOMPLETE
+        return UNDECIDED if "undecided" in self.verdicts.values() else exitstatus
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Show the comparison and the verdict."""
+        if self.interrupted:
+            terminalreporter.section("distilltest", sep="=", yellow=True)
+            terminalreporter.write_line(
+                "Interrupted. Every response that had arrived is in the store: the same command asks only for what is missing."
+            )
+        if self.error:
+            terminalreporter.section("distilltest", sep="=", red=True)
+            terminalreporter.write_line(self.error)
+        if self.report is not None:
+            from distilltest.reporting import terminal
+
+            terminalreporter.section("distilltest", sep="=", bold=True)
+            terminalreporter.write_line(terminal.summary(self.report))
+            folder = self.start().config.reports_dir / self.report.info.id
+            shown = folder.relative_to(self.config.rootpath) if folder.is_relative_to(self.config.rootpath) else folder
+            terminalreporter.write_line(f"\nread {shown / 'report.md'} (the same as data: {shown / 'report.json'})")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_unconfigure(self) -> Generator[None]:
+        """Stop what still runs, keep what arrived."""
+        try:
+            return (yield)
+        finally:
+            if self.session is not None:
+                self.session.close()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Let pytest-xdist's workers record into one run."""
+        node.workerinput["distilltest_run"] = self.start().run_id
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Add up what a worker sent."""
+        counts = getattr(node, "workeroutput", {}).get("distilltest_counts")
+        if counts:
+            from distilltest.engine import Counts
+
+            self.start().counts.append(Counts(**counts))

@@ -1,0 +1,227 @@
+"""The values that stages hand to each other: frozen, and each named by a word of the field.
+
+``Case → Request → Completion | CallFailure → Grade → Outcome``; what comes after (comparison, verdict, report) has
+modules of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import orjson
+
+Message = Mapping[str, Any]
+"""One chat message as it goes over the wire: ``role``, ``content``, and what tools add."""
+
+
+def fingerprint(*parts: Any) -> str:
+    """The SHA-256 of JSON values, keys sorted: equal values have equal fingerprints on every machine.
+
+    >>> fingerprint({"b": 1, "a": 2}) == fingerprint({"a": 2, "b": 1})
+    True
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(orjson.dumps(part, option=orjson.OPT_SORT_KEYS))
+        digest.update(b"\n")
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One input with a stable id."""
+
+    id: str
+    """Unique in its dataset. Pairing goes by it."""
+    item: Mapping[str, Any]
+    """The whole row as it was read: what a prompt sees as ``{{ item.x }}``."""
+    reference: Any = None
+    """The answer to compare with, None where the dataset has none."""
+    alternatives: tuple[Any, ...] = ()
+    """Further answers that are as right as the reference."""
+    tags: tuple[str, ...] = ()
+    """Slices that the case belongs to; they may overlap."""
+    cluster: str | None = None
+    """What ties cases together that are not independent (one document, say)."""
+    place: str = ""
+    """Where it was read, ``file:line``, for errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """An ordered set of cases with a fingerprint."""
+
+    name: str
+    """The path as the user wrote it."""
+    cases: tuple[Case, ...]
+    """In the order of the file, at least one."""
+    fingerprint: str
+    """Of all rows in order: another row, another fingerprint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What plays a role: a model on a server, with the parameters it is asked with."""
+
+    role: str
+    """``base``, ``teacher``, ``candidate``, ``promoted`` or a name of the team's own."""
+    server: str
+    """The server's name in the configuration."""
+    base_url: str
+    """The server's address: part of a completion's identity, its name is not."""
+    model: str
+    """The model's id on that server."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """What else goes into the request: temperature, max_completion_tokens, seed, response_format, ..."""
+    prompt: str | None = None
+    """A prompt file of its own, for a role that is asked differently."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """Everything that shapes one completion."""
+
+    server: str
+    """The server's name in the configuration (where the limits are kept). Not part of the key."""
+    base_url: str
+    """The server's address."""
+    model: str
+    """The model's id."""
+    messages: tuple[Message, ...]
+    """The rendered prompt."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Further fields of the body that shape the answer (temperature, tools, response_format, ...)."""
+    trial: int = 0
+    """The k-th completion of the same request, from 0."""
+    store: bool = False
+    """Ask the server to keep the completion too. Not part of the key: it does not shape the answer."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """Labels kept with the completion. Not part of the key."""
+
+    @cached_property
+    def key(self) -> str:
+        """The completion's key: a hash of server address, model, messages, parameters and trial."""
+        return fingerprint(self.base_url, self.model, list(self.messages), dict(self.parameters), self.trial)
+
+    def body(self) -> dict[str, Any]:
+        """The JSON body of ``POST /chat/completions``."""
+        body: dict[str, Any] = {"model": self.model, "messages": list(self.messages), **self.parameters}
+        if self.store:
+            body["store"] = True
+        if self.metadata:
+            body["metadata"] = dict(self.metadata)
+        return body
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens that one completion was billed for."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    """Part of the prompt tokens that came from the server's cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One call of a tool that the model asked for."""
+
+    id: str
+    name: str
+    arguments: str
+    """As the model wrote it: JSON text, not checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One stored answer of one model to one request."""
+
+    key: str
+    """The request's key."""
+    server: str
+    """The server's name when it was asked."""
+    model: str
+    """The model that was asked for."""
+    text: str
+    """The message's content, empty where there was none (a refusal, only tool calls)."""
+    finish_reason: str
+    """``stop``, ``length``, ``content_filter``, ``tool_calls``."""
+    refusal: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    usage: Usage = Usage()
+    latency: float = 0.0
+    """Seconds from sending the request (the attempt that succeeded) to the whole answer."""
+    served_id: str = ""
+    """The server's id of the completion (``chatcmpl-...``)."""
+    served_model: str = ""
+    """The model that the server says it used."""
+    system_fingerprint: str | None = None
+    created: float = 0.0
+    """Unix time at which the answer arrived here."""
+    attempts: int = 1
+    trial: int = 0
+    from_store: bool = False
+    """True where no request was sent for it in this session."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallFailure:
+    """A request that got no completion after all retries. Never a wrong answer and never a pass."""
+
+    key: str
+    model: str
+    kind: str
+    """Two or three words that a report can count: see ``CallError.kind``."""
+    message: str
+    """The whole sentence."""
+    attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """What a grader says of one completion of one case."""
+
+    name: str
+    """The grader's name."""
+    score: float
+    """In [0, 1]."""
+    passed: bool
+    reason: str = ""
+    """Why, in a line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one trial of one case on one role ended: graded, or failed to be called."""
+
+    case_id: str
+    role: str
+    trial: int
+    passed: bool | None
+    """All grades passed. None for a call failure."""
+    score: float | None
+    """Mean of the grades' scores in [0, 1]. None for a call failure."""
+    completion_key: str
+    failure: str | None = None
+    """The kind of call failure, None where there is a completion."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    latency: float = 0.0
+    """Seconds."""
+
+    def value(self, metric: str) -> float | None:
+        """What the gate compares: 1 or 0 for ``pass``, the score for ``score``, None for a call failure."""
+        return self.score if metric == "score" else (None if self.passed is None else float(self.passed))
+
+
+def mean(values: Sequence[float]) -> float:
+    """The arithmetic mean; of nothing it is an error, never a number."""
+    if not values:
+        raise ValueError("the mean of no values")
+    return sum(values) / len(values)

@@ -1,0 +1,105 @@
+"""What one evaluation found, and what one run is: plain values between grading and showing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from distilltest.gate import Verdict
+from distilltest.records import Grade, Model, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one role said to one case, kept for people to read."""
+
+    role: str
+    text: str
+    """The answer, or the call failure's sentence."""
+    passed: bool | None
+    """None for a call failure."""
+    reason: str = ""
+    """Why it did not pass: the reasons of the grades that failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A case on which the candidate and another role differ, or which nobody can judge, with what each said."""
+
+    case_id: str
+    kind: str
+    """``lost`` (the candidate fails, the other passes), ``won`` (the other way round), ``failed`` (a call failed)."""
+    against: str
+    """The other role; empty for ``failed``."""
+    request: str
+    """The last user message as it was sent to the candidate."""
+    reference: str
+    """The expected answer, empty where the dataset has none."""
+    tags: tuple[str, ...]
+    samples: tuple[Sample, ...]
+    """One a role, the candidate first."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationResult:
+    """Everything that a report or the store needs to know of one evaluation of one run."""
+
+    id: str
+    """The pytest node id."""
+    dataset: str
+    """The dataset's path as the suite names it."""
+    dataset_fingerprint: str
+    cases: int
+    """Cases in the whole dataset, before any narrowing."""
+    evaluated: int
+    """Cases that this run evaluated."""
+    prompts: Mapping[str, str]
+    """Role → prompt file."""
+    prompt_fingerprints: Mapping[str, str]
+    """Role → fingerprint of the prompt file."""
+    models: Mapping[str, Model]
+    """Role → the model that played it, in the order of the report: base, teacher, candidate, others."""
+    metric: str
+    """``pass`` or ``score``."""
+    trials: int
+    alpha: float
+    """The level of each rule."""
+    verdict: Verdict
+    outcomes: tuple[Outcome, ...]
+    """In order of case, role, trial."""
+    changes: tuple[Change, ...]
+    """Losses against any role first, then failures, then wins; in the order of the dataset."""
+    usd: Mapping[str, float | None] = field(default_factory=dict)
+    """Role → money for its completions at today's price file, None where no price is known."""
+    seconds: float = 0.0
+    """From the first request to the verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """The circumstances of a run: what somebody needs to do it again."""
+
+    id: str
+    """``20261121-093000-1f3a``: sorts by time, and names the folder below reports/."""
+    started: str
+    """ISO 8601, UTC."""
+    command: str
+    """As it was typed."""
+    versions: Mapping[str, str]
+    """distilltest, python, pytest, openai."""
+    git_commit: str | None = None
+    """Of the suite's repository, with ``+changes`` where the work tree differs."""
+    sent: int = 0
+    """Requests that this run sent."""
+    from_store: int = 0
+    """Completions that came from the store."""
+    failed: int = 0
+    """Calls that failed."""
+    seconds: float = 0.0
+
+
+Results = Mapping[tuple[str, str, int], tuple[Grade, ...]]
+"""(case id, role, trial) → its grades."""
+
+JsonObject = dict[str, Any]

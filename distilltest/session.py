@@ -1,0 +1,272 @@
+"""A run: everything that one pytest session does with evaluations, and its record in the store.
+
+Nothing here is made before the first evaluation is about to run. pytest is not imported: the plugin tells a session
+what it needs to know.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distilltest.records import Model
+
+if TYPE_CHECKING:
+    from distilltest.config import Config
+    from distilltest.engine import Counts, Engine
+    from distilltest.evaluations.declaration import Evaluation
+    from distilltest.evaluations.plan import Plan
+    from distilltest.evaluations.runner import Progress
+    from distilltest.grading import BoundBody
+    from distilltest.reporting.report import EvaluationReport, RunReport
+    from distilltest.results import RunInfo
+    from distilltest.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line said about evaluations."""
+
+    models: dict[str, str] = field(default_factory=dict)
+    """Role → model id, from ``--candidate``, ``--base`` and ``--teacher``."""
+    limit: int | None = None
+    tags: tuple[str, ...] = ()
+    case_ids: tuple[str, ...] = ()
+    fresh: bool = False
+    offline: bool = False
+
+
+def new_run_id() -> str:
+    """A name for a run that sorts by time: ``20261121-093000-1f3a``."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+@dataclass
+class Session:
+    """The evaluations of one pytest process: store, engine and results."""
+
+    root: Path
+    options: Options
+    command: str
+    run_id: str = field(default_factory=new_run_id)
+    share: int = 1
+    """Processes among which the servers' limits are divided (pytest-xdist's workers)."""
+    narrowed: Callable[[], str | None] = lambda: None
+    """Why the pytest session is not whole, asked when an evaluation begins."""
+    started: float = field(default_factory=time.time)
+    plans: dict[str, Plan] = field(default_factory=dict)
+    counts: list[Counts] = field(default_factory=list)
+    """What other processes of this run sent."""
+
+    @cached_property
+    def store(self) -> Store:
+        """The store, opened when it is first needed."""
+        from distilltest.store import Store
+
+        self._opened_store = True
+        return Store.open(self.base_config.store_path)
+
+    @cached_property
+    def base_config(self) -> Config:
+        """distilltest.yaml as it is."""
+        from distilltest.config import load_config
+
+        return load_config(self.root)
+
+    @cached_property
+    def config(self) -> Config:
+        """The configuration with the command line's models, and the last tuned model as candidate where nothing names one."""
+        config = self.base_config
+        for role, model in self.options.models.items():
+            config = config.with_model(role, model)
+        tuned = self.store.get_state("candidate") or {}
+        if "candidate" not in config.models and tuned:
+            config = config.with_model("candidate", tuned["model"])
+        candidate = config.models.get("candidate")
+        if candidate and candidate.model == tuned.get("model") and candidate.prompt is None and tuned.get("prompt"):
+            # A tuned model is asked with the prompt that it was tuned with.
+            asked: dict[str, Model] = {**config.models, "candidate": replace(candidate, prompt=tuned["prompt"])}
+            config = replace(config, models=asked)
+        return config
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine, made when something is first asked."""
+        from distilltest.engine import Engine
+
+        self._opened_engine = True
+        return Engine(self.config, self.store, fresh=self.options.fresh, offline=self.options.offline, share=self.share)
+
+    def plan(self, identity: str, evaluation: Evaluation) -> Plan:
+        """Resolve an evaluation once.
+
+        Raises:
+            DistilltestError: Something it needs is missing or wrong.
+        """
+        from distilltest.evaluations.plan import Plan
+        from distilltest.evaluations.selection import Selection
+
+        if identity not in self.plans:
+            options = self.options
+            selection = Selection(options.limit, options.tags, options.case_ids, self.narrowed())
+            self.plans[identity] = Plan.of(identity, evaluation, self.config, selection, options.offline)
+        return self.plans[identity]
+
+    def evaluate(
+        self,
+        identity: str,
+        evaluation: Evaluation,
+        body: BoundBody,
+        progress: Progress,
+        upcoming: tuple[str, Evaluation] | None = None,
+    ) -> EvaluationReport:
+        """Run one evaluation and keep its report in the store.
+
+        Args:
+            identity: The pytest node id.
+            evaluation: What the decorator declared.
+            body: The body with the item's fixtures.
+            progress: Who is told how far it is.
+            upcoming: The next evaluation of the session, to be fetched while this one is graded.
+
+        Raises:
+            DistilltestError: The suite, its data or the configuration are wrong.
+        """
+        from distilltest.errors import DistilltestError
+        from distilltest.evaluations.runner import Runner
+        from distilltest.reporting.report import EvaluationReport
+
+        plan = self.plan(identity, evaluation)
+        runner = Runner(self.config, self.store, self.engine, self.run_id, progress)
+        self.store.start_run(self.run_id, started=self.started, command=self.command)
+
+        def fetch_ahead() -> None:
+            if upcoming is None:
+                return
+            try:
+                runner.prefetch(self.plan(*upcoming))
+            except DistilltestError:
+                return  # it is reported when it is that evaluation's turn
+
+        result = runner.evaluate(plan, body, then=fetch_ahead)
+        del self.plans[identity]
+        report = EvaluationReport.of(result)
+        self.store.save_evaluation(self.run_id, identity, report.to_json())
+        return report
+
+    def finish(self, order: Iterable[str] = ()) -> RunReport | None:
+        """Put the run's evaluations together, whichever process ran them, and write the reports.
+
+        Args:
+            order: Node ids in the order of the report; stored ones that it does not name come last.
+
+        Returns:
+            The run's report, None where no evaluation came to a verdict.
+        """
+        from distilltest.reporting import json as json_report
+        from distilltest.reporting import markdown
+        from distilltest.reporting.report import EvaluationReport, RunReport
+
+        stored = self.store.run_evaluations(self.run_id)
+        if not stored:
+            return None
+        position = {name: index for index, name in enumerate(order)}
+        evaluations = sorted(
+            (EvaluationReport.from_json(content) for content in stored), key=lambda e: position.get(e.id, len(position))
+        )
+        report = RunReport.of(self.info(), evaluations)
+        folder = self.config.reports_dir / self.run_id
+        _write(folder / "report.md", markdown.render(report).encode())
+        _write(folder / "report.json", json_report.render(report))
+        self.store.finish_run(self.run_id, verdict=str(report.verdict.status.value), finished=time.time())
+        return report
+
+    def info(self) -> RunInfo:
+        """The circumstances of the run."""
+        from distilltest.results import RunInfo
+
+        counts = [*self.counts, *([self.engine.counts] if self._opened_engine else [])]
+        return RunInfo(
+            id=self.run_id,
+            started=datetime.fromtimestamp(self.started, UTC).isoformat(timespec="seconds"),
+            command=self.command,
+            versions={
+                "distilltest": metadata.version("distilltest"),
+                "python": platform.python_version(),
+                "pytest": metadata.version("pytest"),
+                "openai": metadata.version("openai"),
+            },
+            git_commit=_git_commit(self.root),
+            sent=sum(c.sent for c in counts),
+            from_store=sum(c.from_store for c in counts),
+            failed=sum(c.failed for c in counts),
+            seconds=time.time() - self.started,
+        )
+
+    _opened_store: bool = False
+    _opened_engine: bool = False
+
+    def close(self) -> None:
+        """Stop calls in flight, keep what arrived, close the store."""
+        if self._opened_engine:
+            self.engine.stop()
+        if self._opened_store:
+            self.store.close()
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a whole file or none, so that nobody ever reads half a report."""
+    from distilltest.errors import DistilltestError
+
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError as error:
+        raise DistilltestError(
+            f"The report {path} cannot be written: {error.strerror}. The results are in the store; "
+            "make room or change the rights, and run again: nothing is asked twice."
+        ) from None
+
+
+def _git_commit(root: Path) -> str | None:
+    def git(*arguments: str) -> str:
+        return subprocess.run(  # noqa: S603  # no shell, and no word of the user's
+            [
+                "git",  # noqa: S607  # whichever git the user has
+                "-C",
+                str(root),
+                *arguments,
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=5,
+        ).stdout.strip()
+
+    try:
+        commit = git("rev-parse", "--short=12", "HEAD")
+        return f"{commit}+changes" if git("status", "--porcelain", "--untracked-files=no") else commit
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def command_line(arguments: Iterable[Any]) -> str:
+    """The command as somebody would type it again."""
+    import shlex
+
+    program = Path(sys.argv[0]).name
+    start = "pytest" if program in ("pytest", "py.test", "__main__.py", "pytest.exe") else program
+    return shlex.join([start, *map(str, arguments)])
