@@ -243,18 +243,8 @@ def _write(path: Path, content: bytes) -> None:
 
 def _git_commit(root: Path) -> str | None:
     def git(*arguments: str) -> str:
-        return subprocess.run(  # noqa: S603  # no shell, and no word of the user's
-            [
-                "git",  # noqa: S607  # whichever git the user has
-                "-C",
-                str(root),
-                *arguments,
-            ],
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=5,
-        ).stdout.strip()
+        command = ["git", "-C", str(root), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=5).stdout.strip()  # noqa: S603
 
     try:
         commit = git("rev-parse", "--short=12", "HEAD")

@@ -93,7 +93,9 @@ def _explain(path: Path, node: Any, error: ValidationError) -> str:
     steps = list(error.absolute_path)
     where = ".".join(map(str, steps)) or "the file"
     if error.validator == "additionalProperties":
-        known = list(error.schema["properties"])  # type: ignore[index]  # a schema that forbids keys lists them
+        assert isinstance(error.schema, Mapping)
+        assert isinstance(error.instance, Mapping)
+        known = list(error.schema["properties"])
         unknown = [key for key in error.instance if key not in known]
         line = _line(node, steps, unknown[0])
         word = "key" if len(unknown) == 1 else "keys"

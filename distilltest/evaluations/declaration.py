@@ -77,7 +77,7 @@ def evaluation(
             body=function,
             dataset=dataset,
             prompt=prompt,
-            gate=tuple(gate) if isinstance(gate, list | tuple) else (gate,),  # type: ignore[arg-type]  # checked later
+            gate=tuple(gate) if isinstance(gate, list | tuple) else (gate,),
             trials=trials,
             metric=metric,
         )

@@ -41,10 +41,10 @@ def json_schema(answer: str, schema: Mapping[str, Any] | Path, *, code_fence: bo
         return Grade("json_schema", 0.0, False, f"not JSON: {error.msg} (column {error.colno}): {quote(answer)}")
     from jsonschema.exceptions import best_match
 
-    error = best_match(validator.iter_errors(value))
-    if error is None:
+    mistake = best_match(validator.iter_errors(value))
+    if mistake is None:
         return Grade("json_schema", 1.0, True, "the schema accepts it")
-    return Grade("json_schema", 0.0, False, f"{error.json_path}: {error.message}")
+    return Grade("json_schema", 0.0, False, f"{mistake.json_path}: {mistake.message}")
 
 
 @lru_cache(maxsize=64)

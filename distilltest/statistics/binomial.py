@@ -1,0 +1,64 @@
+"""Exact tests and intervals for one proportion.
+
+Reference:
+    Clopper, C. J. and Pearson, E. S. (1934). The use of confidence or fiducial limits illustrated in the case of the
+    binomial. Biometrika 26, 404-413.
+
+Assumption: the cases are independent.
+"""
+
+from __future__ import annotations
+
+from math import exp, lgamma, log
+
+
+def at_least(passed: int, n: int, share: float) -> float:
+    """P(X >= passed) for X ~ Bin(n, share): how surprising so many passes are if no more than ``share`` pass.
+
+    >>> round(at_least(9, 10, 0.5), 6)
+    0.010742
+    """
+    if n < 1 or not 0 <= passed <= n:
+        raise ValueError(f"{passed} of {n} are no counts")
+    if not 0.0 <= share <= 1.0:
+        raise ValueError(f"share = {share} is not in [0, 1]")
+    if passed == 0 or share == 1.0:
+        return 1.0
+    if share == 0.0:
+        return 0.0
+    if passed > n * share:
+        return min(1.0, sum(_mass(k, n, share) for k in range(passed, n + 1)))
+    return max(0.0, 1.0 - sum(_mass(k, n, share) for k in range(passed)))
+
+
+def at_most(passed: int, n: int, share: float) -> float:
+    """P(X <= passed) for X ~ Bin(n, share): the other side."""
+    return at_least(n - passed, n, 1.0 - share)
+
+
+def interval(passed: int, n: int, alpha: float = 0.05) -> tuple[float, float]:
+    """The exact (Clopper-Pearson) two-sided 1 - 2·alpha interval of a rate.
+
+    >>> low, high = interval(8, 10, 0.025)
+    >>> round(low, 4), round(high, 4)
+    (0.4439, 0.9748)
+    """
+    low = 0.0 if passed == 0 else _solve(lambda share: at_least(passed, n, share) - alpha)
+    high = 1.0 if passed == n else 1.0 - _solve(lambda share: at_least(n - passed, n, share) - alpha)
+    return low, high
+
+
+def _mass(k: int, n: int, share: float) -> float:
+    return exp(lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) + k * log(share) + (n - k) * log(1.0 - share))
+
+
+def _solve(function: object) -> float:
+    assert callable(function)
+    low, high = 0.0, 1.0
+    for _ in range(50):
+        middle = (low + high) / 2.0
+        if function(middle) > 0:
+            high = middle
+        else:
+            low = middle
+    return (low + high) / 2.0
