@@ -190,7 +190,6 @@ class EvaluationPlugin:
         """Collect verdicts, and failures that are none of ours."""
         properties = dict(report.user_properties)
         if report.when == "call" and _STATUS in properties:
-            self.order.append(report.nodeid)
             self.verdicts[report.nodeid] = str(properties[_STATUS])
             reporter = self.config.pluginmanager.getplugin("terminalreporter")
             if reporter is not None and self.config.option.verbose > 0:
@@ -210,7 +209,7 @@ class EvaluationPlugin:
         from distilltest.errors import DistilltestError
 
         if self.worker is not None:
-            if self.session is not None and self.session._opened_engine:
+            if self.session is not None and self.session.sent_anything:
                 self.config.workeroutput["distilltest_counts"] = self.session.engine.counts.to_json()  # type: ignore[attr-defined]
             return
         if not self.verdicts:
@@ -259,6 +258,15 @@ class EvaluationPlugin:
         finally:
             if self.session is not None:
                 self.session.close()
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Remember the order of the suite."""
+        self.order = [item.nodeid for item in session.items]
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        """The same, where the workers collect."""
+        self.order = list(ids)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:

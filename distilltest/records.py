@@ -209,6 +209,8 @@ class Outcome:
     completion_key: str
     failure: str | None = None
     """The kind of call failure, None where there is a completion."""
+    failure_message: str = ""
+    """The whole sentence of a call failure."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from distilltest.gate import Verdict
-from distilltest.records import Grade, Model, Outcome
+from distilltest.records import Model, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +69,8 @@ class EvaluationResult:
     """In order of case, role, trial."""
     changes: tuple[Change, ...]
     """Losses against any role first, then failures, then wins; in the order of the dataset."""
+    tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Case id → its tags."""
     usd: Mapping[str, float | None] = field(default_factory=dict)
     """Role → money for its completions at today's price file, None where no price is known."""
     seconds: float = 0.0
@@ -97,9 +98,3 @@ class RunInfo:
     failed: int = 0
     """Calls that failed."""
     seconds: float = 0.0
-
-
-Results = Mapping[tuple[str, str, int], tuple[Grade, ...]]
-"""(case id, role, trial) → its grades."""
-
-JsonObject = dict[str, Any]

@@ -74,7 +74,6 @@ class Session:
         """The store, opened when it is first needed."""
         from distilltest.store import Store
 
-        self._opened_store = True
         return Store.open(self.base_config.store_path)
 
     @cached_property
@@ -105,7 +104,6 @@ class Session:
         """The engine, made when something is first asked."""
         from distilltest.engine import Engine
 
-        self._opened_engine = True
         return Engine(self.config, self.store, fresh=self.options.fresh, offline=self.options.offline, share=self.share)
 
     def plan(self, identity: str, evaluation: Evaluation) -> Plan:
@@ -196,7 +194,7 @@ class Session:
         """The circumstances of the run."""
         from distilltest.results import RunInfo
 
-        counts = [*self.counts, *([self.engine.counts] if self._opened_engine else [])]
+        counts = [*self.counts, *([self.engine.counts] if self.sent_anything else [])]
         return RunInfo(
             id=self.run_id,
             started=datetime.fromtimestamp(self.started, UTC).isoformat(timespec="seconds"),
@@ -214,14 +212,16 @@ class Session:
             seconds=time.time() - self.started,
         )
 
-    _opened_store: bool = False
-    _opened_engine: bool = False
+    @property
+    def sent_anything(self) -> bool:
+        """Whether this process has an engine at all."""
+        return "engine" in self.__dict__
 
     def close(self) -> None:
         """Stop calls in flight, keep what arrived, close the store."""
-        if self._opened_engine:
+        if self.sent_anything:
             self.engine.stop()
-        if self._opened_store:
+        if "store" in self.__dict__:
             self.store.close()
 
 

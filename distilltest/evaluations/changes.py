@@ -74,7 +74,7 @@ def _change(
                 role=role,
                 text=outcome.failure or (said.refusal or said.text if said else ""),
                 passed=outcome.passed,
-                reason="; ".join(grade.reason for grade in grades if not grade.passed),
+                reason=outcome.failure_message or "; ".join(grade.reason for grade in grades if not grade.passed),
             )
         )
     messages = plan.prompts["candidate"].render(case)

@@ -58,7 +58,7 @@ class Evaluation:
 
 
 def evaluation(
-    *, dataset: str, prompt: str, gate: Sequence[Rule], trials: int = 1, metric: str = "pass"
+    *, dataset: str, prompt: str, gate: Sequence[Rule] | Rule, trials: int = 1, metric: str = "pass"
 ) -> Callable[[F], F]:
     """Make a test function an evaluation: its body grades every case on every role, its gate decides.
 
@@ -77,7 +77,7 @@ def evaluation(
             body=function,
             dataset=dataset,
             prompt=prompt,
-            gate=tuple(gate) if isinstance(gate, list | tuple) else (gate,),
+            gate=(gate,) if isinstance(gate, Rule) else tuple(gate),
             trials=trials,
             metric=metric,
         )

@@ -134,6 +134,7 @@ class Runner:
             verdict=verdict,
             outcomes=outcomes,
             changes=find_changes(plan, outcomes, self.store, self.run_id),
+            tags={case.id: case.tags for case in plan.cases if case.tags},
             usd=usd,
             seconds=time.perf_counter() - started,
         )
@@ -156,7 +157,9 @@ class Runner:
 
 def _outcome(case: Case, role: str, trial: int, answer: Completion | CallFailure, grades: tuple[Grade, ...]) -> Outcome:
     if isinstance(answer, CallFailure):
-        return Outcome(case.id, role, trial, None, None, answer.key, failure=answer.kind)
+        return Outcome(
+            case.id, role, trial, None, None, answer.key, failure=answer.kind, failure_message=answer.message
+        )
     usage = answer.usage
     return Outcome(
         case_id=case.id,

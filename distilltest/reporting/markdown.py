@@ -1,0 +1,138 @@
+"""Reports for the reviewer: Markdown that a pull request shows well."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+
+from distilltest.reporting.report import EvaluationReport, RunReport
+from distilltest.reporting.text import interval_picture, percent, role_rows, rule_rows, seconds
+from distilltest.results import Change
+
+MOST = 40
+"""Changed cases of one kind that are shown with their texts."""
+LONG = 600
+"""Characters of an answer that are shown."""
+_SIGNS = re.compile(r"([\\`*_{}\[\]#|~])")
+
+
+def render(run: RunReport) -> str:
+    """The verdict first, then the numbers, then what changed, then how to do it again."""
+    parts = [f"# {run.verdict.status.value.capitalize()}", escape(run.verdict.sentence)]
+    for report in run.evaluations:
+        parts += _evaluation(report)
+    parts += _reproduce(run)
+    return "\n\n".join(parts) + "\n"
+
+
+def escape(text: str) -> str:
+    r"""Show text as it is: no sign of it is taken for Markdown or HTML, and it stays on its line.
+
+    >>> escape("a|b <i>\n`c`")
+    'a\\|b &lt;i&gt;<br>\\`c\\`'
+    """
+    text = text if len(text) <= LONG else f"{text[:LONG]}… ({len(text)} characters)"
+    return _SIGNS.sub(r"\\\1", html.escape(text, quote=False)).replace("\r", "").replace("\n", "<br>")
+
+
+def _evaluation(report: EvaluationReport) -> list[str]:
+    narrow = "" if report.evaluated == report.cases else f" of {report.cases}"
+    trials = f", {report.trials} trials each" if report.trials > 1 else ""
+    heads, rows = role_rows(report)
+    parts = [
+        f"## {escape(report.id)}",
+        escape(report.verdict.sentence),
+        f"{report.evaluated}{narrow} cases of `{report.dataset}`{trials}.",
+        _table(heads, rows),
+    ]
+    heads, rows = rule_rows(report)
+    parts.append(_table(heads, rows))
+    pictures = [(rule.rule, interval_picture(rule)) for rule in report.verdict.rules]
+    width = max(len(name) for name, _ in pictures)
+    drawn = [f"{name:<{width}}  {picture}".rstrip() for name, picture in pictures if picture]
+    if drawn:
+        note = "Differences with their intervals; a rule is proven where the whole interval is right of its limit, `|`."
+        parts.append(f"{note}\n\n```text\n" + "\n".join(drawn) + "\n```")
+    if report.slices:
+        roles = [line.role for line in report.roles]
+        lines = [[line.tag, str(line.n), *(percent(line.rates.get(role)) for role in roles)] for line in report.slices]
+        parts += ["### By tag", _table(["tag", "cases", *roles], lines)]
+    return parts + _changes(report)
+
+
+def _changes(report: EvaluationReport) -> list[str]:
+    titles = {
+        "lost": "Cases lost: the candidate fails, {other} passes",
+        "failed": "Cases without an answer",
+        "won": "Cases won: the candidate passes, {other} fails",
+    }
+    parts = []
+    groups: dict[tuple[str, str], list[Change]] = {}
+    for change in report.changes:
+        groups.setdefault((change.kind, change.against), []).append(change)
+    counts = {("lost", rule.role): rule.losses for rule in report.verdict.rules}
+    counts |= {("won", rule.role): rule.wins for rule in report.verdict.rules}
+    for (kind, other), changes in groups.items():
+        total = counts.get((kind, other), len(changes))
+        title = titles[kind].format(other=other)
+        shown = changes[:MOST]
+        note = f"The first {len(shown)} of {total}; the store has all." if total > len(shown) else ""
+        roles = [sample.role for sample in shown[0].samples]
+        rows = [[c.case_id, c.request, c.reference, *(_said(c, role) for role in roles)] for c in shown]
+        parts.append(f"### {title} ({total})")
+        body = _table(["case", "request", "reference", *roles], rows)
+        # What was won is good news, and long: it is there for who wants it.
+        folded = f"<details><summary>show them</summary>\n\n{body}\n\n</details>" if kind == "won" else body
+        parts += [note, folded] if note else [folded]
+    return parts
+
+
+def _said(change: Change, role: str) -> str:
+    sample = next((s for s in change.samples if s.role == role), None)
+    if sample is None:
+        return ""
+    mark = "✓" if sample.passed else "✗" if sample.passed is False else "–"
+    return f"{mark} {sample.text}"
+
+
+def _reproduce(run: RunReport) -> list[str]:
+    info = run.info
+    rows = [
+        ["run", info.id],
+        ["started", info.started],
+        ["command", info.command],
+        ["suite's commit", info.git_commit or "not in a git repository"],
+        *([name, version] for name, version in info.versions.items()),
+        ["requests sent", str(info.sent)],
+        ["answers from the store", str(info.from_store)],
+        ["calls failed", str(info.failed)],
+        ["time", seconds(info.seconds)],
+    ]
+    for report in run.evaluations:
+        rows.append(["dataset", f"{report.dataset}  {report.dataset_fingerprint[:16]}"])
+        rows += [
+            [
+                f"{line.role}",
+                f"{line.model} on {line.server} {line.parameters or ''}, {line.prompt} {line.prompt_fingerprint[:16]}",
+            ]
+            for line in report.roles
+        ]
+        rows.append(
+            [
+                "tests",
+                ", ".join(dict.fromkeys(r.test for r in report.verdict.rules if r.test)) + f", α = {report.alpha}",
+            ]
+        )
+    return ["## How to do it again", _table(["what", "value"], _distinct(rows))]
+
+
+def _distinct(rows: Iterable[list[str]]) -> list[list[str]]:
+    return [list(row) for row in dict.fromkeys(tuple(row) for row in rows)]
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(
+        "| " + " | ".join(cell if cell == "---" else escape(cell) for cell in line) + " |" for line in lines
+    )

@@ -1,0 +1,227 @@
+"""What every renderer shows: plain values, computed and rounded once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from distilltest.gate import Status, Verdict, combine
+from distilltest.records import Outcome
+from distilltest.results import Change, EvaluationResult, RunInfo, Sample
+
+SCHEMA_VERSION = 1
+"""Of the JSON form."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoleLine:
+    """How one role did."""
+
+    role: str
+    model: str
+    server: str
+    n: int
+    """Cases with a grade for every trial."""
+    missing: int
+    """Cases without."""
+    rate: float | None
+    """Pass rate or mean score in [0, 1]."""
+    low: float | None
+    high: float | None
+    """The two-sided 1 - 2·alpha interval of the rate."""
+    prompt_tokens: float
+    """Per call."""
+    completion_tokens: float
+    """Per call."""
+    usd: float | None
+    """Of all calls of the role, at the price file's prices."""
+    latency_median: float
+    """Seconds."""
+    latency_95: float
+    """Seconds."""
+    prompt: str
+    prompt_fingerprint: str
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SliceLine:
+    """How the roles did on the cases with one tag."""
+
+    tag: str
+    n: int
+    rates: dict[str, float | None]
+    """Role → pass rate or mean score."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationReport:
+    """One evaluation, ready to be shown."""
+
+    id: str
+    verdict: Verdict
+    dataset: str
+    dataset_fingerprint: str
+    cases: int
+    evaluated: int
+    metric: str
+    trials: int
+    alpha: float
+    roles: tuple[RoleLine, ...]
+    slices: tuple[SliceLine, ...]
+    changes: tuple[Change, ...]
+    seconds: float
+
+    @classmethod
+    def of(cls, result: EvaluationResult) -> EvaluationReport:
+        """Compute what is shown."""
+        return cls(
+            id=result.id,
+            verdict=result.verdict,
+            dataset=result.dataset,
+            dataset_fingerprint=result.dataset_fingerprint,
+            cases=result.cases,
+            evaluated=result.evaluated,
+            metric=result.metric,
+            trials=result.trials,
+            alpha=result.alpha,
+            roles=tuple(_role_line(result, role) for role in result.models),
+            slices=_slices(result),
+            changes=result.changes,
+            seconds=round(result.seconds, 3),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> EvaluationReport:
+        """Back from plain values."""
+        return cls(
+            **content
+            | {
+                "verdict": Verdict.from_json(content["verdict"]),
+                "roles": tuple(RoleLine(**line) for line in content["roles"]),
+                "slices": tuple(SliceLine(**line) for line in content["slices"]),
+                "changes": tuple(_change(change) for change in content["changes"]),
+            }
+        )
+
+
+def _change(content: dict[str, Any]) -> Change:
+    samples = tuple(Sample(**sample) for sample in content["samples"])
+    return Change(**content | {"samples": samples, "tags": tuple(content["tags"])})
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """One run, ready to be shown."""
+
+    info: RunInfo
+    verdict: Verdict
+    evaluations: tuple[EvaluationReport, ...]
+
+    @classmethod
+    def of(cls, info: RunInfo, evaluations: Sequence[EvaluationReport]) -> RunReport:
+        """Put evaluations together: all must promote."""
+        status = combine([evaluation.verdict.status for evaluation in evaluations])
+        if len(evaluations) == 1:
+            sentence = evaluations[0].verdict.sentence
+        else:
+            names = [e.id.rpartition("::")[2] for e in evaluations if e.verdict.status is status]
+            sentence = f"{status}: {len(names)} of {len(evaluations)} evaluations say {status} ({', '.join(names)})"
+        return cls(info, Verdict(status, _with_cost(sentence, status, evaluations), ()), tuple(evaluations))
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "run": asdict(self.info),
+            "verdict": {"status": self.verdict.status.value, "sentence": self.verdict.sentence},
+            "evaluations": [evaluation.to_json() for evaluation in self.evaluations],
+        }
+
+
+def _with_cost(sentence: str, status: Status, evaluations: Sequence[EvaluationReport]) -> str:
+    """Add the candidate's share of the teacher's cost to a promotion, where prices are known."""
+    costs = [{line.role: line.usd for line in e.roles} for e in evaluations]
+    teacher = [c.get("teacher") for c in costs]
+    candidate = [c.get("candidate") for c in costs]
+    if status is not Status.PROMOTE or None in teacher + candidate:
+        return sentence
+    whole = sum(usd for usd in teacher if usd is not None)
+    part = sum(usd for usd in candidate if usd is not None)
+    return f"{sentence}, at {100 * part / whole:.0f} % of the teacher's cost" if whole > 0 else sentence
+
+
+def _role_line(result: EvaluationResult, role: str) -> RoleLine:
+    outcomes = [outcome for outcome in result.outcomes if outcome.role == role]
+    values = _case_values(outcomes, result.metric, result.trials)
+    rate = low = high = None
+    if values:
+        rate = sum(values) / len(values)
+        low, high = _interval(values, result)
+    called = [outcome for outcome in outcomes if outcome.failure is None]
+    latencies = sorted(outcome.latency for outcome in called)
+    model = result.models[role]
+    return RoleLine(
+        role=role,
+        model=model.model,
+        server=model.server,
+        n=len(values),
+        missing=result.evaluated - len(values),
+        rate=_round(rate),
+        low=_round(low),
+        high=_round(high),
+        prompt_tokens=round(sum(o.prompt_tokens for o in called) / max(1, len(called)), 1),
+        completion_tokens=round(sum(o.completion_tokens for o in called) / max(1, len(called)), 1),
+        usd=result.usd.get(role),
+        latency_median=_quantile(latencies, 0.5),
+        latency_95=_quantile(latencies, 0.95),
+        prompt=result.prompts[role],
+        prompt_fingerprint=result.prompt_fingerprints[role],
+        parameters=dict(model.parameters),
+    )
+
+
+def _interval(values: list[float], result: EvaluationResult) -> tuple[float, float]:
+    from distilltest.statistics import anchored, binomial
+
+    if result.metric == "pass" and result.trials == 1:
+        return binomial.interval(round(sum(values)), len(values), result.alpha)
+    low, high = anchored.interval([value - 0.5 for value in values], result.alpha)
+    return max(0.0, low + 0.5), min(1.0, high + 0.5)
+
+
+def _case_values(outcomes: Iterable[Outcome], metric: str, trials: int) -> list[float]:
+    """The mean of each case's trials, for the cases that have them all."""
+    by_case: dict[str, list[float]] = {}
+    for outcome in outcomes:
+        value = outcome.value(metric)
+        if value is not None:
+            by_case.setdefault(outcome.case_id, []).append(value)
+    return [sum(values) / trials for values in by_case.values() if len(values) == trials]
+
+
+def _slices(result: EvaluationResult) -> tuple[SliceLine, ...]:
+    tags = sorted({tag for case_tags in result.tags.values() for tag in case_tags})
+    lines = []
+    for tag in tags:
+        ids = {case for case, case_tags in result.tags.items() if tag in case_tags}
+        rates = {}
+        for role in result.models:
+            inside = [o for o in result.outcomes if o.role == role and o.case_id in ids]
+            values = _case_values(inside, result.metric, result.trials)
+            rates[role] = _round(sum(values) / len(values)) if values else None
+        lines.append(SliceLine(tag, len(ids), rates))
+    return tuple(lines)
+
+
+def _round(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float:
+    return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 4) if ordered else 0.0

@@ -1,0 +1,82 @@
+"""Reports on the terminal."""
+
+from __future__ import annotations
+
+from tabulate import tabulate
+
+from distilltest.gate import Status
+from distilltest.reporting.report import EvaluationReport, RunReport
+from distilltest.reporting.text import interval_picture, rate, role_rows, rule_rows, seconds
+from distilltest.results import Change
+
+LINES = 20
+"""A failure message has at most so many."""
+WIDTH = 100
+
+
+def summary(run: RunReport) -> str:
+    """The whole run: a table of roles and of rules for each evaluation, and the verdict."""
+    parts = []
+    for report in run.evaluations:
+        of_all = "" if report.evaluated == report.cases else f" of {report.cases}"
+        trials = f", {report.trials} trials each" if report.trials > 1 else ""
+        parts.append(f"{report.id}   {report.evaluated}{of_all} cases of {report.dataset}{trials}")
+        heads, rows = role_rows(report)
+        parts.append(tabulate(rows, heads, tablefmt="simple", disable_numparse=True))
+        heads, rows = rule_rows(report)
+        pictures = [interval_picture(rule) for rule in report.verdict.rules]
+        if any(pictures):
+            heads = [*heads, "interval, | is the limit"]
+            rows = [[*row, picture.rstrip()] for row, picture in zip(rows, pictures, strict=True)]
+        parts.append(tabulate(rows, heads, tablefmt="simple", disable_numparse=True, preserve_whitespace=True))
+        if len(run.evaluations) > 1:
+            parts.append(report.verdict.sentence)
+    info = run.info
+    calls = f"{info.sent} requests sent, {info.from_store} answers from the store"
+    parts.append(f"{calls}{f', {info.failed} calls failed' if info.failed else ''}, {seconds(info.seconds)}")
+    parts.append(run.verdict.sentence)
+    return "\n\n".join(parts)
+
+
+def role_lines(report: EvaluationReport) -> list[str]:
+    """A line for each role."""
+    width = max(len(line.role) for line in report.roles)
+    return [
+        f"{line.role:<{width}}  {rate(line)}  {line.n} cases"
+        + (f", {line.missing} missing" if line.missing else "")
+        + f"  {line.model}"
+        for line in report.roles
+    ]
+
+
+def failure(report: EvaluationReport) -> str:
+    """Why an evaluation does not promote: the verdict, the numbers and the worst cases, in at most twenty lines."""
+    lines = [_cut(report.verdict.sentence, 3 * WIDTH), *(f"  {line}" for line in role_lines(report))]
+    if report.verdict.status is Status.INCOMPLETE:
+        chosen = [change for change in report.changes if change.kind == "failed"]
+        reasons = [s.reason for change in chosen for s in change.samples if s.reason and s.passed is None]
+        lines += [f"  {_cut(reason)}" for reason in list(dict.fromkeys(reasons))[:3]]
+        word = "without an answer"
+    else:
+        chosen = [change for change in report.changes if change.kind == "lost"]
+        word = "lost"
+    for change in chosen:
+        block = _case(change, word)
+        if len(lines) + len(block) > LINES - 1:
+            lines.append("  … the report has more")
+            break
+        lines += block
+    return "\n".join(lines)
+
+
+def _case(change: Change, word: str) -> list[str]:
+    against = f" to {change.against}" if change.against else ""
+    block = [f"{word}{against}: {change.case_id}  {_cut(change.request)}"]
+    if change.reference:
+        block.append(f"  reference: {_cut(change.reference)}")
+    return block + [f"  {sample.role}: {_cut(sample.text)}" for sample in change.samples]
+
+
+def _cut(text: str, width: int = WIDTH) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= width else f"{text[: width - 1]}…"

@@ -1,0 +1,110 @@
+"""How numbers look in every report."""
+
+from __future__ import annotations
+
+from distilltest.gate import RuleVerdict, points
+from distilltest.reporting.report import EvaluationReport, RoleLine
+
+WIDTH = 41
+"""Characters of an interval's picture."""
+
+
+def percent(value: float | None) -> str:
+    """A rate as people read it.
+
+    >>> percent(0.934), percent(None)
+    ('93.4 %', '-')
+    """
+    return "-" if value is None else f"{100 * value:.1f} %"
+
+
+def rate(line: RoleLine) -> str:
+    """A rate with its interval."""
+    if line.rate is None:
+        return "-"
+    return f"{percent(line.rate)} ({100 * (line.low or 0):.1f} to {100 * (line.high or 0):.1f})"
+
+
+def money(usd: float | None) -> str:
+    """US dollars, with enough digits for small sums."""
+    return "-" if usd is None else f"${usd:.2f}" if usd >= 1 else f"${usd:.4f}"
+
+
+def seconds(value: float) -> str:
+    """Milliseconds below a second."""
+    return f"{1000 * value:.0f} ms" if value < 1 else f"{value:.1f} s"
+
+
+def role_rows(report: EvaluationReport) -> tuple[list[str], list[list[str]]]:
+    """The table of roles: heads and rows."""
+    name = "pass rate" if report.metric == "pass" else "mean score"
+    confidence = f"{100 * (1 - 2 * report.alpha):.0f} %"
+    heads = [
+        "role",
+        "model",
+        f"{name} ({confidence} interval)",
+        "cases",
+        "tokens in / out",
+        "cost",
+        "latency p50 / p95",
+    ]
+    rows = [
+        [
+            line.role,
+            line.model,
+            rate(line),
+            f"{line.n}" + (f", {line.missing} missing" if line.missing else ""),
+            f"{line.prompt_tokens:.0f} / {line.completion_tokens:.0f}",
+            money(line.usd),
+            f"{seconds(line.latency_median)} / {seconds(line.latency_95)}",
+        ]
+        for line in report.roles
+    ]
+    return heads, rows
+
+
+def rule_rows(report: EvaluationReport) -> tuple[list[str], list[list[str]]]:
+    """The table of rules: heads and rows."""
+    heads = ["rule", "says", "difference in points", "must be above", "won / lost", "cases", "p"]
+    return heads, [_rule_row(rule) for rule in report.verdict.rules]
+
+
+def _rule_row(rule: RuleVerdict) -> list[str]:
+    if rule.estimate is None:
+        return [rule.rule, str(rule.status), "-", "-", "-", str(rule.n), "-"]
+    sign = "+" if rule.role else ""
+    low, high = points(rule.low or 0.0), points(rule.high or 0.0)
+    return [
+        rule.rule,
+        str(rule.status),
+        f"{100 * rule.estimate:{sign}.1f} ({low} to {high})",
+        points(rule.limit or 0.0),
+        f"{rule.wins} / {rule.losses}" if rule.role else "-",
+        str(rule.n),
+        "< 0.0001" if rule.p is not None and rule.p < 0.0001 else f"{rule.p:.4f}",
+    ]
+
+
+def interval_picture(rule: RuleVerdict) -> str:
+    """The interval of a difference on a line, with its limit: proven where all of it is right of the limit.
+
+    >>> from distilltest.gate import Status
+    >>> interval_picture(RuleVerdict("", Status.PROMOTE, "", role="x", estimate=0.0, low=-0.02, high=0.02, limit=-0.05))
+    '     |          ├─────┼─────┤             '
+    """
+    if rule.estimate is None or rule.low is None or rule.high is None or rule.limit is None:
+        return ""
+    ends = (min(rule.low, rule.limit), max(rule.high, rule.limit))
+    room = max(0.1 * (ends[1] - ends[0]), 0.005)
+    left, right = ends[0] - 2 * room, ends[1] + 2 * room
+
+    def column(value: float) -> int:
+        return round((value - left) / (right - left) * (WIDTH - 1))
+
+    line = [" "] * WIDTH
+    for position in range(column(rule.low), column(rule.high) + 1):
+        line[position] = "─"
+    line[column(rule.low)], line[column(rule.high)] = "├", "┤"
+    line[column(rule.estimate)] = "┼"
+    line[column(rule.limit)] = "|"
+    return "".join(line)

@@ -1,0 +1,5 @@
+"""The store: one SQLite file with every completion, run and outcome. All SQL of the project is in this package."""
+
+from distilltest.store.store import Store, StoredCompletion
+
+__all__ = ["Store", "StoredCompletion"]

@@ -1,0 +1,81 @@
+"""A chat server over real HTTP whose models are right on as many cases as a test says."""
+
+import json
+import re
+import threading
+from collections import Counter
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+Reply = Callable[[str, int], tuple[int, Any]]
+"""(model, number in the question) → HTTP status and body."""
+
+
+class AnsweringServer:
+    """Answers ``number N`` with ``answer N`` where the model knows it, else with ``no idea``."""
+
+    def __init__(self) -> None:
+        self.knows: dict[str, Callable[[int], bool]] = {
+            "base": lambda n: n % 10 == 0,
+            "teacher": lambda n: n % 40 != 1,
+            "candidate": lambda n: n % 40 != 2,
+        }
+        self.calls: Counter[tuple[str, int]] = Counter()
+        self.special: dict[str, Reply] = {}
+        owner = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                status, answer = owner.answer(body)
+                data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        class Server(ThreadingHTTPServer):
+            request_queue_size = 256
+            daemon_threads = True
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self.base_url = f"http://127.0.0.1:{self._server.server_port}/v1"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def answer(self, body: dict[str, Any]) -> tuple[int, Any]:
+        model = body["model"]
+        match = re.search(r"number (\d+)", body["messages"][-1]["content"])
+        number = int(match[1]) if match else -1
+        self.calls[model, number] += 1
+        if model in self.special:
+            return self.special[model](model, number)
+        if model not in self.knows:
+            return 404, {"error": {"message": f"The model `{model}` does not exist", "code": "model_not_found"}}
+        return 200, chat_answer(model, f"answer {number}" if self.knows[model](number) else "no idea")
+
+
+def chat_answer(model: str, text: str) -> dict[str, Any]:
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": model,
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10},
+    }

@@ -1,0 +1,89 @@
+"""A project in a scratch folder with a scripted chat server, for tests of the plugin from outside."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from plugin.answering_server import AnsweringServer
+
+
+@pytest.fixture
+def server() -> Iterator[AnsweringServer]:
+    with AnsweringServer() as running:
+        yield running
+
+
+@dataclass
+class Project:
+    """A folder with distilltest.yaml, a dataset, a prompt and a suite."""
+
+    pytester: pytest.Pytester
+    server: AnsweringServer
+
+    @property
+    def root(self) -> Path:
+        return self.pytester.path
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def cases(self, count: int, **extra: object) -> None:
+        rows = [
+            {
+                "id": f"q-{i}",
+                "question": f"number {i}",
+                "reference": f"answer {i}",
+                "tags": ["even" if i % 2 == 0 else "odd"],
+            }
+            | extra
+            for i in range(count)
+        ]
+        self.write("cases.jsonl", "\n".join(map(json.dumps, rows)))
+
+    def suite(self, body: str = "exact_match(completion.text, case.reference)", **options: str) -> None:
+        gate = options.pop("gate", '[better_than("base"), not_worse_than("teacher", margin=0.05)]')
+        parameters = options.pop("parameters", "case, completion, exact_match")
+        define = options.pop("define", "def")
+        more = "".join(f"    {k}={v},\n" for k, v in options.items())
+        self.write(
+            "suites/test_numbers.py",
+            "from distilltest import at_least, better_than, evaluation, not_worse_than\n\n\n"
+            f'@evaluation(\n    dataset="cases.jsonl",\n    prompt="prompt.yaml",\n    gate={gate},\n{more})\n'
+            f"{define} test_numbers({parameters}):\n    {body}\n",
+        )
+
+    def run(self, *arguments: str) -> pytest.RunResult:
+        """Run pytest in a process of its own, as a user does."""
+        return self.pytester.runpytest_subprocess("suites", *arguments, timeout=60)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start pytest and leave it running."""
+        command = [sys.executable, "-m", "pytest", "suites", *arguments]
+        return subprocess.Popen(command, cwd=self.root, stdout=subprocess.PIPE, text=True)
+
+    def reports(self) -> list[Path]:
+        return sorted((self.root / "reports").glob("*/report.md"))
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, server: AnsweringServer, monkeypatch: pytest.MonkeyPatch) -> Project:
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    made = Project(pytester, server)
+    pytester.makeini("[pytest]\n")
+    made.write("prompt.yaml", 'messages:\n  - {role: user, content: "{{ item.question }}"}\n')
+    made.write(
+        "distilltest.yaml",
+        f"servers:\n  local: {{base_url: '{server.base_url}', max_retries: 1, timeout: 5}}\n"
+        "models:\n"
+        + "".join(f"  {role}: {{server: local, model: {role}}}\n" for role in ("base", "teacher", "candidate")),
+    )
+    made.cases(120)
+    made.suite()
+    return made
