@@ -1,0 +1,242 @@
+"""The embedded server: OpenAI's wire format over aiohttp, on the loopback address only."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import threading
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Self
+
+import orjson
+from aiohttp import web
+
+from distilltest.embedded.chat import Chat
+from distilltest.embedded.embeddings import embeddings
+from distilltest.embedded.errors import ApiError, invalid
+from distilltest.embedded.jobs import Files, Jobs
+from distilltest.embedded.models import Models
+from distilltest.embedded.objects import Objects
+
+HOST = "127.0.0.1"
+"""The only address: the server has no protection that a network would need."""
+LARGEST = 512 * 1024 * 1024
+"""Bytes of one upload."""
+JOB_SECONDS = 1.5
+"""How long a job takes beside its learning."""
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def create_app(
+    folder: Path, *, latency: float = 0.0, api_key: str | None = None, job_seconds: float = JOB_SECONDS
+) -> web.Application:
+    """The application.
+
+    Args:
+        folder: Where files, jobs, tuned models and stored completions are kept.
+        latency: Seconds that each chat completion takes.
+        api_key: Demand this key where one is given.
+        job_seconds: How long a fine-tuning job takes at least.
+    """
+    objects = Objects(folder)
+    models = Models(objects)
+    files = Files(objects)
+    chat = Chat(models, objects)
+    jobs = Jobs(objects, files, models, job_seconds)
+    counts: Counter[str] = Counter()
+    routes = web.RouteTableDef()
+
+    @routes.post("/v1/chat/completions")
+    async def create_completion(request: web.Request) -> web.Response:
+        body = await _json(request)
+        answer = chat.complete(body)
+        if latency:
+            await asyncio.sleep(latency)
+        counts[str(body.get("model"))] += 1
+        return _reply(answer)
+
+    @routes.get("/v1/chat/completions")
+    async def list_completions(request: web.Request) -> web.Response:
+        return _reply(chat.list(dict(request.query)))
+
+    @routes.get("/v1/chat/completions/{id}")
+    async def get_completion(request: web.Request) -> web.Response:
+        return _reply(chat.get(request.match_info["id"]))
+
+    @routes.post("/v1/chat/completions/{id}")
+    async def update_completion(request: web.Request) -> web.Response:
+        return _reply(chat.update(request.match_info["id"], await _json(request)))
+
+    @routes.delete("/v1/chat/completions/{id}")
+    async def delete_completion(request: web.Request) -> web.Response:
+        return _reply(chat.delete(request.match_info["id"]))
+
+    @routes.get("/v1/chat/completions/{id}/messages")
+    async def completion_messages(request: web.Request) -> web.Response:
+        return _reply(chat.messages(request.match_info["id"], dict(request.query)))
+
+    @routes.get("/v1/models")
+    async def list_models(_: web.Request) -> web.Response:
+        return _reply({"object": "list", "data": models.all()})
+
+    @routes.get("/v1/models/{id}")
+    async def get_model(request: web.Request) -> web.Response:
+        return _reply(models.get(request.match_info["id"]))
+
+    @routes.post("/v1/embeddings")
+    async def create_embeddings(request: web.Request) -> web.Response:
+        return _reply(embeddings(await _json(request)))
+
+    @routes.post("/v1/files")
+    async def create_file(request: web.Request) -> web.Response:
+        form = await request.post()
+        upload = form.get("file")
+        if not isinstance(upload, web.FileField):
+            raise invalid("the form needs a file", "file")
+        return _reply(files.create(upload.filename, str(form.get("purpose")), upload.file.read()))
+
+    @routes.get("/v1/files")
+    async def list_files(request: web.Request) -> web.Response:
+        return _reply(files.list(dict(request.query)))
+
+    @routes.get("/v1/files/{id}")
+    async def get_file(request: web.Request) -> web.Response:
+        return _reply(files.get(request.match_info["id"]))
+
+    @routes.get("/v1/files/{id}/content")
+    async def file_content(request: web.Request) -> web.Response:
+        return web.Response(body=files.content(request.match_info["id"]), content_type="application/octet-stream")
+
+    @routes.delete("/v1/files/{id}")
+    async def delete_file(request: web.Request) -> web.Response:
+        return _reply(files.delete(request.match_info["id"]))
+
+    @routes.post("/v1/fine_tuning/jobs")
+    async def create_job(request: web.Request) -> web.Response:
+        return _reply(jobs.create(await _json(request)))
+
+    @routes.get("/v1/fine_tuning/jobs")
+    async def list_jobs(request: web.Request) -> web.Response:
+        return _reply(jobs.list(dict(request.query)))
+
+    @routes.get("/v1/fine_tuning/jobs/{id}")
+    async def get_job(request: web.Request) -> web.Response:
+        return _reply(jobs.get(request.match_info["id"]))
+
+    @routes.post("/v1/fine_tuning/jobs/{id}/{action:cancel|pause|resume}")
+    async def act_on_job(request: web.Request) -> web.Response:
+        action = {"cancel": jobs.cancel, "pause": jobs.pause, "resume": jobs.go_on}[request.match_info["action"]]
+        return _reply(action(request.match_info["id"]))
+
+    @routes.get("/v1/fine_tuning/jobs/{id}/events")
+    async def job_events(request: web.Request) -> web.Response:
+        return _reply(jobs.events(request.match_info["id"], dict(request.query)))
+
+    @routes.get("/v1/fine_tuning/jobs/{id}/checkpoints")
+    async def job_checkpoints(request: web.Request) -> web.Response:
+        return _reply(jobs.checkpoints(request.match_info["id"], dict(request.query)))
+
+    @routes.get("/distilltest/stats")
+    async def stats(_: web.Request) -> web.Response:
+        return _reply({"chat_completions": sum(counts.values()), "by_model": dict(counts)})
+
+    @web.middleware
+    async def in_openais_shape(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            if api_key is not None and request.headers.get("Authorization") != f"Bearer {api_key}":
+                raise ApiError(401, "Incorrect API key provided.", code="invalid_api_key")
+            response = await handler(request)
+        except ApiError as error:
+            response = _reply(error.content, error.status)
+        except web.HTTPException as error:
+            content = ApiError(error.status, f"{request.method} {request.path}: {error.reason}").content
+            response = _reply(content, error.status)
+        response.headers["x-request-id"] = f"req_{secrets.token_hex(8)}"
+        return response
+
+    async def start(_: web.Application) -> None:
+        jobs.resume()
+
+    async def stop(_: web.Application) -> None:
+        await jobs.close()
+        objects.close()
+
+    app = web.Application(middlewares=[in_openais_shape], client_max_size=LARGEST)
+    app.add_routes(routes)
+    app.on_startup.append(start)
+    app.on_cleanup.append(stop)
+    return app
+
+
+class EmbeddedServer:
+    """The server in a thread of its own."""
+
+    def __init__(self, folder: Path, port: int, options: dict[str, Any]) -> None:
+        self._folder = folder
+        self._port = port
+        self._options = options
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._error: BaseException | None = None
+        self._runner: web.AppRunner | None = None
+        self._thread = threading.Thread(target=self._work, name="distilltest-embedded", daemon=True)
+        self.base_url = ""
+        """Where it serves, with its /v1."""
+
+    @classmethod
+    def start(cls, folder: Path, port: int = 0, **options: Any) -> Self:
+        """Start serving on a loopback port (a free one for 0); the options are those of :func:`create_app`.
+
+        Raises:
+            OSError: The port is taken.
+        """
+        server = cls(folder, port, options)
+        server._thread.start()
+        server._ready.wait()
+        if server._error is not None:
+            raise server._error
+        return server
+
+    def stop(self) -> None:
+        """Stop serving."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+
+    def _work(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(self._serve())
+        except BaseException as error:
+            self._error = error
+            self._ready.set()
+            return
+        self._ready.set()
+        self._loop.run_forever()
+        if self._runner is not None:
+            self._loop.run_until_complete(self._runner.cleanup())
+        self._loop.close()
+
+    async def _serve(self) -> None:
+        app = create_app(self._folder, **self._options)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, HOST, self._port, backlog=1024)
+        await site.start()
+        self.base_url = f"http://{HOST}:{self._runner.addresses[0][1]}/v1"
+
+
+async def _json(request: web.Request) -> dict[str, Any]:
+    try:
+        body = orjson.loads(await request.read())
+    except orjson.JSONDecodeError:
+        raise invalid("We could not parse the JSON body of your request.") from None
+    if not isinstance(body, dict):
+        raise invalid("The body of the request must be a JSON object.")
+    return body
+
+
+def _reply(content: Any, status: int = 200) -> web.Response:
+    return web.Response(body=orjson.dumps(content), status=status, content_type="application/json")
