@@ -125,7 +125,7 @@ class Chat:
             self._objects.put("completion", kept, now, data=orjson.dumps(messages))
         return completion
 
-    def list(self, query: dict[str, str]) -> dict[str, Any]:
+    def list_all(self, query: dict[str, str]) -> dict[str, Any]:
         """Stored completions, filtered by ``model`` and ``metadata[key]``."""
         wanted = {k[9:-1]: v for k, v in query.items() if k.startswith("metadata[") and k.endswith("]")}
         found = [

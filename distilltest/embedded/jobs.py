@@ -46,7 +46,7 @@ class Files:
         self._objects.put("file", content, now, data=data)
         return content
 
-    def list(self, query: dict[str, str]) -> dict[str, Any]:
+    def list_all(self, query: dict[str, str]) -> dict[str, Any]:
         """Files, the newest first."""
         found = [f for f in self._objects.all("file") if query.get("purpose") in (None, f["purpose"])]
         return page(found, {"limit": "10000", **query}, newest_first=True, most=10_000)
@@ -140,7 +140,7 @@ class Jobs:
         self._start(job["id"])
         return job
 
-    def list(self, query: dict[str, str]) -> dict[str, Any]:
+    def list_all(self, query: dict[str, str]) -> dict[str, Any]:
         """Jobs, the newest first."""
         wanted = {k[9:-1]: v for k, v in query.items() if k.startswith("metadata[") and k.endswith("]")}
         found = [j for j in self._objects.all("job") if all(j["metadata"].get(k) == v for k, v in wanted.items())]

@@ -59,7 +59,7 @@ def create_app(
 
     @routes.get("/v1/chat/completions")
     async def list_completions(request: web.Request) -> web.Response:
-        return _reply(chat.list(dict(request.query)))
+        return _reply(chat.list_all(dict(request.query)))
 
     @routes.get("/v1/chat/completions/{id}")
     async def get_completion(request: web.Request) -> web.Response:
@@ -99,7 +99,7 @@ def create_app(
 
     @routes.get("/v1/files")
     async def list_files(request: web.Request) -> web.Response:
-        return _reply(files.list(dict(request.query)))
+        return _reply(files.list_all(dict(request.query)))
 
     @routes.get("/v1/files/{id}")
     async def get_file(request: web.Request) -> web.Response:
@@ -119,7 +119,7 @@ def create_app(
 
     @routes.get("/v1/fine_tuning/jobs")
     async def list_jobs(request: web.Request) -> web.Response:
-        return _reply(jobs.list(dict(request.query)))
+        return _reply(jobs.list_all(dict(request.query)))
 
     @routes.get("/v1/fine_tuning/jobs/{id}")
     async def get_job(request: web.Request) -> web.Response:

@@ -1,0 +1,51 @@
+# Everything is made in .venv; delete it to begin anew.
+PYTHON ?= $(shell for v in 3.13 3.12 3.11 3; do python$$v -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo python$$v && break; done)
+BIN := .venv/bin
+
+.PHONY: help demo test check lint types contracts unit interpreters demo-in-a-copy bench clean
+
+help:  ## list what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+.venv/stamp: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed."; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+.venv/dev-stamp: .venv/stamp
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+demo: .venv/stamp  ## the whole loop on the embedded server: no key, no network
+	$(BIN)/distilltest distill
+
+test: check interpreters demo-in-a-copy  ## everything that CI checks
+
+check: lint types contracts unit  ## what a change needs before it is committed
+
+lint: .venv/dev-stamp  ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/dev-stamp  ## mypy, strict
+	$(BIN)/mypy
+
+contracts: .venv/dev-stamp  ## imports go down only
+	$(BIN)/lint-imports
+
+unit: .venv/dev-stamp  ## unit, property and end-to-end tests
+	$(BIN)/python -m pytest -q -n 2
+
+interpreters: .venv/dev-stamp  ## quick tests on every Python and pytest that is supported and there
+	scripts/on-every-interpreter
+
+demo-in-a-copy: .venv/dev-stamp  ## the demo, in a scratch copy of the tracked files
+	scripts/demo-in-a-copy
+
+bench: .venv/dev-stamp  ## figures as ratios against a bound of the same run
+	$(BIN)/python -m bench.throughput
+	$(BIN)/python -m bench.idle
+
+clean:  ## remove what was made
+	rm -rf .venv .venv-* .distilltest .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,59 @@
+"""``distilltest report``, ``distilltest check`` and ``distilltest schema``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add(commands: Any) -> None:
+    """Declare the commands."""
+    report = commands.add_parser("report", help="print the report of the last run, or of another one")
+    report.add_argument("run_id", nargs="?", metavar="RUN", help="a folder's name below reports/")
+    report.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
+    report.set_defaults(run=run_report)
+    check = commands.add_parser("check", help="hold a supervised training file against the platform's rules")
+    check.add_argument("file", type=Path, metavar="FILE")
+    check.set_defaults(run=run_check)
+    schema = commands.add_parser("schema", help="print the JSON Schema of distilltest.yaml")
+    schema.set_defaults(run=run_schema)
+
+
+def run_report(arguments: argparse.Namespace) -> int:
+    """Print a report."""
+    from distilltest.config import load_config
+    from distilltest.errors import DistilltestError
+
+    folder = load_config(arguments.root.resolve()).reports_dir
+    runs = sorted(path.parent.name for path in folder.glob("*/report.md"))
+    chosen = arguments.run_id or (runs[-1] if runs else None)
+    if chosen is None:
+        raise DistilltestError(f"{folder} has no report yet. `pytest suites/` writes one.")
+    if chosen not in runs:
+        raise DistilltestError(f"{folder} has no run {chosen!r}. The newest: {', '.join(runs[-3:]) or 'none'}.")
+    print((folder / chosen / "report.md").read_text(encoding="utf-8"), end="")
+    return 0
+
+
+def run_check(arguments: argparse.Namespace) -> int:
+    """Check a training file."""
+    from distilltest.distillation.training_file import check_supervised
+    from distilltest.errors import at
+
+    findings = check_supervised(arguments.file)
+    for finding in findings:
+        print(f"{at(arguments.file, finding.line)}: {finding.message}")
+    bad = any(finding.fatal for finding in findings)
+    print(f"{arguments.file}: {'not fit for training' if bad else 'fit for training'}, {len(findings)} findings")
+    return int(bad)
+
+
+def run_schema(_: argparse.Namespace) -> int:
+    """Print the schema."""
+    import orjson
+
+    from distilltest.config.load import schema
+
+    print(orjson.dumps(schema(), option=orjson.OPT_INDENT_2).decode())
+    return 0

@@ -1,0 +1,221 @@
+"""``distilltest distill``: five steps from requests to a verdict, each resumable, each skipped when nothing changed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Protocol
+
+from distilltest.client import openai_client
+from distilltest.config import Config, Distillation
+from distilltest.dataset import load_dataset
+from distilltest.distillation.collect import Collected, collect
+from distilltest.distillation.training_file import Written, overlap, refuse_bad, write_supervised
+from distilltest.engine import Engine
+from distilltest.errors import ConfigError, DistilltestError
+from distilltest.finetuning import Event, endpoint_errors, follow, start_job
+from distilltest.prompt import Prompt, load_prompt
+from distilltest.records import Case, fingerprint
+from distilltest.store import Store
+
+STEPS = 5
+
+
+class Bar(AbstractContextManager["Bar"], Protocol):
+    """A progress bar."""
+
+    def __call__(self, done: int) -> None:
+        """So many are done."""
+
+
+@dataclass
+class Loop:
+    """One call of ``distilltest distill``."""
+
+    config: Config
+    store: Store
+    say: Callable[[str], None]
+    """Prints one line of result."""
+    bar: Callable[[str, int], Bar]
+    """Opens a progress bar: title, total."""
+    force: bool = False
+    """Evaluate even where nothing has changed."""
+    train_limit: int | None = None
+    suffix: str | None = None
+    clock: Callable[[], float] = time.perf_counter
+    plan: Distillation = field(init=False)
+    prompt: Prompt = field(init=False)
+    student_prompt: Prompt = field(init=False)
+    cases: tuple[Case, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        config = self.config
+        if config.distillation is None:
+            place = config.source or config.root / "distilltest.yaml"
+            raise ConfigError(
+                f'{place}: there is no "distillation:". '
+                "Write distillation: {train: FILE, prompt: FILE, metadata: {task: NAME}}, or begin with `distilltest init`."
+            )
+        self.plan = config.distillation
+        self.prompt = load_prompt(config.root / self.plan.prompt, self.plan.prompt)
+        student = self.plan.student_prompt or self.plan.prompt
+        self.student_prompt = load_prompt(config.root / student, student)
+        limit = self.train_limit or self.plan.train_limit
+        self.cases = load_dataset(config.root / self.plan.train, self.plan.train).cases[:limit]
+
+    def run(self) -> int:
+        """All steps.
+
+        Returns:
+            The exit code of the evaluation.
+        """
+        collected = self._collect()
+        written = self._write(collected)
+        model = self._tune(written)
+        return self._evaluate(model, written)
+
+    def _step(self, number: int, name: str, result: str, started: float) -> None:
+        self.say(f"{number}/{STEPS}  {name:<15} {result}   ({self.clock() - started:.1f} s)")
+
+    def _labels(self) -> dict[str, str]:
+        return dict(self.plan.metadata)
+
+    def _collect(self) -> Collected:
+        started = self.clock()
+        teacher = self.config.model("teacher")
+        self.config.server(teacher.server)
+        with Engine(self.config, self.store) as engine, self.bar("teacher answers", len(self.cases)) as bar:
+            collected = collect(engine, teacher, self.prompt, self.cases, self._labels(), bar)
+        if collected.failures:
+            first = collected.failures[0]
+            raise DistilltestError(
+                f"{len(collected.failures)} of {len(self.cases)} requests got no answer: {first.kind}: {first.message} "
+                "Run the same command again: only these are asked."
+            )
+        done = "all in the store, nothing sent" if not collected.sent else f"{collected.sent} new"
+        self._step(1, "teacher answers", f"{len(collected.answers)} of {len(self.cases)} requests, {done}", started)
+        return collected
+
+    def _write(self, collected: Collected) -> Written:
+        started = self.clock()
+        teacher = self.config.model("teacher")
+        stored = {
+            item.completion.key: item
+            for item in self.store.find_completions(model=teacher.model, metadata=self._labels())
+        }
+        missing = [case for case, key in collected.answers.items() if key not in stored]
+        if missing:
+            raise DistilltestError(
+                f"{len(missing)} of the teacher's completions were stored under other labels than {self._labels()} "
+                f"(case {missing[0]!r}, say). Use the labels they have, or another prompt."
+            )
+        by_id = {case.id: case for case in self.cases}
+        picked = [(stored[key], self.student_prompt.render(by_id[case])) for case, key in collected.answers.items()]
+        written = write_supervised(self.config.state_dir / "training" / "supervised.jsonl", picked)
+        findings = refuse_bad(written.path)
+        shown = written.path.relative_to(self.config.root)
+        notes = [f"{count} left out ({reason})" for reason, count in written.left_out.items()]
+        notes += [f"{len(findings)} remarks"] if findings else []
+        result = ", ".join([f"{written.examples} examples in {shown}", "checked", *notes])
+        self._step(2, "training file", result, started)
+        return written
+
+    def _tune(self, written: Written) -> str:
+        started = self.clock()
+        student = self.config.model("base")
+        server = self.config.server(student.server)
+        suffix = self.suffix or self.plan.suffix
+        mark = fingerprint(student.base_url, student.model, written.sha256, suffix)[:32]
+        known = self.store.get_state(f"tuned:{mark}")
+        if known:
+            self._remember(known, written)
+            self._step(3, "fine-tuning", f"{known}, tuned before on the same file", started)
+            return str(known)
+        with endpoint_errors(server.name, written.path):
+            client = openai_client(server, self.config)
+            job = start_job(client, written.path, student.model, mark=mark, suffix=suffix)
+            self.store.set_state(f"job:{mark}", job.id)
+            losses: list[float] = []
+            with self.bar(f"job {job.id}", 0) as bar:
+
+                def told(event: Event) -> None:
+                    bar(len(losses) + 1)
+                    if event.train_loss is not None:
+                        losses.append(event.train_loss)
+
+                model = follow(client, job.id, told)
+        self.store.set_state(f"tuned:{mark}", model)
+        self._remember(model, written)
+        loss = f", training loss {losses[0]:g} → {losses[-1]:g}" if losses else ""
+        self._step(3, "fine-tuning", f"{model}{loss}", started)
+        return model
+
+    def _remember(self, model: str, written: Written) -> None:
+        candidate: dict[str, Any] = {"model": model, "training_file": str(written.path), "sha256": written.sha256}
+        self.store.set_state("candidate", candidate | {"prompt": self.plan.student_prompt})
+
+    def _evaluate(self, model: str, written: Written) -> int:
+        started = self.clock()
+        state = f"evaluated:{self.plan.suites}"
+        inputs = fingerprint(model, _content(self.config), metadata.version("distilltest"))
+        before = self.store.get_state(state) or {}
+        report = self.config.reports_dir / str(before.get("run")) / "report.md"
+        if before.get("inputs") == inputs and report.is_file() and not self.force:
+            self._step(4, "evaluation", f"nothing has changed since run {before['run']}", started)
+            self._conclude(before["run"], written)
+            return int(before["code"])
+        self.say(f"4/{STEPS}  evaluation      pytest {self.plan.suites} --candidate {model}")
+        self.store.close()  # pytest has it now
+        code = subprocess.run(  # noqa: S603  # our own interpreter, no shell
+            [sys.executable, "-m", "pytest", self.plan.suites, "--candidate", model], cwd=self.config.root, check=False
+        ).returncode
+        self.store = Store.open(self.config.store_path)
+        run = self.store.latest_run()
+        if run is None or run[1] is None:
+            raise DistilltestError(
+                f"pytest {self.plan.suites} came to no verdict (exit code {code}); its output says why."
+            )
+        self.store.set_state(state, {"inputs": inputs, "run": run[0], "code": code})
+        self._step(4, "evaluation", f"run {run[0]}, exit code {code}", started)
+        self._conclude(run[0], written)
+        return code
+
+    def _conclude(self, run: str, written: Written) -> None:
+        from distilltest.reporting.report import EvaluationReport
+
+        started = self.clock()
+        leaked: list[str] = []
+        total = 0
+        for content in self.store.run_evaluations(run):
+            report = EvaluationReport.from_json(content)
+            candidate = next(line for line in report.roles if line.role == "candidate")
+            prompt = load_prompt(self.config.root / candidate.prompt, candidate.prompt)
+            dataset = load_dataset(self.config.root / report.dataset, report.dataset)
+            requests = {case.id: prompt.render(case)[-1]["content"] for case in dataset.cases}
+            total += len(requests)
+            leaked += overlap(written.path, requests)
+            self._step(5, "verdict", report.verdict.sentence, started)
+        self.say(f"     {len(leaked)} of {total} test requests are in the training file")
+        folder = (self.config.reports_dir / run).relative_to(self.config.root)
+        self.say(f"     read {folder / 'report.md'} (the same as data: {folder / 'report.json'})")
+        if leaked:
+            raise DistilltestError(
+                f"{len(leaked)} test requests were trained on ({', '.join(leaked[:5])}): the verdict is worth nothing. "
+                f"Take them out of {self.plan.train} and run again."
+            )
+
+
+def _content(config: Config) -> str:
+    """A fingerprint of everything that an evaluation reads: configuration, suites, and the data beside them."""
+    plan = config.distillation
+    assert plan is not None
+    files = sorted(path for path in (config.root / plan.suites).rglob("*.py") if path.is_file())
+    files += sorted(path for path in (config.root / "fixtures").rglob("*") if path.is_file())
+    files += [path for path in (config.source, config.root / plan.prompt) if isinstance(path, Path)]
+    return fingerprint(*([str(path), fingerprint(path.read_bytes().hex())] for path in files if path.is_file()))

@@ -1,0 +1,159 @@
+"""The teacher: a rule book that turns requests in plain English into git commands. Good, not perfect, and honest about it.
+
+A rule is a pattern, what else must be there, and a template. The first rule that fits answers. Values (branches, files,
+hashes, texts in quotes, ...) are taken from the request by their form, in the order in which they stand.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from distilltest.embedded.rules import RULES
+from distilltest.embedded.slots import Token, tokens
+
+UNKNOWN = "I don't know a git command for that."
+_NUMBERS = {
+    "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
+    "ten": "10", "couple": "2", "dozen": "12", "first": "0",
+}  # fmt: skip
+_CUES = re.compile(
+    r"\b(?:branch|called|named|name|into|onto|from|to|on|off|of|with|in|at|against|and|than|remote|tag|file|than|delete|merge|rebase|"
+    r"checkout|switch|fetch|push|stage|add|unstage|blame|track|by|key|folder|directory|author|it|between|are|for|key|rename|"
+    r"remove|alias|drop|show|my|the|clone|discard|restore|as|tip|user|over|pick|revert|that|as|call|within|behind)\s+\Z",
+    re.IGNORECASE,
+)
+_COMMON = frozenset(
+    ["a", "about", "above", "access", "across", "add", "added", "adding", "address", "after", "again", "ahead", "alias", "all", "alone", "along", "already", "also", "always", "am", "an", "and", "another", "any", "anything", "are", "around", "as", "aside", "at", "author", "authored", "authors", "away", "back", "bad", "based", "annotated", "lightweight", "cleaning", "remember", "lot", "carefully", "differ", "news", "setting", "date", "stale", "collapse", "repositories", "modifications", "index", "one", "squashed", "squashing", "be", "because", "been", "before", "begin", "behind", "being", "best", "better", "between", "bisect", "bit", "blame", "both", "branch", "branches", "bring", "broke", "brought", "bug", "but", "by", "call", "called", "can", "cancel", "change", "changed", "changes", "changing", "check", "checkout", "cherry", "clean", "clear", "clone", "code", "colleague", "combine", "command", "commit", "commited", "commits", "committed", "compare", "config", "conflict", "conflicts", "contents", "copy", "could", "count", "create", "created", "creating", "current", "currently", "cut", "deal", "delete", "deleted", "describe", "detached", "did", "diff", "difference", "different", "directories", "directory", "discard", "do", "does", "doing", "don't", "done", "down", "draft", "drop", "each", "edit", "edits", "either", "email", "empty", "end", "entire", "entry", "even", "ever", "every", "everybody", "everyone", "everything", "exactly", "example", "exist", "existing", "expired", "fast", "feature", "fetch", "few", "file", "files", "find", "finish", "finished", "first", "fix", "folder", "folders", "follow", "for", "force", "forget", "forward", "found", "fresh", "from", "full", "get", "gets", "getting", "git", "give", "given", "global", "globally", "go", "goes", "going", "gone", "good", "got", "graph", "had", "half", "hand", "has", "hash", "have", "haven't", "head", "hello", "help", "here", "hey", "hi", "hide", "history", "hold", "hotfix", "how", "i", "i'd", "i'll", "i'm", "i've", "id", "if", "ignore", "in", "include", "included", "including", "inside", "instead", "interactive", "into", "is", "it", "its", "it's", "itself", "job", "just", "keep", "keeping", "key", "kind", "know", "last", "latest", "later", "left", "let", "lets", "like", "line", "lines", "list", "local", "locally", "log", "long", "look", "looking", "lost", "made", "main", "mainly", "make", "many", "me", "mean", "merge", "merged", "merging", "mess", "message", "messages", "middle", "mind", "mine", "mistake", "modified", "moment", "more", "most", "move", "my", "myself", "name", "named", "names", "near", "need", "needs", "never", "new", "newest", "next", "no", "not", "nothing", "now", "number", "of", "off", "oh", "ok", "old", "on", "once", "one", "only", "onto", "open", "operation", "or", "order", "origin", "other", "our", "out", "over", "own", "page", "parent", "part", "parts", "past", "patch", "path", "people", "pick", "picked", "piece", "place", "plain", "please", "point", "pop", "possible", "pr", "press", "pretend", "preserve", "preview", "previous", "print", "probably", "progress", "project", "prune", "publish", "pull", "push", "pushed", "put", "quick", "quickly", "ran", "range", "rather", "re", "read", "real", "really", "rebase", "rebasing", "recent", "recently", "record", "reflog", "release", "remaining", "remote", "remotes", "remove", "removed", "removing", "rename", "repo", "repos", "repository", "reset", "resolve", "restore", "result", "return", "revert", "review", "right", "roll", "root", "run", "safely", "same", "save", "saved", "say", "search", "see", "select", "send", "server", "set", "shallow", "short", "should", "show", "side", "since", "single", "skip", "skipping", "so", "some", "somebody", "someone", "something", "sort", "specific", "squash", "stack", "stage", "staged", "staging", "start", "started", "starting", "stash", "stashed", "stashes", "state", "stats", "status", "step", "still", "stop", "stuff", "such", "sure", "switch", "tag", "tagged", "tags", "take", "team", "tell", "temporarily", "than", "thanks", "that", "that's", "the", "their", "them", "then", "there", "these", "they", "thing", "things", "think", "this", "those", "throw", "time", "tip", "to", "today", "together", "too", "top", "total", "touch", "touched", "touching", "track", "tracked", "tracking", "tree", "try", "turn", "two", "type", "uncommitted", "under", "undo", "unstage", "unstaged", "until", "untracked", "up", "update", "upstream", "url", "us", "use", "user", "using", "version", "versions", "very", "view", "wait", "want", "wanted", "was", "way", "we", "week", "well", "went", "were", "what", "what's", "when", "where", "whether", "which", "while", "who", "whole", "whom", "whose", "why", "will", "wip", "with", "within", "without", "won't", "word", "work", "working", "worktree", "would", "wrong", "wrote", "yes", "yesterday", "yet", "you", "your", "u", "pls", "plz", "whats", "lemme", "gimme", "wanna", "gonna"]
+)
+
+
+@dataclass(frozen=True)
+class Values:
+    """What a request names, by kind, in the order of the text."""
+
+    quoted: tuple[str, ...]
+    hashes: tuple[str, ...]
+    numbers: tuple[str, ...]
+    urls: tuple[str, ...]
+    emails: tuple[str, ...]
+    files: tuple[str, ...]
+    names: tuple[str, ...]
+    """Everything else that is no common word: branches, remotes, tags, people."""
+    words: tuple[str, ...] = ()
+    """An alias and what it stands for: the words beside ``alias``, ``make``, ``for``, ``to`` and ``mean``."""
+    bases: tuple[str, ...] = ()
+    """Where something new starts: what follows ``from``, ``off``, ``at`` and ``on``."""
+
+    @classmethod
+    def of(cls, request: str) -> Values:
+        """Sort the values of a request."""
+        kinds: dict[str, list[str]] = {
+            k: [] for k in ("quoted", "hash", "number", "url", "email", "path", "name", "version", "stash", "head")
+        }
+        names: list[str] = []
+        files: list[str] = []
+        position = 0
+        for token in tokens(request):
+            position = request.find(token.value, position)
+            kinds.setdefault(token.kind, []).append(token.value)
+            if token.kind in ("path",):
+                files.append(token.value)
+            if (
+                token.kind in ("name", "version", "head")
+                and token.value.casefold() not in ("fast-forward", "cherry-pick")
+            ) or (token.kind == "word" and _is_name(token, request[:position])):
+                names.append(token.value)
+            position += len(token.value)
+        numbers = [n.lstrip("#") for n in kinds["number"]] + [re.sub(r"\D", "", s) for s in kinds["stash"]]
+        numbers += [_NUMBERS[w] for w in re.findall(r"\w+", request.casefold()) if w in _NUMBERS and not numbers]
+        return cls(
+            *(tuple(kinds[k]) for k in ("quoted", "hash")),
+            tuple(numbers),
+            tuple(kinds["url"]),
+            tuple(kinds["email"]),
+            tuple(files),
+            tuple(names),
+            tuple(
+                re.findall(
+                    r"\b(?:make|alias|want|called|for|to mean|to) ([a-z]{2,12})\b(?! alias)",
+                    request.replace("alias for", "for"),
+                )
+            ),
+            tuple(
+                v
+                for v in re.findall(
+                    r"\b(?:off of|off|from commit|from|based on|starting at|starting from) ([\w./~^-]*\w)", request
+                )
+                if v not in _COMMON
+            ),
+        )
+
+    def take(self, what: str, place: int) -> str | None:
+        """The value for one field of a template."""
+        pool: dict[str, tuple[str, ...]] = {
+            "q": self.quoted or self.names,
+            "h": self.hashes or tuple(n for n in self.names if n.startswith("HEAD")),
+            "c": self.hashes or self.names,
+            "n": self.numbers,
+            "u": self.urls,
+            "e": self.emails,
+            "f": self.files or self.names,
+            "b": self.names or self.files or self.quoted,
+            "d": self.files + self.names + self.words,
+            "s": tuple(v for v in self.files + self.names if "." in v),
+            "w": tuple(v for v in self.files if v.startswith("..")) or self.words[1:] or self.words,
+            "y": tuple(v for v in self.names if v not in self.bases) or self.names,
+            "z": self.bases or self.hashes or self.names[1:],
+        }
+        values = pool[what]
+        return values[place] if place < len(values) else None
+
+
+def _is_name(token: Token, before: str) -> bool:
+    """Whether a plain word names something: no common word, or one that stands where only a name can."""
+    word = token.value.casefold()
+    if word in ("main", "master", "origin", "upstream", "develop", "dev", "staging", "trunk", "production"):
+        return not (word == "staging" and token.after in ("", "area", "and", "but")) and not (
+            word == "upstream" and token.before in ("set", "as", "an", "its", "the", "and", "tracking", "with")
+        )
+    if word in _COMMON or len(word) < 2:
+        return False
+    return _CUES.search(before) is not None or token.after in ("branch", "remote", "tag") or not token.value.islower()
+
+
+def answer(request: str) -> str:
+    """The command for a request, or an honest sentence where no rule fits.
+
+    >>> answer("switch to a new branch named docs-intro")
+    'git switch -c docs-intro'
+    >>> answer("what is the meaning of life")
+    "I don't know a git command for that."
+    """
+    values = Values.of(request)
+    text = " ".join(request.split())
+    bare = re.sub(r"\"[^\"]*\"|“[^”]*”", '""', text).casefold().replace("’", "'")
+    for pattern, template in RULES:
+        if pattern.search(bare):
+            filled = _fill(template, values)
+            if filled is not None:
+                return filled
+    return UNKNOWN
+
+
+def _fill(template: str, values: Values) -> str | None:
+    """Put values into ``{kind}`` fields, or None where the request does not have them all."""
+    seen: dict[str, int] = {}
+    missing = False
+
+    def value(match: re.Match[str]) -> str:
+        nonlocal missing
+        what = match[1]
+        place = int(match[2]) if match[2] else seen.get(what, 0)
+        seen[what] = place + 1
+        taken = values.take(what, place)
+        missing = missing or taken is None
+        return taken or ""
+
+    filled = re.sub(r"\{([a-z])(\d?)\}", value, template)
+    return None if missing else filled
