@@ -135,7 +135,6 @@ class EvaluationPlugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
         """Run an evaluation: one item, one verdict."""
-        __tracebackhide__ = True
         declared = _evaluation(pyfuncitem.obj)
         if declared is None:
             return None

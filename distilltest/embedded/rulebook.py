@@ -24,7 +24,40 @@ _CUES = re.compile(
     re.IGNORECASE,
 )
 _COMMON = frozenset(
-    ["a", "about", "above", "access", "across", "add", "added", "adding", "address", "after", "again", "ahead", "alias", "all", "alone", "along", "already", "also", "always", "am", "an", "and", "another", "any", "anything", "are", "around", "as", "aside", "at", "author", "authored", "authors", "away", "back", "bad", "based", "annotated", "lightweight", "cleaning", "remember", "lot", "carefully", "differ", "news", "setting", "date", "stale", "collapse", "repositories", "modifications", "index", "one", "squashed", "squashing", "be", "because", "been", "before", "begin", "behind", "being", "best", "better", "between", "bisect", "bit", "blame", "both", "branch", "branches", "bring", "broke", "brought", "bug", "but", "by", "call", "called", "can", "cancel", "change", "changed", "changes", "changing", "check", "checkout", "cherry", "clean", "clear", "clone", "code", "colleague", "combine", "command", "commit", "commited", "commits", "committed", "compare", "config", "conflict", "conflicts", "contents", "copy", "could", "count", "create", "created", "creating", "current", "currently", "cut", "deal", "delete", "deleted", "describe", "detached", "did", "diff", "difference", "different", "directories", "directory", "discard", "do", "does", "doing", "don't", "done", "down", "draft", "drop", "each", "edit", "edits", "either", "email", "empty", "end", "entire", "entry", "even", "ever", "every", "everybody", "everyone", "everything", "exactly", "example", "exist", "existing", "expired", "fast", "feature", "fetch", "few", "file", "files", "find", "finish", "finished", "first", "fix", "folder", "folders", "follow", "for", "force", "forget", "forward", "found", "fresh", "from", "full", "get", "gets", "getting", "git", "give", "given", "global", "globally", "go", "goes", "going", "gone", "good", "got", "graph", "had", "half", "hand", "has", "hash", "have", "haven't", "head", "hello", "help", "here", "hey", "hi", "hide", "history", "hold", "hotfix", "how", "i", "i'd", "i'll", "i'm", "i've", "id", "if", "ignore", "in", "include", "included", "including", "inside", "instead", "interactive", "into", "is", "it", "its", "it's", "itself", "job", "just", "keep", "keeping", "key", "kind", "know", "last", "latest", "later", "left", "let", "lets", "like", "line", "lines", "list", "local", "locally", "log", "long", "look", "looking", "lost", "made", "main", "mainly", "make", "many", "me", "mean", "merge", "merged", "merging", "mess", "message", "messages", "middle", "mind", "mine", "mistake", "modified", "moment", "more", "most", "move", "my", "myself", "name", "named", "names", "near", "need", "needs", "never", "new", "newest", "next", "no", "not", "nothing", "now", "number", "of", "off", "oh", "ok", "old", "on", "once", "one", "only", "onto", "open", "operation", "or", "order", "origin", "other", "our", "out", "over", "own", "page", "parent", "part", "parts", "past", "patch", "path", "people", "pick", "picked", "piece", "place", "plain", "please", "point", "pop", "possible", "pr", "press", "pretend", "preserve", "preview", "previous", "print", "probably", "progress", "project", "prune", "publish", "pull", "push", "pushed", "put", "quick", "quickly", "ran", "range", "rather", "re", "read", "real", "really", "rebase", "rebasing", "recent", "recently", "record", "reflog", "release", "remaining", "remote", "remotes", "remove", "removed", "removing", "rename", "repo", "repos", "repository", "reset", "resolve", "restore", "result", "return", "revert", "review", "right", "roll", "root", "run", "safely", "same", "save", "saved", "say", "search", "see", "select", "send", "server", "set", "shallow", "short", "should", "show", "side", "since", "single", "skip", "skipping", "so", "some", "somebody", "someone", "something", "sort", "specific", "squash", "stack", "stage", "staged", "staging", "start", "started", "starting", "stash", "stashed", "stashes", "state", "stats", "status", "step", "still", "stop", "stuff", "such", "sure", "switch", "tag", "tagged", "tags", "take", "team", "tell", "temporarily", "than", "thanks", "that", "that's", "the", "their", "them", "then", "there", "these", "they", "thing", "things", "think", "this", "those", "throw", "time", "tip", "to", "today", "together", "too", "top", "total", "touch", "touched", "touching", "track", "tracked", "tracking", "tree", "try", "turn", "two", "type", "uncommitted", "under", "undo", "unstage", "unstaged", "until", "untracked", "up", "update", "upstream", "url", "us", "use", "user", "using", "version", "versions", "very", "view", "wait", "want", "wanted", "was", "way", "we", "week", "well", "went", "were", "what", "what's", "when", "where", "whether", "which", "while", "who", "whole", "whom", "whose", "why", "will", "wip", "with", "within", "without", "won't", "word", "work", "working", "worktree", "would", "wrong", "wrote", "yes", "yesterday", "yet", "you", "your", "u", "pls", "plz", "whats", "lemme", "gimme", "wanna", "gonna"]
+    """
+    a about above access across add added adding address after again ahead alias all alone along already also
+    always am an and another any anything are around as aside at author authored authors away back bad based
+    annotated lightweight cleaning remember lot carefully differ news setting date stale collapse repositories
+    modifications index one squashed squashing be because been before begin behind being best better between
+    bisect bit blame both branch branches bring broke brought bug but by call called can cancel change changed
+    changes changing check checkout cherry clean clear clone code colleague combine command commit commited
+    commits committed compare config conflict conflicts contents copy could count create created creating
+    current currently cut deal delete deleted describe detached did diff difference different directories
+    directory discard do does doing don't done down draft drop each edit edits either email empty end entire
+    entry even ever every everybody everyone everything exactly example exist existing expired fast feature
+    fetch few file files find finish finished first fix folder folders follow for force forget forward found
+    fresh from full get gets getting git give given global globally go goes going gone good got graph had half
+    hand has hash have haven't head hello help here hey hi hide history hold hotfix how i i'd i'll i'm i've id
+    if ignore in include included including inside instead interactive into is it its it's itself job just keep
+    keeping key kind know last latest later left let lets like line lines list local locally log long look
+    looking lost made main mainly make many me mean merge merged merging mess message messages middle mind mine
+    mistake modified moment more most move my myself name named names near need needs never new newest next no
+    not nothing now number of off oh ok old on once only onto open operation or order origin other our out over
+    own page parent part parts past patch path people pick picked piece place plain please point pop possible pr
+    press pretend preserve preview previous print probably progress project prune publish pull push pushed put
+    quick quickly ran range rather re read real really rebase rebasing recent recently record reflog release
+    remaining remote remotes remove removed removing rename repo repos repository reset resolve restore result
+    return revert review right roll root run safely same save saved say search see select send server set
+    shallow short should show side since single skip skipping so some somebody someone something sort specific
+    squash stack stage staged staging start started starting stash stashed stashes state stats status step still
+    stop stuff such sure switch tag tagged tags take team tell temporarily than thanks that that's the their
+    them then there these they thing things think this those throw time tip to today together too top total
+    touch touched touching track tracked tracking tree try turn two type uncommitted under undo unstage unstaged
+    until untracked up update upstream url us use user using version versions very view wait want wanted was way
+    we week well went were what what's when where whether which while who whole whom whose why will wip with
+    within without won't word work working worktree would wrong wrote yes yesterday yet you your u pls plz whats
+    lemme gimme wanna gonna
+    """.split()
 )
 
 
@@ -57,7 +90,7 @@ class Values:
         for token in tokens(request):
             position = request.find(token.value, position)
             kinds.setdefault(token.kind, []).append(token.value)
-            if token.kind in ("path",):
+            if token.kind == "path":
                 files.append(token.value)
             if (
                 token.kind in ("name", "version", "head")
@@ -68,7 +101,8 @@ class Values:
         numbers = [n.lstrip("#") for n in kinds["number"]] + [re.sub(r"\D", "", s) for s in kinds["stash"]]
         numbers += [_NUMBERS[w] for w in re.findall(r"\w+", request.casefold()) if w in _NUMBERS and not numbers]
         return cls(
-            *(tuple(kinds[k]) for k in ("quoted", "hash")),
+            tuple(kinds["quoted"]),
+            tuple(kinds["hash"]),
             tuple(numbers),
             tuple(kinds["url"]),
             tuple(kinds["email"]),

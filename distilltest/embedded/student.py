@@ -11,7 +11,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import permutations
+from itertools import pairwise, permutations
 from math import log, sqrt
 from typing import Any, Self
 
@@ -165,7 +165,7 @@ class Student:
     def _features(said: Iterable[Token]) -> tuple[str, ...]:
         words = [_stem(t.value.casefold()) if t.kind == "word" else f"<{t.kind}>" for t in said]
         kept = [w for w in words if w]
-        return (*kept, *(f"{a} {b}" for a, b in zip(kept, kept[1:], strict=False)))
+        return (*kept, *(f"{a} {b}" for a, b in pairwise(kept)))
 
     # answering
 
@@ -217,7 +217,7 @@ class Student:
         best, chosen = float("-inf"), None
         for order in permutations(candidates[:7], len(slots)):
             fits = sum(_fit(slot, token) for example in voters[:4] for slot, token in zip(example, order, strict=False))
-            fits -= 0.01 * sum(said.index(a) > said.index(b) for a, b in zip(order, order[1:], strict=False))
+            fits -= 0.01 * sum(said.index(a) > said.index(b) for a, b in pairwise(order))
             if fits > best:
                 best, chosen = fits, order
         if chosen is None or best < -1.5 * len(slots):

@@ -90,7 +90,7 @@ def interval_picture(rule: RuleVerdict) -> str:
 
     >>> from distilltest.gate import Status
     >>> interval_picture(RuleVerdict("", Status.PROMOTE, "", role="x", estimate=0.0, low=-0.02, high=0.02, limit=-0.05))
-    '     |          ├─────┼─────┤             '
+    '      |           ├───────┼───────┤      '
     """
     if rule.estimate is None or rule.low is None or rule.high is None or rule.limit is None:
         return ""

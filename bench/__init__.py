@@ -1,0 +1,1 @@
+"""Figures as ratios against a bound of the same run."""
