@@ -216,11 +216,17 @@ class EvaluationPlugin:
         if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             session.exitstatus = self.exit_code(int(session.exitstatus))
         try:
-            self.report = self.start().finish(self.order)
+            self.report = self.start().finish(self.order, self.unfinished(session))
         except DistilltestError as error:
             self.error = str(error)
             if session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = INCOMPLETE
+
+    def unfinished(self, session: pytest.Session) -> str | None:
+        """Why there may be evaluations without a verdict, None where there are none."""
+        if session.exitstatus == pytest.ExitCode.INTERRUPTED or session.shouldstop or session.shouldfail:
+            return "the session was stopped before its end"
+        return f"{self.other_failures} tests failed or errored without a verdict" if self.other_failures else None
 
     def exit_code(self, exitstatus: int) -> int:
         """Blocked is pytest's own 1; if nothing blocked and nothing else failed, say what else kept it from promoting."""

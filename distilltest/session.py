@@ -163,11 +163,12 @@ class Session:
         self.store.save_evaluation(self.run_id, identity, report.to_json())
         return report
 
-    def finish(self, order: Iterable[str] = ()) -> RunReport | None:
+    def finish(self, order: Iterable[str] = (), unfinished: str | None = None) -> RunReport | None:
         """Put the run's evaluations together, whichever process ran them, and write the reports.
 
         Args:
             order: Node ids in the order of the report; stored ones that it does not name come last.
+            unfinished: Why this may not be all that should have run; such a run never promotes.
 
         Returns:
             The run's report, None where no evaluation came to a verdict.
@@ -183,7 +184,7 @@ class Session:
         evaluations = sorted(
             (EvaluationReport.from_json(content) for content in stored), key=lambda e: position.get(e.id, len(position))
         )
-        report = RunReport.of(self.info(), evaluations)
+        report = RunReport.of(self.info(), evaluations, unfinished)
         folder = self.config.reports_dir / self.run_id
         _write(folder / "report.md", markdown.render(report).encode())
         _write(folder / "report.json", json_report.render(report))

@@ -124,14 +124,22 @@ class RunReport:
     evaluations: tuple[EvaluationReport, ...]
 
     @classmethod
-    def of(cls, info: RunInfo, evaluations: Sequence[EvaluationReport]) -> RunReport:
-        """Put evaluations together: all must promote."""
+    def of(cls, info: RunInfo, evaluations: Sequence[EvaluationReport], unfinished: str | None = None) -> RunReport:
+        """Put evaluations together: all must promote, and nothing may be unfinished.
+
+        Args:
+            info: The circumstances of the run.
+            evaluations: Those that came to a verdict.
+            unfinished: Why there may be more than these (interrupted, a suite with an error), None where there is not.
+        """
         status = combine([evaluation.verdict.status for evaluation in evaluations])
         if len(evaluations) == 1:
             sentence = evaluations[0].verdict.sentence
         else:
             names = [e.id.rpartition("::")[2] for e in evaluations if e.verdict.status is status]
             sentence = f"{status}: {len(names)} of {len(evaluations)} evaluations say {status} ({', '.join(names)})"
+        if unfinished and status is Status.PROMOTE:
+            status, sentence = Status.INCOMPLETE, f"incomplete: {unfinished}; what did run says {sentence}"
         return cls(info, Verdict(status, _with_cost(sentence, status, evaluations), ()), tuple(evaluations))
 
     def to_json(self) -> dict[str, Any]:

@@ -101,6 +101,16 @@ def test_another_failing_test_keeps_pytests_own_exit_code(project):
     assert project.run().ret == 1
 
 
+def test_a_run_with_an_error_in_another_evaluation_is_never_reported_as_promoted(project):
+    text = (project.root / "suites/test_numbers.py").read_text()
+    project.write(
+        "suites/test_other.py", text.replace("exact_match(completion.text, case.reference)", "raise KeyError")
+    )
+    assert project.run().ret == 1
+    report = json.loads((project.reports()[0].parent / "report.json").read_text())
+    assert report["verdict"]["status"] == "incomplete"
+
+
 def test_the_junit_file_carries_the_verdict(project):
     project.run("--junitxml", "junit.xml")
     assert 'name="distilltest_verdict" value="promote"' in (project.root / "junit.xml").read_text()
