@@ -74,7 +74,11 @@ def _case(change: Change, word: str) -> list[str]:
     block = [f"{word}{against}: {change.case_id}  {_cut(change.request)}"]
     if change.reference:
         block.append(f"  reference: {_cut(change.reference)}")
-    return block + [f"  {sample.role}: {_cut(sample.text)}" for sample in change.samples]
+    block += [f"  {sample.role}: {_cut(sample.text)}" for sample in change.samples]
+    ours = change.samples[0]
+    if ours.reason and not ours.reason.startswith(repr(ours.text)[:20]):  # which says no more than the lines above
+        block.append(f"  why: {_cut(ours.reason)}")
+    return block
 
 
 def _cut(text: str, width: int = WIDTH) -> str:
