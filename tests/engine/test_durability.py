@@ -136,3 +136,28 @@ except StoreError as error:
     assert "Make room" in done.stdout
     with Store.open(path) as store:
         assert store.completion(request("kept").key) is not None
+
+
+def test_a_store_that_cannot_be_opened_or_written_is_named_with_a_remedy(tmp_path):
+    with pytest.raises(StoreError, match=r"cannot be written\. Change the rights"):
+        Store.open(tmp_path)  # a folder where the file should be
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot be made"):
+        Store.open(tmp_path / "file" / "store.sqlite3")
+
+
+def test_two_processes_may_use_one_store_at_once(tmp_path):
+    from distilltest.embedded.server import EmbeddedServer
+
+    server = EmbeddedServer.start(tmp_path / "server", latency=0.01)
+    (tmp_path / "distilltest.yaml").write_text(
+        f"servers:\n  s: {{base_url: '{server.base_url}', max_concurrency: 20}}\n"
+        "models:\n  base: {server: s, model: embedded-student}\n"
+    )
+    command = [sys.executable, "-c", RUN, str(tmp_path)]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    outputs = [process.communicate(timeout=60) for process in both]
+    server.stop()
+    assert [process.returncode for process in both] == [0, 0], outputs
+    with Store.open(tmp_path / ".distilltest/store.sqlite3") as store:
+        assert len(store.find_completions()) == 200
