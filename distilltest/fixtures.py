@@ -6,23 +6,30 @@ They are bound anew for each call of the body. ``pytest --fixtures`` shows their
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from distilltest.grading import PER_CALL_CASE, PER_CALL_COMPLETION, PerCall, current, record
-from distilltest.records import Grade
+if TYPE_CHECKING:
+    from distilltest.grading import PerCall
+    from distilltest.records import Grade
+
+# Everything else is imported where it is used: this module is loaded by every pytest session on the machine.
 
 
 @pytest.fixture
 def case() -> PerCall:
     """The case: ``case.id``, ``case.item`` (the row), ``case.reference``, ``case.tags``, ``case.cluster``."""
+    from distilltest.grading import PER_CALL_CASE
+
     return PER_CALL_CASE
 
 
 @pytest.fixture
 def completion() -> PerCall:
     """What a role answered: ``completion.text``, ``.tool_calls``, ``.finish_reason``, ``.refusal``, ``.usage``, ``.latency``."""
+    from distilltest.grading import PER_CALL_COMPLETION
+
     return PER_CALL_COMPLETION
 
 
@@ -32,6 +39,7 @@ class ExactMatch:
     def __call__(self, answer: str, expected: Any, *, alternatives: list[str] | None = None, **options: bool) -> Grade:
         """Grade and record; the case's own alternatives count where ``expected`` is its reference."""
         from distilltest.graders import exact_match
+        from distilltest.grading import current, record
 
         case = current().case
         reference = current().need("exact_match", expected)
@@ -46,6 +54,7 @@ class StringCheck:
     def __call__(self, answer: str, reference: Any, operation: Any = "eq") -> Grade:
         """Grade and record."""
         from distilltest.graders import string_check
+        from distilltest.grading import current, record
 
         return record(string_check(answer, current().need("string_check", reference), operation))
 
@@ -59,6 +68,7 @@ class JsonSchema:
     def __call__(self, answer: str, schema: dict[str, Any] | str | Path, *, code_fence: bool = False) -> Grade:
         """Grade and record; the path of a schema is relative to the folder of distilltest.yaml."""
         from distilltest.graders import json_schema
+        from distilltest.grading import record
 
         where = self._root / schema if isinstance(schema, str | Path) else schema
         return record(json_schema(answer, where, code_fence=code_fence))
