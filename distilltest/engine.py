@@ -26,6 +26,8 @@ T = TypeVar("T")
 OVER_BUDGET = "over budget"
 """The kind of call failure where the budget is spent."""
 Answer = Completion | CallFailure
+_AT_A_TIME = 25
+"""Requests that are handed to the loop in one turn of it."""
 
 
 @dataclass
@@ -156,11 +158,16 @@ class Engine:
         return self._loop
 
     def _call_soon(self, function: Callable[[Request], object], requests: Sequence[Request]) -> None:
-        def call() -> None:
-            for request in requests:
-                function(request)
+        """Call on the loop, a few requests at a time: the first ones are on their way while the others are prepared."""
+        loop = self._started()
 
-        self._started().call_soon_threadsafe(call)
+        def call(start: int = 0) -> None:
+            for request in requests[start : start + _AT_A_TIME]:
+                function(request)
+            if start + _AT_A_TIME < len(requests):
+                loop.call_soon(call, start + _AT_A_TIME)
+
+        loop.call_soon_threadsafe(call)
 
     def _task(self, request: Request) -> asyncio.Task[Answer]:
         """The one task of a request."""
@@ -196,11 +203,12 @@ class Engine:
         except CallError as error:
             attempts = int(error.__notes__[-1]) if getattr(error, "__notes__", None) else 0
             return self._failure(request, error.kind, str(error), attempts)
-        completion = replace(completion, attempts=attempts)
+        if attempts > 1:
+            completion = replace(completion, attempts=attempts)
         self.counts.sent += 1
         self.counts.usd += self._cost(completion)
         # Nothing is awaited between arrival and this line: a cancelled call has either not arrived or is queued.
-        await asyncio.shield(asyncio.wrap_future(self._store.save(request, completion, body)))
+        await self._store.save(request, completion, body)
         self._done.add(request.key)
         return completion
 

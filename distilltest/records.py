@@ -116,6 +116,11 @@ class Request:
             body["metadata"] = dict(self.metadata)
         return body
 
+    @cached_property
+    def encoded(self) -> bytes:
+        """The body as it is sent and as it is stored."""
+        return orjson.dumps(self.body())
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ import orjson
 
 from distilltest.records import Completion, Grade, Outcome, Request, ToolCall, Usage
 from distilltest.store.connection import connect, explain
-from distilltest.store.writer import CompletionWriter
+from distilltest.store.writer import CompletionWriter, Row, insert
 
 _CHUNK = 500
 """Keys in one query."""
@@ -79,21 +79,22 @@ class Store:
 
     # completions
 
-    def save(self, request: Request, completion: Completion, response: bytes) -> Future[None]:
-        """Keep a completion; the future is done when it is durable."""
-        return self._writer.write(
-            (
-                completion.key,
-                completion.server,
-                completion.model,
-                completion.trial,
-                orjson.dumps(dict(request.metadata)).decode(),
-                orjson.dumps(request.body()),
-                orjson.dumps(completion),
-                response,
-                completion.created,
-            )
-        )
+    def save(self, request: Request, completion: Completion, response: bytes) -> asyncio.Future[None]:
+        """Keep a completion, from a running event loop; the future is done when it is durable."""
+        return self._writer.write(_row(request, completion, response))
+
+    def save_all(self, completions: Iterable[tuple[Request, Completion, bytes]]) -> None:
+        """Keep completions (request, completion, response), in one transaction; they are durable on return.
+
+        Raises:
+            StoreError: Nothing was kept.
+        """
+        rows = [_row(*each) for each in completions]
+        with self._lock:
+            try:
+                insert(self._connection, rows)
+            except sqlite3.Error as error:
+                raise explain(self.path, error) from None
 
     def completion(self, key: str) -> Completion | None:
         """One completion, None where there is none."""
@@ -208,6 +209,20 @@ class Store:
         """Remember a JSON value."""
         with self._sql(write=True) as sql:
             sql.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (name, orjson.dumps(value)))
+
+
+def _row(request: Request, completion: Completion, response: bytes) -> Row:
+    return (
+        completion.key,
+        completion.server,
+        completion.model,
+        completion.trial,
+        orjson.dumps(dict(request.metadata)).decode(),
+        request.encoded,
+        orjson.dumps(completion),
+        response,
+        completion.created,
+    )
 
 
 def _completion(answer: bytes) -> Completion:

@@ -74,7 +74,7 @@ def completion(asked):
 def test_what_was_saved_comes_back_and_is_found_by_its_labels(tmp_path):
     asked = request(metadata={"task": "git", "odd": "a'b"})
     with Store.open(tmp_path / "s.sqlite3") as store:
-        store.save(asked, completion(asked), b"{}").result()
+        store.save_all([(asked, completion(asked), b"{}")])
         assert store.completion(asked.key).text == "é\n"
         assert len(store.find_completions(model="m", metadata={"odd": "a'b"})) == 1
         assert not store.find_completions(metadata={"task": "other"})
@@ -119,13 +119,13 @@ from distilltest.errors import StoreError
 from distilltest.store import Store
 store = Store.open(Path(sys.argv[1]))
 first = request("kept")
-store.save(first, completion(first), b"{}").result()
+store.save_all([(first, completion(first), b"{}")])
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 try:
     for i in range(100):
         asked = request(str(i))
-        store.save(asked, completion(asked), b"x" * 10_000).result()
+        store.save_all([(asked, completion(asked), b"x" * 10_000)])
 except StoreError as error:
     print(error)
 """
