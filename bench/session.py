@@ -41,7 +41,7 @@ def run(folder: Path, what: str, *options: str) -> float:
     """Seconds of one pytest process."""
     started = time.perf_counter()
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, what]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(command, check=False, cwd=folder, capture_output=True, text=True)
     assert done.returncode in (0, 10), done.stdout
     return time.perf_counter() - started
 

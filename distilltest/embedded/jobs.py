@@ -237,7 +237,7 @@ class Jobs:
         for number in range(1, CHECKPOINTS + 1):
             some = examples[: max(1, len(examples) * number // CHECKPOINTS)]
             student = await asyncio.to_thread(_learn, self._models.student(job["model"]), some, job["method"]["type"])
-            metrics = await asyncio.to_thread(_metrics, student, some, held_out, len(some))
+            metrics = await asyncio.to_thread(_metrics, student, examples, held_out, len(some))
             self._event(identity, f"Step {len(some)}/{len(examples)}: training loss={metrics['train_loss']}", metrics)
             step_name = name if number == CHECKPOINTS else f"{name}:ckpt-step-{len(some)}"
             self._checkpoint(identity, step_name, metrics)
@@ -316,7 +316,7 @@ def _learn(student: Student, examples: list[tuple[str, ...]], method: str) -> St
 def _metrics(
     student: Student, examples: list[tuple[str, ...]], held_out: list[tuple[str, ...]], step: int
 ) -> dict[str, Any]:
-    """Measured on the student: mean edit distance and share of right tokens, on at most 100 examples."""
+    """Measured on the student: mean edit distance and share of right tokens, on at most 100 of all examples."""
     pairs = [(e[0], e[1]) for e in examples[:: max(1, len(examples) // 100)]]
     metrics: dict[str, Any] = {
         "step": step,

@@ -1,18 +1,52 @@
 """The teacher: a rule book that turns requests in plain English into git commands. Good, not perfect, and honest about it.
 
-A rule is a pattern, what else must be there, and a template. The first rule that fits answers. Values (branches, files,
-hashes, texts in quotes, ...) are taken from the request by their form, in the order in which they stand.
+A rule is a command, the concepts that a request for it must speak of, those that help and those that forbid it; beside
+the rules stand examples. The rule with the best score answers. Values (branches, files, hashes, texts in quotes, ...) are
+taken from the request by their form, in the order in which they stand.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
+from itertools import islice
 
-from distilltest.embedded.rules import RULES
+from distilltest.embedded.lexicon import concepts, data_lines, plain
+from distilltest.embedded.memory import Memory
+from distilltest.embedded.rules import rules
 from distilltest.embedded.slots import Token, tokens
 
+LIKENESS, SUGGESTIONS = 4.0, 15
+"""What the likeliest answer of the book's own examples adds to a rule that says the same; the next one half of it, and so on."""
+LEAST = 2.0
+"""A request that fits no rule better than this is answered with an honest sentence."""
+UNUSED, UNUSED_NAME, USED = 3.0, 1.5, 1.0
+"""Whatever a request names is there for a reason: what a command leaves unused counts against it."""
+_DOTTED = re.compile(
+    r"(?:user|core|pull|push|init|alias|merge|fetch|color|diff|commit|remote|branch|credential|rebase)\.\w+\Z",
+    re.IGNORECASE,
+)
+_MASKED = ("hash", "number", "url", "email", "path", "stash", "version", "name")
 UNKNOWN = "I don't know a git command for that."
+_GIT_WORDS = frozenset(
+    "fast-forward fast-forwards cherry-pick cherry-picked cherry-picking one-line one-liner single-line no-ff ff-only "
+    "top-level dry-run up-to-date merge-base re-apply un-stage check-out force-push work-tree roll-back no-edit "
+    "line-by-line non-fast-forward read-only".split()
+)
+_REMOTES = (
+    "origin",
+    "upstream",
+    "backup",
+    "mirror",
+    "fork",
+    "company",
+    "archive",
+    "heroku",
+    "public",
+    "github",
+    "gitlab",
+)
 _NUMBERS = {
     "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
     "ten": "10", "couple": "2", "dozen": "12", "first": "0",
@@ -56,7 +90,8 @@ _COMMON = frozenset(
     until untracked up update upstream url us use user using version versions very view wait want wanted was way
     we week well went were what what's when where whether which while who whole whom whose why will wip with
     within without won't word work working worktree would wrong wrote yes yesterday yet you your u pls plz whats
-    lemme gimme wanna gonna
+    lemme gimme wanna gonna submodule submodules bases unmerged pruning editor addresses nearest thats im tree trees
+    handy whatever content contents revision revisions disk stale expire closest common ancestor pruned temporarily
     """.split()
 )
 
@@ -75,6 +110,10 @@ class Values:
     """Everything else that is no common word: branches, remotes, tags, people."""
     words: tuple[str, ...] = ()
     """An alias and what it stands for: the words beside ``alias``, ``make``, ``for``, ``to`` and ``mean``."""
+    remotes: tuple[str, ...] = ()
+    """Names that are remotes: by their name, or beside the word ``remote``."""
+    digits: bool = False
+    """Whether the numbers stood in digits."""
     bases: tuple[str, ...] = ()
     """Where something new starts: what follows ``from``, ``off``, ``at`` and ``on``."""
 
@@ -86,17 +125,19 @@ class Values:
         }
         names: list[str] = []
         files: list[str] = []
+        remotes: list[str] = []
         position = 0
         for token in tokens(request):
             position = request.find(token.value, position)
             kinds.setdefault(token.kind, []).append(token.value)
             if token.kind == "path":
                 files.append(token.value)
-            if (
-                token.kind in ("name", "version", "head")
-                and token.value.casefold() not in ("fast-forward", "cherry-pick")
-            ) or (token.kind == "word" and _is_name(token, request[:position])):
+            if (token.kind in ("name", "version", "head") and token.value.casefold() not in _GIT_WORDS) or (
+                token.kind == "word" and _is_name(token, request[:position])
+            ):
                 names.append(token.value)
+                if token.value.casefold() in _REMOTES or "remote" in (token.before, token.after):
+                    remotes.append(token.value)
             position += len(token.value)
         numbers = [n.lstrip("#") for n in kinds["number"]] + [re.sub(r"\D", "", s) for s in kinds["stash"]]
         numbers += [_NUMBERS[w] for w in re.findall(r"\w+", request.casefold()) if w in _NUMBERS and not numbers]
@@ -108,13 +149,15 @@ class Values:
             tuple(kinds["email"]),
             tuple(files),
             tuple(names),
-            tuple(
+            remotes=tuple(remotes),
+            digits=bool(kinds["number"] or kinds["stash"]),
+            words=tuple(
                 re.findall(
                     r"\b(?:make|alias|want|called|for|to mean|to) ([a-z]{2,12})\b(?! alias)",
                     request.replace("alias for", "for"),
                 )
             ),
-            tuple(
+            bases=tuple(
                 v
                 for v in re.findall(
                     r"\b(?:off of|off|from commit|from|based on|starting at|starting from) ([\w./~^-]*\w)", request
@@ -123,20 +166,28 @@ class Values:
             ),
         )
 
+    @property
+    def certain(self) -> tuple[str, ...]:
+        """Values whose form leaves no doubt."""
+        digits = tuple(n for n in self.numbers if n.isdigit() and self.digits)
+        return self.quoted + self.hashes + self.urls + self.emails + self.files + digits
+
     def take(self, what: str, place: int) -> str | None:
         """The value for one field of a template."""
         pool: dict[str, tuple[str, ...]] = {
-            "q": self.quoted or self.names,
+            "q": self.quoted,
             "h": self.hashes or tuple(n for n in self.names if n.startswith("HEAD")),
             "c": self.hashes or self.names,
             "n": self.numbers,
             "u": self.urls,
             "e": self.emails,
             "f": self.files or self.names,
-            "b": self.names or self.files or self.quoted,
+            "b": self.names,
             "d": self.files + self.names + self.words,
             "s": tuple(v for v in self.files + self.names if "." in v),
             "w": tuple(v for v in self.files if v.startswith("..")) or self.words[1:] or self.words,
+            "r": self.remotes or self.names[1:] or self.names,
+            "t": tuple(v for v in self.names if v not in self.remotes) or self.names[:1],
             "y": tuple(v for v in self.names if v not in self.bases) or self.names,
             "z": self.bases or self.hashes or self.names[1:],
         }
@@ -157,7 +208,7 @@ def _is_name(token: Token, before: str) -> bool:
 
 
 def answer(request: str) -> str:
-    """The command for a request, or an honest sentence where no rule fits.
+    """The command for a request, or an honest sentence where nothing fits.
 
     >>> answer("switch to a new branch named docs-intro")
     'git switch -c docs-intro'
@@ -165,14 +216,44 @@ def answer(request: str) -> str:
     "I don't know a git command for that."
     """
     values = Values.of(request)
-    text = " ".join(request.split())
-    bare = re.sub(r"\"[^\"]*\"|“[^”]*”", '""', text).casefold().replace("’", "'")
-    for pattern, template in RULES:
-        if pattern.search(bare):
-            filled = _fill(template, values)
-            if filled is not None:
-                return filled
-    return UNKNOWN
+    spoken = concepts(_mask(request))
+    likened = {said: LIKENESS / (1 + place) for place, said in enumerate(_likely(request))}
+    best, said = LEAST, UNKNOWN
+    for rule in rules():
+        filled = _fill(rule.command, values)
+        if filled is None:
+            continue  # the request does not name what the command needs
+        score = rule.score(spoken) + likened.get(filled, 0.0)
+        score -= UNUSED * sum(1 for value in values.certain if value not in filled)
+        score -= UNUSED_NAME * sum(1 for name in values.names if name not in filled)
+        score += USED * sum(1 for value in values.certain + values.names if value in filled)
+        if score > best:
+            best, said = score, filled
+    return said
+
+
+def _likely(request: str) -> list[str]:
+    """What the book's own examples suggest, the likeliest first."""
+    return list(dict.fromkeys(islice(_examples().answers(request), SUGGESTIONS)))
+
+
+@cache
+def _examples() -> Memory:
+    pairs = [line.split(" => ") for line in data_lines("phrases.txt")]
+    return Memory([(request, command, 1.0) for request, command in pairs])
+
+
+def _mask(request: str) -> str:
+    """The request in plain words, with values that cannot be mistaken replaced by their kind."""
+    parts = []
+    for token in tokens(request):
+        if token.kind == "quoted":
+            parts.append('""')
+        else:
+            dotted = _DOTTED.match(token.value) is not None
+            masked = token.kind in _MASKED and token.value.casefold() not in _GIT_WORDS
+            parts.append("<dotted>" if dotted else f"<{token.kind}>" if masked else token.value)
+    return plain(" ".join(parts))
 
 
 def _fill(template: str, values: Values) -> str | None:

@@ -1,285 +1,50 @@
-"""The rules of the rule book, the special ones first.
-
-Fields of a template: ``q`` text in quotes, ``h`` hash, ``c`` commit (hash or name), ``n`` number, ``u`` URL, ``e`` email,
-``f`` file, ``b`` branch, remote or tag, ``d`` folder or name; a digit picks a place. In the patterns, which see the
-request in lower case, ``""`` stands for a text in quotes.
-"""
+"""The rules of the rule book (``rules.txt``), and how well a request fits one."""
 
 from __future__ import annotations
 
-import re
+from dataclasses import dataclass
+from functools import cache
 
-_DROP = r"(?:delete|remove|drop|get rid of|kill|nuke|trash|erase|toss|throw (?:away|out)|wipe|clean up)"
-_NEW = r"(?:new|create|make|start|open|begin|add|set up|spin up|cut|fork)"
-_SHOW = r"(?:show|see|list|view|display|print|what|which|give|look|check|read|tell)"
-_LAST = r"(?:last|latest|most recent|newest|previous|past|recent)"
-_GO = r"(?:switch|go|hop|jump|move|change|check ?out|get|take|put|bring|over)"
-_UNDO = r"(?:undo|revert|roll back|reverse|back out|take back|uncommit|rewind|reset|drop|remove|throw|discard|go back|delete|nuke|wipe)"
+from distilltest.embedded.lexicon import data_lines
 
-_TABLE = [
-    # what later rules would take for something else
-    (r"(overwrite|push over).*remote|force[- ]?push|\blease\b", "git push --force-with-lease"),
-    (r"(get me out|out of) (of )?(this|the) merge", "git merge --abort"),
-    (r"(current|this|it|version|revision|here).*(broken|has the bug|bad).*(bisect)?$", "git bisect bad"),
-    (r"(make|turn|create|get).*branch.*(from|out of|of).*stash|(out of|from|put|turn).*stash.*(branch)?\b.*", "git stash branch {b}"),
-    (r"alias|want (git )?\w+ to mean", "git config --global alias.{d} {w}"),
-    (r'(global|every repo|all (my |of my )?repos|everywhere|whole machine|this machine|this computer).*""|"".*(global|every repo|all (my )?repos|everywhere)',
-     'git config --global user.name "{q}"'),
-    (r'(author name|git should call|user ?name|call me|my name|the name "").*', 'git config user.name "{q}"'),
-    (r"(key|value|setting|what is|what's|look up|config).* \w+\.(name|email|editor|rebase|default\w*|\w+)\b", "git config {s}"),
-    (r"@\w+[\w.-]*\.\w+", "git config user.email {e}"),
-    (r"submodule", "git submodule update --init"),
-    (r"(list|show|which|what|see).*(work(ing)? ?trees)", "git worktree list"),
-    (r"(work(ing)? ?tree|folder|directory|checkout).* (for|of|with|at|in|on)? ?.*\.\./", "git worktree add {w} {b}"),
-    (r"\.\./.*", "git worktree add {w} {b}"),
-    (r"(depth|shallow|deep|only the last|just the last|history just|last \d+ commits).*(https?:|git@)|(https?:|git@).*(depth|shallow|deep|only the last|just the last|last \d+)",
-     "git clone --depth {n} {u}"),
-    (r"(https?:|git@|ssh:).*(as|remote)|(remote|register|connect).*(https?:|git@|ssh:)(?!.*(moved|instead))", "git remote add {b} {u}"),
-    (r"(url|address|point|moved|change|update|set).*(https?:|git@|ssh:)|(moved|now lives).*(https?:|git@|ssh:)", "git remote set-url {b} {u}"),
-    (r"(https?:|git@|ssh:)\S+ .*(into|to|as|in|folder|directory|called|named)", "git clone {u} {b}"),
-    (r"(give|change|call|rename|should be called).*remote.*(name|to|called)", "git remote rename {b} {b}"),
-    (r"remotes.*(url|address|point)?|remote (repo|repositor)", "git remote -v")  ,
-    (r"(list|show|see|what|which|every|all).*branch(es)?.*(remote|server)", "git branch -a"),
-    (r"(all|every|each).*(of )?(the |our |my )?remotes?\b(?!.*branch)", "git fetch --all"),
-    (r"(fetch|update|download|clean).*(prun|stale|gone|deleted|vanished)", "git fetch --prune"),
-    (r"(url|address|point).*", "git remote get-url {b}"),
-    (r"(download|get|grab).*(from|of) (the )?(remote )?\w+$", "git fetch {b}"),
-    (r"(delet|remov|drop|get rid|get|take|wipe|kill).*(branch|tag).*(\bon\b|\boff\b|\bat\b|\bfrom\b) |(delet|remov|drop|get rid).*(on|from) the remote", "git push {b1} --delete {b0}"),
-    (r"(push|publish|send|upload|share).*(every|all|my|the|our)? ?\btags\b|(every|all) (my )?tag", "git push --tags"),
-    (r"(list|show|see|what|which).*(every|all).*tag\b|^tags", "git tag"),
-    (r"(push|publish|send|upload|share).*\btag\b", "git push {b1} {b0}"),
-    (r"(push|publish|send|upload).*(set upstream|track|remember|as upstream|the first time|first push)|first push", "git push -u {b1} {b0}"),
-    (r"(push|send|upload|publish)(?!.*stash).* (up )?(to|on) (?!the server|the remote$)", "git push {b1} {b0}"),
-    (r"(track|follow|upstream).*(from|on|of|at) |(tracking branch)", "git branch -u {b1}/{b0}"),
-    (r"(push|send|upload)(?! over).*(commit|work|change|server|remote)?$", "git push"),
-    (r"rebas.*(pull|latest|remote|update)|(pull|latest|remote|update).*rebas", "git pull --rebase"),
-    (r"(update from|bring.*up to date|sync with|up to date with).*(remote|server|origin|upstream)?", "git pull"),
-    (r"(fast[- ]?forward|ff)( to| only).*(nothing else|only)?|(refuse|only|unless).*(fast[- ]?forward|\bff\b)|(fast[- ]?forward|\bff\b).*only", "git merge --ff-only {b}"),
-    (r"(no|without( a)?|never|not|keeping|always).*(fast[- ]?forward|merge commit)(?!.*pull)", "git merge --no-ff {b}"),
-    (r"(merge base|common (ancestor|commit)|shared commit|ancestor)", "git merge-base {b} {b}"),
-    (r"(not|n't|nt|still|waiting|yet|un).*merged(?!.*(delete|remove|no matter))(?!.*force)(?!.*(kill|nuke|delete))(?<!delete)", "git branch --no-merged"),
-    (r"(kill|nuke|delete|remove|drop).*(unmerged|never merged|not merged|no matter|force)|force.*(delete|remove)", "git branch -D {b}"),
-    (r"merged.*(remove|delete|drop|get rid)|(remove|delete|drop|get rid|tidy).*merged", "git branch -d {b}"),
-    (r"(replay|put my commits|rebase (my work |this |it )?on).*", "git rebase {b}"),
-    (r"leave out.*(rebas)", "git rebase --skip"),
-    (r"(detached|without a branch)", "git switch --detach {c}"),
-    (r"(begin|start|create|make|open|spin|cut|branch off).*(based on|starting at|starting from|off|from commit|from) |^from commit", "git switch -c {y} {z}"),
-    (r"(branch|called|named|new).*(dont|don't|without|but stay|but leave|stay|not).*(switch|check|here|mov|where|go)|i stay", "git branch {b}"),
-    (r"(fresh|new|create|begin|start|open|make).*branch.*(and|on it|hop|go|move|switch|be on|check|straight|right)|(work|start|begin).*(on|in) a (fresh|new|brand)|create .*(and|then) (switch|move|go|hop)|brand new branch",
-     "git switch -c {b}"),
-    (r"(name|call|rename).*(of )?(my |this |the )?(current )?branch.*(to|from now|instead)|(current|this|am on) .*branch.*(called|named|name)|branch i am on should", "git branch -m {b}"),
-    (r"rename .*branch .* to|(give|should be named|change the name of) (?!.*remote)", "git branch -m {b} {b}"),
-    (r"what branches|branches (do )?(i|we) have", "git branch"),
-    (r"change branches|be on [\w./-]+ now|want to be on", "git switch {b}"),
-    (r'(find|search|which|log|show|look|history).*commits?.*(message|mention|subject|say).*""|commit messages.*""|entries.*message', 'git log --grep="{q}"'),
-    (r'(added or removed|introduced|occurs|containing|string|appeared|disappeared).*""|"".*(occurs|introduced|added or)', 'git log -S "{q}"'),
-    (r'(since|newer than|committed after|commited after).*""', 'git log --since="{q}"'),
-    (r'amend.*""|(message of|change|reword|fix|correct).*(last|latest|previous).*commit.*""|(last|latest|previous) commit.*(should|message).*""', 'git commit --amend -m "{q}"'),
-    (r'(staged (stuff|changes)|whats staged|check this in).*""', 'git commit -m "{q}"'),
-    (r'(tracked|modified|everything|modification|all (my|of)).*""', 'git commit -am "{q}"'),
-    (r"(tracked|already knows?|known|modif\w+)( files)?.*(stage|add|index)|(stage|add|update).*(tracked|knows|modif\w+ and del\w+|modified)(?!.*\"\")", "git add -u"),
-    (r"(stage|add|put).*(every|all|the lot|everything)", "git add -A"),
-    (r"(take|remove|pull|get).*(out of|from|off) (the )?(stag\w+|index)(?! only)|not be staged|unstage", "git restore --staged {f}"),
-    (r"(forget|untrack|stop tracking|only from the index|from the index only|index only)", "git rm --cached {f}"),
-    (r"(in|for) (the|my) next commit", "git add {f}"),
-    (r"(stage|add) (the )?(file )?\S*(/|\.\w)", "git add {f}"),
-    (r"(dry run|preview|would|yet).*(untracked|clean)", "git clean -n"),
-    (r"(remove|delete|clean|wipe).*(files )?(git )?(doesn'?t|not|isn'?t|aren'?t|un).?track.*(folder|director)", "git clean -fd"),
-    (r"(remove|delete|clean|wipe).*(git doesn'?t track|untracked|not tracked)", "git clean -f"),
-    (r"(hard|for good|completely|and all their|destroy).*(commits?|back \d)|(delete|throw away|get rid of).*\d.*commits.*(complete|for good|changes)", "git reset --hard HEAD~{n}"),
-    (r"\d.*commits?.*(unstaged|not staged|modified|working tree)", "git reset HEAD~{n}"),
-    (r"(undo|uncommit|go back|take back|rewind|step back).*\d.*(staged|index|soft)", "git reset --soft HEAD~{n}"),
-    (r"(revert|back out|undo|reverses?).*[0-9a-f]{7}.*(editor|ask|prompt|default message|no edit)", "git revert --no-edit {c}"),
-    (r"(revert|back out|undo|reverses?).*(?=[a-f]*\d)[0-9a-f]{7}", "git revert {h}"),
-    (r"(version|like it was|as it was|restore|bring back|get).*(from|at|in|of).*(?=[a-f]*\d)([0-9a-f]{7}|head~\d)(?<!\")(?!.*(show|print|view))", "git restore --source={c} {f}"),
-    (r"cherry.*(dont|don't|no|without|not|leave).*commit|(apply|bring|pick).*(without committing|no commit|uncommit)", "git cherry-pick -n {c}"),
-    (r"(files|statistic|stat).*(?=[a-f]*\d)[0-9a-f]{7}", "git show --stat {h}"),
-    (r"\blines?\b.*\d+", "git blame -L {n0},{n1} {f}"),
-    (r"(patch|full diffs|with (their|the) diffs?|commit by commit)(?!.*stash).*", "git log -p -- {f}"),
-    (r"(one|single|short|compact).*\d|\d.*(one|single|short|compact)[- ]?(line|form|view)?|compact view", "git log --oneline -n {n}"),
-    (r"(last|latest|newest|most recent) \d+( commits)?", "git log -n {n}"),
-    (r"(compact|short) history|short log|compact log", "git log --oneline"),
-    (r"(short|abbrev\w+).*(hash|sha|commit id|id)", "git rev-parse --short HEAD"),
-    (r"(long|full|complete|whole).*(hash|sha|commit id|id\b)", "git rev-parse HEAD"),
-    (r"(recent|past|previous) positions of head|positions of head", "git reflog"),
-    (r"(total )?commit count for|(count the|number of|how many) commits (of|in|on|are)", "git rev-list --count {c}"),
-    (r"(does|do) .*have that|not yet in|missing (from|in)|(that are|is) not (on|in)", "git log {b1}..{b0}"),
-    (r"(everything|list|commits?).* ([a-z]+) (has |have )?commit|commits.*(by|from) ", 'git log --author="{b}"'),
-    (r"(short|brief|condensed|compact|concise) (status|format)|status.*(brief|short|compact)", "git status -s"),
-    (r"(names?|filenames?|files).*(differ|changed|different|vs|versus|against)", "git diff --name-only {b}"),
-    (r"(differ\w*|compare|diff|changed|edits?|see changes).*(\w/\w+\.\w+|file \S+\.\w+)", "git diff {f}"),
-    (r"(difference|different|compare|diff).*(between|from|branches|of) ", "git diff {b}..{b}"),
-    (r"(index to|staged stuff|diff of staged)", "git diff --staged"),
-    (r"unstaged|not stage|n'?t staged|diff of the working|not staged", "git diff"),
-    (r"did i change|uncommitt?ed (around|here|anything)|anything uncommit|(hows|how's|how is) my work", "git status"),
-    (r"show.*files? under version control|every file under", "git ls-files"),
-    (r"(project|repo\w*).*(in|called) (the |a )?(folder|directory|\w+-\w+)|(start|init|make|create).*(project|repo\w*).*(in|called|named)", "git init {b}"),
-    (r"stash.*(list|entries)|(list|what).*stash", "git stash list"),
-    (r"(changes|inside|patch|diff|view|what).*stash.*\d", "git stash show -p stash@{{n}}"),
-    (r"(aside|shelve|stash).*(new files|untracked)", "git stash -u"),
-    (r"(aside|away temporarily|save my edits|stash (it|every)|for now)(?!.*\"\")", "git stash"),
-    # in the middle of something
-    (r"(abort|cancel|give up|bail|stop|get out|back out|forget|call off|quit|escape).*cherry", "git cherry-pick --abort"),
-    (r"(abort|cancel|give up|bail|stop|get out|back out|forget|call off|quit|escape).*rebas", "git rebase --abort"),
-    (r"(abort|cancel|give up|bail|stop|get out|back out|forget|call off|quit|escape|conflict).*merg|merg.*(abort|cancel|bail|stop it|call it off|get me out)",
-     "git merge --abort"),
-    (r"skip.*(commit|patch|rebas|this one)|rebas.*skip", "git rebase --skip"),
-    (r"(continue|resume|carry on|go on|keep going|proceed|finish|next step).*rebas|rebas.*(continue|resume|carry on|go on|proceed|keep going)",
-     "git rebase --continue"),
-    # bisect, worktrees, submodules
-    (r"bisect.*good|good.*bisect|mark.*good|(works|was fine|is fine|is good|was good)", "git bisect good {c}"),
-    (r"bisect.*(bad|broken)|mark.*(bad|broken)|this (commit|one|revision|version) is (bad|broken)", "git bisect bad"),
-    (r"bisect|binary search", "git bisect start"),
-    (r"(list|show|what|which|see).*work ?trees?", "git worktree list"),
-    (r"work ?tree.*(for|of|with|at|in|on)|(second|separate|extra|another).*(checkout|folder|directory)", "git worktree add {d} {b}"),
-    (r"submodule", "git submodule update --init"),
-    # stash
-    (r"stash.*(branch)|branch.*stash", "git stash branch {b}"),
-    (rf"({_DROP}|clear|empty).*(all|every|entire|whole).*stash|stash.*(clear|empty|all of them)|clear.*stash(es)?|empty.*stash", "git stash clear"),
-    (rf"{_DROP}.*(stash)", "git stash drop stash@{{n}}"),
-    (r"(apply|reapply|use).*stash", "git stash apply stash@{{n}}"),
-    (rf"({_SHOW}|patch|diff|inside|inspect|contain).*stash.*\d|stash (number |no\.? |#)?\d.*(diff|patch|contain|inside)", "git stash show -p stash@{{n}}"),
-    (r"pop|(bring|get|take|restore|put|unstash).*(back|out).*stash|stash.*(back|restore)|unstash|(restore|reapply).*stash", "git stash pop"),
-    (r"(list|show|see|what|which|how many|all).*stash(es)?|stashes", "git stash list"),
-    (r'(stash|shelve|set aside|park|put).*""', 'git stash push -m "{q}"'),
-    (r"(stash|shelve|park).*(untracked|new files|not tracked|everything)|untracked.*stash", "git stash -u"),
-    (r"stash|shelve|(set|put).*(aside|away).*(change|work|edit)|park (my|the|these)|(hide|tuck).*(change|work)", "git stash"),
-    # tags
-    (rf"({_DROP}).*\btags?\b.*(remote|server|origin|upstream|from)|\btag\b.*{_DROP}.*(remote|server|origin)", "git push {b1} --delete {b0}"),
-    (r"push.*(all|every|my|the|our|local).*\btags\b|push.*\btags\b|publish.*\btags\b|send.*\btags\b", "git push --tags"),
-    (r"(push|publish|send|upload|share).*\btag\b", "git push {b1} {b0}"),
-    (rf"{_DROP}.*\btag\b|untag", "git tag -d {b}"),
-    (r'(annotated|\btag\b|release).*""', 'git tag -a {b} -m "{q}"'),
-    (r"(list|show|what|which|see|all|print).*\btags\b|\btags\b.*(exist|have|are there|list)", "git tag"),
-    (r"(describe|nearest tag|closest tag|most recent tag|latest tag|human[- ]readable)", "git describe --tags"),
-    (r"\btag\b.*(commit|at|on|as)?.*\b(?=[a-f]*\d)[0-9a-f]{7,40}\b|\b(?=[a-f]*\d)[0-9a-f]{7,40}\b.*\btag", "git tag {b} {h}"),
-    (r"\btag\b", "git tag {b}"),
-    # configuration
-    (r"alias", "git config --global alias.{b} {b}"),
-    (r"(global|every repo|all (my )?repos|everywhere|machine|on this computer).*name|name.*(global|every repo|all (my )?repos|everywhere)", 'git config --global user.name "{q}"'),
-    (r"email", "git config user.email {e}"),
-    (r"(list|show|see|print|what|all|dump|every).*(config|settings)", "git config --list"),
-    (r"(value|what).*(of|is).*(config|setting|\w+\.\w+)|(config|setting).*\w+\.\w+", "git config {d}"),
-    (r'(set|use|make|configure|change|my).*name.*""|author name.*""|user\.name', 'git config user.name "{q}"'),
-    # cloning and making
-    (r"(shallow|depth|only the (last|latest)|just the (last|latest)).*(clone|copy)|clone.*(shallow|depth|last|latest|history)", "git clone --depth {n} {u}"),
-    (r"(clone|copy|download|grab|get|pull down).*(https?:|git@|ssh:).*(into|to|as|in|folder|directory|called|named)", "git clone {u} {d}"),
-    (r"clone|(download|grab|copy|get).*(https?:|git@|ssh:)", "git clone {u}"),
-    (r"(init|initiali[sz]e|create|start|make|set up|new).*(repo|repository).*(in|called|named|folder|directory|at|under)\b", "git init {d}"),
-    (r"git init|initiali[sz]e|(turn|make).*(folder|directory).*(repo)|(start|create|new|make|set up|begin).*\b(repo|repository)\b|version control", "git init"),
-    # remotes
-    (r"(set|make|track|link|configure).*(upstream|track)", "git branch -u {b0}"),
-    (r"(change|update|set|point|move|switch|replace).*(url|address|remote|origin).*(https?:|git@|ssh:)", "git remote set-url {b} {u}"),
-    (r"(add|register|connect|hook up|new).*(remote|https?:|git@|ssh:)", "git remote add {b} {u}"),
-    (r"(rename|call).*remote|remote.*(rename|call)", "git remote rename {b} {b}"),
-    (r"(what|show|which|get|print|tell|see).*(url|address).*|where does.*(point|push|fetch)", "git remote get-url {b}"),
-    (rf"({_DROP}|disconnect|forget).*\bbranch\b.*(remote|server|origin|upstream|from)|({_DROP}).*(remote|server).*branch|remote branch", "git push {b1} --delete {b0}"),
-    (rf"({_DROP}|disconnect|forget|unregister).*remote|remote.*{_DROP}", "git remote remove {b}"),
-    (r"(list|show|what|which|see).*remotes?\b|remotes", "git remote -v"),
-    (r"(fetch|download|update|get).*(prune|gone|deleted|stale|no longer|clean)|prune", "git fetch --prune"),
-    (r"(fetch|download|update|get).*(all|every).*(remote)|fetch.*(all|everything|everywhere)", "git fetch --all"),
-    (r"\bpull\b.*rebas|rebas.*\bpull\b|(linear|no merge commit|without a merge|instead of merg).*pull|pull.*(without a merge|instead of merg|linear)", "git pull --rebase"),
-    (r"fetch|download.*from|(get|grab).*(new commits|updates|latest) from", "git fetch {b}"),
-    (r"\bpull\b|(get|grab|bring in|download).*(latest|newest|new).*(merge|change|commit|remote)|update my (local )?branch|sync.*(with|from) the (remote|server)", "git pull"),
-    (r"(push|overwrite).*(force|lease|safe|rewrote|rewritten|rebas|amend)|force.*push|\blease\b", "git push --force-with-lease"),
-    (r"(push|publish).*(upstream|first time|track|set up|remember)|publish", "git push -u {b1} {b0}"),
-    (r"(push|send|upload).*\bto\b.*", "git push {b1} {b0}"),
-    (r"\bpush\b|(send|upload).*(my )?commits", "git push"),
-    # rebasing and picking
-    (r"(cherry|pick|copy|grab|apply|bring).*(without commit|no commit|not commit|don't commit|but not commit|uncommitted|just stage|only stage)", "git cherry-pick -n {c}"),
-    (r"cherry|pick|(copy|grab|bring|apply|port).*commit.*(here|onto|over|to this|into|current|my)", "git cherry-pick {c}"),
-    (r"(rebase|replay|move).*(onto|on top|on|against|over)|rebase", "git rebase {b}"),
-    # merging
-    (r"squash", "git merge --squash {b}"),
-    (r"(fast[- ]forward|ff).*only|only.*(fast[- ]forward|ff)|(if|unless).*fast[- ]forward|refuse", "git merge --ff-only {b}"),
-    (r"merge.*(no[- ]ff|without fast|no fast|merge commit|even if|always|keep)|(no[- ]ff|without fast|no fast).*merge", "git merge --no-ff {b}"),
-    (r"(merge|common).*(base|ancestor)|(where|when|point).*(diverge|split|fork|part|branch(ed)? off)", "git merge-base {b} {b}"),
-    (rf"{_SHOW}.*(not|un|haven't|hasn't|aren't|isn't|yet to).*merged|unmerged|no-merged", "git branch --no-merged"),
-    (rf"{_SHOW}.*(already|been|fully|are)? ?merged", "git branch --merged"),
-    (r"\bmerge\b|combine|bring.*\bbranch\b.*(into|in)|fold", "git merge {b}"),
-    # committing
-    (r"empty.*commit|commit.*(empty|no changes|nothing|without changes)", 'git commit --allow-empty -m "{q}"'),
-    (r'(amend|reword|change|fix|rewrite|correct|replace|edit|update).*(message|commit|wording).*""|amend.*""', 'git commit --amend -m "{q}"'),
-    (r"amend|(add|include|squeeze|fold|put|tack|slip|forgot).*(last|previous|latest) commit|(same|keep).*message", "git commit --amend --no-edit"),
-    (r'(all|every|tracked|modified|everything|stage and|add and|stage).*(commit|check in).*""|commit.*(all|everything|every|tracked|modified).*""', 'git commit -am "{q}"'),
-    (r'(commit|save|record|check in).*""|"".*commit', 'git commit -m "{q}"'),
-    (r"(stop tracking|untrack|no longer track|keep.*(disk|local|copy|file)|leave.*(disk|folder|copy|place)|don't track|not delete).*|from (the )?(index|git) but", "git rm --cached {f}"),
-    (r"(rename|move)\b.*(file|\.\w+|/)", "git mv {f} {f}"),
-    # undoing
-    (r"(unstage|un-stage|un-add|unadd|remove.*(staging|index|stage)|take.*(staging|index|stage)|out of (the )?(staging|index|stage))", "git restore --staged {f}"),
-    (r"(untracked|not tracked).*(preview|dry|would|without (actually )?(delet|remov)|first|see)|(preview|dry[- ]run|would|what).*(clean|untracked|be (deleted|removed))", "git clean -n"),
-    (r"(untracked|not tracked|junk).*(folder|director)|clean.*(folder|director)", "git clean -fd"),
-    (rf"({_DROP}|clean).*(untracked|not tracked|junk|aren't tracked|isn't tracked|doesn't track|never added)|git clean", "git clean -f"),
-    (r"(restore|get|bring|take|put|revert|roll|reset|check ?out|recover).*\.\w+.*(from|at|in|as of|to|was).*(commit|revision|version|\b(?=[a-f]*\d)[0-9a-f]{7,40}\b|head)",
-     "git restore --source={c} {f}"),
-    (r"(revert|undo|back out|reverse).*(without|no|skip|don't|not).*(editor|prompt|message|open|ask)", "git revert --no-edit {c}"),
-    (r"(revert|undo|back out|reverse|cancel out|opposite|inverse).*\b((?=[a-f]*\d)[0-9a-f]{7,40})\b", "git revert {h}"),
-    (rf"{_UNDO}.*{_LAST}.*commits?.*(keep|leav|stay).*(unstaged|working|work tree|not staged|but unstage|files)", "git reset HEAD~{n}"),
-    (rf"{_UNDO}.*{_LAST}.*commits?.*(keep|leav|still|stay|but).*", "git reset --soft HEAD~{n}"),
-    (rf"{_UNDO}.*{_LAST}.*commits?.*(complete|hard|entire|good|lose|all|ever|change|total|for good)", "git reset --hard HEAD~{n}"),
-    (rf"(throw away|nuke|destroy|hard|wipe|erase|lose).*{_LAST}.*commits?", "git reset --hard HEAD~{n}"),
-    (rf"{_UNDO}.*{_LAST}.*commits?", "git reset --soft HEAD~{n}"),
-    (r"revert", "git revert {c}"),
-    (rf"({_DROP}|discard|undo|revert|restore|reset|lose|abandon|scrap|forget).*(all|every|everything|any|entire|whole).*(change|edit|modif|work|local|uncommitted|done)?", "git restore ."),
-    (rf"({_DROP}|discard|undo|revert|restore|reset|lose|abandon|scrap|forget|back to).*(change|edit|modif|did|done|mess|how it was|committed|version).*", "git restore {f}"),
-    (rf"{_DROP}.*(file|\.\w+)\b|git rm", "git rm {f}"),
-    # history
-    (r"reflog|(everywhere|everything|where).*head.*(been|was|pointed)|lost commit|head (has )?(been|moved)", "git reflog"),
-    (r"(who|authors?|contributors?|people|each (person|author)).*(how many|count|number|most|commits?)|(commits?|count).*(per|by each|each) (author|person|contributor)|shortlog|leaderboard", "git shortlog -sn"),
-    (r"how many commits|(number|count|total).*commits", "git rev-list --count {c}"),
-    (r"(blame|who).*lines?.*\d", "git blame -L {n0},{n1} {f}"),
-    (r"blame|who (wrote|changed|last|edited|touched|modified)|line by line|each line", "git blame {f}"),
-    (r"(rename|follow)", "git log --follow -- {f}"),
-    (r"(patch|diff|actual changes|full changes|what changed).*(each|every|commit|history|log).*|(history|log|commits).*(patch|diff|with (the )?(changes|diffs))", "git log -p -- {f}"),
-    (r'(message|subject|mention|say|contain|with).*""|"".*(message|mention)', 'git log --grep="{q}"'),
-    (r'(add|remov|introduc|delet|appear|string|code).*""', 'git log -S "{q}"'),
-    (r'(search|find|grep|look for|where|occurrence|which files).*""', 'git grep "{q}"'),
-    (r'(since|after|from|newer).*""|"".*(on|ago)', 'git log --since="{q}"'),
-    (r"(since|newer than|after)", 'git log --since="{q}"'),
-    (r'(by|author|from|wrote|made|did).*""', 'git log --author="{q}"'),
-    (r"(commits?|log|history|work).*(by|from|author)|what (did|has).*(commit|do|done|work)", 'git log --author="{b}"'),
-    (r"(graph|tree|ascii|draw|visual|picture)", "git log --oneline --graph --all"),
-    (r"commits?.*(on|in).*(but )?(not|aren't|isn't|missing).*(on|in|from)|(not|missing).*(in|on|from)", "git log {b1}..{b0}"),
-    (rf"({_LAST}|\d).*commits?.*(one|single|short|compact|brief|line)|(one|single|short|compact|brief)[- ]?line.*(\d|{_LAST})|oneline.*\d", "git log --oneline -n {n}"),
-    (rf"{_LAST}.*(\d+|one|two|three|four|five|six|seven|eight|nine|ten|couple).*(commit|log|entr)|(commit|log|history).*(\d)", "git log -n {n}"),
-    (r"(one|single|short|compact|brief|condensed)[- ]?(line|log|history|form|list)?.*(log|history|commits?|each|per)|(log|history|commits?).*(one|single|short|compact|brief|condensed)", "git log --oneline"),
-    (r"(files?|what|which).*(changed|touched|modified|affected|stat).*(commit|in) .*(?=[a-f]*\d)[0-9a-f]{7,40}|\b(?=[a-f]*\d)[0-9a-f]{7,40}.*(files|stat)", "git show --stat {h}"),
-    (r"(\.\w+|/).*(at|in|as of|from|looked|was|before).*(?=[a-f]*\d)[0-9a-f]{7,40}|(version|content|state).*\.\w+.*(at|in|from)", "git show {c}:{f}"),
-    (r"(show|what|see|view|look|details?|inspect|display).*(?=[a-f]*\d)[0-9a-f]{7,40}", "git show {h}"),
-    (r"(history|commits?|log|changes).*(of|to|for|touch|chang|affect|in|on).*(\.\w+|/)|when.*\.\w+", "git log -- {f}"),
-    # inspecting
-    (r"(top|root).*(level|folder|dir|path|repo|project)|where.*repo.*(root|start|top)|root of", "git rev-parse --show-toplevel"),
-    (r"(short|abbreviated).*(hash|sha|id)|(hash|sha).*short", "git rev-parse --short HEAD"),
-    (r"(full|hash|sha|commit id).*(head|current|this|now|on)|(head|current).*(hash|sha)", "git rev-parse HEAD"),
-    (r"(files?|everything).*(track|version control|git know)|track.*files", "git ls-files"),
-    (r"(names?|which files|list of files|files that|only the files|filenames?|just the files).*(differ|different|changed|against|compare|versus|vs|than)", "git diff --name-only {b}"),
-    (r"(diff|difference|differ|compare|changed|change).*(between|versus|vs)|compare", "git diff {b}..{b}"),
-    (r"(stat|summary|how many lines|line counts?|overview).*(chang|diff|edit)|diff.*(stat|summary)", "git diff --stat"),
-    (r"(staged|about to commit|going to (be )?commit|will commit|will be committed|in the index|ready to commit|next commit)", "git diff --staged"),
-    (r"(short|brief|compact|concise|terse).*status|status.*(short|brief|compact|concise|terse)", "git status -s"),
-    (r"(change|diff|edit|differ|modif).*(in|to|of|for|on) .*(\.\w+)", "git diff {f}"),
-    (r"status|what('s| is) (going on|the state|new)|where (do )?(i|things) stand|state of", "git status"),
-    # branches
-    (r"(previous|last|before|earlier|was just on|came from|where i was).*(branch|one|switch)?|(go|switch|hop|jump|flip) back", "git switch -"),
-    (r"(current|what|which|name).*branch.*(am i|on|current|name|i'm)|(current|which|what) branch|branch am i", "git branch --show-current"),
-    (r"detach|without a branch", "git switch --detach {c}"),
-    (rf"({_GO}|{_NEW}|work).*branch.*(from|off|starting|based|out of|on top of)", "git switch -c {b} {c1}"),
-    (r"(rename|call|name).*(current|this|the|my) ?branch|(current|this|my) branch.*(rename|call|name)", "git branch -m {b}"),
-    (r"rename|(change|call).*(name|branch).*(to|from)", "git branch -m {b} {b}"),
-    (rf"({_DROP}).*(force|even|not merged|unmerged|anyway|no matter|regardless|don't care|hasn't been|isn't merged|for sure)|force.*{_DROP}", "git branch -D {b}"),
-    (rf"({_DROP})", "git branch -d {b}"),
-    (rf"({_NEW}).*(and|then).*({_GO}|work|start)|({_GO}|work).*({_NEW}).*|new branch.*(switch|on it|go|work)|(start|begin|work).*(on|in) a new branch", "git switch -c {b}"),
-    (r"(all|every|remote|including|also).*branch(es)?.*(remote|too|all|server|include)?|branches.*(all|remote)", "git branch -a"),
-    (rf"({_NEW}).*branch|branch.*(called|named)", "git branch {b}"),
-    (r"(list|show|what|which|see|print).*branches|branches", "git branch"),
-    (rf"({_GO}).*(branch|to|on|onto)|switch|check ?out", "git switch {b}"),
-    # the plainest ones last
-    (r"(stage|add).*(all|every|everything|whole)", "git add -A"),
-    (r"(stage|add|update).*(tracked|already|known|modified)", "git add -u"),
-    (r"(stage|add|include|put|mark|track)", "git add {f}"),
-    (r"(diff|unstaged|not (yet )?staged|changed since|what.*(changed|edit|modif)|uncommitted)", "git diff"),
-    (r"(log|history|commits)", "git log --oneline"),
-]  # fmt: skip
+NEED, MISSING, HELP, FORBIDDEN = 2.0, 3.0, 0.5, 2.0
+"""What a met need, a missing one, a help and a forbidden concept count."""
 
-RULES = [(re.compile(pattern), template) for pattern, template in _TABLE]
-"""Patterns over the lower-case request, and templates, in order."""
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A command, and what a request that means it speaks of."""
+
+    command: str
+    needs: tuple[frozenset[str], ...]
+    helps: frozenset[str]
+    forbids: frozenset[str]
+
+    @classmethod
+    def parse(cls, line: str) -> Rule:
+        """Read one line of the table."""
+        command, _, words = line.partition(" = ")
+        words, _, forbids = words.partition(" - ")
+        needs, _, helps = words.partition(" + ")
+        return cls(
+            command.strip(),
+            tuple(frozenset(need.split("|")) for need in needs.split()),
+            frozenset(helps.split()),
+            frozenset(forbids.split()),
+        )
+
+    def score(self, spoken: frozenset[str]) -> float:
+        """How well a request that speaks of these concepts fits."""
+        met = sum(1 for need in self.needs if need & spoken)
+        return (
+            NEED * met
+            - MISSING * (len(self.needs) - met)
+            + HELP * len(self.helps & spoken)
+            - FORBIDDEN * len(self.forbids & spoken)
+        )
+
+
+@cache
+def rules() -> tuple[Rule, ...]:
+    """In the order of the table; of two that fit equally well, the first one answers."""
+    return tuple(Rule.parse(line) for line in data_lines("rules.txt"))

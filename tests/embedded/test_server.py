@@ -181,7 +181,7 @@ def test_it_listens_on_the_loopback_address_only(server):
 
 
 def test_the_models_read_no_files():
-    for name in ("rulebook", "rules", "slots", "student"):
+    for name in ("lexicon", "memory", "rulebook", "rules", "slots", "student"):
         source = Path(distilltest.embedded.__file__).with_name(f"{name}.py").read_text()
         assert "fixtures" not in source
         called = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
