@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from distilltest.config import Config
-from distilltest.errors import CallError, NotInStore, StoreError
+from distilltest.errors import BudgetSpent, CallError, NotInStore, StoreError
 from distilltest.records import CallFailure, Completion, Request
 from distilltest.store import Store
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from distilltest.lane import Lane
 
 T = TypeVar("T")
-OVER_BUDGET = "over budget"
-"""The kind of call failure where the budget is spent."""
 Answer = Completion | CallFailure
 _AT_A_TIME = 25
 """Requests that are handed to the loop in one turn of it."""
@@ -196,10 +194,8 @@ class Engine:
         self._task(request).add_done_callback(arrived)
 
     async def _fetch(self, request: Request) -> Answer:
-        if self._config.budget_usd is not None and self.counts.usd >= self._config.budget_usd:
-            return self._failure(request, OVER_BUDGET, self._budget_words(), 0)
         try:
-            completion, body, attempts = await self._lane(request.server).chat(request)
+            completion, body, attempts = await self._lane(request.server).chat(request, self._check_budget)
         except CallError as error:
             attempts = int(error.__notes__[-1]) if getattr(error, "__notes__", None) else 0
             return self._failure(request, error.kind, str(error), attempts)
@@ -235,11 +231,14 @@ class Engine:
             return 0.0
         return (usage.prompt_tokens * price.input + usage.completion_tokens * price.output) / 1e6
 
-    def _budget_words(self) -> str:
-        return (
-            f"The budget of ${self._config.budget_usd:.2f} is spent (${self.counts.usd:.4f}). "
-            'Raise "budget: {usd: ...}" in distilltest.yaml and run again: only what is missing is asked.'
-        )
+    def _check_budget(self) -> None:
+        """Send nothing more when the budget is spent; calls in flight may pass it by what they cost."""
+        budget = self._config.budget_usd
+        if budget is not None and self.counts.usd >= budget:
+            raise BudgetSpent(
+                f"The budget of ${budget:.2f} is spent (${self.counts.usd:.4f}). "
+                'Raise "budget: {usd: ...}" in distilltest.yaml and run again: only what is missing is asked.'
+            )
 
     async def _close(self) -> None:
         tasks = list(self._flying.values())

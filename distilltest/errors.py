@@ -16,6 +16,7 @@
     │   ├── BadAnswer                2xx, but not a chat completion: half a JSON, no choices
     │   ├── RequestRejected          any other 4xx: the request itself is wrong
     │   ├── ServerFailed             5xx until the retries ran out
+    │   ├── BudgetSpent              the money that may be spent is spent
     │   └── NotInStore               --offline, and the store has no such completion
     ├── EndpointMissing              the server does not offer this endpoint (404, 405, 501 on files, jobs, ...)
     ├── TrainingFileError            a training file breaks the rules of the format
@@ -107,6 +108,12 @@ class ServerFailed(CallError):
     """5xx, again and again until the retries ran out."""
 
     kind = "server error"
+
+
+class BudgetSpent(CallError):
+    """The configured budget is spent, so the request was not sent."""
+
+    kind = "over budget"
 
 
 class NotInStore(CallError):

@@ -170,12 +170,9 @@ class _Paired(Rule):
             text = f"the candidate may be {_between(low, high)} than {self.role}"
             text += f" (limit {_signed(self.limit)}); {counts}"
         seen = self._needed(pairs, alpha, pairs.difference)
-        more = []
-        if needed is not None and needed > pairs.n:
-            more.append(f"about {needed - pairs.n} more cases would decide if they are equal")
-        if seen is not None and seen > pairs.n:
-            more.append(f"about {seen - pairs.n} more if the difference is as seen")
-        return f"{text}; {', '.join(more)}" if more else text
+        ways = [(needed, "they are equal"), (seen, "the difference is as seen")]
+        more = [f"about {count - pairs.n} if {word}" for count, word in ways if count is not None and count > pairs.n]
+        return f"{text}; more cases would decide: {', '.join(more)}" if more else text
 
 
 @dataclass(frozen=True, slots=True)

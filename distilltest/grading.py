@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import textwrap
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
@@ -14,6 +15,8 @@ from distilltest.errors import DatasetError, SuiteError
 from distilltest.records import Case, Completion, Grade
 
 Body = Callable[..., Any]
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+"""What pytest puts into explanations on a terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +147,7 @@ class BoundBody:
 
     def _finish(self, call: Call, role: str, failure: AssertionError | None) -> tuple[Grade, ...]:
         if failure is not None:
-            reason = " ".join(str(failure).split()) or "assertion failed"
+            reason = " ".join(_COLOURS.sub("", str(failure)).split()) or "assertion failed"
             call.grades.append(Grade("assert", 0.0, False, reason))
         elif self.asserts:
             call.grades.append(Grade("assert", 1.0, True, "every assert held"))

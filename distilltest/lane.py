@@ -39,8 +39,12 @@ class Lane:
         self._closed: dict[str | None, CallError] = {}
         self.retries = 0
 
-    async def chat(self, request: Request) -> tuple[Completion, bytes, int]:
+    async def chat(self, request: Request, check: Callable[[], None]) -> tuple[Completion, bytes, int]:
         """A completion, the response's body and the number of attempts.
+
+        Args:
+            request: What to ask.
+            check: Called before each attempt, when its turn has come; raises a CallError where nothing may be sent.
 
         Raises:
             CallError: There is none after all retries, or an earlier call showed that there cannot be one.
@@ -51,6 +55,7 @@ class Lane:
             async with self._slots:
                 await self._wait_for_turn()
                 self._raise_if_closed(request)
+                check()
                 try:
                     completion, body = await self._client.chat(request)
                 except CallError as error:

@@ -55,3 +55,33 @@ def test_every_yaml_block_of_the_documentation_is_a_valid_configuration(monkeypa
     assert len(blocks) >= 2
     for block in blocks:
         jsonschema.validate(yaml.safe_load(block), schema())
+
+
+def test_every_command_of_the_documentation_is_one_that_exists(tmp_path):
+    """pytest's lines are collected in a project that `distilltest init` wrote, our own are parsed, make's are targets."""
+    import re
+    import shlex
+
+    from distilltest.cli import main
+    from distilltest.cli.main import parser
+
+    assert main(["init", str(tmp_path)]) == 0
+    makefile = (PACKAGE.parent / "Makefile").read_text()
+    pages = [PACKAGE.parent / name for name in ("README.md", "CONTRIBUTING.md", "bench/README.md")]
+    seen = 0
+    for page in [*pages, *(PACKAGE.parent / "docs").rglob("*.md")]:
+        for block in re.findall(r"```(?:sh|console)\n(.*?)```", page.read_text(), re.DOTALL):
+            for line in block.splitlines():
+                words = shlex.split(line.removeprefix("$ "), comments=True)
+                if not words:
+                    continue
+                seen += 1
+                if words[0] == "make":
+                    assert re.search(rf"^{words[1]}:", makefile, re.MULTILINE), line
+                elif words[0] == "distilltest":
+                    parser().parse_args(words[1:])
+                elif words[0] == "pytest":
+                    command = [sys.executable, "-m", *words, "--collect-only", "-q", "-p", "no:cacheprovider"]
+                    done = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True)
+                    assert done.returncode == 0, (line, done.stdout, done.stderr)
+    assert seen >= 9

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -136,6 +136,22 @@ class Config:
                 f"{server.api_key_variable}, which is not set. Set it, or run with --offline to use stored completions only."
             )
         return server
+
+    def check_budget(self, models: Iterable[Model]) -> None:
+        """A budget that cannot be counted would be no budget.
+
+        Raises:
+            ConfigError: There is a budget, and the price of a model that will be called is not known.
+        """
+        if self.budget_usd is None:
+            return
+        for model in models:
+            price = self.prices.get(model.model)
+            if (price is None or price.input is None or price.output is None) and model.base_url != EMBEDDED_URL:
+                raise ConfigError(
+                    f"{self.source}: there is a budget, but no price of {model.model!r} (role {model.role!r}), so what it costs "
+                    'cannot be counted. Add its input and output prices to the file that "prices:" names, or take out "budget:".'
+                )
 
     def with_model(self, role: str, model: str) -> Config:
         """The same with another model in a role: on the role's server and with its parameters (the base's, for a new role)."""

@@ -90,6 +90,7 @@ class Loop:
         started = self.clock()
         teacher = self.config.model("teacher")
         self.config.server(teacher.server)
+        self.config.check_budget([teacher])
         with Engine(self.config, self.store) as engine, self.bar("teacher answers", len(self.cases)) as bar:
             collected = collect(engine, teacher, self.prompt, self.cases, self._labels(), bar)
         if collected.failures:

@@ -62,6 +62,7 @@ class Plan:
         if not offline:
             for model in models.values():
                 config.server(model.server)
+            config.check_budget(models.values())
         prompts = {}
         for role, model in models.items():
             name = model.prompt or evaluation.prompt

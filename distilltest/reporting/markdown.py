@@ -6,7 +6,9 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
-from distilltest.reporting.report import EvaluationReport, RunReport
+import orjson
+
+from distilltest.reporting.report import EvaluationReport, RoleLine, RunReport
 from distilltest.reporting.text import interval_picture, percent, role_rows, rule_rows, seconds
 from distilltest.results import Change
 
@@ -114,7 +116,7 @@ def _reproduce(run: RunReport) -> list[str]:
         rows += [
             [
                 f"{line.role}",
-                f"{line.model} on {line.server} {line.parameters or ''}, {line.prompt} {line.prompt_fingerprint[:16]}",
+                _asked(line),
             ]
             for line in report.roles
         ]
@@ -125,6 +127,12 @@ def _reproduce(run: RunReport) -> list[str]:
             ]
         )
     return ["## How to do it again", _table(["what", "value"], _distinct(rows))]
+
+
+def _asked(line: RoleLine) -> str:
+    parameters = ", ".join(f"{name} {orjson.dumps(value).decode()}" for name, value in line.parameters.items())
+    model = f"{line.model} on {line.server}" + (f" ({parameters})" if parameters else "")
+    return f"{model}, {line.prompt} {line.prompt_fingerprint[:16]}"
 
 
 def _distinct(rows: Iterable[list[str]]) -> list[list[str]]:

@@ -1,9 +1,11 @@
 """Nothing that was received is lost or asked twice, whatever happens."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -144,6 +146,43 @@ def test_a_store_that_cannot_be_opened_or_written_is_named_with_a_remedy(tmp_pat
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be made"):
         Store.open(tmp_path / "file" / "store.sqlite3")
+
+
+def test_a_store_that_may_only_be_read_is_named_with_a_remedy():
+    """Without the rights to write, also where the tests run as root: rights are given up after everything is imported."""
+    script = """
+import os, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from engine.test_durability import completion, request
+from distilltest.errors import StoreError
+from distilltest.store import Store
+if os.geteuid() == 0:
+    os.seteuid(65534)
+path = Path(sys.argv[1])
+for attempt in (path, path.parent / "new" / "s.sqlite3"):
+    try:
+        Store.open(attempt)
+        print("opened", attempt)
+    except StoreError as error:
+        print(error)
+"""
+    folder = Path(tempfile.mkdtemp(prefix="distilltest-locked-"))  # not below pytest's own, private folders
+    asked = request("kept")
+    with Store.open(folder / "s.sqlite3") as store:
+        store.save_all([(asked, completion(asked), b"{}")])
+    (folder / "s.sqlite3").chmod(0o444)
+    folder.chmod(0o555)
+    tests = str(Path(__file__).parents[1])
+    command = [sys.executable, "-c", script, str(folder / "s.sqlite3"), tests]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    folder.chmod(0o755)
+    first, second = done.stdout.splitlines()
+    assert "cannot be written. Change the rights" in first
+    assert "cannot be made: Permission denied" in second
+    with Store.open(folder / "s.sqlite3") as store:
+        assert store.completion(asked.key) is not None
+    shutil.rmtree(folder)
 
 
 def test_two_processes_may_use_one_store_at_once(tmp_path):

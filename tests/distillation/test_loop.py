@@ -1,0 +1,156 @@
+"""``distilltest distill`` from outside: killed, refused, failing, leaking."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+from openai import OpenAI
+
+from distilltest.embedded.server import EmbeddedServer
+
+BRANCHES = [f"topic-{i}" for i in range(40)]
+
+
+@pytest.fixture
+def server(tmp_path):
+    running = EmbeddedServer.start(tmp_path / "server", job_seconds=4.0)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def project(tmp_path, server):
+    root = tmp_path / "project"
+    (root / "suites").mkdir(parents=True)
+    write_rows(root / "train.jsonl", [f"switch to branch {b}" for b in BRANCHES], "t")
+    write_rows(root / "test.jsonl", [f"please switch to branch other-{i}" for i in range(60)], "e")
+    (root / "prompt.yaml").write_text('messages:\n  - {role: user, content: "{{ item.request }}"}\n')
+    configure(root, server.base_url)
+    (root / "suites" / "test_git.py").write_text(
+        "from distilltest import at_least, better_than, evaluation\n\n"
+        '@evaluation(dataset="test.jsonl", prompt="prompt.yaml", gate=[better_than("base"), at_least(0.8)])\n'
+        "def test_git(case, completion, exact_match):\n"
+        "    exact_match(completion.text, case.reference)\n"
+    )
+    return root
+
+
+def configure(root, url, more=""):
+    (root / "distilltest.yaml").write_text(
+        f"servers:\n  s: {{base_url: '{url}', max_retries: 0}}\n"
+        "models:\n  base: {server: s, model: embedded-student}\n  teacher: {server: s, model: embedded-teacher}\n"
+        f"distillation: {{train: train.jsonl, prompt: prompt.yaml, metadata: {{task: git}}{more}}}\n"
+    )
+
+
+def write_rows(path, requests, prefix):
+    rows = [
+        {"id": f"{prefix}-{i}", "request": request, "reference": f"git switch {request.split()[-1]}"}
+        for i, request in enumerate(requests)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def command(root, *arguments):
+    return [sys.executable, "-m", "distilltest", *arguments, "--root", str(root)]
+
+
+def distill(root, *arguments):
+    asked = command(root, "distill", *arguments)
+    return subprocess.run(asked, check=False, capture_output=True, text=True, timeout=120)
+
+
+def stats(server):
+    with urllib.request.urlopen(server.base_url.replace("/v1", "/distilltest/stats")) as answer:
+        return json.load(answer)
+
+
+def test_killed_while_the_job_runs_it_goes_on_with_the_same_job(project, server):
+    client = OpenAI(base_url=server.base_url, api_key="none")
+    first = subprocess.Popen(command(project, "distill"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not any(job.status == "running" for job in client.fine_tuning.jobs.list()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    asked = stats(server)["chat_completions"]
+    assert asked == 40
+    second = distill(project)
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert "nothing sent" in second.stdout
+    assert len(client.fine_tuning.jobs.list().data) == 1
+    assert len(client.files.list().data) == 1
+    assert "0 of 60 test requests are in the training file" in second.stdout
+    kept = client.chat.completions.list(model="embedded-teacher", metadata={"task": "git"}, limit=100).data
+    assert len(kept) == 40
+    third = distill(project)
+    assert third.returncode == 0
+    assert "tuned before on the same file" in third.stdout
+    assert "nothing has changed since run" in third.stdout
+    assert stats(server)["chat_completions"] == asked + 180
+
+
+def test_leaked_requests_make_the_verdict_worthless(project):
+    write_rows(project / "test.jsonl", ["Switch to branch topic-3!", *(f"go to x-{i}" for i in range(30))], "e")
+    done = distill(project)
+    assert done.returncode == 3
+    assert "1 test requests were trained on (e-0)" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_server_without_jobs_gets_a_clear_answer_and_the_file_is_kept(project, tmp_path):
+    from engine.scripted_server import Reply, ScriptedServer
+
+    with ScriptedServer(lambda _n, body: Reply(text="git status") if "messages" in body else Reply(404)) as bare:
+        configure(project, bare.base_url)
+        done = distill(project)
+    assert done.returncode == 3
+    assert "has no fine-tuning" in done.stderr
+    assert "supervised.jsonl" in done.stderr
+    assert (project / ".distilltest/training/supervised.jsonl").read_text().count("\n") == 40
+
+
+def test_a_cancelled_job_is_named_and_the_next_call_starts_another(project, server):
+    client = OpenAI(base_url=server.base_url, api_key="none")
+    running = subprocess.Popen(command(project, "distill"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not (jobs := client.fine_tuning.jobs.list().data):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    subprocess.run(command(project, "finetune", "cancel", jobs[0].id), check=True, capture_output=True)
+    _, errors = running.communicate(timeout=60)
+    assert running.returncode == 3
+    assert f"{jobs[0].id} cancelled" in errors
+    assert distill(project).returncode == 0
+    assert len(client.fine_tuning.jobs.list().data) == 2
+
+
+def test_too_little_to_learn_from_is_refused_before_anything_is_uploaded(project, server):
+    done = distill(project, "--train-limit", "5")
+    assert done.returncode == 3
+    assert "5 examples; platforms ask for at least 10" in done.stderr
+    assert not OpenAI(base_url=server.base_url, api_key="none").files.list().data
+
+
+@pytest.mark.parametrize(
+    ("break_it", "words"),
+    [
+        (lambda root: (root / "train.jsonl").unlink(), "train.jsonl: there is no such file"),
+        (lambda root: (root / "train.jsonl").write_text('{"id": "a"\n'), "train.jsonl:1"),
+        (lambda root: (root / "prompt.yaml").write_text("messages: []\n"), "prompt.yaml"),
+        (lambda root: (root / "distilltest.yaml").write_text("models: {}\n"), "distillation"),
+        (lambda root: (root / "distilltest.yaml").write_text("distilation: {}\n"), "Did you mean 'distillation'?"),
+    ],
+)
+def test_bad_input_is_named_with_its_place(project, break_it, words):
+    break_it(project)
+    done = distill(project)
+    assert done.returncode == 3
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,133 @@
+"""Reports of the four verdicts as gold files: what a reviewer reads is what was meant.
+
+``python -m pytest tests/reporting --update-gold`` is no option on purpose: write a new gold file with
+``UPDATE_GOLD=1 python -m pytest tests/reporting`` and read the difference before it is committed.
+"""
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from distilltest import at_least, better_than, not_worse_than
+from distilltest.comparison import ResultsTable
+from distilltest.gate import decide
+from distilltest.records import Model, Outcome
+from distilltest.reporting import json as json_report
+from distilltest.reporting import markdown, terminal
+from distilltest.reporting.report import EvaluationReport, RunReport
+from distilltest.results import Change, EvaluationResult, RunInfo, Sample
+
+GOLD = Path(__file__).parent / "gold"
+N = 200
+RATES = {
+    "promote": (0.3, 0.9, 0.93),
+    "block": (0.3, 0.9, 0.55),
+    "undecided": (0.3, 0.9, 0.87),
+    "incomplete": (0.3, 0.9, 0.9),
+}
+
+
+def outcomes(verdict):
+    seed = random.Random(7)
+    for number in range(N):
+        luck = seed.random()
+        for role, rate in zip(("base", "teacher", "candidate"), RATES[verdict], strict=True):
+            if verdict == "incomplete" and role == "candidate" and number % 50 == 3:
+                yield Outcome(
+                    f"c{number}",
+                    role,
+                    0,
+                    None,
+                    None,
+                    "k",
+                    failure="rate limited",
+                    failure_message="HTTP 429: slow down.",
+                )
+                continue
+            passed = luck < rate
+            tokens = {"prompt_tokens": 40 if role == "candidate" else 400, "completion_tokens": 12}
+            yield Outcome(f"c{number}", role, 0, passed, float(passed), "k", **tokens, latency=0.1 + luck / 10)
+
+
+def run_report(verdict):
+    found = tuple(outcomes(verdict))
+    roles = ("base", "teacher", "candidate")
+    table = ResultsTable.from_outcomes([f"c{i}" for i in range(N)], roles, found, "pass")
+    rules = [better_than("base"), not_worse_than("teacher", margin=0.05), at_least(0.7)]
+    change = Change(
+        "c3", "lost" if verdict != "incomplete" else "failed", "teacher" if verdict != "incomplete" else "",
+        "list | files in `src` with <b>tags</b>", "git ls-files src", ("inspecting",),
+        (
+            Sample("candidate", "git ls-files\n# | not *this*", False, "'git ls-files' is not 'git ls-files src'"),
+            Sample("base", "git help", False),
+            Sample("teacher", "git ls-files src", True),
+        ),
+    )  # fmt: skip
+    result = EvaluationResult(
+        id="suites/test_git.py::test_command",
+        dataset="fixtures/git.jsonl",
+        dataset_fingerprint="d" * 64,
+        cases=N,
+        evaluated=N,
+        prompts=dict.fromkeys(roles, "fixtures/prompt.yaml"),
+        prompt_fingerprints=dict.fromkeys(roles, "e" * 64),
+        models={role: Model(role, "openai", "https://x/v1", f"{role}-model", {"temperature": 0}) for role in roles},
+        metric="pass",
+        trials=1,
+        alpha=0.05,
+        verdict=decide(rules, table, alpha=0.05),
+        outcomes=found,
+        changes=(change,),
+        tags={f"c{i}": ("even",) for i in range(0, N, 2)},
+        usd={"base": 0.01, "teacher": 0.5, "candidate": 0.03},
+        seconds=12.3456,
+    )
+    info = RunInfo(
+        "20261121-093000-1f3a",
+        "2026-11-21T09:30:00+00:00",
+        "pytest suites/",
+        {"distilltest": "0.1.0"},
+        "abc123",
+        600,
+        0,
+        4,
+        12.5,
+    )
+    return RunReport.of(info, [EvaluationReport.of(result)])
+
+
+@pytest.mark.parametrize("verdict", RATES)
+@pytest.mark.parametrize(("kind", "render"), [("md", markdown.render), ("txt", terminal.summary)])
+def test_the_report_is_the_gold_one(verdict, kind, render):
+    report = run_report(verdict)
+    assert report.verdict.status == verdict
+    gold = GOLD / f"{verdict}.{kind}"
+    text = render(report).rstrip() + "\n"
+    if os.environ.get("UPDATE_GOLD"):
+        gold.parent.mkdir(exist_ok=True)
+        gold.write_text(text, encoding="utf-8")
+    assert text == gold.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("verdict", RATES)
+def test_a_failure_is_read_in_twenty_lines(verdict):
+    (evaluation,) = run_report(verdict).evaluations
+    assert len(terminal.failure(evaluation).splitlines()) <= 20
+
+
+def test_the_json_form_comes_back_the_same():
+    import orjson
+
+    report = run_report("block")
+    content = orjson.loads(json_report.render(report))
+    assert [EvaluationReport.from_json(e) for e in content["evaluations"]] == list(report.evaluations)
+
+
+def test_no_text_of_a_model_is_taken_for_markdown_or_html():
+    text = markdown.render(run_report("block"))
+    assert "<b>" not in text
+    (row,) = [line for line in text.splitlines() if line.startswith("| c3")]
+    assert row.count(" | ") == 5  # a bar in an answer makes no column
+    assert "\\*this\\*" in row
