@@ -79,14 +79,16 @@ class AiohttpChatClient:
 
     def __init__(self, server: Server, base_url: str) -> None:
         import aiohttp
+        from yarl import URL
 
         self._server = server
-        self._url = f"{base_url}/chat/completions"
+        self._url = URL(f"{base_url}/chat/completions")  # parsed once, not for each call
         headers = {"Content-Type": "application/json"}
         if server.api_key:
             headers["Authorization"] = f"Bearer {server.api_key}"
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=server.max_concurrency, ttl_dns_cache=300),
+            cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=server.timeout),
             headers=headers,
         )
