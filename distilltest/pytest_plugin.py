@@ -150,22 +150,24 @@ class EvaluationPlugin:
         }
         following = _evaluation(getattr(self.upcoming, "obj", None))
         upcoming = (self.upcoming.nodeid, following) if self.upcoming is not None and following else None
+        problem = ""
         try:
             with self.progress(pyfuncitem.nodeid) as progress:
                 report = self.start().evaluate(
                     pyfuncitem.nodeid, declared, BoundBody.of(body, pyfuncitem.name, arguments), progress, upcoming
                 )
         except DistilltestError as error:
-            pytest.fail(str(error), pytrace=False)
+            problem = str(error)
         except KeyboardInterrupt:
             self.interrupted = True
             raise
         except pytest.skip.Exception as error:
-            pytest.fail(
+            problem = (
                 f"{pyfuncitem.name} called pytest.skip({str(error)!r}) in its body; a skipped case would look like a pass. "
-                "Leave cases out of the dataset, or skip the whole evaluation with a mark.",
-                pytrace=False,
+                "Leave cases out of the dataset, or skip the whole evaluation with a mark."
             )
+        if problem:  # outside of except, or pytest would show both exceptions
+            pytest.fail(problem, pytrace=False)
         self._note(pyfuncitem, report)
         if report.verdict.status != "promote":
             pytest.fail(terminal.failure(report), pytrace=False)

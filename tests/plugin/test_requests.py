@@ -108,6 +108,7 @@ def test_a_dataset_that_is_not_there_is_named(project):
     result = project.run()
     assert result.ret == 1
     result.stdout.fnmatch_lines(["*cases.jsonl: there is no such file*"])
+    result.stdout.no_fnmatch_line("*another exception occurred*")
 
 
 def test_an_unknown_role_in_a_rule_is_named(project):
