@@ -6,7 +6,8 @@ import ast
 import inspect
 import re
 import textwrap
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,6 +46,8 @@ class Call:
     case: Case
     completion: Completion
     grades: list[Grade] = field(default_factory=list)
+    failure: AssertionError | None = None
+    """The assert of the body that did not hold."""
 
     def need(self, grader: str, reference: Any) -> Any:
         """A reference that a grader cannot do without.
@@ -111,43 +114,40 @@ class BoundBody:
             Exception: Whatever the body raised but an AssertionError: a bug in the suite, with a note that names the case.
         """
         __tracebackhide__ = True
-        call = Call(case, completion)
-        token = _current.set(call)
-        try:
+        with self._call(case, completion, role) as call:
             self.body(**self._arguments(call))
-        except AssertionError as error:
-            return self._finish(call, role, error)
-        except Exception as error:
-            error.add_note(_where(case, role, completion))
-            raise
-        finally:
-            _current.reset(token)
-        return self._finish(call, role, None)
+        return self._finish(call, role)
 
     async def agrade(self, case: Case, completion: Completion, role: str) -> tuple[Grade, ...]:
         """Run an ``async def`` body; as :meth:`grade`."""
         __tracebackhide__ = True
+        with self._call(case, completion, role) as call:
+            outcome: Awaitable[Any] = self.body(**self._arguments(call))
+            await outcome
+        return self._finish(call, role)
+
+    @contextmanager
+    def _call(self, case: Case, completion: Completion, role: str) -> Iterator[Call]:
+        """Collect what graders record; an assert that fails is a grade, any other error gets a note."""
         call = Call(case, completion)
         token = _current.set(call)
         try:
-            outcome: Awaitable[Any] = self.body(**self._arguments(call))
-            await outcome
+            yield call
         except AssertionError as error:
-            return self._finish(call, role, error)
+            call.failure = error
         except Exception as error:
             error.add_note(_where(case, role, completion))
             raise
         finally:
             _current.reset(token)
-        return self._finish(call, role, None)
 
     def _arguments(self, call: Call) -> dict[str, Any]:
         values = {PER_CALL_CASE.name: call.case, PER_CALL_COMPLETION.name: call.completion}
         return {k: values[v.name] if isinstance(v, PerCall) else v for k, v in self.arguments.items()}
 
-    def _finish(self, call: Call, role: str, failure: AssertionError | None) -> tuple[Grade, ...]:
-        if failure is not None:
-            reason = " ".join(_COLOURS.sub("", str(failure)).split()) or "assertion failed"
+    def _finish(self, call: Call, role: str) -> tuple[Grade, ...]:
+        if call.failure is not None:
+            reason = " ".join(_COLOURS.sub("", str(call.failure)).split()) or "assertion failed"
             call.grades.append(Grade("assert", 0.0, False, reason))
         elif self.asserts:
             call.grades.append(Grade("assert", 1.0, True, "every assert held"))
