@@ -41,7 +41,10 @@ def json_schema(answer: str, schema: Mapping[str, Any] | Path, *, code_fence: bo
         return Grade("json_schema", 0.0, False, f"not JSON: {error.msg} (column {error.colno}): {quote(answer)}")
     from jsonschema.exceptions import best_match
 
-    mistake = best_match(validator.iter_errors(value))
+    try:
+        mistake = best_match(validator.iter_errors(value))
+    except RecursionError:
+        return Grade("json_schema", 0.0, False, "nested too deeply to check")
     if mistake is None:
         return Grade("json_schema", 1.0, True, "the schema accepts it")
     return Grade("json_schema", 0.0, False, f"{mistake.json_path}: {mistake.message}")

@@ -40,5 +40,8 @@ def quote(value: Any, width: int = 120) -> str:
     >>> quote("a\nb")
     "'a\\nb'"
     """
-    text = repr(value)
+    try:
+        text = repr(value)
+    except RecursionError:
+        text = f"{type(value).__name__} nested too deeply to show"
     return text if len(text) <= width else f"{text[: width - 1]}…"
