@@ -7,8 +7,18 @@ from distilltest.graders.exact_match import exact_match
 from distilltest.graders.json_schema import json_schema
 from distilltest.graders.multi import multi
 from distilltest.graders.string_check import string_check
+from distilltest.graders.text_similarity import text_similarity
 from distilltest.graders.tool_calls import tool_calls
 from distilltest.graders.valid_json import valid_json
 from distilltest.graders.valid_xml import valid_xml
 
-__all__ = ["exact_match", "json_schema", "multi", "string_check", "tool_calls", "valid_json", "valid_xml"]
+__all__ = [
+    "exact_match",
+    "json_schema",
+    "multi",
+    "string_check",
+    "text_similarity",
+    "tool_calls",
+    "valid_json",
+    "valid_xml",
+]

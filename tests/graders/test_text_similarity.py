@@ -1,0 +1,84 @@
+import json
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from distilltest.errors import SuiteError
+from distilltest.graders import text_similarity
+from distilltest.graders.similarity.porter import stem
+from distilltest.graders.text_similarity import Metric
+
+TABLE = json.loads(Path(__file__).with_name("reference_values.json").read_text(encoding="utf-8"))
+METRICS = get_args(Metric)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_the_scores_are_those_of_the_reference_libraries(metric):
+    ours = [text_similarity(pair["answer"], pair["reference"], metric).score for pair in TABLE["pairs"]]
+    assert ours == pytest.approx([pair["scores"][metric] for pair in TABLE["pairs"]], abs=1e-9)
+
+
+def test_the_table_is_worth_comparing_with():
+    assert len(TABLE["pairs"]) == 50
+    assert set(TABLE["libraries"]) == {"nltk", "rouge-score", "rapidfuzz"}
+    for metric in METRICS:
+        assert len({round(pair["scores"][metric], 6) for pair in TABLE["pairs"]}) >= 8, metric
+
+
+def test_the_stems_are_those_of_the_reference_library():
+    assert {word: stem(word) for word in TABLE["stems"]} == TABLE["stems"]
+
+
+def test_the_threshold_decides():
+    assert text_similarity("the cat sat", "the cat ran", "rouge_2").passed
+    grade = text_similarity("the cat sat", "the cat ran", "rouge_2", pass_threshold=0.51)
+    assert (grade.name, grade.score, grade.passed) == ("text_similarity", 0.5, False)
+    assert grade.reason == "rouge_2 0.500 of 'the cat sat' against 'the cat ran'"
+
+
+def test_the_best_alternative_counts():
+    grade = text_similarity("the cat", "a dog", "rouge_1", alternatives=["the dog", "the cat"])
+    assert (grade.score, grade.reason) == (1.0, "rouge_1 1.000 of 'the cat' against 'the cat'")
+
+
+def test_the_options_fold_both_sides():
+    assert text_similarity("GIT STATUS", "git status", "gleu").score == 0.0
+    assert (
+        text_similarity("```\nGIT  STATUS\n```", "git status", "gleu", ignore_case=True, code_fence=True).score == 1.0
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"metric": "cosine"}, "cosine compares embeddings, which need a server; there are fuzzy_match"),
+        ({"metric": "rouge"}, "there is no metric 'rouge'; there are fuzzy_match, bleu"),
+        ({"metric": "rouge_6"}, "there is no metric 'rouge_6'"),
+        ({"pass_threshold": 50}, "pass_threshold is 50; it is a number in"),
+        ({"alternatives": "b"}, "alternatives is a list of texts"),
+    ],
+)
+def test_wrong_use_is_told(options, message):
+    with pytest.raises(SuiteError, match=message):
+        text_similarity("a", "b", **options)
+
+
+@given(st.text() | st.text(alphabet="ab ."), st.text() | st.text(alphabet="ab ."), st.sampled_from(METRICS))
+def test_every_score_is_in_0_to_1(answer, reference, metric):
+    assert 0 <= text_similarity(answer, reference, metric).score <= 1
+
+
+WORDS = st.lists(st.text(alphabet="abc", min_size=1, max_size=3), min_size=5, max_size=12).map(" ".join)
+
+
+@given(WORDS, st.sampled_from(sorted({*METRICS} - {"meteor"})))
+def test_a_text_of_words_is_as_similar_to_itself_as_can_be(text, metric):
+    assert text_similarity(text, text, metric).score == pytest.approx(1.0)
+
+
+@given(st.text())
+def test_no_word_crashes_the_stemmer(word):
+    assert len(stem(word)) <= len(word.lower()) + 1
