@@ -6,6 +6,7 @@ Suites use them as fixtures of the same names (``distilltest.fixtures``), which 
 from distilltest.graders.exact_match import exact_match
 from distilltest.graders.json_schema import json_schema
 from distilltest.graders.multi import multi
+from distilltest.graders.python_grader import python_grader
 from distilltest.graders.string_check import string_check
 from distilltest.graders.text_similarity import text_similarity
 from distilltest.graders.tool_calls import tool_calls
@@ -16,6 +17,7 @@ __all__ = [
     "exact_match",
     "json_schema",
     "multi",
+    "python_grader",
     "string_check",
     "text_similarity",
     "tool_calls",

@@ -80,7 +80,7 @@ class Template:
         >>> template("{{ sample.output_tools[0].function.name }}?").render({}, {"output_tools": [{"function": {"name": "f"}}]})
         'f?'
         """
-        return "".join(part if isinstance(part, str) else _text(part.find(item, sample)) for part in self.parts)
+        return "".join(part if isinstance(part, str) else _text(part, item, sample) for part in self.parts)
 
 
 def template(source: str, where: str = "template") -> Template:
@@ -145,8 +145,13 @@ def _json(text: str) -> Any:
         return text
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+def _text(path: Path, item: Mapping[str, Any], sample: Mapping[str, Any]) -> str:
+    value = path.find(item, sample)
+    try:
+        return value if isinstance(value, str) else orjson.dumps(value).decode()
+    except orjson.JSONEncodeError as error:  # nested more than 254 deep, say
+        kind = SuiteError if path.namespace == "item" else NotInSample
+        raise kind(f"{{{{ {path.text} }}}} cannot be written as JSON: {error}.") from None
 
 
 def _is_array(value: Any) -> bool:

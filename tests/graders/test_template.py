@@ -93,6 +93,12 @@ def test_an_answer_that_is_no_json_has_no_output_json():
         template("{{ sample.output_json }}").render({}, sample)
 
 
+def test_an_answer_that_is_nested_too_deeply_is_told():
+    sample = sample_of(Completion("k", "s", "m", "[" * 1000 + "]" * 1000, "stop"))
+    with pytest.raises(NotInSample, match="cannot be written as JSON"):
+        template("{{ sample.output_json }}").render({}, sample)
+
+
 @given(st.text() | st.text(alphabet="{}item.sample[]0\"' x"))
 def test_no_text_crashes_it(source):
     try:

@@ -1,0 +1,167 @@
+"""One process of a Python grader: started, asked, ended."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time as time_module
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+
+from distilltest.errors import SuiteError
+
+_SCRIPT = Path(__file__).with_name("python_worker.py")
+_INHERITED = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
+_DISK = 1024**3
+_START = 60.0
+
+
+class TookTooLong(Exception):
+    """There was no answer in time; the process has been ended."""
+
+
+class Ended(Exception):
+    """The process ended without an answer; the message says how."""
+
+
+class Worker:
+    """A process that runs one source. Use it under its lock."""
+
+    def __init__(self, source: str, memory: int, time: float, *, namespace: bool = True) -> None:
+        self.lock = threading.Lock()
+        self._closed = False
+        self.isolation: dict[str, Any] = {}
+        """``network`` (``namespace`` or ``hook``) and ``memory`` (does the limit hold?), once it is started."""
+        self._settings = {
+            "source": source,
+            "memory": memory,
+            "disk": _DISK,
+            "alarm": math.ceil(time) + 5,
+            "namespace": namespace,
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+        self._directory = ""
+
+    def is_closed(self) -> bool:
+        """Has it been ended? Such a one is not started again."""
+        return self._closed
+
+    def ask(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
+        """Send one call and wait for its answer; the process is started where it is not running.
+
+        Raises:
+            TookTooLong: There was no answer in time.
+            Ended: The process ended.
+            SuiteError: The source is broken, or no process can be started.
+        """
+        line = _line(message)
+        if self._process is None:
+            self._start()
+        return self._exchange(line, seconds)
+
+    def _start(self) -> None:
+        self._directory = tempfile.mkdtemp(prefix="distilltest-grader-")
+        threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+        places = dict.fromkeys(("HOME", "TMPDIR", "TEMP", "TMP"), self._directory)
+        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 -- our own script
+                [sys.executable, "-I", "-X", "utf8", str(_SCRIPT)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                cwd=self._directory,
+                env={**inherited, **threads, **places, "LANG": "C.UTF-8"},
+                start_new_session=True,
+            )
+            hello = self._exchange(_line(self._settings), _START)
+        except (OSError, TookTooLong, Ended) as error:
+            self.close()
+            raise SuiteError(
+                f"python_grader: no process can be started for it: {type(error).__name__}: {error}."
+            ) from None
+        if "broken" in hello:
+            self.close()
+            raise SuiteError(f"python_grader: the source is broken: {hello['broken']}.")
+        self.isolation = hello
+
+    def _exchange(self, line: bytes, seconds: float) -> dict[str, Any]:
+        found: list[bytes] = []
+        # A thread, since a pipe has no time limit on every system, and writing to it can block as well as reading.
+        thread = threading.Thread(target=self._talk, args=(line, found), daemon=True)
+        thread.start()
+        thread.join(seconds)
+        if thread.is_alive():
+            self.close()
+            thread.join(1)
+            raise TookTooLong(f"there was no answer in {seconds:g} s")
+        try:
+            answer = json.loads(found[0])
+        except (IndexError, ValueError):
+            raise Ended(_how(self.close(by_itself=True))) from None
+        return answer if isinstance(answer, dict) else {"error": "the answer was overwritten"}
+
+    def _talk(self, line: bytes, found: list[bytes]) -> None:
+        process = self._process
+        assert process is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with suppress(OSError, ValueError):
+            process.stdin.write(line)
+            process.stdin.flush()
+            found.append(process.stdout.readline())
+
+    def close(self, *, by_itself: bool = False) -> int | None:
+        """End the process and what it started, or let it end by itself first; its exit code."""
+        self._closed = True
+        process = self._process
+        if process is not None and process.returncode is None:
+            if by_itself:
+                _await(process.pid)
+            with suppress(OSError):  # it is not reaped yet, so that its id is still its own
+                os.killpg(process.pid, signal.SIGKILL) if hasattr(os, "killpg") else process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    threading.Thread(target=_close, args=(pipe,), daemon=True).start()
+        if self._directory:
+            shutil.rmtree(self._directory, ignore_errors=True)
+        return process.returncode if process is not None else None
+
+
+def _line(message: dict[str, Any]) -> bytes:
+    try:
+        return json.dumps(message).encode() + b"\n"
+    except (TypeError, ValueError) as error:
+        raise SuiteError(f"python_grader: the sample or the item is not JSON: {error}.") from None
+
+
+def _await(pid: int) -> None:
+    """Wait a second at most, and leave the process to be reaped."""
+    for _ in range(100):
+        if not hasattr(os, "waitid") or os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG):
+            return
+        time_module.sleep(0.01)
+
+
+def _close(pipe: IO[bytes]) -> None:
+    with suppress(OSError):
+        pipe.close()
+
+
+def _how(code: int | None) -> str:
+    """How a process ended, in words."""
+    if code is not None and code < 0:
+        try:
+            return f"its process was ended by {signal.Signals(-code).name}"
+        except ValueError:
+            pass
+    return f"its process ended (exit code {code})"
