@@ -82,7 +82,7 @@ class AiohttpChatClient:
         from yarl import URL
 
         self._server = server
-        self._url = URL(f"{base_url}/chat/completions")  # parsed once, not for each call
+        self._urls = {e: URL(f"{base_url}/{e}") for e in ("chat/completions", "embeddings")}  # parsed once
         headers = {"Content-Type": "application/json"}
         if server.api_key:
             headers["Authorization"] = f"Bearer {server.api_key}"
@@ -99,7 +99,7 @@ class AiohttpChatClient:
 
         started = time.perf_counter()
         try:
-            async with self._session.post(self._url, data=request.encoded) as response:
+            async with self._session.post(self._urls[request.endpoint], data=request.encoded) as response:
                 body = await response.read()
                 if response.status >= 400:
                     raise_for_status(self._server, request, response.status, response.headers, body)
@@ -115,14 +115,35 @@ class AiohttpChatClient:
                 f"{self._where(request)}: {_connection_words(error)}. Is the server running there?"
             ) from None
         latency = time.perf_counter() - started
-        return self._completion(request, body, latency), body
+        made = self._embedding if request.endpoint == "embeddings" else self._completion
+        return made(request, body, latency), body
 
     async def close(self) -> None:
         """Close all connections."""
         await self._session.close()
 
     def _where(self, request: Request) -> str:
-        return f"{request.model} at {self._url}"
+        return f"{request.model} at {self._urls[request.endpoint]}"
+
+    def _embedding(self, request: Request, body: bytes, latency: float) -> Completion:
+        """An embedding is kept as a completion whose text is the vector in JSON."""
+        try:
+            content = orjson.loads(body)
+            vector = [float(number) for number in content["data"][0]["embedding"]]
+            tokens = (content.get("usage") or {}).get("prompt_tokens") or 0
+        except (orjson.JSONDecodeError, KeyError, IndexError, TypeError, ValueError, AttributeError):
+            shown = body[:200].decode(errors="replace")
+            raise BadAnswer(f"{self._where(request)}: the answer is no embedding: {shown!r}.") from None
+        return Completion(
+            key=request.key,
+            server=request.server,
+            model=request.model,
+            text=orjson.dumps(vector).decode(),
+            finish_reason="stop",
+            usage=Usage(prompt_tokens=tokens),
+            latency=latency,
+            created=time.time(),
+        )
 
     def _completion(self, request: Request, body: bytes, latency: float) -> Completion:
         try:

@@ -113,17 +113,24 @@ class Engine:
             else:
                 yield from ((index, answer) for index in places[key])
 
+    def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        """Start a coroutine on the engine's loop."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._started())
+
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the engine's loop and wait for it."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self._started()).result()
+        return self.submit(coroutine).result()
 
     async def complete(self, request: Request) -> Answer:
         """One answer, for code that runs on the engine's loop."""
         stored = None if self._fresh and request.key not in self._done else self._store.completion(request.key)
         if stored is not None:
+            self.counts.from_store += request.key not in self._done
             return stored
         if self._offline:
             return _not_in_store(request)
+        if request.key in self._failed:
+            return self._failed[request.key]
         return await asyncio.shield(self._task(request))
 
     def stop(self) -> None:

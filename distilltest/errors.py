@@ -18,6 +18,7 @@
     │   ├── ServerFailed             5xx until the retries ran out
     │   ├── BudgetSpent              the money that may be spent is spent
     │   └── NotInStore               --offline, and the store has no such completion
+    ├── JudgeFailed                  a judge gave no answer that can be used
     ├── EndpointMissing              the server does not offer this endpoint (404, 405, 501 on files, jobs, ...)
     ├── TrainingFileError            a training file breaks the rules of the format
     └── JobFailed                    a fine-tuning job ended without a model
@@ -120,6 +121,15 @@ class NotInStore(CallError):
     """Only stored completions were allowed, and this one is not in the store."""
 
     kind = "not in the store"
+
+
+class JudgeFailed(DistilltestError):
+    """A judge gave no verdict. The case is without a grade: never 0 and never 1."""
+
+    def __init__(self, message: str, *, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        """What a report calls this kind of failure, in two or three words."""
 
 
 class EndpointMissing(DistilltestError):

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import inspect
 import re
 import textwrap
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from distilltest.errors import DatasetError, SuiteError
+from distilltest.errors import DatasetError, JudgeFailed, SuiteError
 from distilltest.records import Case, Completion, Grade
+
+if TYPE_CHECKING:
+    from distilltest.judges import Judgement, Question
 
 Body = Callable[..., Any]
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -39,15 +44,88 @@ PER_CALL_CASE = PerCall("case")
 PER_CALL_COMPLETION = PerCall("completion")
 
 
+class Bench(Protocol):
+    """What judges need of the evaluation that they sit in."""
+
+    root: Path
+    """The folder that paths are relative to."""
+
+    async def judge(self, question: Question, options: JudgeOptions) -> Judgement:
+        """Ask a judge."""
+
+    async def embed(self, text: str) -> list[float]:
+        """The embedding of a text."""
+
+    async def peer(self, case: Case, role: str, trial: int) -> Completion:
+        """What another role answered to the same case."""
+
+    def request_text(self, case: Case) -> str:
+        """The last user message of the case, as the candidate was asked."""
+
+    def orders(self, agree: bool) -> None:
+        """Count whether a preference was the same in both orders."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeOptions:
+    """How a suite wants a judge to be asked."""
+
+    judge: str | None = None
+    """Its name in distilltest.yaml; None for the default."""
+    votes: int = 1
+    combine: Literal["majority", "mean"] = "majority"
+    requires_agreement: float | None = None
+    """The least agreement with human labels (AC1) that `distilltest judge calibrate` must have measured."""
+
+
+class PendingGrade:
+    """A grade that a judge is still to give. ``await`` it in an async body; in a plain body it is given after the body."""
+
+    def __init__(self, name: str, work: Callable[[], Awaitable[Grade]]) -> None:
+        self.name = name
+        self._work = work
+        self._task: asyncio.Future[Grade] | None = None
+
+    def __await__(self) -> Generator[Any, None, Grade]:
+        return self.settled().__await__()
+
+    async def settled(self) -> Grade:
+        """The grade, asked for once."""
+        if self._task is None:
+            self._task = asyncio.ensure_future(self._work())
+        return await self._task
+
+    def given(self) -> Grade:
+        """The grade, which must be settled."""
+        assert self._task is not None
+        return self._task.result()
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("passed", "score", "reason"):
+            raise SuiteError(
+                f"{self.name}: its {name!r} is not known yet; in a plain test function a judge is asked after the body. "
+                f"To use it, write `async def` and `grade = await {self.name}(...)`."
+            )
+        raise AttributeError(name)
+
+
 @dataclass(slots=True)
 class Call:
     """One call of a body: what it is about, and the grades so far."""
 
     case: Case
     completion: Completion
-    grades: list[Grade] = field(default_factory=list)
+    role: str = ""
+    trial: int = 0
+    bench: Bench | None = None
+    grades: list[Grade | PendingGrade] = field(default_factory=list)
     failure: AssertionError | None = None
     """The assert of the body that did not hold."""
+
+    @property
+    def pending(self) -> list[PendingGrade]:
+        """Grades that judges are still to give."""
+        return [grade for grade in self.grades if isinstance(grade, PendingGrade)]
 
     def need(self, grader: str, reference: Any) -> Any:
         """A reference that a grader cannot do without.
@@ -86,6 +164,19 @@ def record(grade: Grade) -> Grade:
     return grade
 
 
+def record_later(name: str, work: Callable[[Bench], Awaitable[Grade]]) -> PendingGrade:
+    """Add a grade to the current call that is still to be asked for."""
+    call = current()
+    bench = call.bench
+    if bench is None:
+        raise SuiteError(
+            f"{name} asks a model, which only an evaluation can. Put @evaluation(...) above the test function."
+        )
+    pending = PendingGrade(name, lambda: work(bench))
+    call.grades.append(pending)
+    return pending
+
+
 @dataclass(frozen=True)
 class BoundBody:
     """A body with the fixtures of its item, to be called once for each case and role."""
@@ -107,36 +198,51 @@ class BoundBody:
         """Whether the body is an ``async def``."""
         return inspect.iscoroutinefunction(self.body)
 
-    def grade(self, case: Case, completion: Completion, role: str) -> tuple[Grade, ...]:
-        """Run a plain body.
+    def run(self, call: Call) -> Call:
+        """Run a plain body; judges are still to be asked (:meth:`settle`).
 
         Raises:
             Exception: Whatever the body raised but an AssertionError: a bug in the suite, with a note that names the case.
         """
         __tracebackhide__ = True
-        with self._call(case, completion, role) as call:
+        with self._running(call):
             self.body(**self._arguments(call))
-        return self._finish(call, role)
+        return call
 
-    async def agrade(self, case: Case, completion: Completion, role: str) -> tuple[Grade, ...]:
-        """Run an ``async def`` body; as :meth:`grade`."""
+    async def arun(self, call: Call) -> tuple[Grade, ...]:
+        """Run an ``async def`` body and settle its grades; as :meth:`run`."""
         __tracebackhide__ = True
-        with self._call(case, completion, role) as call:
+        with self._running(call):
             outcome: Awaitable[Any] = self.body(**self._arguments(call))
             await outcome
-        return self._finish(call, role)
+        return await self.settle(call)
+
+    async def settle(self, call: Call) -> tuple[Grade, ...]:
+        """Ask all judges of a call at once.
+
+        Raises:
+            JudgeFailed: One of them gave no verdict.
+        """
+        await asyncio.gather(*(pending.settled() for pending in call.pending))
+        return self.finish(call)
+
+    def grade(self, case: Case, completion: Completion, role: str) -> tuple[Grade, ...]:
+        """Run a plain body that asks no judge, and check its grades."""
+        __tracebackhide__ = True
+        return self.finish(self.run(Call(case, completion, role)))
 
     @contextmanager
-    def _call(self, case: Case, completion: Completion, role: str) -> Iterator[Call]:
+    def _running(self, call: Call) -> Iterator[None]:
         """Collect what graders record; an assert that fails is a grade, any other error gets a note."""
-        call = Call(case, completion)
         token = _current.set(call)
         try:
-            yield call
+            yield
         except AssertionError as error:
             call.failure = error
+        except JudgeFailed:
+            raise
         except Exception as error:
-            error.add_note(_where(case, role, completion))
+            error.add_note(_where(call.case, call.role, call.completion))
             raise
         finally:
             _current.reset(token)
@@ -145,23 +251,29 @@ class BoundBody:
         values = {PER_CALL_CASE.name: call.case, PER_CALL_COMPLETION.name: call.completion}
         return {k: values[v.name] if isinstance(v, PerCall) else v for k, v in self.arguments.items()}
 
-    def _finish(self, call: Call, role: str) -> tuple[Grade, ...]:
+    def finish(self, call: Call) -> tuple[Grade, ...]:
+        """The grades of a call, in the order of the body.
+
+        Raises:
+            SuiteError: There are none, or a score is not in [0, 1].
+        """
+        grades = [grade.given() if isinstance(grade, PendingGrade) else grade for grade in call.grades]
         if call.failure is not None:
             reason = " ".join(_COLOURS.sub("", str(call.failure)).split()) or "assertion failed"
-            call.grades.append(Grade("assert", 0.0, False, reason))
+            grades.append(Grade("assert", 0.0, False, reason))
         elif self.asserts:
-            call.grades.append(Grade("assert", 1.0, True, "every assert held"))
-        if not call.grades:
+            grades.append(Grade("assert", 1.0, True, "every assert held"))
+        if not grades:
             raise SuiteError(
-                f"{self.name} recorded no grade for case {call.case.id!r} on {role}. "
+                f"{self.name} recorded no grade for case {call.case.id!r} on {call.role}. "
                 "Call a grader (exact_match, string_check, ...) or write an assert in its body."
             )
-        for grade in call.grades:
+        for grade in grades:
             if not 0.0 <= grade.score <= 1.0:
                 raise SuiteError(
                     f"{self.name}: {grade.name} gave case {call.case.id!r} the score {grade.score!r}; a score is in [0, 1]."
                 )
-        return tuple(call.grades)
+        return tuple(grades)
 
 
 def _where(case: Case, role: str, completion: Completion) -> str:

@@ -97,6 +97,8 @@ class Request:
     """Further fields of the body that shape the answer (temperature, tools, response_format, ...)."""
     trial: int = 0
     """The k-th completion of the same request, from 0."""
+    endpoint: str = "chat/completions"
+    """Below the server's address; ``embeddings`` for the vector of a text."""
     store: bool = False
     """Ask the server to keep the completion too. Not part of the key: it does not shape the answer."""
     metadata: Mapping[str, str] = field(default_factory=dict)
@@ -105,10 +107,13 @@ class Request:
     @cached_property
     def key(self) -> str:
         """The completion's key: a hash of server address, model, messages, parameters and trial."""
-        return fingerprint(self.base_url, self.model, list(self.messages), dict(self.parameters), self.trial)
+        shape = [self.base_url, self.model, list(self.messages), dict(self.parameters), self.trial]
+        return fingerprint(*shape, *([] if self.endpoint == "chat/completions" else [self.endpoint]))
 
     def body(self) -> dict[str, Any]:
-        """The JSON body of ``POST /chat/completions``."""
+        """The JSON body of the ``POST``."""
+        if self.endpoint == "embeddings":
+            return {"model": self.model, "input": self.messages[0]["content"], **self.parameters}
         body: dict[str, Any] = {"model": self.model, "messages": list(self.messages), **self.parameters}
         if self.store:
             body["store"] = True
@@ -198,6 +203,8 @@ class Grade:
     passed: bool
     reason: str = ""
     """Why, in a line."""
+    against: str | None = None
+    """For a preference: the role whose answer this one was compared with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +228,8 @@ class Outcome:
     cached_tokens: int = 0
     latency: float = 0.0
     """Seconds."""
+    preferences: Mapping[str, float] = field(default_factory=dict)
+    """Other role → 1 where this answer was preferred to its, 0 where it was not, 0.5 for a tie."""
 
     def value(self, metric: str) -> float | None:
         """What the gate compares: 1 or 0 for ``pass``, the score for ``score``, None for a call failure."""

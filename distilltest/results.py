@@ -41,6 +41,26 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgeUse:
+    """Which judge was asked what in an evaluation."""
+
+    grader: str
+    judge: str
+    """Its name in the configuration."""
+    model: str
+    prompt: str
+    prompt_fingerprint: str
+    asked: int
+    """Questions."""
+    failed: int
+    """Questions without a verdict."""
+    agreement: str
+    """What is known of its agreement with people, in words."""
+    consistent: float | None = None
+    """For preferences: the share of pairs in which both orders gave the same verdict."""
+
+
+@dataclass(frozen=True, slots=True)
 class EvaluationResult:
     """Everything that a report or the store needs to know of one evaluation of one run."""
 
@@ -73,6 +93,8 @@ class EvaluationResult:
     """Case id → its tags."""
     usd: Mapping[str, float | None] = field(default_factory=dict)
     """Role → money for its completions at today's price file, None where no price is known."""
+    judges: tuple[JudgeUse, ...] = ()
+    """Judges that were asked."""
     seconds: float = 0.0
     """From the first request to the verdict."""
 

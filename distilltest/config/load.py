@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from distilltest.config.model import EMBEDDED_URL, Config, Distillation, Price, Server
+from distilltest.config.model import DEFAULT_JUDGE, EMBEDDED_URL, Config, Distillation, Judge, Price, Server
 from distilltest.errors import ConfigError, at
 from distilltest.records import Model
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CONFIG_NAME = "distilltest.yaml"
 _VARIABLE = re.compile(r"\$\{(\w+)\}\Z")
-_MODEL_KEYS = ("server", "model", "prompt", "parameters")
+_MODEL_KEYS = ("server", "model", "prompt", "parameters", "structured")
 EMBEDDED_MODELS = {"base": "embedded-student", "teacher": "embedded-teacher"}
 """The roles that the embedded server plays where nothing is configured. Its candidate is made by a fine-tuning job."""
 
@@ -116,30 +116,35 @@ def _config(root: Path, path: Path | None, content: Mapping[str, Any], node: Any
     described = content.get("models") or {
         role: {"server": "embedded", "model": model, "temperature": 0} for role, model in EMBEDDED_MODELS.items()
     }
-    models = {}
-    for role, values in described.items():
+
+    def model(role: str, values: Mapping[str, Any], *steps: str) -> Model:
         server = servers.get(values["server"])
         if server is None:
-            line = _line(node, ["models", role, "server"])
+            line = _line(node, [*steps, "server"])
             raise ConfigError(
-                f"{at(path or root, line)}: models.{role}: there is no server {values['server']!r} "
+                f"{at(path or root, line)}: {'.'.join(steps)}: there is no server {values['server']!r} "
                 f"(there are {', '.join(servers)})."
             )
         parameters = {k: v for k, v in values.items() if k not in _MODEL_KEYS} | values.get("parameters", {})
-        models[role] = Model(
-            role=role,
-            server=server.name,
-            base_url=server.base_url,
-            model=values["model"],
-            parameters=parameters,
-            prompt=values.get("prompt"),
-        )
+        return Model(role, server.name, server.base_url, values["model"], parameters, values.get("prompt"))
+
+    models = {role: model(role, values, "models", role) for role, values in described.items()}
+    judges = {}
+    if "judge" in content:
+        values = content["judge"]
+        judge = model(DEFAULT_JUDGE, values, "judge")
+        judges[DEFAULT_JUDGE] = Judge(DEFAULT_JUDGE, judge, values.get("structured", True))
+    for name, values in content.get("judges", {}).items():
+        judges[name] = Judge(name, model(name, values, "judges", name), values.get("structured", True))
+    embeddings = model("embeddings", content["embeddings"], "embeddings") if "embeddings" in content else None
     distillation = content.get("distillation")
     return Config(
         root=root,
         source=path,
         servers=servers,
         models=models,
+        judges=judges,
+        embeddings=embeddings,
         prices=_prices(root, content.get("prices")),
         alpha=content.get("gate", {}).get("alpha", 0.05),
         budget_usd=content.get("budget", {}).get("usd"),

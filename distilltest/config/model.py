@@ -48,6 +48,22 @@ class Price:
     training: float | None = None
 
 
+DEFAULT_JUDGE = "judge"
+"""The name of the judge under ``judge:``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """A model that judges answers."""
+
+    name: str
+    """``judge``, or its name under ``judges:``."""
+    model: Model
+    """Where it is asked and how; its role is its name."""
+    structured: bool = True
+    """Whether its server understands ``response_format`` with a JSON Schema."""
+
+
 @dataclass(frozen=True, slots=True)
 class Distillation:
     """What ``distilltest distill`` does in this project."""
@@ -79,6 +95,10 @@ class Config:
     servers: Mapping[str, Server]
     models: Mapping[str, Model]
     """By role."""
+    judges: Mapping[str, Judge] = field(default_factory=dict)
+    """By name; the one under ``judge:`` is called ``judge``."""
+    embeddings: Model | None = None
+    """What texts are embedded with."""
     prices: Mapping[str, Price] = field(default_factory=dict)
     """By model id."""
     alpha: float = 0.05
@@ -120,6 +140,21 @@ class Config:
         raise ConfigError(
             f"No model plays the role {role!r} (configured: {', '.join(self.models) or 'none'}). {remedy}."
         )
+
+    def judge(self, name: str | None = None) -> Judge:
+        """A judge by its name; without one, the default, or the only one that there is.
+
+        Raises:
+            ConfigError: There is no such judge.
+        """
+        if name is None:
+            name = next(iter(self.judges)) if len(self.judges) == 1 else DEFAULT_JUDGE
+        if name in self.judges:
+            return self.judges[name]
+        place = self.source or self.root / "distilltest.yaml"
+        there = ", ".join(self.judges) or "none"
+        remedy = "judge: {server: NAME, model: MODEL}" if name == DEFAULT_JUDGE else f"judges: {{{name}: {{...}}}}"
+        raise ConfigError(f"No judge {name!r} is configured (there are: {there}). Add `{remedy}` to {place}.")
 
     def server(self, name: str) -> Server:
         """A server that can be called.

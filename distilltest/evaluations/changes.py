@@ -77,13 +77,11 @@ def _change(
                 reason=outcome.failure_message or "; ".join(grade.reason for grade in grades if not grade.passed),
             )
         )
-    messages = plan.prompts["candidate"].render(case)
-    request = next((m["content"] for m in reversed(messages) if m["role"] == "user"), "")
     return Change(
         case_id=case.id,
         kind=kind,
         against=other,
-        request=request,
+        request=plan.request_text(case),
         reference="" if case.reference is None else str(case.reference),
         tags=case.tags,
         samples=tuple(samples),

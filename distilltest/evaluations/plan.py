@@ -74,6 +74,23 @@ class Plan:
         """Completions that the evaluation needs."""
         return len(self.cases) * len(self.models) * self.evaluation.trials
 
+    def request(self, case: Case, role: str, trial: int) -> Request:
+        """What one role is asked.
+
+        Raises:
+            SuiteError: The role is not of this evaluation.
+        """
+        if role not in self.models:
+            raise SuiteError(f"{self.id}: preference({role!r}): the roles are {', '.join(self.models)}.")
+        model = self.models[role]
+        messages = self.prompts[role].render(case)
+        return Request(model.server, model.base_url, model.model, messages, model.parameters, trial)
+
+    def request_text(self, case: Case) -> str:
+        """The last user message of a case, as the candidate is asked."""
+        messages = self.prompts["candidate"].render(case)
+        return next((m["content"] for m in reversed(messages) if m["role"] == "user"), "")
+
     def slots(self, start: int = 0) -> list[Slot]:
         """The requests of one chunk of cases, with what each is for."""
         return [

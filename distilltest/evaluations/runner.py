@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from distilltest.comparison import ResultsTable
 from distilltest.config import Config
 from distilltest.engine import Engine
+from distilltest.errors import JudgeFailed
+from distilltest.evaluations.bench import JudgeBench
 from distilltest.evaluations.changes import find_changes
 from distilltest.evaluations.plan import CHUNK, Plan, Slot
 from distilltest.gate import decide
-from distilltest.grading import BoundBody
+from distilltest.grading import BoundBody, Call
 from distilltest.records import CallFailure, Case, Completion, Grade, Model, Outcome, mean
-from distilltest.results import EvaluationResult
+from distilltest.results import EvaluationResult, JudgeUse
 from distilltest.store import Store
 
 
@@ -27,7 +29,16 @@ class Progress(Protocol):
         """So many completions of all are graded; so many calls failed."""
 
 
-Graded = tuple[Case, str, int, Completion | CallFailure, tuple[Grade, ...]]
+class Graded(NamedTuple):
+    """One answer with what came of it."""
+
+    case: Case
+    role: str
+    trial: int
+    answer: Completion | CallFailure
+    grades: tuple[Grade, ...] = ()
+    failure: JudgeFailed | None = None
+    """Why there are no grades although there is an answer."""
 
 
 @dataclass
@@ -62,20 +73,23 @@ class Runner:
         started = time.perf_counter()
         outcomes: list[Outcome] = []
         failed = 0
-        for graded in self._chunks(plan, body, then):
+        bench = JudgeBench(self.config, self.engine, self.store, plan)
+        for graded in self._chunks(plan, body, bench, then):
             chunk = []
             grades: dict[tuple[str, str, int], tuple[Grade, ...]] = {}
-            for case, role, trial, answer, given in graded:
-                chunk.append(_outcome(case, role, trial, answer, given))
-                grades[case.id, role, trial] = given
-                failed += isinstance(answer, CallFailure)
+            for each in graded:
+                chunk.append(_outcome(each))
+                grades[each.case.id, each.role, each.trial] = each.grades
+                failed += chunk[-1].failure is not None
                 self.progress(len(outcomes) + len(chunk), plan.calls, failed)
             chunk.sort(key=_position(plan))
             self.store.save_outcomes(self.run_id, plan.id, chunk, grades)
             outcomes += chunk
-        return self._decide(plan, tuple(outcomes), started)
+        return self._decide(plan, tuple(outcomes), bench.uses(), started)
 
-    def _chunks(self, plan: Plan, body: BoundBody, then: Callable[[], None]) -> Iterator[Iterator[Graded]]:
+    def _chunks(
+        self, plan: Plan, body: BoundBody, bench: JudgeBench, then: Callable[[], None]
+    ) -> Iterator[Iterator[Graded]]:
         """Chunk after chunk, each fetched while the one before it is graded."""
         slots = self.ahead.pop(plan.id, None) or plan.slots()
         for start in range(0, len(plan.cases), CHUNK):
@@ -84,30 +98,38 @@ class Runner:
             self.engine.prefetch([request for *_, request in upcoming])
             if not upcoming:
                 then()
-            yield self._grade(slots, body)
+            yield self._grade(slots, body, bench)
             slots = upcoming
 
-    def _grade(self, slots: list[Slot], body: BoundBody) -> Iterator[Graded]:
+    def _grade(self, slots: list[Slot], body: BoundBody, bench: JudgeBench) -> Iterator[Graded]:
+        """Grade answers as they arrive; what waits for judges is on its way while further answers come in."""
         __tracebackhide__ = True
-        answers = self.engine.results([request for *_, request in slots])
-        waiting: list[tuple[Case, str, int, Completion]] = []
-        for index, answer in answers:
-            case, role, trial, _ = slots[index]
-            if isinstance(answer, CallFailure):
-                yield case, role, trial, answer, ()
-            elif body.is_async:
-                waiting.append((case, role, trial, answer))
-            else:
-                yield case, role, trial, answer, body.grade(case, answer, role)
-        if waiting:
+        waiting: list[tuple[Slot, Completion, Future[tuple[Grade, ...]]]] = []
+        try:
+            for index, answer in self.engine.results([slot.request for slot in slots]):
+                slot = slots[index]
+                if isinstance(answer, CallFailure):
+                    yield Graded(slot.case, slot.role, slot.trial, answer)
+                    continue
+                call = Call(slot.case, answer, slot.role, slot.trial, bench)
+                if body.is_async:
+                    waiting.append((slot, answer, self.engine.submit(body.arun(call))))
+                elif body.run(call).pending:
+                    waiting.append((slot, answer, self.engine.submit(body.settle(call))))
+                else:
+                    yield Graded(slot.case, slot.role, slot.trial, answer, body.finish(call))
+            for slot, answer, future in waiting:
+                try:
+                    yield Graded(slot.case, slot.role, slot.trial, answer, future.result())
+                except JudgeFailed as failure:
+                    yield Graded(slot.case, slot.role, slot.trial, answer, failure=failure)
+        finally:
+            for *_, future in waiting:
+                future.cancel()
 
-            async def grade_all() -> list[tuple[Grade, ...]]:
-                return await asyncio.gather(*(body.agrade(case, said, role) for case, role, _, said in waiting))
-
-            for (case, role, trial, said), given in zip(waiting, self.engine.run(grade_all()), strict=True):
-                yield case, role, trial, said, given
-
-    def _decide(self, plan: Plan, outcomes: tuple[Outcome, ...], started: float) -> EvaluationResult:
+    def _decide(
+        self, plan: Plan, outcomes: tuple[Outcome, ...], judges: tuple[JudgeUse, ...], started: float
+    ) -> EvaluationResult:
         declared = plan.evaluation
         table = ResultsTable.from_outcomes(
             case_ids=[case.id for case in plan.cases],
@@ -136,6 +158,7 @@ class Runner:
             changes=find_changes(plan, outcomes, self.store, self.run_id),
             tags={case.id: case.tags for case in plan.cases if case.tags},
             usd=usd,
+            judges=judges,
             seconds=time.perf_counter() - started,
         )
 
@@ -155,23 +178,26 @@ class Runner:
         )
 
 
-def _outcome(case: Case, role: str, trial: int, answer: Completion | CallFailure, grades: tuple[Grade, ...]) -> Outcome:
+def _outcome(graded: Graded) -> Outcome:
+    case, role, trial, answer, grades, failure = graded
     if isinstance(answer, CallFailure):
         return Outcome(
             case.id, role, trial, None, None, answer.key, failure=answer.kind, failure_message=answer.message
         )
-    usage = answer.usage
     return Outcome(
         case_id=case.id,
         role=role,
         trial=trial,
-        passed=all(grade.passed for grade in grades),
-        score=mean([grade.score for grade in grades]),
+        passed=None if failure else all(grade.passed for grade in grades),
+        score=None if failure else mean([grade.score for grade in grades]),
         completion_key=answer.key,
-        prompt_tokens=usage.prompt_tokens,
-        completion_tokens=usage.completion_tokens,
-        cached_tokens=usage.cached_tokens,
+        failure=failure.kind if failure else None,
+        failure_message=str(failure) if failure else "",
+        prompt_tokens=answer.usage.prompt_tokens,
+        completion_tokens=answer.usage.completion_tokens,
+        cached_tokens=answer.usage.cached_tokens,
         latency=answer.latency,
+        preferences={grade.against: grade.score for grade in grades if grade.against},
     )
 
 

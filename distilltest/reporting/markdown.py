@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import orjson
 
 from distilltest.reporting.report import EvaluationReport, RoleLine, RunReport
-from distilltest.reporting.text import interval_picture, percent, role_rows, rule_rows, seconds
+from distilltest.reporting.text import interval_picture, judge_rows, percent, role_rows, rule_rows, seconds
 from distilltest.results import Change
 
 MOST = 40
@@ -56,6 +56,8 @@ def _evaluation(report: EvaluationReport) -> list[str]:
     if drawn:
         note = "Differences with their intervals; a rule is proven where the whole interval is right of its limit, `|`."
         parts.append(f"{note}\n\n```text\n" + "\n".join(drawn) + "\n```")
+    if report.judges:
+        parts += ["### Judges", _table(*judge_rows(report))]
     if report.slices:
         roles = [line.role for line in report.roles]
         lines = [[line.tag, str(line.n), *(percent(line.rates.get(role)) for role in roles)] for line in report.slices]

@@ -8,7 +8,7 @@ from typing import Any
 
 from distilltest.gate import Status, Verdict, combine
 from distilltest.records import Outcome
-from distilltest.results import Change, EvaluationResult, RunInfo, Sample
+from distilltest.results import Change, EvaluationResult, JudgeUse, RunInfo, Sample
 
 SCHEMA_VERSION = 1
 """Of the JSON form."""
@@ -71,6 +71,7 @@ class EvaluationReport:
     roles: tuple[RoleLine, ...]
     slices: tuple[SliceLine, ...]
     changes: tuple[Change, ...]
+    judges: tuple[JudgeUse, ...]
     seconds: float
 
     @classmethod
@@ -89,6 +90,7 @@ class EvaluationReport:
             roles=tuple(_role_line(result, role) for role in result.models),
             slices=_slices(result),
             changes=result.changes,
+            judges=result.judges,
             seconds=round(result.seconds, 3),
         )
 
@@ -106,6 +108,7 @@ class EvaluationReport:
                 "roles": tuple(RoleLine(**line) for line in content["roles"]),
                 "slices": tuple(SliceLine(**line) for line in content["slices"]),
                 "changes": tuple(_change(change) for change in content["changes"]),
+                "judges": tuple(JudgeUse(**use) for use in content["judges"]),
             }
         )
 
@@ -171,7 +174,7 @@ def _role_line(result: EvaluationResult, role: str) -> RoleLine:
     if values:
         rate = sum(values) / len(values)
         low, high = _interval(values, result)
-    called = [outcome for outcome in outcomes if outcome.failure is None]
+    called = [outcome for outcome in outcomes if outcome.failure is None or outcome.latency]
     latencies = sorted(outcome.latency for outcome in called)
     model = result.models[role]
     return RoleLine(

@@ -6,7 +6,7 @@ from tabulate import tabulate
 
 from distilltest.gate import Status
 from distilltest.reporting.report import EvaluationReport, RunReport
-from distilltest.reporting.text import interval_picture, rate, role_rows, rule_rows, seconds
+from distilltest.reporting.text import interval_picture, judge_rows, rate, role_rows, rule_rows, seconds
 from distilltest.results import Change
 
 LINES = 20
@@ -29,6 +29,9 @@ def summary(run: RunReport) -> str:
             heads = [*heads, "interval, | is the limit"]
             rows = [[*row, picture.rstrip()] for row, picture in zip(rows, pictures, strict=True)]
         parts.append(tabulate(rows, heads, tablefmt="simple", disable_numparse=True, preserve_whitespace=True))
+        if report.judges:
+            heads, rows = judge_rows(report)
+            parts.append(tabulate(rows, heads, tablefmt="simple", disable_numparse=True))
         if len(run.evaluations) > 1:
             parts.append(report.verdict.sentence)
     info = run.info

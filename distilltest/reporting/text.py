@@ -85,6 +85,23 @@ def _rule_row(rule: RuleVerdict) -> list[str]:
     ]
 
 
+def judge_rows(report: EvaluationReport) -> tuple[list[str], list[list[str]]]:
+    """The table of judges: heads and rows."""
+    heads = ["judged by", "model", "grader", "prompt", "questions", "without a verdict", "agreement with people"]
+    return heads, [
+        [
+            use.judge,
+            use.model,
+            use.grader,
+            f"{use.prompt} {use.prompt_fingerprint[:8]}",
+            str(use.asked),
+            str(use.failed),
+            use.agreement + (f"; same in both orders {percent(use.consistent)}" if use.consistent is not None else ""),
+        ]
+        for use in report.judges
+    ]
+
+
 def interval_picture(rule: RuleVerdict) -> str:
     """The interval of a difference on a line, with its limit: proven where all of it is right of the limit.
 

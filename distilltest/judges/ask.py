@@ -1,0 +1,122 @@
+"""Asking a judge: concurrently for all votes, again where an answer is unusable, and never the same thing twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from distilltest.config import Judge
+from distilltest.errors import JudgeFailed, SuiteError
+from distilltest.judges.answer import Unusable, Vote, read
+from distilltest.judges.question import Question
+from distilltest.records import CallFailure, Completion, Grade, Message, Request
+
+Complete = Callable[[Request], Awaitable[Completion | CallFailure]]
+"""Where completions come from: the engine, which stores them, counts them and asks for each once."""
+Combine = Literal["majority", "mean"]
+TIMES = 3
+"""How often a judge is asked until its answer can be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What came of one question."""
+
+    verdict: str
+    """The label that was said most often, or the mean."""
+    score: float
+    """In [0, 1]."""
+    passed: bool
+    votes: tuple[Vote, ...]
+
+    def grade(self, name: str) -> Grade:
+        """As a grade: the verdict and the reasons of a vote for it."""
+        reasons = next((v.reasons for v in self.votes if v.verdict == self.verdict), self.votes[0].reasons)
+        counted = f" ({', '.join(v.verdict for v in self.votes)})" if len(self.votes) > 1 else ""
+        said = " ".join(reasons.split())
+        return Grade(
+            name,
+            self.score,
+            self.passed,
+            f"judge: {self.verdict}{counted}: {said}" if said else f"judge: {self.verdict}",
+        )
+
+
+async def ask(
+    question: Question, judge: Judge, complete: Complete, *, votes: int = 1, combine: Combine = "majority"
+) -> Judgement:
+    """Ask a judge.
+
+    Args:
+        question: What to ask.
+        judge: Whom.
+        complete: Where its completions come from.
+        votes: How many verdicts to ask for, each a trial of its own.
+        combine: ``majority`` takes the label said most often (the lower score where two are), ``mean`` the mean score.
+
+    Raises:
+        JudgeFailed: It got no answer, or none that can be used.
+        SuiteError: ``votes`` is no positive number, or ``combine`` is unknown.
+    """
+    if not isinstance(votes, int) or votes < 1 or combine not in ("majority", "mean"):
+        raise SuiteError(
+            f"{question.grader}: votes={votes!r}, combine={combine!r}: votes is 1 or more, combine majority or mean."
+        )
+    said = tuple(await asyncio.gather(*(_vote(question, judge, complete, trial) for trial in range(votes))))
+    if question.scores and combine == "majority":
+        counts = Counter(vote.verdict for vote in said)
+        best = min(said, key=lambda vote: (-counts[vote.verdict], vote.score))
+        return Judgement(best.verdict, best.score, best.verdict in question.passing, said)
+    score = sum(vote.score for vote in said) / len(said)
+    passed = said[0].verdict in question.passing if question.scores and votes == 1 else score >= question.pass_threshold
+    return Judgement(said[0].verdict if votes == 1 else f"{score:.2f}", score, passed, said)
+
+
+async def _vote(question: Question, judge: Judge, complete: Complete, trial: int) -> Vote:
+    messages = question.messages(judge.structured)
+    parameters = dict(judge.model.parameters)
+    if judge.structured:
+        parameters.setdefault("response_format", question.response_format())
+    why = ""
+    for _ in range(TIMES):
+        model = judge.model
+        answer = await complete(
+            Request(
+                model.server,
+                model.base_url,
+                model.model,
+                messages,
+                parameters,
+                trial,
+                metadata={"judge": question.grader},
+            )
+        )
+        if isinstance(answer, CallFailure):
+            raise JudgeFailed(
+                f"judge {judge.name!r} ({question.grader}): {answer.message}", kind=f"judge: {answer.kind}"
+            )
+        try:
+            if answer.refusal:
+                raise Unusable(f"it refused ({answer.refusal[:80]})")
+            return read(answer.text, question, judge.structured)
+        except Unusable as error:
+            why = str(error)
+            messages = (*messages, *_again(answer, why, question, judge))
+    raise JudgeFailed(
+        f"judge {judge.name!r} ({judge.model.model}) gave {question.grader} no usable answer in {TIMES} attempts: {why}.",
+        kind="judge's answer unusable",
+    )
+
+
+def _again(answer: Completion, why: str, question: Question, judge: Judge) -> tuple[Message, Message]:
+    form = question.messages(judge.structured)[-1]["content"].rsplit("\n", 1)[-1] if not judge.structured else "JSON"
+    return (
+        {"role": "assistant", "content": answer.text or answer.refusal or ""},
+        {
+            "role": "user",
+            "content": f"Your answer could not be used: {why}. Answer once more, in the form that was asked for ({form}).",
+        },
+    )

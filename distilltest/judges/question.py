@@ -1,0 +1,103 @@
+"""What a judge is asked: a prompt, the values in it, and the verdicts that it may give."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from distilltest.errors import SuiteError
+from distilltest.prompt import Prompt, load_prompt
+from distilltest.records import Case, Message
+
+_FORMAT_FIELD = "{{ item.format }}"
+
+
+@dataclass(frozen=True)
+class Question:
+    """One thing to judge."""
+
+    grader: str
+    """The grader that asks: ``criteria_match``, ``factuality``, ..."""
+    prompt: Prompt
+    values: Mapping[str, Any]
+    """What the prompt's ``{{ item.x }}`` stand for. Texts of models are fenced."""
+    scores: Mapping[str, float] = field(default_factory=dict)
+    """Label → score in [0, 1]; empty where the verdict is a number."""
+    passing: frozenset[str] = frozenset()
+    """Labels that pass."""
+    span: tuple[float, float] = (0.0, 1.0)
+    """Where there are no labels: the range of the number, which becomes a score in [0, 1]."""
+    pass_threshold: float = 0.5
+    """Where there are no labels, or votes are averaged: the least score that passes."""
+
+    def messages(self, structured: bool) -> tuple[Message, ...]:
+        """The messages to send."""
+        values = dict(self.values) | {"format": self._format(structured)}
+        return self.prompt.render(Case("judge", values, place=self.prompt.name))
+
+    def response_format(self) -> dict[str, Any]:
+        """The JSON Schema of the answer: reasons first, then the verdict."""
+        low, high = self.span
+        verdict = (
+            {"type": "string", "enum": list(self.scores)}
+            if self.scores
+            else {"type": "number", "minimum": low, "maximum": high}
+        )
+        schema = {
+            "type": "object",
+            "properties": {"reasons": {"type": "string"}, "verdict": verdict},
+            "required": ["reasons", "verdict"],
+            "additionalProperties": False,
+        }
+        return {"type": "json_schema", "json_schema": {"name": "judgement", "schema": schema, "strict": True}}
+
+    def _format(self, structured: bool) -> str:
+        low, high = self.span
+        allowed = f"one of: {', '.join(self.scores)}" if self.scores else f"a number from {low:g} to {high:g}"
+        if structured:
+            return (
+                'Answer with JSON only: {"reasons": "...", "verdict": ...}. '
+                f"Give your reasons first, in at most three sentences. The verdict is {allowed}."
+            )
+        return (
+            "Give your reasons first, in at most three sentences. "
+            f"Then write, alone on the last line, VERDICT: and your verdict, which is {allowed}."
+        )
+
+
+def fence(text: str, name: str) -> str:
+    r"""Mark a text as data. The mark holds a hash of the text, so that no text can close its own fence.
+
+    >>> fence("git status", "answer")
+    '<answer b56e72956f>\ngit status\n</answer b56e72956f>'
+    """
+    mark = hashlib.sha256(f"{name}\n{text}".encode("utf-8", "replace")).hexdigest()[:10]
+    return f"<{name} {mark}>\n{text}\n</{name} {mark}>"
+
+
+def judge_prompt(name: str, override: str | Path | None, root: Path) -> Prompt:
+    """A judge's prompt: ours, or a file of the project.
+
+    Raises:
+        PromptError: The file is missing or broken.
+        SuiteError: It does not say how to answer.
+    """
+    if override is None:
+        return _own(name)
+    prompt = load_prompt(root / override, str(override))
+    if not any(_FORMAT_FIELD in message["content"] for message in prompt.messages):
+        raise SuiteError(
+            f"{override}: a judge's prompt must say where the form of its answer is described. Put {_FORMAT_FIELD} into it."
+        )
+    return prompt
+
+
+@lru_cache(maxsize=32)
+def _own(name: str) -> Prompt:
+    with resources.as_file(resources.files("distilltest.judges").joinpath(f"prompts/{name}.yaml")) as path:
+        return load_prompt(path, f"distilltest:judges/prompts/{name}.yaml")
