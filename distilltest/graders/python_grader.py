@@ -87,7 +87,9 @@ def python_grader(
         raise SuiteError(f"python_grader: the source is broken: {answer['broken']}.")
     if "error" in answer:
         return zero(str(answer["error"]))
-    score = float(answer["score"])
+    score = answer.get("score")
+    if not isinstance(score, int | float):
+        return zero("the answer of its process was overwritten")
     if not 0 <= score <= 1:
         raise SuiteError(f"python_grader: grade returned {score:g}; a score is in [0, 1]: divide it by what is best.")
     return scored("python_grader", score, pass_threshold, f"grade returned {score:g}")

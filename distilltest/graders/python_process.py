@@ -14,7 +14,7 @@ import threading
 import time as time_module
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from distilltest.errors import SuiteError
 
@@ -48,6 +48,7 @@ class Worker:
             "namespace": namespace,
         }
         self._process: subprocess.Popen[bytes] | None = None
+        self._thread: threading.Thread | None = None
         self._directory = ""
 
     def is_closed(self) -> bool:
@@ -97,11 +98,11 @@ class Worker:
         found: list[bytes] = []
         # A thread, since a pipe has no time limit on every system, and writing to it can block as well as reading.
         thread = threading.Thread(target=self._talk, args=(line, found), daemon=True)
+        self._thread = thread
         thread.start()
         thread.join(seconds)
         if thread.is_alive():
             self.close()
-            thread.join(1)
             raise TookTooLong(f"there was no answer in {seconds:g} s")
         try:
             answer = json.loads(found[0])
@@ -118,6 +119,8 @@ class Worker:
             process.stdin.write(line)
             process.stdin.flush()
             found.append(process.stdout.readline())
+        if self._closed:
+            self._close_pipes()
 
     def close(self, *, by_itself: bool = False) -> int | None:
         """End the process and what it started, or let it end by itself first; its exit code."""
@@ -129,12 +132,20 @@ class Worker:
             with suppress(OSError):  # it is not reaped yet, so that its id is still its own
                 os.killpg(process.pid, signal.SIGKILL) if hasattr(os, "killpg") else process.kill()
             process.wait()
-            for pipe in (process.stdin, process.stdout):
-                if pipe is not None:
-                    threading.Thread(target=_close, args=(pipe,), daemon=True).start()
+            if self._thread is not None:
+                self._thread.join(1)
+            # Who still reads is held up by a process that left the group, would hold us up as well, and closes them later.
+            if self._thread is None or not self._thread.is_alive():
+                self._close_pipes()
         if self._directory:
             shutil.rmtree(self._directory, ignore_errors=True)
         return process.returncode if process is not None else None
+
+    def _close_pipes(self) -> None:
+        for pipe in (self._process.stdin, self._process.stdout) if self._process is not None else ():
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
 
 
 def _line(message: dict[str, Any]) -> bytes:
@@ -150,11 +161,6 @@ def _await(pid: int) -> None:
         if not hasattr(os, "waitid") or os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG):
             return
         time_module.sleep(0.01)
-
-
-def _close(pipe: IO[bytes]) -> None:
-    with suppress(OSError):
-        pipe.close()
 
 
 def _how(code: int | None) -> str:

@@ -110,7 +110,8 @@ def test_deep_nesting_in_an_answer_crashes_nothing():
     deep = []
     for _ in range(5000):
         deep = [deep]
-    assert python_grader(grading("return 1"), {"output_json": deep}, {}).score == 0.0
+    grade = python_grader(grading("return 1"), {"output_json": deep}, {})
+    assert (grade.score, grade.reason) in [(1.0, "grade returned 1"), (0.0, "the sample is nested too deeply")]
 
 
 @pytest.mark.parametrize("line", ["while True: pass", "import time; time.sleep(60)"])
@@ -163,6 +164,17 @@ def test_what_is_printed_or_read_disturbs_nothing():
         "return sys.stdin.read() == '' and os.read(0, 9) == b''",
     )
     assert [run(*lines).score for _ in range(3)] == [1.0] * 3
+
+
+@pytest.mark.parametrize("forged", ["[]", "{}", '{"score": "1"}', "x"])
+def test_a_forged_answer_crashes_nothing(forged):
+    lines = ("import os", "import stat as s", "stat = lambda n: s.S_ISFIFO(os.fstat(n).st_mode)")
+    lines += (
+        "for n in range(3, 9):",
+        f"    try: stat(n) and os.write(n, {forged + chr(10)!r}.encode())",
+        "    except OSError: pass",
+    )
+    assert run(*lines, "return 1").score == 0.0
 
 
 def test_the_environment_has_no_secrets(monkeypatch):
@@ -228,6 +240,14 @@ def status(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
         return "Z"
+
+
+def test_a_process_that_leaves_the_group_does_not_hold_us_up():
+    lines = ("import os, time", "if os.fork() == 0: os.setsid(); time.sleep(4); os._exit(0)", "time.sleep(60)")
+    if isolation().network == "namespace":
+        start = time.perf_counter()
+        assert run(*lines, time_limit=0.3).reason == "grade took longer than 0.3 s"
+        assert time.perf_counter() - start < 3.5
 
 
 def test_a_fork_that_comes_back_answers_nothing():
