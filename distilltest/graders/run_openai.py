@@ -1,0 +1,65 @@
+"""Running the platform's graders here: those that need no model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from distilltest.errors import SuiteError
+from distilltest.graders.multi import multi
+from distilltest.graders.openai_format import (
+    Grader,
+    LabelModelGrader,
+    MultiGrader,
+    PythonGrader,
+    ScoreModelGrader,
+    StringCheckGrader,
+)
+from distilltest.graders.python_grader import python_grader
+from distilltest.graders.string_check import Operation, string_check
+from distilltest.graders.template import NotInSample
+from distilltest.graders.text_similarity import Metric, text_similarity
+from distilltest.records import Grade
+
+_THRESHOLD = 0.5
+
+
+def run_openai(grader: Grader, sample: Mapping[str, Any], item: Mapping[str, Any]) -> Grade:
+    """Grade one sample with a grader that :func:`distilltest.graders.openai_format.from_openai` has read.
+
+    The grade has the grader's own name, or its type's. Where a template asks for what this answer does not have
+    (``output_json`` of an answer that is no JSON), the score is 0. Without a ``pass_threshold`` it is 0.5, for a multi
+    always.
+
+    Raises:
+        SuiteError: The grader asks a model (``score_model``, ``label_model``, the metric ``cosine``), or cannot work.
+
+    >>> from distilltest.graders.openai_format import from_openai
+    >>> check = {"type": "string_check", "name": "city", "operation": "ilike"}
+    >>> grader = from_openai({**check, "input": "{{ sample.output_text }}", "reference": "{{ item.city }}"})
+    >>> run_openai(grader, {"output_text": "It is Rome."}, {"city": "rome"}).passed
+    True
+    """
+    name = grader.name or grader.type
+    if isinstance(grader, ScoreModelGrader | LabelModelGrader):
+        raise SuiteError(f"{name}: a {grader.type} grader asks {grader.model}, and no model can be asked from here.")
+    try:
+        grade = _run(grader, sample, item)
+    except NotInSample as error:
+        return Grade(name, 0.0, False, str(error))
+    return Grade(name, grade.score, grade.passed, grade.reason)
+
+
+def _run(grader: Grader, sample: Mapping[str, Any], item: Mapping[str, Any]) -> Grade:
+    if isinstance(grader, MultiGrader):
+        grades = {key: run_openai(one, sample, item) for key, one in grader.by_name.items()}
+        return multi(grades, grader.calculate_output, _THRESHOLD)
+    if isinstance(grader, StringCheckGrader):
+        answer, reference = grader.input.render(item, sample), grader.reference.render(item, sample)
+        return string_check(answer, reference, cast("Operation", grader.operation))
+    assert not isinstance(grader, ScoreModelGrader | LabelModelGrader)
+    threshold = _THRESHOLD if grader.pass_threshold is None else grader.pass_threshold
+    if isinstance(grader, PythonGrader):
+        return python_grader(grader.source, sample, item, pass_threshold=threshold)
+    answer, reference = grader.input.render(item, sample), grader.reference.render(item, sample)
+    return text_similarity(answer, reference, cast("Metric", grader.evaluation_metric), pass_threshold=threshold)
