@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from distilltest.evaluations.declaration import evaluation as evaluation
+    from distilltest.fixtures.own import grader as grader
     from distilltest.gate import at_least as at_least
     from distilltest.gate import better_than as better_than
     from distilltest.gate import not_worse_than as not_worse_than
+    from distilltest.gate import preferred_to as preferred_to
     from distilltest.records import Case as Case
     from distilltest.records import Completion as Completion
     from distilltest.records import Grade as Grade
@@ -25,12 +27,25 @@ _HOME = {
     "at_least": "distilltest.gate",
     "better_than": "distilltest.gate",
     "not_worse_than": "distilltest.gate",
+    "preferred_to": "distilltest.gate",
+    "grader": "distilltest.fixtures.own",
     "Case": "distilltest.records",
     "Completion": "distilltest.records",
     "Grade": "distilltest.records",
 }
 
-__all__ = ["Case", "Completion", "Grade", "__version__", "at_least", "better_than", "evaluation", "not_worse_than"]
+__all__ = [
+    "Case",
+    "Completion",
+    "Grade",
+    "__version__",
+    "at_least",
+    "better_than",
+    "evaluation",
+    "grader",
+    "not_worse_than",
+    "preferred_to",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -22,6 +22,8 @@ class ResultsTable:
     """Why these are not all cases of the dataset, None where they are."""
     failures: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Role → kind of call failure → how often."""
+    preferences: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
+    """Other role → how often the candidate's answer was preferred to its, in [0, 1], aligned with ``case_ids``."""
 
     @classmethod
     def from_outcomes(
@@ -42,6 +44,7 @@ class ResultsTable:
         sums: dict[str, list[float]] = {role: [0.0] * len(case_ids) for role in roles}
         seen: dict[str, list[int]] = {role: [0] * len(case_ids) for role in roles}
         failures: dict[str, Counter[str]] = {role: Counter() for role in roles}
+        preferred: dict[str, dict[int, float]] = {}
         for outcome in outcomes:
             if outcome.case_id not in index or outcome.role not in sums:
                 raise ValueError(f"an outcome of case {outcome.case_id!r} on {outcome.role!r} is not of this table")
@@ -50,6 +53,9 @@ class ResultsTable:
                 failures[outcome.role][outcome.failure or "no grade"] += 1
                 continue
             row = index[outcome.case_id]
+            for other, share in outcome.preferences.items():
+                of = preferred.setdefault(other, {})
+                of[row] = of.get(row, 0.0) + share / trials
             sums[outcome.role][row] += value
             seen[outcome.role][row] += 1
         if any(count > trials for counts in seen.values() for count in counts):
@@ -63,6 +69,10 @@ class ResultsTable:
             binary=metric == "pass" and trials == 1,
             narrowed=narrowed,
             failures={role: dict(counts) for role, counts in failures.items() if counts},
+            preferences={
+                other: tuple(of.get(row) if seen["candidate"][row] == trials else None for row in range(len(case_ids)))
+                for other, of in preferred.items()
+            },
         )
 
     def present(self, role: str) -> list[float]:

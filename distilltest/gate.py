@@ -223,6 +223,67 @@ class _AtLeast(Rule):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Preferred(Rule):
+    """A judge prefers the candidate's answers to another role's."""
+
+    role: str
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return ("candidate", self.role)
+
+    def describe(self) -> str:
+        return f"preferred to {self.role}"
+
+    def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
+        from distilltest.statistics import anchored
+
+        values = [value for value in table.preferences.get(self.role, ()) if value is not None]
+        if not values:
+            return RuleVerdict(
+                self.describe(),
+                Status.INCOMPLETE,
+                f'no answer was compared with {self.role}; call preference("{self.role}") in the test function',
+            )
+        # A share in [0, 1] against one half, as a difference in [-1, 1].
+        apart = [2 * value - 1 for value in values]
+        p, against = anchored.p_value(apart, 0.0), anchored.p_value([-d for d in apart], 0.0)
+        low, high = ((bound + 1) / 2 for bound in anchored.interval(apart, alpha))
+        won, lost = sum(value > 0.5 for value in values), sum(value < 0.5 for value in values)
+        status = Status.PROMOTE if p <= alpha else Status.BLOCK if against <= block_alpha else Status.UNDECIDED
+        word = {Status.PROMOTE: "is", Status.BLOCK: "is only", Status.UNDECIDED: "may be"}[status]
+        return RuleVerdict(
+            rule=self.describe(),
+            status=status,
+            sentence=(
+                f"the candidate {word} preferred to {self.role} in {points(max(0.0, low))} to "
+                f"{points(min(1.0, high))} % of cases, ties counted half ({won} preferred, {len(values) - won - lost} ties, {lost} not, in {len(values)} cases)"
+            ),
+            test="anchored mean test",
+            p=p,
+            estimate=sum(values) / len(values),
+            low=max(0.0, low),
+            high=min(1.0, high),
+            limit=0.5,
+            n=len(values),
+            wins=won,
+            losses=lost,
+        )
+
+
+def preferred_to(role: str) -> Rule:
+    """A judge prefers the candidate's answer to a role's in more than half of the cases, ties counted half.
+
+    The test function calls the grader ``preference(role)``, which asks in both orders.
+
+    Raises:
+        SuiteError: The role is no name.
+    """
+    _check_role("preferred_to", role)
+    return _Preferred(role)
+
+
 def better_than(role: str, by: float = 0.0) -> Rule:
     """The candidate is better than a role, by more than so much (0.02 is two points).
 

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from distilltest import fixtures
 from distilltest.exit_codes import INCOMPLETE, UNDECIDED
-from distilltest.fixtures import case, completion, exact_match, json_schema, string_check
 
 if TYPE_CHECKING:
     from distilltest.evaluations.declaration import Evaluation
     from distilltest.reporting.report import EvaluationReport, RunReport
     from distilltest.session import Session
 
-__all__ = ["case", "completion", "exact_match", "json_schema", "string_check"]
+globals().update(
+    {name: getattr(fixtures, name) for name in ("case", "completion", *fixtures.GRADERS)}
+)  # pytest looks here
 
 _ATTRIBUTE = "__distilltest_evaluation__"
 _STATUS = "distilltest_verdict"
@@ -89,6 +91,7 @@ class EvaluationPlugin:
         self.report: RunReport | None = None
         self.order: list[str] = []
         self.verdicts: dict[str, str] = {}
+        self.unjudged: list[str] = []
         self.other_failures = 0
         self.deselected = 0
         self.upcoming: pytest.Item | None = None
@@ -113,6 +116,10 @@ class EvaluationPlugin:
                 narrowed=self.narrowed,
             )
         return self.session
+
+    def not_judged(self, item: pytest.Item) -> None:
+        """An evaluation is about to be skipped for want of a judge: the report says so, and the run does not promote."""
+        item.user_properties.append((_STATUS, fixtures.NOT_JUDGED))
 
     def narrowed(self) -> str | None:
         """Why this pytest session does not run every evaluation, None where it does."""
@@ -190,7 +197,9 @@ class EvaluationPlugin:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect verdicts, and failures that are none of ours."""
         properties = dict(report.user_properties)
-        if report.when == "call" and _STATUS in properties:
+        if report.skipped and properties.get(_STATUS) == fixtures.NOT_JUDGED:
+            self.unjudged.append(report.nodeid)
+        elif report.when == "call" and _STATUS in properties:
             self.verdicts[report.nodeid] = str(properties[_STATUS])
             reporter = self.config.pluginmanager.getplugin("terminalreporter")
             if reporter is not None and self.config.option.verbose > 0:
@@ -213,12 +222,12 @@ class EvaluationPlugin:
             if self.session is not None and self.session.sent_anything:
                 self.config.workeroutput["distilltest_counts"] = self.session.engine.counts.to_json()  # type: ignore[attr-defined]
             return
-        if not self.verdicts:
+        if not self.verdicts and not self.unjudged:
             return
         if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             session.exitstatus = self.exit_code(int(session.exitstatus))
         try:
-            self.report = self.start().finish(self.order, self.unfinished(session))
+            self.report = self.start().finish(self.order, self.unfinished(session), self.unjudged)
         except DistilltestError as error:
             self.error = str(error)
             if session.exitstatus == pytest.ExitCode.OK:
@@ -228,13 +237,17 @@ class EvaluationPlugin:
         """Why there may be evaluations without a verdict, None where there are none."""
         if session.exitstatus == pytest.ExitCode.INTERRUPTED or session.shouldstop or session.shouldfail:
             return "the session was stopped before its end"
-        return f"{self.other_failures} tests failed or errored without a verdict" if self.other_failures else None
+        if self.other_failures:
+            return f"{self.other_failures} tests failed or errored without a verdict"
+        if self.unjudged:
+            return f"{len(self.unjudged)} evaluations were not judged, because no judge is configured"
+        return None
 
     def exit_code(self, exitstatus: int) -> int:
         """Blocked is pytest's own 1; if nothing blocked and nothing else failed, say what else kept it from promoting."""
         if self.other_failures or "block" in self.verdicts.values():
             return exitstatus
-        if "incomplete" in self.verdicts.values():
+        if "incomplete" in self.verdicts.values() or self.unjudged:
             return INCOMPLETE
         return UNDECIDED if "undecided" in self.verdicts.values() else exitstatus
 

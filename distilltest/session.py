@@ -12,7 +12,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -163,12 +163,15 @@ class Session:
         self.store.save_evaluation(self.run_id, identity, report.to_json())
         return report
 
-    def finish(self, order: Iterable[str] = (), unfinished: str | None = None) -> RunReport | None:
+    def finish(
+        self, order: Iterable[str] = (), unfinished: str | None = None, not_judged: Sequence[str] = ()
+    ) -> RunReport | None:
         """Put the run's evaluations together, whichever process ran them, and write the reports.
 
         Args:
             order: Node ids in the order of the report; stored ones that it does not name come last.
             unfinished: Why this may not be all that should have run; such a run never promotes.
+            not_judged: Node ids of evaluations that were left out for want of a judge.
 
         Returns:
             The run's report, None where no evaluation came to a verdict.
@@ -184,7 +187,7 @@ class Session:
         evaluations = sorted(
             (EvaluationReport.from_json(content) for content in stored), key=lambda e: position.get(e.id, len(position))
         )
-        report = RunReport.of(self.info(), evaluations, unfinished)
+        report = RunReport.of(self.info(), evaluations, unfinished, not_judged)
         folder = self.config.reports_dir / self.run_id
         _write(folder / "report.md", markdown.render(report).encode())
         _write(folder / "report.json", json_report.render(report))

@@ -24,6 +24,11 @@ def render(run: RunReport) -> str:
     parts = [f"# {run.verdict.status.value.capitalize()}", escape(run.verdict.sentence)]
     for report in run.evaluations:
         parts += _evaluation(report)
+    for name in run.not_judged:
+        parts += [
+            f"## {escape(name)}",
+            "Not judged: no judge is configured. This evaluation says nothing about the candidate.",
+        ]
     parts += _reproduce(run)
     return "\n\n".join(parts) + "\n"
 

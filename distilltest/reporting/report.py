@@ -125,15 +125,24 @@ class RunReport:
     info: RunInfo
     verdict: Verdict
     evaluations: tuple[EvaluationReport, ...]
+    not_judged: tuple[str, ...] = ()
+    """Node ids of evaluations that were left out because no judge is configured."""
 
     @classmethod
-    def of(cls, info: RunInfo, evaluations: Sequence[EvaluationReport], unfinished: str | None = None) -> RunReport:
+    def of(
+        cls,
+        info: RunInfo,
+        evaluations: Sequence[EvaluationReport],
+        unfinished: str | None = None,
+        not_judged: Sequence[str] = (),
+    ) -> RunReport:
         """Put evaluations together: all must promote, and nothing may be unfinished.
 
         Args:
             info: The circumstances of the run.
             evaluations: Those that came to a verdict.
             unfinished: Why there may be more than these (interrupted, a suite with an error), None where there is not.
+            not_judged: Evaluations that were left out for want of a judge.
         """
         status = combine([evaluation.verdict.status for evaluation in evaluations])
         if len(evaluations) == 1:
@@ -143,7 +152,8 @@ class RunReport:
             sentence = f"{status}: {len(names)} of {len(evaluations)} evaluations say {status} ({', '.join(names)})"
         if unfinished and status is Status.PROMOTE:
             status, sentence = Status.INCOMPLETE, f"incomplete: {unfinished}; what did run says {sentence}"
-        return cls(info, Verdict(status, _with_cost(sentence, status, evaluations), ()), tuple(evaluations))
+        verdict = Verdict(status, _with_cost(sentence, status, evaluations), ())
+        return cls(info, verdict, tuple(evaluations), tuple(not_judged))
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -152,6 +162,7 @@ class RunReport:
             "run": asdict(self.info),
             "verdict": {"status": self.verdict.status.value, "sentence": self.verdict.sentence},
             "evaluations": [evaluation.to_json() for evaluation in self.evaluations],
+            "not_judged": list(self.not_judged),
         }
 
 

@@ -34,6 +34,7 @@ def summary(run: RunReport) -> str:
             parts.append(tabulate(rows, heads, tablefmt="simple", disable_numparse=True))
         if len(run.evaluations) > 1:
             parts.append(report.verdict.sentence)
+    parts += [f"{name}   not judged: no judge is configured" for name in run.not_judged]
     info = run.info
     calls = f"{info.sent} requests sent, {info.from_store} answers from the store"
     parts.append(f"{calls}{f', {info.failed} calls failed' if info.failed else ''}, {seconds(info.seconds)}")

@@ -68,6 +68,11 @@ class Project:
         command = [sys.executable, "-m", "pytest", "suites", *arguments]
         return subprocess.Popen(command, cwd=self.root, stdout=subprocess.PIPE, text=True)
 
+    def distilltest(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run our own command."""
+        command = [sys.executable, "-m", "distilltest", *arguments]
+        return subprocess.run(command, check=False, cwd=self.root, capture_output=True, text=True, timeout=60)
+
     def reports(self) -> list[Path]:
         return sorted((self.root / "reports").glob("*/report.md"))
 
