@@ -253,13 +253,12 @@ class _Preferred(Rule):
         won, lost = sum(value > 0.5 for value in values), sum(value < 0.5 for value in values)
         status = Status.PROMOTE if p <= alpha else Status.BLOCK if against <= block_alpha else Status.UNDECIDED
         word = {Status.PROMOTE: "is", Status.BLOCK: "is only", Status.UNDECIDED: "may be"}[status]
+        share = f"{points(max(0.0, low))} to {points(min(1.0, high))} %"
+        counts = f"{won} preferred, {len(values) - won - lost} ties, {lost} not, in {len(values)} cases"
         return RuleVerdict(
             rule=self.describe(),
             status=status,
-            sentence=(
-                f"the candidate {word} preferred to {self.role} in {points(max(0.0, low))} to "
-                f"{points(min(1.0, high))} % of cases, ties counted half ({won} preferred, {len(values) - won - lost} ties, {lost} not, in {len(values)} cases)"
-            ),
+            sentence=f"the candidate {word} preferred to {self.role} in {share} of cases, ties counted half ({counts})",
             test="anchored mean test",
             p=p,
             estimate=sum(values) / len(values),
