@@ -79,6 +79,8 @@ class Model:
     """What else goes into the request: temperature, max_completion_tokens, seed, response_format, ..."""
     prompt: str | None = None
     """A prompt file of its own, for a role that is asked differently."""
+    prompt_instead_of: str | None = None
+    """The only prompt that it stands for: a model is tuned for one. None: for any."""
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,8 @@ class Session:
         candidate = config.models.get("candidate")
         if candidate and candidate.model == tuned.get("model") and candidate.prompt is None and tuned.get("prompt"):
             # A tuned model is asked with the prompt that it was tuned with.
-            asked: dict[str, Model] = {**config.models, "candidate": replace(candidate, prompt=tuned["prompt"])}
+            own = replace(candidate, prompt=tuned["prompt"], prompt_instead_of=tuned.get("prompt_instead_of"))
+            asked: dict[str, Model] = {**config.models, "candidate": own}
             config = replace(config, models=asked)
         return config
 

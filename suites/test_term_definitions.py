@@ -8,6 +8,7 @@ from distilltest import at_least, evaluation, not_worse_than
 @evaluation(
     dataset="fixtures/terms/test.jsonl",
     prompt="fixtures/terms/prompt.yaml",
+    prompts={"candidate": "fixtures/terms/short_prompt.yaml"},
     gate=[at_least(0.9), not_worse_than("teacher", margin=0.05)],
 )
 def test_defines_the_term_as_json(case, completion, json_schema):

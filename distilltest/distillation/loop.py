@@ -159,7 +159,8 @@ class Loop:
 
     def _remember(self, model: str, written: Written) -> None:
         candidate: dict[str, Any] = {"model": model, "training_file": str(written.path), "sha256": written.sha256}
-        self.store.set_state("candidate", candidate | {"prompt": self.plan.student_prompt})
+        prompts = {"prompt": self.plan.student_prompt, "prompt_instead_of": self.plan.prompt}
+        self.store.set_state("candidate", candidate | prompts)
 
     def _evaluate(self, model: str, written: Written) -> int:
         started = self.clock()
@@ -216,7 +217,8 @@ def _content(config: Config) -> str:
     """A fingerprint of everything that an evaluation reads: configuration, suites, and the data beside them."""
     plan = config.distillation
     assert plan is not None
-    files = sorted(path for path in (config.root / plan.suites).rglob("*.py") if path.is_file())
+    suites = config.root / plan.suites
+    files = [suites] if suites.is_file() else sorted(path for path in suites.rglob("*.py") if path.is_file())
     files += sorted(path for path in (config.root / "fixtures").rglob("*") if path.is_file())
     files += [path for path in (config.source, config.root / plan.prompt) if isinstance(path, Path)]
     return fingerprint(*([str(path), fingerprint(path.read_bytes().hex())] for path in files if path.is_file()))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from distilltest.errors import SuiteError
@@ -28,6 +28,8 @@ class Evaluation:
     gate: tuple[Rule, ...]
     trials: int = 1
     metric: str = "pass"
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    """Role → a prompt of its own in this evaluation."""
 
     def check(self, place: str) -> None:
         """Complain of what cannot work, before anything is paid for.
@@ -37,6 +39,8 @@ class Evaluation:
         """
         if not isinstance(self.dataset, str) or not isinstance(self.prompt, str):
             raise SuiteError(f"{place}: dataset= and prompt= of @evaluation are paths of files, as texts.")
+        if not all(isinstance(text, str) for pair in self.prompts.items() for text in pair):
+            raise SuiteError(f"{place}: prompts={dict(self.prompts)!r}: role -> path of a prompt file, both texts.")
         if "completion" not in inspect.signature(self.body).parameters:
             raise SuiteError(
                 f"{place}: the test function of an evaluation takes `completion`, what the model answered. "
@@ -58,7 +62,13 @@ class Evaluation:
 
 
 def evaluation(
-    *, dataset: str, prompt: str, gate: Sequence[Rule] | Rule, trials: int = 1, metric: str = "pass"
+    *,
+    dataset: str,
+    prompt: str,
+    gate: Sequence[Rule] | Rule,
+    trials: int = 1,
+    metric: str = "pass",
+    prompts: Mapping[str, str] | None = None,
 ) -> Callable[[F], F]:
     """Make a test function an evaluation: its body grades every case on every role, its gate decides.
 
@@ -68,6 +78,7 @@ def evaluation(
         gate: The rules that the candidate must meet, all of them.
         trials: Completions of each request. The gate compares the mean of a case's trials.
         metric: What the gate compares: ``"pass"`` (all grades of a case passed) or ``"score"`` (their mean).
+        prompts: Role → prompt, for roles that are asked differently here: a tuned student with a short one, say.
 
     A mistake in the arguments is reported when pytest collects the function.
     """
@@ -80,6 +91,7 @@ def evaluation(
             gate=(gate,) if isinstance(gate, Rule) else tuple(gate),
             trials=trials,
             metric=metric,
+            prompts=dict(prompts or {}),
         )
         # A plain wrapper: other plugins must not take an `async def` body for a test of theirs.
 

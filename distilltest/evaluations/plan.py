@@ -65,8 +65,13 @@ class Plan:
             config.check_budget(models.values())
         prompts = {}
         for role, model in models.items():
-            name = model.prompt or evaluation.prompt
+            name = _prompt_of(model, evaluation)
             prompts[role] = load_prompt(config.root / name, name)
+        unknown = [role for role in evaluation.prompts if role not in models]
+        if unknown:
+            raise SuiteError(
+                f"{identity}: prompts= names the role {unknown[0]!r}; the roles here are {', '.join(models)}."
+            )
         return cls(identity, evaluation, dataset, selection.of(dataset), selection.narrowed(), models, prompts)
 
     @property
@@ -102,3 +107,9 @@ class Plan:
             for messages in [self.prompts[role].render(case)]
             for trial in range(self.evaluation.trials)
         ]
+
+
+def _prompt_of(model: Model, evaluation: Evaluation) -> str:
+    """The evaluation's own prompt for the role, else the model's, else the evaluation's."""
+    own = model.prompt if model.prompt_instead_of in (None, evaluation.prompt) else None
+    return evaluation.prompts.get(model.role) or own or evaluation.prompt

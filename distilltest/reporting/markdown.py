@@ -9,7 +9,15 @@ from collections.abc import Iterable, Sequence
 import orjson
 
 from distilltest.reporting.report import EvaluationReport, RoleLine, RunReport
-from distilltest.reporting.text import interval_picture, judge_rows, percent, role_rows, rule_rows, seconds
+from distilltest.reporting.text import (
+    interval_picture,
+    judge_rows,
+    percent,
+    role_rows,
+    rule_rows,
+    seconds,
+    tokens_saved,
+)
 from distilltest.results import Change
 
 MOST = 40
@@ -52,6 +60,7 @@ def _evaluation(report: EvaluationReport) -> list[str]:
         escape(report.verdict.sentence),
         f"{report.evaluated}{narrow} cases of `{report.dataset}`{trials}.",
         _table(heads, rows),
+        *([saved] if (saved := tokens_saved(report)) else []),
     ]
     heads, rows = rule_rows(report)
     parts.append(_table(heads, rows))

@@ -6,7 +6,7 @@ from tabulate import tabulate
 
 from distilltest.gate import Status
 from distilltest.reporting.report import EvaluationReport, RunReport
-from distilltest.reporting.text import interval_picture, judge_rows, rate, role_rows, rule_rows, seconds
+from distilltest.reporting.text import interval_picture, judge_rows, rate, role_rows, rule_rows, seconds, tokens_saved
 from distilltest.results import Change
 
 LINES = 20
@@ -23,6 +23,8 @@ def summary(run: RunReport) -> str:
         parts.append(f"{report.id}   {report.evaluated}{of_all} cases of {report.dataset}{trials}")
         heads, rows = role_rows(report)
         parts.append(tabulate(rows, heads, tablefmt="simple", disable_numparse=True))
+        if saved := tokens_saved(report):
+            parts.append(saved)
         heads, rows = rule_rows(report)
         pictures = [interval_picture(rule) for rule in report.verdict.rules]
         if any(pictures):

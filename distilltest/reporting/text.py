@@ -85,6 +85,21 @@ def _rule_row(rule: RuleVerdict) -> list[str]:
     ]
 
 
+def tokens_saved(report: EvaluationReport) -> str:
+    """What the candidate's own, shorter prompt saves, in a sentence; empty where it has none."""
+    roles = {line.role: line for line in report.roles}
+    candidate, teacher = roles.get("candidate"), roles.get("teacher")
+    if candidate is None or teacher is None or candidate.prompt_fingerprint == teacher.prompt_fingerprint:
+        return ""
+    if not 0 < candidate.prompt_tokens < teacher.prompt_tokens:
+        return ""
+    share = 100 * (1 - candidate.prompt_tokens / teacher.prompt_tokens)
+    return (
+        f"The candidate's prompt has {candidate.prompt_tokens:.0f} tokens a call, the teacher's {teacher.prompt_tokens:.0f}: "
+        f"{share:.0f} % of the prompt tokens are saved."
+    )
+
+
 def judge_rows(report: EvaluationReport) -> tuple[list[str], list[list[str]]]:
     """The table of judges: heads and rows."""
     heads = ["judged by", "model", "grader", "prompt", "questions", "without a verdict", "agreement with people"]
