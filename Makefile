@@ -48,6 +48,7 @@ demo-in-a-copy: .venv/dev-stamp  ## the demo, in a scratch copy of the tracked f
 bench: .venv/dev-stamp  ## figures as ratios against a bound of the same run
 	$(BIN)/python -m bench.throughput
 	$(BIN)/python -m bench.session
+	$(BIN)/python -m bench.judges
 	$(BIN)/python -m bench.idle
 
 clean:  ## remove what was made

@@ -12,7 +12,9 @@ BODY = json.dumps(
         "object": "chat.completion",
         "created": 1,
         "model": "bench",
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": "git status"}, "finish_reason": "stop"}],
+        "choices": [
+            {"index": 0, "message": {"role": "assistant", "content": "git status\nVERDICT: Y"}, "finish_reason": "stop"}
+        ],
         "usage": {"prompt_tokens": 20, "completion_tokens": 2, "total_tokens": 22},
     }
 ).encode()
