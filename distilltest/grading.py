@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from distilltest.errors import DatasetError, JudgeFailed, SuiteError
 from distilltest.records import Case, Completion, Grade
+from distilltest.waiting import together
 
 if TYPE_CHECKING:
     from distilltest.judges import Judgement, Question
@@ -84,21 +85,29 @@ class PendingGrade:
     def __init__(self, name: str, work: Callable[[], Awaitable[Grade]]) -> None:
         self.name = name
         self._work = work
-        self._task: asyncio.Future[Grade] | None = None
+        self._grade: asyncio.Future[Grade] | None = None
 
     def __await__(self) -> Generator[Any, None, Grade]:
         return self.settled().__await__()
 
     async def settled(self) -> Grade:
-        """The grade, asked for once."""
-        if self._task is None:
-            self._task = asyncio.ensure_future(self._work())
-        return await self._task
+        """The grade, asked for once, in the first task that wants it."""
+        if self._grade is not None:
+            return await self._grade
+        self._grade = asyncio.get_running_loop().create_future()
+        try:
+            grade = await self._work()
+        except BaseException as error:
+            self._grade.set_exception(error)
+            self._grade.exception()  # it is raised here, whether or not somebody else waits for it
+            raise
+        self._grade.set_result(grade)
+        return grade
 
     def given(self) -> Grade:
         """The grade, which must be settled."""
-        assert self._task is not None
-        return self._task.result()
+        assert self._grade is not None
+        return self._grade.result()
 
     def __getattr__(self, name: str) -> Any:
         if name in ("passed", "score", "reason"):
@@ -223,7 +232,7 @@ class BoundBody:
         Raises:
             JudgeFailed: One of them gave no verdict.
         """
-        await asyncio.gather(*(pending.settled() for pending in call.pending))
+        await together([pending.settled() for pending in call.pending])
         return self.finish(call)
 
     def grade(self, case: Case, completion: Completion, role: str) -> tuple[Grade, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from distilltest.errors import JudgeFailed, SuiteError
 from distilltest.judges.answer import Unusable, Vote, read
 from distilltest.judges.question import Question
 from distilltest.records import CallFailure, Completion, Grade, Message, Request
+from distilltest.waiting import together
 
 Complete = Callable[[Request], Awaitable[Completion | CallFailure]]
 """Where completions come from: the engine, which stores them, counts them and asks for each once."""
@@ -65,7 +65,7 @@ async def ask(
         raise SuiteError(
             f"{question.grader}: votes={votes!r}, combine={combine!r}: votes is 1 or more, combine majority or mean."
         )
-    said = tuple(await asyncio.gather(*(_vote(question, judge, complete, trial) for trial in range(votes))))
+    said = tuple(await together([_vote(question, judge, complete, trial) for trial in range(votes)]))
     if question.scores and combine == "majority":
         counts = Counter(vote.verdict for vote in said)
         best = min(said, key=lambda vote: (-counts[vote.verdict], vote.score))
