@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "distilltest"
-HEAVY = ("aiohttp", "jsonschema", "numpy", "openai", "tabulate", "tqdm", "yaml")
+HEAVY = ("aiohttp", "jsonschema", "jsonschema_rs", "numpy", "openai", "tabulate", "tqdm", "yaml")
 
 
 def test_importing_the_plugin_imports_nothing_heavy():

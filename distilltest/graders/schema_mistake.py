@@ -1,0 +1,181 @@
+"""Why a JSON schema does not accept a value: the place and the expectation, in one readable line.
+
+The verdict is not made here. Of the mistakes that jsonschema finds, its ``best_match`` picks the one to name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from distilltest.graders.text import quote
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+    from jsonschema.protocols import Validator
+
+WIDTH = 200
+"""A line is cut here."""
+_SHOWN = 60
+"""A value of the answer is cut here, so that what was expected still fits."""
+_PATH = 80
+_DEEP = 100
+
+
+def validator(draft: str, schema: Any, resources: Mapping[str, Any], *, formats: bool) -> Validator:
+    """Make jsonschema's validator: it fetches nothing, and reads a ``pattern`` as the fast validator does.
+
+    Args:
+        draft: The name of jsonschema's class.
+        schema: The schema.
+        resources: What a ``$ref`` may lead to, by URI.
+        formats: Check ``format`` too.
+    """
+    from jsonschema import validators
+    from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]
+    from referencing import Resource
+    from referencing.jsonschema import DRAFT202012, specification_with
+
+    kind: Any = getattr(validators, draft)
+    own = specification_with(kind.META_SCHEMA["$schema"], default=DRAFT202012)
+    registry = REGISTRY.with_resources(
+        (uri, Resource.from_contents(content, default_specification=own)) for uri, content in resources.items()
+    )
+    extended: Any = validators.extend(kind, {"pattern": _pattern})  # type: ignore[no-untyped-call]
+    made: Validator = extended(schema, registry=registry, format_checker=kind.FORMAT_CHECKER if formats else None)
+    return made
+
+
+def best_line(validator: Validator, value: Any) -> str | None:
+    """Name the mistake that matters most; None where jsonschema finds none."""
+    from jsonschema.exceptions import best_match
+
+    mistake = best_match(validator.iter_errors(value))
+    return None if mistake is None else _line(mistake.json_path, _said(mistake))
+
+
+def is_deep(value: Any) -> bool:
+    """Tell whether a value is nested so deeply that looking for its mistake may exhaust the stack."""
+    level = [value]
+    for _ in range(_DEEP):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def worst_place(errors: Iterable[Any]) -> str:
+    """Name the first mistake in the fast validator's own words."""
+    for error in errors:
+        return _line(_json_path(error.instance_path), error.message)
+    return "the schema does not accept it"
+
+
+def broken_place(draft: str, schema: Any) -> str | None:
+    """Name the mistake in a schema; None where it keeps to its draft."""
+    from jsonschema import validators
+    from jsonschema.exceptions import SchemaError
+
+    kind: Any = getattr(validators, draft)
+    try:
+        kind.check_schema(schema)
+    except SchemaError as error:
+        return _line(error.json_path, _said(error))
+    except RecursionError:
+        return "it is nested too deeply"
+    return None
+
+
+def _line(path: str, said: str) -> str:
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in f"{_cut(path, _PATH)}: {said[: 2 * WIDTH]}")
+    return _cut(text, WIDTH)
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def _json_path(steps: Iterable[str | int]) -> str:
+    return "$" + "".join(
+        f".{step}" if isinstance(step, str) and step.isidentifier() else f"[{step!r}]" for step in steps
+    )
+
+
+def _said(error: Any) -> str:
+    shown, wanted, value = quote(error.instance, _SHOWN), error.validator_value, error.instance
+    match error.validator:
+        case "type":
+            return f"{shown} is not of type {_either([wanted] if isinstance(wanted, str) else wanted)}"
+        case "enum":
+            return f"{shown} is not one of {wanted!r}"
+        case "const":
+            return f"{shown} is not {wanted!r}"
+        case "required" if isinstance(wanted, list) and isinstance(value, Mapping):
+            missing = [repr(name) for name in wanted if name not in value]
+            return f"{', '.join(missing)} required but missing"
+        case "minLength" | "minItems" | "minProperties":
+            return f"{shown} has {_count(value)}, at least {wanted} expected"
+        case "maxLength" | "maxItems" | "maxProperties":
+            return f"{shown} has {_count(value)}, at most {wanted} expected"
+        case "not":
+            return f"{shown} is what the schema forbids: {quote(wanted, _SHOWN)}"
+        case "anyOf" | "oneOf":
+            return _alternatives(error, shown)
+    whole: str = error.message
+    return whole.replace(repr(value), shown, 1)
+
+
+def _alternatives(error: Any, shown: str) -> str:
+    count = len(error.validator_value)
+    if not error.context:
+        return f"{shown} fits more than one of {count} alternatives, exactly one expected"
+    from jsonschema.exceptions import best_match
+
+    best: list[ValidationError] = []
+    for _, branch in groupby(error.context, key=lambda mistake: mistake.schema_path[0]):
+        if (mistake := best_match(branch)) is not None:
+            best.append(mistake)
+    if all(mistake.validator == "type" and not mistake.relative_path for mistake in best):
+        types: list[str] = []
+        for mistake in best:
+            wanted: Any = mistake.validator_value
+            types += [wanted] if isinstance(wanted, str) else wanted
+        return f"{shown} is not of type {_either(types)}"
+    ways = []
+    for number, mistake in enumerate(best, 1):
+        place = mistake.json_path[len(error.json_path) :]
+        ways.append(f"({number}) {place}{': ' if place else ''}{_said(mistake)}")
+    return f"none of {count} alternatives fits: {'; '.join(ways)}"
+
+
+def _either(names: Iterable[Any]) -> str:
+    return " or ".join(repr(name) for name in dict.fromkeys(map(str, names)))
+
+
+def _count(value: Any) -> str:
+    thing = "character" if isinstance(value, str) else "item" if isinstance(value, list) else "property"
+    if len(value) == 1:
+        return f"1 {thing}"
+    return f"{len(value)} {'properties' if thing == 'property' else thing + 's'}"
+
+
+def _pattern(validator: Any, pattern: str, value: Any, schema: Any) -> Iterator[ValidationError]:
+    from jsonschema.exceptions import ValidationError
+
+    if isinstance(value, str) and not _reads(pattern)(value):
+        yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+@lru_cache(maxsize=256)
+def _reads(pattern: str) -> Callable[[str], bool]:
+    import jsonschema_rs
+
+    reads: Callable[[str], bool] = jsonschema_rs.Draft202012Validator({"pattern": pattern}).is_valid
+    return reads
