@@ -1,0 +1,132 @@
+"""Clustered cases: against the t test, by enumeration and by simulation."""
+
+import itertools
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from distilltest.statistics import clusters
+
+cases = st.lists(st.tuples(st.sampled_from([-1.0, -0.25, 0.0, 0.5, 1.0]), st.integers(0, 13)), min_size=1, max_size=60)
+
+
+def split(data):
+    return [d for d, _ in data], [c for _, c in data]
+
+
+def test_clusters_of_one_case_are_the_ordinary_t_test():
+    d = np.random.default_rng(3).uniform(-1, 1, 40)
+    expected = stats.ttest_1samp(d, -0.05, alternative="greater").pvalue
+    assert clusters.evaluate(d, range(40), 0.05).jackknife == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_sign_flip_counts_every_pattern():
+    sums = [0.5, -0.25, 1.0, 0.75, -0.5, 0.25, 0.125, 0.3, 0.9, -0.1, 0.6]
+    shifted = [s + 0.05 for s in sums]
+    patterns = list(itertools.product((1, -1), repeat=len(sums)))
+    hits = sum(sum(e * s for e, s in zip(p, shifted, strict=True)) >= sum(shifted) - 1e-9 for p in patterns)
+    assert clusters.evaluate(sums, range(11), 0.05).sign_flip == pytest.approx(hits / len(patterns))
+
+
+def test_copies_of_a_case_add_nothing():
+    d = [0.5, -0.25, 0.0, 0.25, 0.5, 0.25, -0.5, 0.0, 0.25, 0.5, 0.0, 0.25]
+    once = clusters.evaluate(d, range(12), 0.05)
+    often = clusters.evaluate([x for x in d for _ in range(7)], [i for i in range(12) for _ in range(7)], 0.05)
+    assert often.p == pytest.approx(once.p)
+    assert often.mean == pytest.approx(once.mean)
+
+
+@settings(max_examples=40, deadline=None)
+@given(cases, st.randoms(use_true_random=False))
+def test_the_order_of_cases_and_the_names_of_clusters_change_nothing(data, dice):
+    shuffled = data.copy()
+    dice.shuffle(shuffled)
+    d, c = split(shuffled)
+    assert clusters.evaluate(*split(data), 0.05) == clusters.evaluate(d, [f"cluster {13 - i}" for i in c], 0.05)
+
+
+@settings(max_examples=40, deadline=None)
+@given(cases, st.floats(-0.2, 0.2), st.floats(0, 0.3))
+def test_a_wider_margin_never_raises_p_where_the_mean_is_above_it(data, delta, more):
+    first, second = clusters.evaluate(*split(data), delta), clusters.evaluate(*split(data), delta + more)
+    assert second.sign_flip <= first.sign_flip + 1e-12 or first.mean < -delta
+    if first.jackknife is not None:
+        assert second.jackknife <= first.jackknife + 1e-9
+
+
+@settings(max_examples=15, deadline=None)
+@given(cases)
+def test_swapping_roles_mirrors_the_interval(data):
+    d, c = split(data)
+    result = clusters.interval(d, c)
+    if len(set(c)) < clusters.FEWEST:
+        assert result is None
+    else:
+        low, high = result
+        assert clusters.interval([-x for x in d], c) == pytest.approx((-high, -low), abs=1e-6)
+        assert low - 1e-6 <= np.mean(d) <= high + 1e-6
+
+
+def test_many_clusters_are_flipped_by_seed():
+    d = np.random.default_rng(5).uniform(-0.5, 0.6, 120)
+    labels = [i // 3 for i in range(120)]
+    assert clusters.evaluate(d, labels, 0.02, seed=1) == clusters.evaluate(d, labels, 0.02, seed=1)
+    assert clusters.evaluate(d, labels, 0.02, seed=1).p == pytest.approx(
+        clusters.evaluate(d, labels, 0.02, seed=2).p, abs=0.02
+    )
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 0.3])
+def test_equal_clusters_are_no_certainty(value):
+    result = clusters.evaluate([value] * 40, [i // 2 for i in range(40)], 0.05)
+    assert result.p >= (0.95 / (1 + value)) ** 20 - 1e-12
+    assert clusters.evaluate([0.0] * 40, [i // 2 for i in range(40)], 0.0).p == 1.0
+    low, high = clusters.interval([value] * 40, [i // 2 for i in range(40)])
+    assert low < value
+    assert high > value or value == 1.0
+
+
+def test_all_fail_is_the_worst():
+    assert clusters.evaluate([-1.0] * 20, range(20), 0.05).p == 1.0
+
+
+@pytest.mark.parametrize("n", [1, 2, 9])
+def test_few_clusters_are_undecided(n):
+    assert clusters.evaluate([0.5] * n, range(n), 0.05).p is None
+    assert clusters.interval([0.5] * n, range(n)) is None
+
+
+@pytest.mark.parametrize(
+    ("differences", "labels", "message"),
+    [
+        ([], [], "at least 1"),
+        ([float("nan")], [1], "numbers"),
+        ([1.5], [1], "numbers"),
+        ([0.0, 0.0], [1], "one a case"),
+    ],
+)
+def test_impossible_data_are_refused(differences, labels, message):
+    with pytest.raises(ValueError, match=message):
+        clusters.evaluate(differences, labels, 0.05)
+
+
+def test_the_level_holds_where_pooling_the_cases_would_not():
+    """Twelve documents with ten questions each; the answers of a document stand and fall together."""
+    dice = random.Random(11)
+    rejected = pooled = 0
+    for _ in range(200):
+        d, labels = [], []
+        for document in range(12):
+            effect = dice.gauss(-0.05, 0.2)
+            for _ in range(10):
+                d.append(max(-1.0, min(1.0, effect + dice.gauss(0, 0.05))))
+                labels.append(document)
+        p = clusters.evaluate(d, labels, 0.05).p
+        rejected += p <= 0.05
+        pooled += stats.ttest_1samp(d, -0.05, alternative="greater").pvalue <= 0.05
+    assert rejected <= 18  # 0.05 and three standard errors
+    assert pooled > 40
