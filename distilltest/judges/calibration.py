@@ -8,7 +8,7 @@ from typing import Self
 
 from distilltest.config import Judge
 from distilltest.records import fingerprint
-from distilltest.statistics.agreement import agreement
+from distilltest.statistics.agreement import from_table
 from distilltest.store import Store
 
 
@@ -49,22 +49,23 @@ class Calibration:
         counts = [[0] * len(names) for _ in names]
         for people, said in pairs:
             counts[names.index(people)][names.index(said)] += 1
-        found = agreement(counts)
+        found = from_table(counts, names, alpha=0.025)
+        kappa, ac1 = found.kappa, found.ac1
         return cls(
-            grader,
-            judge.name,
-            judge.model.model,
-            names,
-            tuple(map(tuple, counts)),
-            found.n,
-            found.kappa,
-            found.kappa_low,
-            found.kappa_high,
-            found.ac1,
-            found.ac1_low,
-            found.ac1_high,
-            labels_file,
-            measured,
+            grader=grader,
+            judge=judge.name,
+            model=judge.model.model,
+            labels=names,
+            counts=tuple(map(tuple, counts)),
+            n=found.n,
+            kappa=kappa.value if kappa else None,
+            kappa_low=kappa.low if kappa else None,
+            kappa_high=kappa.high if kappa else None,
+            ac1=ac1.value,
+            ac1_low=ac1.low,
+            ac1_high=ac1.high,
+            labels_file=labels_file,
+            measured=measured,
         )
 
     def save(self, store: Store, judge: Judge, prompt_fingerprint: str) -> None:

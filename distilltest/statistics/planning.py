@@ -23,7 +23,10 @@ def required_cases(discordant: int, n: int, difference: float, delta: float, alp
         return inf
     q = (discordant + 1) / (n + 2)
     z = _NORMAL.inv_cdf(1 - alpha) + _NORMAL.inv_cdf(POWER)
-    needed = z * z * max(0.0, q - difference * difference) / (distance * distance)
+    root = z * sqrt(max(0.0, q - difference * difference))
+    if root > 1e5 * distance:
+        return inf  # more than ten thousand million cases
+    needed = (root / distance) ** 2
     least = log(alpha) / log(1 - delta) if delta > 0 else 0.0
     return ceil(max(needed, least))
 
