@@ -53,7 +53,9 @@ def main() -> None:
             kept = [stored.completion for stored in store.find_completions()]
             calls = max(c.created for c in kept) - min(c.created - c.latency for c in kept)
     process.terminate()
-    print(f"{CASES} answers and {CASES} judgements of {LATENCY * 1000:.0f} ms, {AT_ONCE} at once; {len(kept)} requests sent")
+    print(
+        f"{CASES} answers and {CASES} judgements of {LATENCY * 1000:.0f} ms, {AT_ONCE} at once; {len(kept)} requests sent"
+    )
     print(f"{result.verdict.sentence}")
     print(f"first request to last answer: {calls:.2f} s, {calls / bound:.2f} x the bound of {bound:.2f} s")
     print(f"with grading, comparison and verdict: {result.seconds:.2f} s")

@@ -38,7 +38,8 @@ def p_by_brute_force(wins, losses, n, delta):
 @settings(max_examples=12, deadline=None)
 @given(counts(most=25), st.sampled_from([-0.1, 0.0, 0.03, 0.1, 0.4]))
 def test_p_is_that_of_brute_force(data, delta):
-    assert exact.p_value(*data, delta) == pytest.approx(min(1.0, p_by_brute_force(*data, delta)), rel=0.01)
+    ours, coarse = exact.p_value(*data, delta), min(1.0, p_by_brute_force(*data, delta))
+    assert coarse * 0.999 <= ours <= coarse * 1.03  # a grid may miss the largest value by a little, never exceed it
 
 
 def rejected_from(n, delta, alpha):
