@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from distilltest.records import Outcome
+
+EXACT_UP_TO = 1000
+"""Pairs up to which the exact test decides on pass and fail; above, Tango's score test is as good and faster."""
+TESTS = {
+    "exact": "exact unconditional test",
+    "tango": "Tango's score test",
+    "anchored": "anchored mean test",
+    "clusters": "cluster jackknife and sign-flip",
+}
+"""What a rule's ``test=`` may be → what a report calls it."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +32,14 @@ class ResultsTable:
     """Why these are not all cases of the dataset, None where they are."""
     failures: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Role → kind of call failure → how often."""
+    clusters: Sequence[str | None] = ()
+    """What ties cases together, aligned with ``case_ids``; empty where nothing does."""
+    tags: Sequence[tuple[str, ...]] = ()
+    """The tags of each case, aligned with ``case_ids``; empty where there are none."""
+    usd: Mapping[str, float | None] = field(default_factory=dict)
+    """Role → money for its answers, None where a price is not known."""
+    latencies: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
+    """Role → seconds of each case's answer, aligned with ``case_ids``."""
     preferences: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
     """Other role → how often the candidate's answer was preferred to its, in [0, 1], aligned with ``case_ids``."""
 
@@ -86,8 +104,30 @@ class ResultsTable:
     def compare(self, role: str, candidate: str = "candidate") -> Comparison:
         """Pair the candidate with another role, case by case; cases that lack one of the two are counted, not used."""
         pairs = list(zip(self.values[candidate], self.values[role], strict=True))
-        whole = [(ours, theirs) for ours, theirs in pairs if ours is not None and theirs is not None]
-        return Comparison(role, tuple(ours - theirs for ours, theirs in whole), len(pairs) - len(whole), self.binary)
+        whole = [row for row, (ours, theirs) in enumerate(pairs) if ours is not None and theirs is not None]
+        differences = tuple((pairs[row][0] or 0.0) - (pairs[row][1] or 0.0) for row in whole)
+        clusters: tuple[str, ...] = ()
+        if any(cluster is not None for cluster in self.clusters):
+            # A case without a cluster is one of its own.
+            clusters = tuple(self.clusters[row] or f"\0{self.case_ids[row]}" for row in whole)
+        return Comparison(role, differences, len(pairs) - len(whole), self.binary, clusters)
+
+    def only(self, tag: str) -> ResultsTable:
+        """The cases with a tag."""
+        rows = [row for row, tags in enumerate(self.tags) if tag in tags]
+
+        def cut(columns: Mapping[str, Sequence[float | None]]) -> dict[str, tuple[float | None, ...]]:
+            return {role: tuple(column[row] for row in rows) for role, column in columns.items()}
+
+        return replace(
+            self,
+            case_ids=tuple(self.case_ids[row] for row in rows),
+            values=cut(self.values),
+            clusters=tuple(self.clusters[row] for row in rows) if self.clusters else (),
+            tags=tuple(self.tags[row] for row in rows),
+            latencies=cut(self.latencies),
+            preferences=cut(self.preferences),
+        )
 
 
 @dataclass(frozen=True)
@@ -100,6 +140,10 @@ class Comparison:
     missing: int
     """Pairs that lack one of the two."""
     binary: bool
+    clusters: tuple[str, ...] = ()
+    """The cluster of each pair; empty where cases are independent."""
+    test: str | None = None
+    """The test that the suite asked for, instead of what the data suggest; see ``TESTS``."""
 
     @property
     def n(self) -> int:
@@ -123,25 +167,59 @@ class Comparison:
 
     def swapped(self) -> Comparison:
         """The other against the candidate."""
-        return Comparison(self.role, tuple(-d for d in self.differences), self.missing, self.binary)
+        return replace(self, differences=tuple(-d for d in self.differences))
 
-    def p_value(self, delta: float) -> float:
-        """How surprising the pairs are if the candidate is worse by ``delta`` or more."""
-        from distilltest.statistics import anchored, tango
+    def by(self, test: str | None) -> Comparison:
+        """The same, decided by a test of one's choice.
 
-        if self.binary:
-            return tango.p_value(self.wins, self.losses, self.n, delta)
-        return anchored.p_value(self.differences, delta)
+        Raises:
+            ValueError: The test does not suit the data.
+        """
+        if test in ("exact", "tango") and (not self.binary or self.clusters):
+            raise ValueError(f"{test} is for one trial of pass or fail in independent cases")
+        if test == "clusters" and not self.clusters:
+            raise ValueError("the cases have no clusters")
+        return replace(self, test=test)
 
-    def interval(self, alpha: float) -> tuple[float, float]:
-        """The two-sided 1 - 2·alpha interval of the difference."""
-        from distilltest.statistics import anchored, tango
-
-        if self.binary:
-            return tango.interval(self.wins, self.losses, self.n, alpha)
-        return anchored.interval(self.differences, alpha)
+    @property
+    def chosen(self) -> str:
+        """The test: what was asked for, or what the data decide."""
+        if self.test is not None:
+            return self.test
+        if self.clusters:
+            return "clusters"
+        if not self.binary:
+            return "anchored"
+        return "exact" if self.n <= EXACT_UP_TO else "tango"
 
     @property
     def test_name(self) -> str:
         """What a report calls the test."""
-        return "Tango's score test" if self.binary else "anchored mean test"
+        return TESTS[self.chosen]
+
+    def p_value(self, delta: float) -> float:
+        """How surprising the pairs are if the candidate is worse by ``delta`` or more; 1 where clusters are too few."""
+        from distilltest.statistics import anchored, clusters, exact_unconditional, tango
+
+        chosen = self.chosen
+        if chosen == "clusters":
+            p = clusters.evaluate(self.differences, self.clusters, delta).p
+            return 1.0 if p is None else p
+        if chosen == "exact":
+            return exact_unconditional.p_value(self.wins, self.losses, self.n, delta)
+        if chosen == "tango":
+            return tango.p_value(self.wins, self.losses, self.n, delta)
+        return anchored.p_value(self.differences, delta)
+
+    def interval(self, alpha: float) -> tuple[float, float]:
+        """The two-sided 1 - 2·alpha interval of the difference; all of [-1, 1] where clusters are too few."""
+        from distilltest.statistics import anchored, clusters, exact_unconditional, tango
+
+        chosen = self.chosen
+        if chosen == "clusters":
+            return clusters.interval(self.differences, self.clusters, alpha) or (-1.0, 1.0)
+        if chosen == "exact":
+            return exact_unconditional.interval(self.wins, self.losses, self.n, alpha)
+        if chosen == "tango":
+            return tango.interval(self.wins, self.losses, self.n, alpha)
+        return anchored.interval(self.differences, alpha)

@@ -3,6 +3,10 @@
 import os
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("shared-machine", deadline=None, max_examples=50)  # how long a test takes is measured in bench/, not here
+settings.load_profile("shared-machine")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 from distilltest.comparison import ResultsTable
@@ -139,7 +139,16 @@ class Runner:
             trials=declared.trials,
             narrowed=plan.narrowed,
         )
-        usd = {role: self._cost(plan.models[role], [o for o in outcomes if o.role == role]) for role in plan.models}
+        usd: dict[str, float | None] = {
+            role: self._cost(plan.models[role], [o for o in outcomes if o.role == role]) for role in plan.models
+        }
+        table = replace(
+            table,
+            clusters=tuple(case.cluster for case in plan.cases),
+            tags=tuple(case.tags for case in plan.cases),
+            usd=usd,
+            latencies={role: _latencies(plan, role, outcomes) for role in plan.models},
+        )
         verdict = decide(declared.gate, table, alpha=self.config.alpha)
         return EvaluationResult(
             id=plan.id,
@@ -199,6 +208,15 @@ def _outcome(graded: Graded) -> Outcome:
         latency=answer.latency,
         preferences={grade.against: grade.score for grade in grades if grade.against},
     )
+
+
+def _latencies(plan: Plan, role: str, outcomes: tuple[Outcome, ...]) -> tuple[float | None, ...]:
+    """The mean latency of each case's trials, None where a call failed."""
+    found: dict[str, list[float]] = {}
+    for outcome in outcomes:
+        if outcome.role == role and outcome.latency:
+            found.setdefault(outcome.case_id, []).append(outcome.latency)
+    return tuple(mean(found[case.id]) if case.id in found else None for case in plan.cases)
 
 
 def _position(plan: Plan) -> Callable[[Outcome], tuple[int, int, int]]:

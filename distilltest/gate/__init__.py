@@ -1,0 +1,29 @@
+"""The gate: rules that are statistical claims, and the verdict on them. Pure functions; nothing is printed here."""
+
+from distilltest.gate.decide import decide
+from distilltest.gate.levels import always, at_least, preferred_to
+from distilltest.gate.paired import better_than, critical_slice, not_worse_than
+from distilltest.gate.rule import Rule, points
+from distilltest.gate.shares import costs_at_most, faster_than, recovers
+from distilltest.gate.slices import no_slice_regresses
+from distilltest.gate.verdict import RuleVerdict, Status, Verdict, combine
+
+__all__ = [
+    "Rule",
+    "RuleVerdict",
+    "Status",
+    "Verdict",
+    "always",
+    "at_least",
+    "better_than",
+    "combine",
+    "costs_at_most",
+    "critical_slice",
+    "decide",
+    "faster_than",
+    "no_slice_regresses",
+    "not_worse_than",
+    "points",
+    "preferred_to",
+    "recovers",
+]

@@ -1,0 +1,176 @@
+"""Rules about one role's own level: at least so good, always right, preferred by a judge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from distilltest.comparison import ResultsTable
+from distilltest.errors import SuiteError
+from distilltest.gate.rule import WORD, Rule, check_role, is_number, points, weigh
+from distilltest.gate.verdict import RuleVerdict, Status
+
+
+@dataclass(frozen=True, slots=True)
+class _AtLeast(Rule):
+    """The rate, or mean score, of a role is at least so much."""
+
+    score: float
+    role: str
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return (self.role,)
+
+    def describe(self) -> str:
+        return f"{self.role} at least {points(self.score)} %"
+
+    def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
+        from distilltest.statistics import anchored, binomial
+
+        values = table.present(self.role)
+        n, estimate = len(values), sum(values) / len(values)
+        if table.binary:
+            passed = round(sum(values))
+            p, against = binomial.at_least(passed, n, self.score), binomial.at_most(passed, n, self.score)
+            low, high = binomial.interval(passed, n, alpha)
+            counts, test = f"{passed} of {n} cases pass", "exact binomial test"
+        else:
+            # The mean of values in [0, 1] against a number: the same test, anchored at the worst value, 0.
+            p = anchored.p_value([v - self.score for v in values], 0.0)
+            against = anchored.p_value([self.score - v for v in values], 0.0)
+            low, high = (bound + self.score for bound in anchored.interval([v - self.score for v in values], alpha))
+            low, high = max(0.0, low), min(1.0, high)
+            counts, test = f"mean score of {n} cases", "anchored mean test"
+        status = weigh(p, against, alpha, block_alpha)
+        share = f"between {points(low)} % and {points(high)} %"
+        sentence = f"{self.role} {WORD[status]} {share}, asked for {points(self.score)} % ({counts})"
+        return RuleVerdict(
+            rule=self.describe(),
+            status=status,
+            sentence=sentence,
+            test=test,
+            p=p,
+            estimate=estimate,
+            low=low,
+            high=high,
+            limit=self.score,
+            n=n,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Preferred(Rule):
+    """A judge prefers the candidate's answers to another role's."""
+
+    role: str
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return ("candidate", self.role)
+
+    def describe(self) -> str:
+        return f"preferred to {self.role}"
+
+    def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
+        from distilltest.statistics import anchored
+
+        values = [value for value in table.preferences.get(self.role, ()) if value is not None]
+        if not values:
+            return RuleVerdict(
+                self.describe(),
+                Status.INCOMPLETE,
+                f'no answer was compared with {self.role}; call preference("{self.role}") in the test function',
+            )
+        # A share in [0, 1] against one half, as a difference in [-1, 1].
+        apart = [2 * value - 1 for value in values]
+        p, against = anchored.p_value(apart, 0.0), anchored.p_value([-d for d in apart], 0.0)
+        low, high = ((bound + 1) / 2 for bound in anchored.interval(apart, alpha))
+        won, lost = sum(value > 0.5 for value in values), sum(value < 0.5 for value in values)
+        status = weigh(p, against, alpha, block_alpha)
+        share = f"{points(max(0.0, low))} to {points(min(1.0, high))} %"
+        counts = f"{won} preferred, {len(values) - won - lost} ties, {lost} not, in {len(values)} cases"
+        return RuleVerdict(
+            rule=self.describe(),
+            status=status,
+            sentence=f"the candidate {WORD[status]} preferred to {self.role} in {share} of cases, ties counted half ({counts})",
+            test="anchored mean test",
+            p=p,
+            estimate=sum(values) / len(values),
+            low=max(0.0, low),
+            high=min(1.0, high),
+            limit=0.5,
+            n=len(values),
+            wins=won,
+            losses=lost,
+        )
+
+
+def at_least(score: float, *, role: str = "candidate") -> Rule:
+    """The pass rate (or mean score) of a role is at least so much.
+
+    Raises:
+        SuiteError: The score is not in (0, 1).
+    """
+    check_role("at_least", role, candidate_too=True)
+    if not is_number(score) or not 0 < score < 1:
+        raise SuiteError(f"at_least({score!r}): the score is a share in (0, 1); 0.9 is ninety percent.")
+    return _AtLeast(float(score), role)
+
+
+@dataclass(frozen=True, slots=True)
+class _Always(Rule):
+    """Every case passes."""
+
+    role: str
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return (self.role,)
+
+    def describe(self) -> str:
+        return f"{self.role} always passes"
+
+    def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
+        from distilltest.statistics import binomial
+
+        values = table.present(self.role)
+        n, failed = len(values), sum(value < 1.0 for value in values)
+        low, high = binomial.interval(n - failed, n, alpha)
+        status = Status.BLOCK if failed else Status.PROMOTE
+        sentence = (
+            f"{self.role} fails {failed} of {n} cases, and none may fail"
+            if failed
+            else f"{self.role} passes all {n} cases; its true share of failures is at most {points(1 - alpha ** (1 / n))} %"
+        )
+        return RuleVerdict(
+            rule=self.describe(),
+            status=status,
+            sentence=sentence,
+            test="none may fail",
+            estimate=1 - failed / n,
+            low=low,
+            high=high,
+            n=n,
+        )
+
+
+def always(*, role: str = "candidate") -> Rule:
+    """Every case of a role passes; one failure blocks. For what must never happen: JSON that cannot be read, say.
+
+    Raises:
+        SuiteError: The role is no name.
+    """
+    check_role("always", role, candidate_too=True)
+    return _Always(role)
+
+
+def preferred_to(role: str) -> Rule:
+    """A judge prefers the candidate's answer to a role's in more than half of the cases, ties counted half.
+
+    The test function calls the grader ``preference(role)``, which asks in both orders.
+
+    Raises:
+        SuiteError: The role is no name.
+    """
+    check_role("preferred_to", role)
+    return _Preferred(role)

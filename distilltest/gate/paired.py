@@ -1,0 +1,157 @@
+"""The candidate against another role, case by case: better than it, not worse than it, on all cases or on a critical slice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+
+from distilltest.comparison import TESTS, Comparison, ResultsTable
+from distilltest.errors import SuiteError
+from distilltest.gate.rule import Rule, between, check_role, is_number, points, signed, weigh
+from distilltest.gate.verdict import RuleVerdict, Status
+
+FEWEST_CLUSTERS = 10
+"""With fewer, nothing can be said of clustered cases."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Paired(Rule):
+    """The candidate against another role: difference > limit."""
+
+    role: str
+    limit: float
+    """The claim is: candidate - role > limit."""
+    test: str | None = None
+    """The test, where the suite does not leave it to the data."""
+    tag: str | None = None
+    """Only on the cases with this tag."""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return ("candidate", self.role)
+
+    def describe(self) -> str:
+        where = f" on {self.tag}" if self.tag else ""
+        if self.limit < 0:
+            return f"not worse than {self.role} by {points(-self.limit)} points{where}"
+        return f"better than {self.role}" + (f" by {points(self.limit)} points" if self.limit else "") + where
+
+    def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
+        try:
+            pairs = (table.only(self.tag) if self.tag else table).compare(self.role).by(self.test)
+        except ValueError as error:
+            raise SuiteError(f"{self.describe()}: test={self.test!r}: {error}.") from None
+        if not pairs.n:
+            return RuleVerdict(self.describe(), Status.INCOMPLETE, f"no case with results has the tag {self.tag!r}")
+        p = pairs.p_value(-self.limit)
+        against = pairs.swapped().p_value(self.limit)
+        low, high = pairs.interval(alpha)
+        status = weigh(p, against, alpha, block_alpha)
+        needed = self._needed(pairs, alpha, 0.0) if status is Status.UNDECIDED else None
+        return RuleVerdict(
+            rule=self.describe(),
+            status=status,
+            sentence=(f"on {self.tag}: " if self.tag else "") + self._sentence(status, pairs, low, high, alpha, needed),
+            test=pairs.test_name,
+            role=self.role,
+            p=p,
+            estimate=pairs.difference,
+            low=low,
+            high=high,
+            limit=self.limit,
+            n=pairs.n,
+            wins=pairs.wins,
+            losses=pairs.losses,
+            needed=needed,
+        )
+
+    def _needed(self, pairs: Comparison, alpha: float, difference: float) -> int | None:
+        from distilltest.statistics.planning import required_cases
+
+        if self.limit == 0 and difference == 0:
+            return None
+        needed = required_cases(pairs.wins + pairs.losses, pairs.n, difference, -self.limit, alpha)
+        return int(needed) if isfinite(needed) else None
+
+    def _sentence(
+        self, status: Status, pairs: Comparison, low: float, high: float, alpha: float, needed: int | None
+    ) -> str:
+        counts = f"{pairs.wins} won, {pairs.losses} lost in {pairs.n} cases"
+        if pairs.clusters:
+            groups = len(set(pairs.clusters))
+            counts += f" of {groups} clusters"
+            if groups < FEWEST_CLUSTERS and status is Status.UNDECIDED:
+                return f"{groups} clusters are too few to tell, at least {FEWEST_CLUSTERS} are needed ({counts})"
+        if status is Status.PROMOTE and self.limit >= 0:
+            return f"better than {self.role} by {points(low)} to {points(high)} points ({counts})"
+        if status is Status.PROMOTE:
+            worst = f"at most {points(-low)} points worse" if low < 0 else f"at least {points(low)} points better"
+            return f"within {points(-self.limit)} points of {self.role}: {worst} ({counts})"
+        if status is Status.BLOCK:
+            return f"{between(low, high)} than {self.role}; the limit is {signed(self.limit)} ({counts})"
+        if self.limit < 0:
+            text = f"the candidate may be up to {points(-low)} points worse than {self.role}"
+            text += f" (limit {points(-self.limit)}); {counts}"
+        else:
+            text = f"the candidate may be {between(low, high)} than {self.role}"
+            text += f" (limit {signed(self.limit)}); {counts}"
+        seen = self._needed(pairs, alpha, pairs.difference)
+        ways = [(needed, "they are equal"), (seen, "the difference is as seen")]
+        more = [f"about {count - pairs.n} if {word}" for count, word in ways if count is not None and count > pairs.n]
+        return f"{text}; more cases would decide: {', '.join(more)}" if more else text
+
+
+def better_than(role: str, by: float = 0.0, *, test: str | None = None) -> Rule:
+    """The candidate is better than a role, by more than so much (0.02 is two points).
+
+    Args:
+        role: The other one.
+        by: A share.
+        test: ``exact``, ``tango``, ``anchored`` or ``clusters``; the data decide where it is None.
+
+    Raises:
+        SuiteError: The role is no name, ``by`` is not in [0, 1), or there is no such test.
+    """
+    check_role("better_than", role)
+    if not is_number(by) or not 0 <= by < 1:
+        raise SuiteError(f"better_than({role!r}, by={by!r}): by is a share in [0, 1); 0.05 is five points.")
+    return _Paired(role, float(by), _test(test))
+
+
+def not_worse_than(role: str, *, margin: float, test: str | None = None) -> Rule:
+    """The candidate is worse than a role by less than the margin, if at all (0.05 is five points).
+
+    Raises:
+        SuiteError: The role is no name, or the margin is not in (0, 1): no data can prove a margin of 0.
+    """
+    check_role("not_worse_than", role)
+    return _Paired(role, -_margin("not_worse_than", role, margin), _test(test))
+
+
+def critical_slice(tag: str, *, margin: float, role: str = "teacher") -> Rule:
+    """On the cases with a tag, the candidate is worse than a role by less than the margin, if at all.
+
+    A slice that is too small to tell is undecided: that is what critical means.
+
+    Raises:
+        SuiteError: The tag or the role is no name, or the margin is not in (0, 1).
+    """
+    check_role("critical_slice", role)
+    if not isinstance(tag, str) or not tag:
+        raise SuiteError(f"critical_slice({tag!r}): a tag is a text, one of the dataset's.")
+    return _Paired(role, -_margin("critical_slice", tag, margin), tag=tag)
+
+
+def _margin(rule: str, of: str, margin: float) -> float:
+    if not is_number(margin) or not 0 < margin < 1:
+        raise SuiteError(
+            f"{rule}({of!r}, margin={margin!r}): the margin is a share in (0, 1); 0.05 is five points. "
+            "No number of cases can prove that two models are exactly equal."
+        )
+    return float(margin)
+
+
+def _test(test: str | None) -> str | None:
+    if test is not None and test not in TESTS:
+        raise SuiteError(f"test={test!r}: there is no such test; there are {', '.join(TESTS)}.")
+    return test

@@ -1,0 +1,180 @@
+"""Rules about shares: how much of the gap is recovered, at what share of the cost, and whether it is faster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from distilltest.comparison import ResultsTable
+from distilltest.errors import SuiteError
+from distilltest.gate.rule import WORD, Rule, check_role, is_number, points, weigh
+from distilltest.gate.verdict import RuleVerdict, Status
+
+
+@dataclass(frozen=True, slots=True)
+class _Recovers(Rule):
+    """A share of the gap from base to teacher is recovered: candidate - (1 - f) base - f teacher > 0."""
+
+    share: float
+    base: str
+    teacher: str
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return ("candidate", self.base, self.teacher)
+
+    def describe(self) -> str:
+        return f"recovers {points(self.share)} % of the gap from {self.base} to {self.teacher}"
+
+    def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
+        from distilltest.statistics import anchored, recovered
+
+        columns = zip(*(table.values[role] for role in self.needs), strict=True)
+        rows = [(c, b, t) for c, b, t in columns if c is not None and b is not None and t is not None]
+        contrast = [c - (1 - self.share) * b - self.share * t for c, b, t in rows]
+        p, against = anchored.p_value(contrast, 0.0), anchored.p_value([-value for value in contrast], 0.0)
+        status = weigh(p, against, alpha, block_alpha)
+        n = len(rows)
+        candidate, base, teacher = ([row[i] for row in rows] for i in range(3))
+        found = recovered.evaluate(candidate, base, teacher, alpha) if n > 1 else None
+        if found is None or found.share is None or found.low is None or found.high is None:
+            status = Status.UNDECIDED
+            sentence = (
+                f"the gap between {self.base} and {self.teacher} is too small to say what share of it is recovered "
+                f"({n} cases)"
+            )
+        else:
+            verb = {Status.PROMOTE: "recovers", Status.BLOCK: "recovers only", Status.UNDECIDED: "may recover"}[status]
+            sentence = (
+                f"the candidate {verb} {points(found.low)} to {points(found.high)} % of the gap from {self.base} "
+                f"to {self.teacher}, asked for {points(self.share)} % ({n} cases)"
+            )
+        return RuleVerdict(
+            rule=self.describe(),
+            status=status,
+            sentence=sentence,
+            test="anchored mean test",
+            p=p,
+            estimate=found.share if found else None,
+            low=found.low if found else None,
+            high=found.high if found else None,
+            limit=self.share,
+            n=n,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Costs(Rule):
+    """The candidate's answers cost at most a share of another role's."""
+
+    share: float
+    role: str
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return ("candidate", self.role)
+
+    def describe(self) -> str:
+        return f"costs at most {points(self.share)} % of {self.role}"
+
+    def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
+        ours, theirs = table.usd.get("candidate"), table.usd.get(self.role)
+        if ours is None or not theirs:
+            return RuleVerdict(
+                self.describe(),
+                Status.INCOMPLETE,
+                f"the prices of candidate and {self.role} are not both known; add them to the file that `prices:` names",
+            )
+        share = ours / theirs
+        status = Status.PROMOTE if share <= self.share else Status.BLOCK
+        sentence = (
+            f"the candidate costs {points(share)} % of {self.role} "
+            f"(limit {points(self.share)} %; ${ours:.4f} against ${theirs:.4f})"
+        )
+        return RuleVerdict(self.describe(), status, sentence, "measured", n=len(table.case_ids))
+
+
+@dataclass(frozen=True, slots=True)
+class _Faster(Rule):
+    """The candidate answers faster than another role, in more than half of the cases."""
+
+    role: str
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return ("candidate", self.role)
+
+    def describe(self) -> str:
+        return f"faster than {self.role}"
+
+    def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
+        from distilltest.statistics import binomial
+
+        columns = zip(table.latencies.get("candidate", ()), table.latencies.get(self.role, ()), strict=False)
+        pairs = [(ours, theirs) for ours, theirs in columns if ours is not None and theirs is not None]
+        apart = [theirs - ours for ours, theirs in pairs if ours != theirs]
+        if not apart:
+            return RuleVerdict(
+                self.describe(), Status.INCOMPLETE, f"no latencies of candidate and {self.role} are known"
+            )
+        wins, n = sum(difference > 0 for difference in apart), len(apart)
+        p, against = binomial.at_least(wins, n, 0.5), binomial.at_most(wins, n, 0.5)
+        low, high = binomial.interval(wins, n, alpha)
+        status = weigh(p, against, alpha, block_alpha)
+        middle = sorted(apart)[n // 2]
+        sentence = (
+            f"the candidate {WORD[status]} faster than {self.role} in {points(low)} to {points(high)} % of cases, "
+            f"by {1000 * abs(middle):.0f} ms {'less' if middle > 0 else 'more'} in the median ({wins} of {n} cases faster)"
+        )
+        return RuleVerdict(
+            rule=self.describe(),
+            status=status,
+            sentence=sentence,
+            test="sign test",
+            p=p,
+            estimate=wins / n,
+            low=low,
+            high=high,
+            limit=0.5,
+            n=n,
+            wins=wins,
+            losses=n - wins,
+        )
+
+
+def recovers(share: float, *, base: str = "base", teacher: str = "teacher") -> Rule:
+    """The candidate recovers more than a share of the gap from base to teacher (0.9 is ninety percent).
+
+    Raises:
+        SuiteError: The share is not in (0, 1], or the roles are no two other roles.
+    """
+    if not is_number(share) or not 0 < share <= 1:
+        raise SuiteError(f"recovers({share!r}): the share is in (0, 1]; 0.9 is ninety percent.")
+    check_role("recovers", base)
+    check_role("recovers", teacher)
+    if base == teacher:
+        raise SuiteError(f"recovers(base={base!r}, teacher={teacher!r}): there is no gap between a role and itself.")
+    return _Recovers(float(share), base, teacher)
+
+
+def costs_at_most(share: float, *, of: str = "teacher") -> Rule:
+    """The candidate's answers cost at most a share of another role's, at the price file's prices.
+
+    Raises:
+        SuiteError: The share is not above 0, or the role is no other one.
+    """
+    if not is_number(share) or share <= 0:
+        raise SuiteError(f"costs_at_most({share!r}): the share is above 0; 0.2 is a fifth.")
+    check_role("costs_at_most", of)
+    return _Costs(float(share), of)
+
+
+def faster_than(role: str) -> Rule:
+    """The candidate answers faster than a role, case by case, in more than half of the cases.
+
+    Stored answers keep the latency that they were measured with.
+
+    Raises:
+        SuiteError: The role is no other one.
+    """
+    check_role("faster_than", role)
+    return _Faster(role)

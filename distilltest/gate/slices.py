@@ -1,0 +1,75 @@
+"""A guard over slices: no tag may show a regression."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from distilltest.comparison import ResultsTable
+from distilltest.errors import SuiteError
+from distilltest.gate.rule import Rule, check_role, points
+from distilltest.gate.verdict import RuleVerdict, Status
+
+
+@dataclass(frozen=True, slots=True)
+class _NoSliceRegresses(Rule):
+    """Blocks on evidence that the candidate is worse in any slice; all slices together err with 0.10 at most."""
+
+    role: str
+    tags: tuple[str, ...] | None
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return ("candidate", self.role)
+
+    def describe(self) -> str:
+        return f"no slice worse than {self.role}"
+
+    def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
+        from distilltest.statistics.slices import largest_drop
+
+        pairs = zip(table.values["candidate"], table.values[self.role], table.tags, strict=False)
+        whole = [
+            (ours - theirs, tuple(tag for tag in tags if self.tags is None or tag in self.tags))
+            for ours, theirs, tags in pairs
+            if ours is not None and theirs is not None
+        ]
+        known = {tag for _, tags in whole for tag in tags}
+        unknown = sorted(set(self.tags or ()) - known)
+        if unknown or not known:
+            what = f"no case has the tag {unknown[0]!r}" if unknown else "the cases have no tags"
+            return RuleVerdict(self.describe(), Status.INCOMPLETE, what)
+        found = largest_drop([difference for difference, _ in whole], [tags for _, tags in whole])
+        worst = min(found.slices, key=lambda one: (one.p, one.difference))
+        drops = [one for one in found.slices if one.tag in found.regressed]
+        if drops:
+            named = ", ".join(f"{one.tag} ({points(one.difference)} points in {one.cases} cases)" for one in drops)
+            sentence = f"the candidate is worse than {self.role} in {named}"
+        else:
+            sentence = f"no slice of {len(found.slices)} shows a regression against {self.role}" + (
+                f" (the largest drop: {worst.tag}, {points(worst.difference)} points in {worst.cases} cases)"
+                if worst.difference < 0
+                else ""
+            )
+        return RuleVerdict(
+            rule=self.describe(),
+            status=Status.BLOCK if drops else Status.PROMOTE,
+            sentence=sentence,
+            test="largest drop over slices, sign-flip",
+            p=found.p,
+            n=len(whole),
+        )
+
+
+def no_slice_regresses(role: str = "teacher", *, tags: Sequence[str] | None = None) -> Rule:
+    """No slice by tag shows evidence that the candidate is worse than a role; slices may overlap.
+
+    A guard, not a proof: a small slice that shows nothing does not block. Declare a slice ``critical_slice`` to demand proof.
+
+    Raises:
+        SuiteError: The role is no other one, or the tags are no list of texts.
+    """
+    check_role("no_slice_regresses", role)
+    if tags is not None and (isinstance(tags, str) or not tags or not all(isinstance(tag, str) for tag in tags)):
+        raise SuiteError(f"no_slice_regresses(tags={tags!r}): a list of tags, or None for all.")
+    return _NoSliceRegresses(role, None if tags is None else tuple(tags))

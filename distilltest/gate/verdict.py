@@ -1,0 +1,72 @@
+"""What the gate says: four words, of a rule, an evaluation and a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Status(StrEnum):
+    """What is said of a rule, an evaluation or a run."""
+
+    PROMOTE = "promote"
+    BLOCK = "block"
+    UNDECIDED = "undecided"
+    INCOMPLETE = "incomplete"
+
+
+def combine(statuses: Sequence[Status]) -> Status:
+    """One status for several: block before incomplete before undecided before promote; of nothing, incomplete."""
+    for status in (Status.BLOCK, Status.INCOMPLETE, Status.UNDECIDED):
+        if status in statuses:
+            return status
+    return Status.PROMOTE if statuses else Status.INCOMPLETE
+
+
+@dataclass(frozen=True, slots=True)
+class RuleVerdict:
+    """What the data say of one rule."""
+
+    rule: str
+    """The claim in words: ``better than base``."""
+    status: Status
+    sentence: str
+    """Why, for a reader without statistics training."""
+    test: str = ""
+    """The name of the test."""
+    role: str = ""
+    """The role that the candidate is compared with, empty for none."""
+    p: float | None = None
+    estimate: float | None = None
+    """The difference, or the rate."""
+    low: float | None = None
+    high: float | None = None
+    """The two-sided 1 - 2·alpha interval of the estimate."""
+    limit: float | None = None
+    """What the estimate must be above."""
+    n: int = 0
+    wins: int = 0
+    losses: int = 0
+    needed: int | None = None
+    """Cases that would decide if the roles were equal, None where none would or nothing is undecided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The verdict of one evaluation."""
+
+    status: Status
+    sentence: str
+    rules: tuple[RuleVerdict, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Verdict:
+        """Back from plain values."""
+        rules = tuple(RuleVerdict(**rule | {"status": Status(rule["status"])}) for rule in content["rules"])
+        return cls(Status(content["status"]), content["sentence"], rules)

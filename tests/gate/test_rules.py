@@ -1,0 +1,200 @@
+"""Each rule promotes with evidence, blocks on evidence against it, and says what is missing."""
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from distilltest import (
+    always,
+    at_least,
+    better_than,
+    costs_at_most,
+    critical_slice,
+    decide,
+    faster_than,
+    no_slice_regresses,
+    not_worse_than,
+    preferred_to,
+    recovers,
+)
+from distilltest.comparison import ResultsTable
+from distilltest.errors import SuiteError
+from distilltest.gate import Status
+
+N = 200
+
+
+def passing(rate, n=N, seed=1):
+    """Aligned by luck: what passes at a rate passes at every higher one too."""
+    luck = random.Random(seed)
+    return [float(luck.random() < rate) for _ in range(n)]
+
+
+def table(**more):
+    values = {"base": passing(0.3), "teacher": passing(0.9), "candidate": passing(0.9)}
+    return ResultsTable(tuple(map(str, range(N))), values, **more)
+
+
+def test_arrays_give_the_same_verdict_as_a_table():
+    rules = [better_than("base"), not_worse_than("teacher", margin=0.05)]
+    assert decide(rules, **table().values) == decide(rules, table())
+    assert decide(rules[0], **table().values).status is Status.PROMOTE
+
+
+def test_arrays_that_are_not_aligned_are_refused():
+    with pytest.raises(ValueError, match="base 2, candidate 1"):
+        decide(at_least(0.5), candidate=[1], base=[1, 0])
+    with pytest.raises(ValueError, match="no role"):
+        decide(at_least(0.5))
+    with pytest.raises(ValueError, match="not a number in"):
+        decide(at_least(0.5), candidate=[float("nan")])
+    assert decide(at_least(0.5), candidate=[1] * 30 + [None]).status is Status.INCOMPLETE
+    assert decide(at_least(0.5), candidate=[]).status is Status.INCOMPLETE
+
+
+def test_the_data_decide_the_test_and_the_suite_may_overrule_it():
+    rule = not_worse_than("teacher", margin=0.05)
+    verdict = decide(rule, table())
+    assert verdict.rules[0].test == "exact unconditional test"
+    assert decide(not_worse_than("teacher", margin=0.05, test="tango"), table()).rules[0].test == "Tango's score test"
+    many = {role: passing(0.9, 1200) for role in ("teacher", "candidate")}
+    assert decide(rule, **many).rules[0].test == "Tango's score test"
+    scores = {role: [0.5 + value / 4 for value in column] for role, column in table().values.items()}
+    assert decide(rule, **scores).rules[0].test == "anchored mean test"
+    with pytest.raises(SuiteError, match="one trial of pass or fail"):
+        decide(not_worse_than("teacher", margin=0.05, test="exact"), **scores)
+    with pytest.raises(SuiteError, match="there is no such test"):
+        better_than("base", test="wald")
+
+
+def test_clusters_are_weighed_as_clusters():
+    rule = better_than("base")
+    clustered = decide(rule, **table().values, clusters=[i // 10 for i in range(N)])
+    assert (clustered.status, clustered.rules[0].test) == (Status.PROMOTE, "cluster jackknife and sign-flip")
+    assert "20 clusters" in clustered.sentence
+    few = decide(rule, **table().values, clusters=[i // 50 for i in range(N)])
+    assert few.status is Status.UNDECIDED
+    assert "4 clusters are too few to tell, at least 10 are needed" in few.sentence
+
+
+def test_always_blocks_on_one_failure():
+    assert decide(always(), candidate=[1] * 59).sentence == (
+        "promote: candidate passes all 59 cases; its true share of failures is at most 5 %"
+    )
+    assert decide(always(), candidate=[1] * 58 + [0]).status is Status.BLOCK
+    assert decide(always(role="teacher"), candidate=[1], teacher=[1]).status is Status.PROMOTE
+
+
+def test_recovers_says_the_share_and_when_the_gap_is_too_small():
+    verdict = decide(recovers(0.8), table())
+    assert verdict.status is Status.PROMOTE
+    assert "the candidate recovers 98.1 to 101.9 % of the gap from base to teacher, asked for 80 %" in verdict.sentence
+    half = dict(table().values) | {"candidate": passing(0.6)}
+    assert decide(recovers(0.9), **half).status is Status.BLOCK
+    same = {role: passing(0.9) for role in ("base", "teacher", "candidate")}
+    assert "too small to say" in decide(recovers(0.9), **same).sentence
+
+
+def test_a_slice_that_regresses_blocks_and_overlapping_tags_are_fine():
+    values = dict(table().values)
+    tags = [("all", "stash" if i % 5 == 0 else "log") for i in range(N)]
+    assert decide(no_slice_regresses(), **values, tags=tags).status is Status.PROMOTE
+    values["candidate"] = [0.0 if i % 5 == 0 else value for i, value in enumerate(values["candidate"])]
+    verdict = decide(no_slice_regresses(), **values, tags=tags)
+    assert verdict.status is Status.BLOCK
+    assert "worse than teacher in" in verdict.sentence
+    assert "stash" in verdict.sentence
+    assert decide(no_slice_regresses(tags=["log"]), **values, tags=tags).status is Status.PROMOTE
+    assert decide(no_slice_regresses(tags=["lgo"]), **values, tags=tags).status is Status.INCOMPLETE
+    assert decide(no_slice_regresses(), **values).status is Status.INCOMPLETE
+
+
+def test_a_critical_slice_is_undecided_while_it_is_small():
+    tags = [("money",) if i < 20 else ("other",) for i in range(N)]
+    verdict = decide(critical_slice("money", margin=0.05), **table().values, tags=tags)
+    assert verdict.status is Status.UNDECIDED
+    assert verdict.sentence.startswith("undecided: on money: the candidate may be up to")
+    assert decide(critical_slice("other", margin=0.05), **table().values, tags=tags).status is Status.PROMOTE
+    assert decide(critical_slice("mony", margin=0.05), **table().values, tags=tags).status is Status.INCOMPLETE
+
+
+def test_costs_and_latencies():
+    usd = {"teacher": 1.0, "candidate": 0.06}
+    assert decide(costs_at_most(0.1), table(usd=usd)).sentence.startswith("promote: the candidate costs 6 % of teacher")
+    assert decide(costs_at_most(0.05), table(usd=usd)).status is Status.BLOCK
+    assert decide(costs_at_most(0.05), table(usd={"teacher": 1.0, "candidate": None})).status is Status.INCOMPLETE
+    slow, fast = (0.2,) * N, tuple(0.1 + 0.001 * (i % 7) for i in range(N))
+    found = decide(faster_than("teacher"), table(latencies={"teacher": slow, "candidate": fast}))
+    assert found.status is Status.PROMOTE
+    assert "97 ms less in the median" in found.sentence
+    assert decide(faster_than("teacher"), table(latencies={"teacher": fast, "candidate": slow})).status is Status.BLOCK
+    assert decide(faster_than("teacher"), table()).status is Status.INCOMPLETE
+
+
+def test_preferences():
+    def judged(won, ties, lost):
+        shares = (1.0,) * won + (0.5,) * ties + (0.0,) * lost
+        return decide(preferred_to("teacher"), table(preferences={"teacher": shares}))
+
+    assert judged(80, 90, 30).status is Status.PROMOTE
+    assert judged(30, 90, 80).status is Status.BLOCK
+    assert judged(50, 100, 50).status is Status.UNDECIDED
+    assert decide(preferred_to("teacher"), table()).status is Status.INCOMPLETE
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: always(role=""),
+        lambda: recovers(0),
+        lambda: recovers(1.1),
+        lambda: recovers(0.9, base="teacher"),
+        lambda: recovers(0.9, base="candidate"),
+        lambda: costs_at_most(0),
+        lambda: costs_at_most(0.1, of="candidate"),
+        lambda: faster_than("candidate"),
+        lambda: critical_slice("", margin=0.05),
+        lambda: critical_slice("x", margin=0),
+        lambda: no_slice_regresses(tags="x"),
+        lambda: preferred_to("candidate"),
+    ],
+)
+def test_rules_that_cannot_be_are_refused(make):
+    with pytest.raises(SuiteError):
+        make()
+
+
+RULES = [
+    better_than("base"),
+    not_worse_than("teacher", margin=0.05),
+    at_least(0.5),
+    always(),
+    recovers(0.5),
+    no_slice_regresses(),
+    critical_slice("t0", margin=0.1),
+]
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(1, 12), st.sampled_from(["pass", "fail", "mixed"]), st.booleans(), st.booleans())
+def test_degenerate_data_give_a_sensible_verdict(n, kind, scores, clustered):
+    def column(shift):
+        if kind != "mixed":
+            return [float(kind == "pass")] * n
+        return [((i + shift) % 3) / 2 if scores else float((i + shift) % 2) for i in range(n)]
+
+    verdict = decide(
+        RULES,
+        candidate=column(0),
+        base=column(1),
+        teacher=column(2),
+        clusters=[i % 3 for i in range(n)] if clustered else None,
+        tags=[(f"t{i % 4}",) for i in range(n)],
+    )
+    assert verdict.status in Status
+    for rule in verdict.rules:
+        for number in (rule.p, rule.estimate, rule.low, rule.high):
+            assert number is None or -10 < number < 10
+        assert "nan" not in rule.sentence.casefold()
