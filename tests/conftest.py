@@ -5,7 +5,8 @@ import os
 import pytest
 from hypothesis import settings
 
-settings.register_profile("shared-machine", deadline=None, max_examples=50)  # how long a test takes is measured in bench/, not here
+# How long a test takes is measured in bench/, not here.
+settings.register_profile("shared-machine", deadline=None, max_examples=50)
 settings.load_profile("shared-machine")
 
 
