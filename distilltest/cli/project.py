@@ -38,7 +38,7 @@ def run_report(arguments: argparse.Namespace) -> int:
 
 def run_check(arguments: argparse.Namespace) -> int:
     """Check a training file."""
-    from distilltest.distillation.training_file import check_supervised
+    from distilltest.distillation.supervised import check_supervised
     from distilltest.errors import at
 
     findings = check_supervised(arguments.file)

@@ -1,0 +1,28 @@
+"""Small training files for tests."""
+
+import json
+
+
+def example(request="show me the status", answer="git status", **more):
+    messages = [{"role": "user", "content": request}, {"role": "assistant", "content": answer}]
+    return {"messages": messages, **more}
+
+
+def pair(request="show me the status", wanted="git status", unwanted="git log", **more):
+    return {
+        "input": {"messages": [{"role": "user", "content": request}]},
+        "preferred_output": [{"role": "assistant", "content": wanted}],
+        "non_preferred_output": [{"role": "assistant", "content": unwanted}],
+        **more,
+    }
+
+
+def write(path, rows):
+    """Rows are JSON values, or bytes as they shall stand in the file."""
+    path.write_bytes(b"\n".join(row if isinstance(row, bytes) else json.dumps(row).encode() for row in rows) + b"\n")
+    return path
+
+
+def sixty(make=example):
+    """Enough good rows that nothing is said of their number."""
+    return [make(f"request number {number}") for number in range(60)]
