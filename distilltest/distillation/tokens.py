@@ -16,6 +16,8 @@ CHARACTERS = 4
 ENCODING = "o200k_base"
 """Of gpt-4o and everything since."""
 _VOCABULARY = f"https://openaipublic.blob.core.windows.net/encodings/{ENCODING}.tiktoken"
+_VOCABULARY_SHA256 = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"
+"""tiktoken downloads a file anew that has another one."""
 _A_MESSAGE = 3
 """Tokens that a message costs besides its text."""
 
@@ -67,4 +69,8 @@ def _cached() -> bool:
     if folder == "":
         return False  # tiktoken's way to turn its cache off
     place = Path(folder) if folder else Path(tempfile.gettempdir()) / "data-gym-cache"
-    return (place / hashlib.sha1(_VOCABULARY.encode(), usedforsecurity=False).hexdigest()).is_file()
+    file = place / hashlib.sha1(_VOCABULARY.encode(), usedforsecurity=False).hexdigest()
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest() == _VOCABULARY_SHA256
+    except OSError:
+        return False
