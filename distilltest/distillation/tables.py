@@ -1,4 +1,4 @@
-"""Rows of files that users bring: JSONL, JSON, CSV or Parquet, each row with its line; read row by row where the format allows."""
+"""Rows of files that users bring: JSONL, JSON, CSV or Parquet, each row with its line; row by row where the format allows."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def jsonl_rows(path: Path) -> Iterator[Row]:
 
 def json_rows(path: Path) -> Iterator[Row]:
     """The values of a JSON list, or of the list in ``{"requests": [...]}``, each with the line that it begins on."""
-    text = "".join(line for _, line in text_lines(path))
+    text = "".join(line for _, line in text_lines(path)).rstrip()
     try:
         content = orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -86,12 +86,15 @@ def json_rows(path: Path) -> Iterator[Row]:
     if not wrapped and not isinstance(content, list):
         raise DatasetError(f'{at(path, 1)}: {kind_of(content)}. Write a list, or {{"requests": [...]}}.')
     rows = content["requests"] if wrapped else content
-    yield from zip(_lines_of(text, wrapped=wrapped), rows, strict=True)
+    try:
+        yield from zip(_lines_of(text, wrapped=wrapped), rows, strict=True)
+    except RecursionError:
+        raise DatasetError(f"{path}: a value is nested too deeply. Flatten it.") from None
 
 
 def _lines_of(text: str, *, wrapped: bool) -> Iterator[int]:
     """The line that each element of a list begins on. The text is known to be JSON."""
-    decoder = json.JSONDecoder()
+    decoder = json.JSONDecoder(parse_int=len, parse_float=len)  # numbers are of no interest here, and may be huge
     line, counted = 1, 0
     for start in _elements(text, decoder, _list_in_object(text, decoder) if wrapped else _skip(text, 0)):
         line += text.count("\n", counted, start)
