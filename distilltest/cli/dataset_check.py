@@ -1,0 +1,88 @@
+"""``distilltest dataset check``: the parts of a check, one after the other."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from distilltest.config import load_config
+from distilltest.dataset import load_dataset
+from distilltest.distillation import costs, diversity, overlap
+from distilltest.distillation.examples import is_preference_file, tags_of
+from distilltest.distillation.lines import Finding
+from distilltest.distillation.messages import last_user_text
+from distilltest.distillation.near import folded
+from distilltest.distillation.preferences import preference_findings
+from distilltest.distillation.supervised import supervised_findings
+from distilltest.distillation.tokens import counter
+from distilltest.errors import DistilltestError
+from distilltest.prompt import load_prompt
+from distilltest.records import Case
+
+_PAIRS = 20
+
+
+def check(arguments: argparse.Namespace, print_findings: Callable[[Path, Iterable[Finding]], bool]) -> int:
+    """Print everything that is to be said of a file.
+
+    Returns:
+        1 where it is not fit for training.
+    """
+    path: Path = arguments.file
+    if arguments.tags is not None and arguments.against is None:
+        raise DistilltestError(
+            "--tags says which of the evaluation's tags have examples: name its dataset with --against."
+        )
+    tokens = counter()
+    preference = arguments.format == "dpo" or (arguments.format is None and is_preference_file(path))
+    findings = preference_findings if preference else supervised_findings
+    bad = print_findings(path, findings(path, max_tokens=arguments.max_tokens, tokens=tokens))
+    against = load_dataset(arguments.against).cases if arguments.against else ()
+    if arguments.against:
+        bad |= _overlap(arguments, against)
+    _diversity(arguments, against)
+    _costs(arguments, costs.count_tokens(path, tokens))
+    return int(bad)
+
+
+def _overlap(arguments: argparse.Namespace, cases: tuple[Case, ...]) -> bool:
+    prompt = load_prompt(arguments.prompt) if arguments.prompt else None
+    texts = [
+        (case.id, text)
+        for case in cases
+        for text in ([last_user_text(prompt.render(case))] if prompt else overlap.case_texts(case))
+    ]
+    found = overlap.find_overlap(arguments.file, texts, threshold=arguments.near)
+    print("\n".join(overlap.in_words(found, str(arguments.against))))
+    for pair in found.pairs[:_PAIRS]:
+        print(f"  line {pair.line}  case {pair.case_id}  {pair.similarity:.2f}  {overlap.KINDS[pair.kind]}")
+    if len(found.pairs) > _PAIRS:
+        print(f"  … and {len(found.pairs) - _PAIRS:,} more pairs")
+    if found.leaked:
+        print(f"{arguments.file}: not fit for training: {len(found.leaked):,} cases of {arguments.against} are in it")
+    return bool(found.leaked)
+
+
+def _diversity(arguments: argparse.Namespace, cases: tuple[Case, ...]) -> None:
+    tags = [case.tags for case in cases] if arguments.tags is not None else []
+    source = arguments.tags if arguments.tags and arguments.tags.name else None
+    by_request = {}
+    if source is not None:
+        for case in load_dataset(source).cases:
+            for text in overlap.case_texts(case):
+                by_request[folded(text)] = tuple(dict.fromkeys((*case.tags, *tags_of(case.item))))
+    found = diversity.look(arguments.file, evaluation_tags=tags, tags_by_request=by_request, threshold=arguments.near)
+    print("\n".join(diversity.in_words(found)))
+
+
+def _costs(arguments: argparse.Namespace, tokens: costs.FileTokens) -> None:
+    config = load_config(arguments.root.resolve())
+    base, teacher = config.models.get("base"), config.models.get("teacher")
+    if not config.prices or base is None or teacher is None:
+        print(
+            f"tokens: {tokens.trained:,} an epoch ({tokens.counted}). Costs are estimated where there is a price file."
+        )
+        return
+    estimate = costs.estimate(tokens, config.prices, base=base.model, teacher=teacher.model)
+    print("\n".join(costs.in_words(estimate)))

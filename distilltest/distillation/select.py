@@ -1,0 +1,79 @@
+"""Picking stored completions to learn from, with the messages that the student shall be asked with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from distilltest.distillation.messages import last_user_text
+from distilltest.errors import PromptError
+from distilltest.prompt import Prompt
+from distilltest.records import Case, Message, fingerprint
+from distilltest.store import StoredCompletion
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """A completion that shall become an example."""
+
+    stored: StoredCompletion
+    messages: tuple[Message, ...]
+    """What the student is asked with."""
+    cluster: str | None = None
+    """The cluster of the case that was asked, where the case is known."""
+
+    @property
+    def request(self) -> str:
+        """What goes by for telling examples apart: the last user message."""
+        return last_user_text(self.messages)
+
+
+def by_messages(prompt: Prompt, cases: Iterable[Case]) -> dict[str, Case]:
+    """Fingerprint of rendered messages → the case: how a stored completion finds the case that it answers."""
+    return {fingerprint(list(prompt.render(case))): case for case in cases}
+
+
+def pick(
+    stored: Iterable[StoredCompletion], prompt: Prompt | None, cases: Mapping[str, Case]
+) -> tuple[list[Picked], int]:
+    """Give each completion its messages; of several answers to one request the first given is kept.
+
+    Args:
+        stored: The completions, the newest first.
+        prompt: The short prompt that replaces what was asked; None keeps that as it was.
+        cases: From ``by_messages``. A completion whose case is not among them is rendered with one field, ``request``: the
+            last user message that was sent.
+
+    Returns:
+        The completions, and how many older answers were left out.
+
+    Raises:
+        PromptError: The prompt names a field that is not known.
+    """
+    picked: list[Picked] = []
+    seen: set[str] = set()
+    older = 0
+    for item in stored:
+        asked = tuple(item.request["messages"])
+        mark = fingerprint(list(asked))
+        if mark in seen:
+            older += 1
+            continue
+        seen.add(mark)
+        case = cases.get(mark)
+        messages = asked if prompt is None else _render(prompt, case, asked, item.completion.key)
+        picked.append(Picked(item, messages, case.cluster if case else None))
+    return picked, older
+
+
+def _render(prompt: Prompt, case: Case | None, asked: tuple[Message, ...], key: str) -> tuple[Message, ...]:
+    if case is not None:
+        return prompt.render(case)
+    unknown = Case(id=key[:12], item={"request": last_user_text(asked)}, place="a stored completion")
+    try:
+        return prompt.render(unknown)
+    except PromptError as error:
+        raise PromptError(
+            f"{error} The case that it answers is not known: name the dataset with --cases and the prompt that the model was "
+            "asked with with --asked-with."
+        ) from None
