@@ -26,7 +26,8 @@ Write a supervised training file from completions in the store: one example a li
 A prompt's {{ item.request }} is the last user message that was sent. For other fields the case is looked up: in --cases,
 which was asked with --asked-with, or else in the dataset and prompt under `distillation:` in distilltest.yaml. Cases
 with the same request or the same cluster never end up on both sides of --validation. Refusals, cut-off, empty and
-repeated answers are left out and counted; of several answers to one request the newest is kept.
+repeated answers are left out and counted; of several answers to one request the newest is kept. What was written
+is checked: exit code 1 where it is not fit for training (fewer than 10 examples, say).
 """
 _DPO = """\
 Write a preference (DPO) training file from a table with a request, a better and a worse answer in each row.
@@ -36,7 +37,8 @@ Write a preference (DPO) training file from a table with a request, a better and
   distilltest dataset dpo --from pairs.jsonl --instruction prompt --chosen good --rejected bad --output dpo.jsonl
 
 JSONL, JSON, CSV and, with pip install 'distilltest[parquet]', Parquet. Rows with empty fields, identical answers, repeated
-pairs and pairs that another row contradicts are left out and counted.
+pairs and pairs that another row contradicts are left out and counted. What was written is checked: exit code 1 where it
+is not fit for training (fewer than 10 examples, say).
 """
 _CHECK = """\
 Hold a training file, supervised or preference, against the platform's rules, and say how good it is to learn from.
@@ -77,7 +79,7 @@ def add(commands: Any) -> None:
     dpo.add_argument("--system", metavar="TEXT", help="a system message to put before each request")
     dpo.add_argument("--output", type=Path, required=True, metavar="FILE", help="where to write")
     check = _action(actions, "check", "is a training file fit, and good to learn from?", _CHECK, run_check)
-    check.add_argument("file", type=Path, metavar="FILE")
+    check.add_argument("file", type=Path, metavar="FILE", help="the training file")
     check.add_argument("--format", choices=("sft", "dpo"), help="what the file is (default: what its first line is)")
     check.add_argument("--against", type=Path, metavar="DATASET", help="the evaluation's dataset")
     check.add_argument(

@@ -6,21 +6,24 @@ import argparse
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from distilltest.config import load_config
+from distilltest.config import Config, load_config
 from distilltest.dataset import load_dataset
 from distilltest.distillation import costs, diversity, overlap
 from distilltest.distillation.examples import is_preference_file, tags_of
 from distilltest.distillation.lines import Finding
-from distilltest.distillation.messages import last_user_text
+from distilltest.distillation.messages import last_user_text, spoken
 from distilltest.distillation.near import folded
 from distilltest.distillation.preferences import preference_findings
 from distilltest.distillation.supervised import supervised_findings
-from distilltest.distillation.tokens import counter
+from distilltest.distillation.tokens import Counter, counter
 from distilltest.errors import DistilltestError
 from distilltest.prompt import load_prompt
 from distilltest.records import Case
 
 _PAIRS = 20
+"""Pairs that are printed."""
+_ASKED = 200
+"""Cases by which the length of base's and teacher's prompts is estimated."""
 
 
 def check(arguments: argparse.Namespace, print_findings: Callable[[Path, Iterable[Finding]], bool]) -> int:
@@ -42,7 +45,7 @@ def check(arguments: argparse.Namespace, print_findings: Callable[[Path, Iterabl
     if arguments.against:
         bad |= _overlap(arguments, against)
     _diversity(arguments, against)
-    _costs(arguments, costs.count_tokens(path, tokens))
+    _costs(arguments, costs.count_tokens(path, tokens), tokens)
     return int(bad)
 
 
@@ -76,7 +79,7 @@ def _diversity(arguments: argparse.Namespace, cases: tuple[Case, ...]) -> None:
     print("\n".join(diversity.in_words(found)))
 
 
-def _costs(arguments: argparse.Namespace, tokens: costs.FileTokens) -> None:
+def _costs(arguments: argparse.Namespace, tokens: costs.FileTokens, count: Counter) -> None:
     config = load_config(arguments.root.resolve())
     base, teacher = config.models.get("base"), config.models.get("teacher")
     if not config.prices or base is None or teacher is None:
@@ -84,5 +87,19 @@ def _costs(arguments: argparse.Namespace, tokens: costs.FileTokens) -> None:
             f"tokens: {tokens.trained:,} an epoch ({tokens.counted}). Costs are estimated where there is a price file."
         )
         return
-    estimate = costs.estimate(tokens, config.prices, base=base.model, teacher=teacher.model)
+    untuned = _untuned_call(config, tokens, count)
+    estimate = costs.estimate(tokens, config.prices, base=base.model, teacher=teacher.model, untuned_call=untuned)
     print("\n".join(costs.in_words(estimate)))
+    if untuned is not None and config.distillation is not None:
+        print(f"  Base and teacher are asked with {config.distillation.prompt}, the tuned model as in the file.")
+
+
+def _untuned_call(config: Config, tokens: costs.FileTokens, count: Counter) -> costs.Call | None:
+    """What base and teacher are asked with: the prompt under ``distillation:``, where there is one."""
+    plan = config.distillation
+    if plan is None or not tokens.examples:
+        return None
+    prompt = load_prompt(config.root / plan.prompt, plan.prompt)
+    rendered = [prompt.render(case) for case in load_dataset(config.root / plan.train, plan.train).cases[:_ASKED]]
+    asked = [count.messages(spoken(messages), len(messages)) for messages in rendered]
+    return costs.Call(sum(asked) / len(asked), tokens.answer / tokens.examples)

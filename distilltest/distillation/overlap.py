@@ -159,7 +159,7 @@ def in_words(overlap: Overlap, name: str) -> list[str]:
     if not total:
         return [f"overlap: none of the {overlap.cases:,} cases of {name} is among the {overlap.examples:,} examples."]
     parts = [f"{count:,} {KINDS[kind]}" for kind, count in overlap.counts.items() if count]
-    said = [f"overlap: {total:,} of the {overlap.cases:,} cases of {name} are in the file: {', '.join(parts)}."]
+    said = [f"overlap: {total:,} of the {overlap.cases:,} cases of {name} overlap with the file: {', '.join(parts)}."]
     leaked = len(overlap.lines(EXACT, NORMALISED))
     if leaked:
         lines = "line that asks" if leaked == 1 else f"{leaked:,} lines that ask"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import orjson
 
@@ -80,15 +79,6 @@ def refuse_bad(path: Path) -> list[Finding]:
     return findings
 
 
-def user_texts(path: Path) -> list[str]:
-    """The last user message of each example."""
-    texts = []
-    for line in path.read_bytes().splitlines():
-        messages: list[dict[str, Any]] = orjson.loads(line)["messages"]
-        texts.append(next((str(m["content"]) for m in reversed(messages) if m["role"] == "user"), ""))
-    return texts
-
-
 def overlap(path: Path, requests: Mapping[str, str]) -> list[str]:
     """Ids of evaluation cases whose request is in a training file, but for case, signs and space.
 
@@ -96,9 +86,7 @@ def overlap(path: Path, requests: Mapping[str, str]) -> list[str]:
         path: The training file.
         requests: Case id → its last user message.
     """
-    known = {_folded(text) for text in user_texts(path)}
-    return [case for case, text in requests.items() if _folded(text) in known]
+    from distilltest.distillation.overlap import find_overlap
 
-
-def _folded(text: str) -> str:
-    return " ".join("".join(c if c.isalnum() else " " for c in text.casefold()).split())
+    leaked = set(find_overlap(path, requests.items(), threshold=None).leaked)
+    return [case for case in requests if case in leaked]
