@@ -71,23 +71,21 @@ def _fraction(a: Floats, b: Floats, x: Floats) -> Floats:
     """The continued fraction of the incomplete beta function by Lentz's method."""
     import numpy as np
 
-    def away(value: Floats) -> Floats:
-        return np.where(np.abs(value) < _TINY, _TINY, value)
-
+    # Adding _TINY changes nothing but a denominator of exactly 0.
     c = np.ones_like(x)
-    d = 1.0 / away(1.0 - (a + b) * x / (a + 1.0))
+    d = 1.0 / (1.0 - (a + b) * x / (a + 1.0) + _TINY)
     h = d
     for m in range(1, 1000):
         even = m * (b - m) * x / ((a + 2 * m - 1.0) * (a + 2 * m))
-        d = 1.0 / away(1.0 + even * d)
-        c = away(1.0 + even / c)
+        d = 1.0 / (1.0 + even * d + _TINY)
+        c = 1.0 + even / c + _TINY
         h = h * d * c
         odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1.0))
-        d = 1.0 / away(1.0 + odd * d)
-        c = away(1.0 + odd / c)
+        d = 1.0 / (1.0 + odd * d + _TINY)
+        c = 1.0 + odd / c + _TINY
         step = d * c
         h = h * step
-        if float(np.max(np.abs(step - 1.0), initial=0.0)) < 1e-13:
+        if float(np.max(np.abs(step - 1.0), initial=0.0)) < 1e-12:
             break
     return h
 

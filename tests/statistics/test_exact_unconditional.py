@@ -28,6 +28,7 @@ def p_by_brute_force(wins, losses, n, delta):
     start = max(delta, 0.0)
     grid = start + np.linspace(0, math.sqrt(1 - start), 400) ** 2
     grid = np.append(grid[(grid >= ci.low) & (grid <= ci.high)], [max(start, ci.low), max(start, ci.high)])
+    grid = np.append(grid, min(max((1 + delta) / 2, start, ci.low), max(start, ci.high)))
     return exact.GAMMA + max(
         float(stats.multinomial.pmf(tail, n, [win, loss, max(0.0, 1 - win - loss)]).sum())
         for loss in grid
@@ -36,7 +37,7 @@ def p_by_brute_force(wins, losses, n, delta):
 
 
 @settings(max_examples=12, deadline=None)
-@given(counts(most=25), st.sampled_from([-0.1, 0.0, 0.03, 0.1, 0.4]))
+@given(counts(most=14), st.sampled_from([-0.1, 0.0, 0.03, 0.1, 0.4]))
 def test_p_is_that_of_brute_force(data, delta):
     ours, coarse = exact.p_value(*data, delta), min(1.0, p_by_brute_force(*data, delta))
     assert coarse * 0.999 <= ours <= coarse * 1.03  # a grid may miss the largest value by a little, never exceed it
@@ -53,7 +54,7 @@ def rejected_from(n, delta, alpha):
         while wins <= n - losses and exact.p_value(wins, losses, n, delta) > alpha:
             wins += 1
         least.append(wins)
-        if wins > n - losses and losses > n / 2:
+        if wins > n - losses and losses > n / 3:
             return np.array(least + list(range(n - losses, 0, -1)))
     return np.array(least)
 
@@ -63,19 +64,19 @@ def rejected_from(n, delta, alpha):
 def test_the_size_is_never_above_alpha_at_any_point_of_the_null(n, delta):
     least = rejected_from(n, delta, 0.05)
     losses = np.arange(n + 1)
-    loss = np.linspace(delta, 1, 801)[:, None]
+    loss = np.linspace(delta, 1, 401)[:, None]
 
     def size(gap):
         win = np.maximum(np.minimum(loss - gap, 1 - loss), 0.0)
         given_loss = np.clip(win / np.maximum(1 - loss, 1e-12), 0, 1)
         return (stats.binom.pmf(losses, n, loss) * stats.binom.sf(least - 1, n - losses, given_loss)).sum(axis=1).max()
 
-    assert size(delta) <= 0.05
-    assert size(delta + 0.03) <= size(delta) + 1e-12
-    assert size(delta) > (0.02 if 0.95 > (1 - delta) ** n > 0.06 else 0.03)  # and it does not give power away
+    at_limit = size(delta)
+    assert size(delta + 0.03) <= at_limit <= 0.05
+    assert at_limit > (0.02 if 0.95 > (1 - delta) ** n > 0.06 else 0.03)  # and no power is given away
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(counts(), st.sampled_from([-0.1, 0.0, 0.02, 0.05, 0.1]))
 def test_one_more_win_never_raises_p(data, delta):
     wins, losses, n = data
@@ -94,7 +95,7 @@ def test_no_difference_never_proves_an_advantage():
 
 
 @settings(max_examples=12, deadline=None)
-@given(counts(most=40))
+@given(counts(most=30))
 def test_swapping_roles_mirrors_the_interval(data):
     wins, losses, n = data
     low, high = exact.interval(wins, losses, n)
@@ -125,11 +126,19 @@ def test_impossible_counts_are_refused(wins, losses, n):
         exact.p_value(wins, losses, n, 0.05)
 
 
+def test_a_level_for_many_candidates_needs_a_smaller_gamma():
+    low, high = exact.interval(30, 20, 400, 0.05 / 200)
+    assert low < exact.interval(30, 20, 400)[0] < exact.interval(30, 20, 400)[1] < high
+    assert exact.p_value(30, 20, 400, -low, 0.05 / 20_000) == pytest.approx(0.05 / 200, rel=0.02)
+
+
 def test_impossible_margins_and_levels_are_refused():
     with pytest.raises(ValueError, match="delta"):
         exact.p_value(1, 1, 5, 1.0)
     with pytest.raises(ValueError, match="alpha"):
         exact.interval(1, 1, 5, 0.0)
+    with pytest.raises(ValueError, match="gamma"):
+        exact.p_value(1, 1, 5, 0.1, 0.0)
 
 
 def test_it_is_close_to_tango_where_there_are_many_pairs():

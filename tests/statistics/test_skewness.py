@@ -80,7 +80,7 @@ def test_impossible_margins_and_levels_are_refused():
 def test_the_level_is_nearer_than_that_of_the_t_test(n):
     """Exactly at the limit, with a tail to the bad side."""
     dice = np.random.default_rng(5)
-    runs = 1500
+    runs = 800
     hall = plain = 0
     for _ in range(runs):
         d = 0.15 - np.minimum(dice.exponential(0.2, n), 1.15)
