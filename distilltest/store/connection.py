@@ -8,7 +8,7 @@ from pathlib import Path
 from distilltest.errors import StoreError
 from distilltest.store.migrations import migrate
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds to wait for another process that is writing."""
 
 
