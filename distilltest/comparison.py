@@ -15,6 +15,7 @@ TESTS = {
     "tango": "Tango's score test",
     "anchored": "anchored mean test",
     "clusters": "cluster jackknife and sign-flip",
+    "t": "t test with Hall's correction",
 }
 """What a rule's ``test=`` may be → what a report calls it."""
 
@@ -30,6 +31,8 @@ class ResultsTable:
     """Whether every value is 0 or 1 by construction (metric ``pass``, one trial)."""
     narrowed: str | None = None
     """Why these are not all cases of the dataset, None where they are."""
+    leaked: tuple[str, ...] = ()
+    """Ids of the cases that the candidate was trained on: a verdict on them would be worth nothing."""
     failures: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Role → kind of call failure → how often."""
     clusters: Sequence[str | None] = ()
@@ -177,6 +180,8 @@ class Comparison:
         """
         if test in ("exact", "tango") and (not self.binary or self.clusters):
             raise ValueError(f"{test} is for one trial of pass or fail in independent cases")
+        if test == "t" and (self.binary or self.clusters):
+            raise ValueError("t is for scores, or the mean of several trials, in independent cases")
         if test == "clusters" and not self.clusters:
             raise ValueError("the cases have no clusters")
         return replace(self, test=test)
@@ -199,9 +204,11 @@ class Comparison:
 
     def p_value(self, delta: float) -> float:
         """How surprising the pairs are if the candidate is worse by ``delta`` or more; 1 where clusters are too few."""
-        from distilltest.statistics import anchored, clusters, exact_unconditional, tango
+        from distilltest.statistics import anchored, clusters, exact_unconditional, skewness, tango
 
         chosen = self.chosen
+        if chosen == "t":
+            return 1.0 if self.n < 2 else skewness.p_value(self.differences, delta)
         if chosen == "clusters":
             p = clusters.evaluate(self.differences, self.clusters, delta).p
             return 1.0 if p is None else p
@@ -213,9 +220,11 @@ class Comparison:
 
     def interval(self, alpha: float) -> tuple[float, float]:
         """The two-sided 1 - 2·alpha interval of the difference; all of [-1, 1] where clusters are too few."""
-        from distilltest.statistics import anchored, clusters, exact_unconditional, tango
+        from distilltest.statistics import anchored, clusters, exact_unconditional, skewness, tango
 
         chosen = self.chosen
+        if chosen == "t":
+            return (-1.0, 1.0) if self.n < 2 else skewness.interval(self.differences, alpha)
         if chosen == "clusters":
             return clusters.interval(self.differences, self.clusters, alpha) or (-1.0, 1.0)
         if chosen == "exact":

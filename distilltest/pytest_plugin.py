@@ -44,6 +44,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--case", metavar="ID", action="append", default=[], help="only the case with this id; may be repeated"
     )
+    group.addoption(
+        "--stop-early",
+        action="store_true",
+        help="look at a quarter, half and three quarters of the cases, and stop when decided",
+    )
+    group.addoption("--without-leaked", action="store_true", help="leave out cases that the candidate was trained on")
     group.addoption("--fresh", action="store_true", help="ask again, whatever the store has")
     group.addoption("--offline", action="store_true", help="send nothing: only completions that the store has")
 
@@ -108,7 +114,14 @@ class EvaluationPlugin:
             self.session = Session(
                 root=self.config.rootpath,
                 options=Options(
-                    models, option.limit, tuple(option.tag), tuple(option.case), option.fresh, option.offline
+                    models=models,
+                    limit=option.limit,
+                    tags=tuple(option.tag),
+                    case_ids=tuple(option.case),
+                    fresh=option.fresh,
+                    offline=option.offline,
+                    stop_early=option.stop_early,
+                    without_leaked=option.without_leaked,
                 ),
                 command=command_line(self.config.invocation_params.args),
                 run_id=self.worker["distilltest_run"] if self.worker else new_run_id(),

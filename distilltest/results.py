@@ -95,6 +95,8 @@ class EvaluationResult:
     """Role → money for its completions at today's price file, None where no price is known."""
     judges: tuple[JudgeUse, ...] = ()
     """Judges that were asked."""
+    notes: tuple[str, ...] = ()
+    """Sentences that a reader must know beside the verdict: the attempt, an early stop, cases left out."""
     seconds: float = 0.0
     """From the first request to the verdict."""
 

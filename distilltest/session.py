@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from distilltest.store import Store
 
 
+PURPOSE = "DISTILLTEST_PURPOSE"
+"""The environment variable by which a command says that a run is not to decide about a candidate."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What the command line said about evaluations."""
@@ -45,6 +49,8 @@ class Options:
     case_ids: tuple[str, ...] = ()
     fresh: bool = False
     offline: bool = False
+    stop_early: bool = False
+    without_leaked: bool = False
 
 
 def new_run_id() -> str:
@@ -107,19 +113,42 @@ class Session:
 
         return Engine(self.config, self.store, fresh=self.options.fresh, offline=self.options.offline, share=self.share)
 
+    @property
+    def promoted_at(self) -> float:
+        """When a model was promoted last (Unix time), 0 for never."""
+        return 0.0
+
+    @staticmethod
+    def other_purpose() -> str | None:
+        """What the run is for, where it is not to decide about a candidate: a learning curve, say. It never promotes."""
+        purpose = os.environ.get(PURPOSE)
+        return f"this run is for a {purpose}" if purpose else None
+
     def plan(self, identity: str, evaluation: Evaluation) -> Plan:
         """Resolve an evaluation once.
 
         Raises:
             DistilltestError: Something it needs is missing or wrong.
         """
+        from distilltest import candidate
         from distilltest.evaluations.plan import Plan
         from distilltest.evaluations.selection import Selection
 
         if identity not in self.plans:
             options = self.options
-            selection = Selection(options.limit, options.tags, options.case_ids, self.narrowed())
-            self.plans[identity] = Plan.of(identity, evaluation, self.config, selection, options.offline)
+            selection = Selection(
+                options.limit, options.tags, options.case_ids, self.other_purpose() or self.narrowed()
+            )
+            plan = Plan.of(
+                identity,
+                evaluation,
+                self.config,
+                selection,
+                offline=options.offline,
+                stop_early=options.stop_early,
+            )
+            plan = candidate.with_leaks(plan, self.store, options.without_leaked)
+            self.plans[identity] = candidate.with_attempt(plan, self.store, self.promoted_at)
         return self.plans[identity]
 
     def evaluate(
@@ -142,6 +171,7 @@ class Session:
         Raises:
             DistilltestError: The suite, its data or the configuration are wrong.
         """
+        from distilltest import candidate
         from distilltest.errors import DistilltestError
         from distilltest.evaluations.runner import Runner
         from distilltest.reporting.report import EvaluationReport
@@ -160,6 +190,8 @@ class Session:
 
         result = runner.evaluate(plan, body, then=fetch_ahead)
         del self.plans[identity]
+        if self.other_purpose() is None and candidate.counts_as_attempt(plan, result.outcomes):
+            self.store.record_attempt(candidate.attempt_of(plan), at=time.time(), since=self.promoted_at)
         report = EvaluationReport.of(result)
         self.store.save_evaluation(self.run_id, identity, report.to_json())
         return report

@@ -147,9 +147,18 @@ def _config(root: Path, path: Path | None, content: Mapping[str, Any], node: Any
         embeddings=embeddings,
         prices=_prices(root, content.get("prices")),
         alpha=content.get("gate", {}).get("alpha", 0.05),
+        gate_rules=_gate_rules(path or root, content.get("gate", {}).get("rules", []), node),
         budget_usd=content.get("budget", {}).get("usd"),
         distillation=Distillation(**distillation) if distillation else None,
     )
+
+
+def _gate_rules(path: Path, declared: Iterable[Any], node: Any) -> tuple[tuple[str, Any, str], ...]:
+    rules = []
+    for number, rule in enumerate(declared):
+        name, argument = (rule, None) if isinstance(rule, str) else next(iter(rule.items()))
+        rules.append((name, argument, f"{at(path, _line(node, ['gate', 'rules', number]))}: gate.rules"))
+    return tuple(rules)
 
 
 def _server(name: str, values: Mapping[str, Any]) -> Server:

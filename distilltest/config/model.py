@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from distilltest.errors import ConfigError
 from distilltest.records import Model
@@ -103,6 +104,8 @@ class Config:
     """By model id."""
     alpha: float = 0.05
     """The level of each rule, one-sided."""
+    gate_rules: tuple[tuple[str, Any, str], ...] = ()
+    """Rules of evaluations that give none: name, argument (None for none) and place in the file."""
     budget_usd: float | None = None
     distillation: Distillation | None = None
 

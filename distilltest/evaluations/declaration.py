@@ -25,7 +25,8 @@ class Evaluation:
     """The function as it was written."""
     dataset: str
     prompt: str
-    gate: tuple[Rule, ...]
+    gate: tuple[Rule, ...] | None
+    """None for the rules of distilltest.yaml."""
     trials: int = 1
     metric: str = "pass"
     prompts: Mapping[str, str] = field(default_factory=dict)
@@ -46,11 +47,11 @@ class Evaluation:
                 f"{place}: the test function of an evaluation takes `completion`, what the model answered. "
                 "Write def test_...(case, completion, exact_match)."
             )
-        if not self.gate:
+        if self.gate is not None and not self.gate:
             raise SuiteError(
                 f'{place}: the gate has no rules, so it could never block. Give gate=[better_than("base"), ...].'
             )
-        for rule in self.gate:
+        for rule in self.gate or ():
             if not isinstance(rule, Rule):
                 raise SuiteError(
                     f"{place}: {rule!r} in gate= is no rule. Rules are better_than(...), not_worse_than(...), ..."
@@ -65,7 +66,7 @@ def evaluation(
     *,
     dataset: str,
     prompt: str,
-    gate: Sequence[Rule] | Rule,
+    gate: Sequence[Rule] | Rule | None = None,
     trials: int = 1,
     metric: str = "pass",
     prompts: Mapping[str, str] | None = None,
@@ -75,7 +76,7 @@ def evaluation(
     Args:
         dataset: Path of the dataset, relative to the folder of distilltest.yaml (pytest's rootdir without one).
         prompt: Path of the prompt; a role may have one of its own in distilltest.yaml.
-        gate: The rules that the candidate must meet, all of them.
+        gate: The rules that the candidate must meet, all of them; without it, those under ``gate: rules:`` in distilltest.yaml.
         trials: Completions of each request. The gate compares the mean of a case's trials.
         metric: What the gate compares: ``"pass"`` (all grades of a case passed) or ``"score"`` (their mean).
         prompts: Role → prompt, for roles that are asked differently here: a tuned student with a short one, say.
@@ -88,7 +89,7 @@ def evaluation(
             body=function,
             dataset=dataset,
             prompt=prompt,
-            gate=(gate,) if isinstance(gate, Rule) else tuple(gate),
+            gate=(gate,) if isinstance(gate, Rule) else None if gate is None else tuple(gate),
             trials=trials,
             metric=metric,
             prompts=dict(prompts or {}),

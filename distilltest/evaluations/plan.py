@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from distilltest.dataset import load_dataset
 from distilltest.errors import SuiteError
 from distilltest.evaluations.declaration import Evaluation
 from distilltest.evaluations.selection import Selection
+from distilltest.gate import Looks, Rule, rules_from
 from distilltest.prompt import Prompt, load_prompt
 from distilltest.records import Case, Dataset, Model, Request
 
@@ -33,23 +35,48 @@ class Plan:
 
     id: str
     evaluation: Evaluation
+    gate: tuple[Rule, ...]
+    """The suite's rules, or those of distilltest.yaml."""
     dataset: Dataset
     cases: tuple[Case, ...]
+    """In the order in which they are asked: the dataset's, or at random (and always the same) for a run that may stop early."""
     narrowed: str | None
     models: dict[str, Model]
     prompts: dict[str, Prompt]
+    looks: Looks
+    """When the gate looks; once, at the end, unless the run may stop early."""
+    leaked: tuple[str, ...] = ()
+    """Ids of the cases that the candidate was trained on, as far as its training file is known."""
+    notes: tuple[str, ...] = ()
+    """Sentences for the report."""
 
     @classmethod
     def of(
-        cls, identity: str, evaluation: Evaluation, config: Config, selection: Selection, offline: bool = False
+        cls,
+        identity: str,
+        evaluation: Evaluation,
+        config: Config,
+        selection: Selection,
+        *,
+        offline: bool = False,
+        stop_early: bool = False,
     ) -> Plan:
         """Resolve an evaluation.
+
+        Args:
+            identity: The pytest node id.
+            evaluation: What the decorator declared.
+            config: Models, prompts, rules and limits.
+            selection: Which cases.
+            offline: No server is needed.
+            stop_early: Plan looks, and ask the cases in a random order.
 
         Raises:
             DistilltestError: The dataset, a prompt, a role or a server is missing or wrong.
         """
         dataset = load_dataset(config.root / evaluation.dataset, evaluation.dataset)
-        needed = [role for rule in evaluation.gate for role in rule.needs]
+        gate = _gate(identity, evaluation, config)
+        needed = [role for rule in gate for role in rule.needs]
         for role in needed:
             if role not in config.models and role not in ("base", "teacher", "candidate", "promoted"):
                 raise SuiteError(
@@ -72,7 +99,11 @@ class Plan:
             raise SuiteError(
                 f"{identity}: prompts= names the role {unknown[0]!r}; the roles here are {', '.join(models)}."
             )
-        return cls(identity, evaluation, dataset, selection.of(dataset), selection.narrowed(), models, prompts)
+        cases = selection.of(dataset)
+        if stop_early:
+            cases = tuple(random.Random(dataset.fingerprint).sample(cases, len(cases)))  # noqa: S311  # no secret
+        looks = Looks.plan(len(cases), config.alpha, stop_early)
+        return cls(identity, evaluation, gate, dataset, cases, selection.narrowed(), models, prompts, looks)
 
     @property
     def calls(self) -> int:
@@ -96,17 +127,37 @@ class Plan:
         messages = self.prompts["candidate"].render(case)
         return next((m["content"] for m in reversed(messages) if m["role"] == "user"), "")
 
-    def slots(self, start: int = 0) -> list[Slot]:
+    def chunks(self) -> list[range]:
+        """The cases by position, a chunk at a time; no chunk reaches over a look."""
+        starts = (0, *self.looks.cases)
+        return [
+            range(start, min(start + CHUNK, end))
+            for begin, end in zip(starts, self.looks.cases, strict=False)
+            for start in range(begin, end, CHUNK)
+        ]
+
+    def slots(self, chunk: range) -> list[Slot]:
         """The requests of one chunk of cases, with what each is for."""
         return [
             Slot(
                 case, role, trial, Request(model.server, model.base_url, model.model, messages, model.parameters, trial)
             )
-            for case in self.cases[start : start + CHUNK]
+            for case in self.cases[chunk.start : chunk.stop]
             for role, model in self.models.items()
             for messages in [self.prompts[role].render(case)]
             for trial in range(self.evaluation.trials)
         ]
+
+
+def _gate(identity: str, evaluation: Evaluation, config: Config) -> tuple[Rule, ...]:
+    if evaluation.gate is not None:
+        return evaluation.gate
+    if not config.gate_rules:
+        raise SuiteError(
+            f"{identity}: the evaluation has no gate=, and {config.source or 'distilltest.yaml'} has no rules for all. "
+            'Give gate=[better_than("base"), ...], or write gate: {rules: [{better_than: base}]} into distilltest.yaml.'
+        )
+    return rules_from(config.gate_rules)
 
 
 def _prompt_of(model: Model, evaluation: Evaluation) -> str:

@@ -8,17 +8,16 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
-from distilltest.comparison import ResultsTable
 from distilltest.config import Config
 from distilltest.engine import Engine
 from distilltest.errors import JudgeFailed
 from distilltest.evaluations.bench import JudgeBench
-from distilltest.evaluations.changes import find_changes
-from distilltest.evaluations.plan import CHUNK, Plan, Slot
+from distilltest.evaluations.conclusion import result_of, table_of
+from distilltest.evaluations.plan import Plan, Slot
 from distilltest.gate import decide
 from distilltest.grading import BoundBody, Call
-from distilltest.records import CallFailure, Case, Completion, Grade, Model, Outcome, mean
-from distilltest.results import EvaluationResult, JudgeUse
+from distilltest.records import CallFailure, Case, Completion, Grade, Outcome, mean
+from distilltest.results import EvaluationResult
 from distilltest.store import Store
 
 
@@ -55,11 +54,11 @@ class Runner:
     def prefetch(self, plan: Plan) -> None:
         """Begin to fetch an evaluation's first chunk while another one is being graded."""
         if plan.id not in self.ahead:
-            self.ahead[plan.id] = slots = plan.slots()
+            self.ahead[plan.id] = slots = plan.slots(plan.chunks()[0])
             self.engine.prefetch([request for *_, request in slots])
 
     def evaluate(self, plan: Plan, body: BoundBody, then: Callable[[], None] = lambda: None) -> EvaluationResult:
-        """Fetch, grade, compare, decide.
+        """Fetch, grade, compare, decide; where looks are planned, as far as is needed.
 
         Args:
             plan: The evaluation.
@@ -74,32 +73,63 @@ class Runner:
         outcomes: list[Outcome] = []
         failed = 0
         bench = JudgeBench(self.config, self.engine, self.store, plan)
-        for graded in self._chunks(plan, body, bench, then):
-            chunk = []
-            grades: dict[tuple[str, str, int], tuple[Grade, ...]] = {}
-            for each in graded:
-                chunk.append(_outcome(each))
-                grades[each.case.id, each.role, each.trial] = each.grades
-                failed += chunk[-1].failure is not None
-                self.progress(len(outcomes) + len(chunk), plan.calls, failed)
-            chunk.sort(key=_position(plan))
-            self.store.save_outcomes(self.run_id, plan.id, chunk, grades)
-            outcomes += chunk
-        return self._decide(plan, tuple(outcomes), bench.uses(), started)
-
-    def _chunks(
-        self, plan: Plan, body: BoundBody, bench: JudgeBench, then: Callable[[], None]
-    ) -> Iterator[Iterator[Graded]]:
-        """Chunk after chunk, each fetched while the one before it is graded."""
-        slots = self.ahead.pop(plan.id, None) or plan.slots()
-        for start in range(0, len(plan.cases), CHUNK):
-            upcoming = plan.slots(start + CHUNK)
-            self.engine.prefetch([request for *_, request in slots])
-            self.engine.prefetch([request for *_, request in upcoming])
-            if not upcoming:
+        chunks = plan.chunks()
+        for number, chunk in enumerate(chunks):
+            following = chunks[number + 1] if number + 1 < len(chunks) else None
+            look = plan.looks.cases.index(chunk.stop) if chunk.stop in plan.looks.cases else None
+            # What comes after a look is asked only when the look has said so.
+            slots = self._fetch(plan, chunk, None if look is not None else following)
+            if following is None:
                 then()
-            yield self._grade(slots, body, bench)
-            slots = upcoming
+            graded = self._grade_and_keep(plan, slots, body, bench, len(outcomes), failed)
+            failed += sum(outcome.failure is not None for outcome in graded)
+            outcomes += graded
+            if look is None:
+                continue
+            cases = plan.cases[: chunk.stop]
+            table = table_of(plan, self.config, cases, outcomes)
+            verdict = decide(plan.gate, table, alpha=plan.looks.level(look))
+            reason = plan.looks.stop(plan.gate, verdict, look)
+            if reason is not None:
+                break
+        notes = [*plan.notes, *_looked(plan, look or 0, reason)]
+        if reason is not None:
+            verdict = replace(verdict, sentence=f"{verdict.sentence} (stopped early: {reason})")
+            then()
+        return result_of(
+            plan,
+            table,
+            verdict,
+            outcomes,
+            store=self.store,
+            run_id=self.run_id,
+            judges=bench.uses(),
+            notes=tuple(notes),
+            seconds=time.perf_counter() - started,
+        )
+
+    def _fetch(self, plan: Plan, chunk: range, following: range | None) -> list[Slot]:
+        """Begin to fetch a chunk, and the one after it, so that it arrives while this one is graded."""
+        slots = self.ahead.pop(plan.id, None) or plan.slots(chunk)
+        self.engine.prefetch([slot.request for slot in slots])
+        if following is not None:
+            self.ahead[plan.id] = upcoming = plan.slots(following)
+            self.engine.prefetch([slot.request for slot in upcoming])
+        return slots
+
+    def _grade_and_keep(
+        self, plan: Plan, slots: list[Slot], body: BoundBody, bench: JudgeBench, done: int, failed: int
+    ) -> list[Outcome]:
+        """Grade one chunk and keep its outcomes; so many were done, and failed, before it."""
+        chunk: list[Outcome] = []
+        grades: dict[tuple[str, str, int], tuple[Grade, ...]] = {}
+        for each in self._grade(slots, body, bench):
+            chunk.append(_outcome(each))
+            grades[each.case.id, each.role, each.trial] = each.grades
+            failed += chunk[-1].failure is not None
+            self.progress(done + len(chunk), plan.calls, failed)
+        self.store.save_outcomes(self.run_id, plan.id, chunk, grades)
+        return chunk
 
     def _grade(self, slots: list[Slot], body: BoundBody, bench: JudgeBench) -> Iterator[Graded]:
         """Grade answers as they arrive; what waits for judges is on its way while further answers come in."""
@@ -127,65 +157,6 @@ class Runner:
             for *_, future in waiting:
                 future.cancel()
 
-    def _decide(
-        self, plan: Plan, outcomes: tuple[Outcome, ...], judges: tuple[JudgeUse, ...], started: float
-    ) -> EvaluationResult:
-        declared = plan.evaluation
-        table = ResultsTable.from_outcomes(
-            case_ids=[case.id for case in plan.cases],
-            roles=list(plan.models),
-            outcomes=outcomes,
-            metric=declared.metric,
-            trials=declared.trials,
-            narrowed=plan.narrowed,
-        )
-        usd: dict[str, float | None] = {
-            role: self._cost(plan.models[role], [o for o in outcomes if o.role == role]) for role in plan.models
-        }
-        table = replace(
-            table,
-            clusters=tuple(case.cluster for case in plan.cases),
-            tags=tuple(case.tags for case in plan.cases),
-            usd=usd,
-            latencies={role: _latencies(plan, role, outcomes) for role in plan.models},
-        )
-        verdict = decide(declared.gate, table, alpha=self.config.alpha)
-        return EvaluationResult(
-            id=plan.id,
-            dataset=plan.dataset.name,
-            dataset_fingerprint=plan.dataset.fingerprint,
-            cases=len(plan.dataset.cases),
-            evaluated=len(plan.cases),
-            prompts={role: prompt.name for role, prompt in plan.prompts.items()},
-            prompt_fingerprints={role: prompt.fingerprint for role, prompt in plan.prompts.items()},
-            models=plan.models,
-            metric=declared.metric,
-            trials=declared.trials,
-            alpha=self.config.alpha,
-            verdict=verdict,
-            outcomes=outcomes,
-            changes=find_changes(plan, outcomes, self.store, self.run_id),
-            tags={case.id: case.tags for case in plan.cases if case.tags},
-            usd=usd,
-            judges=judges,
-            seconds=time.perf_counter() - started,
-        )
-
-    def _cost(self, model: Model, outcomes: list[Outcome]) -> float | None:
-        price = self.config.prices.get(model.model)
-        if price is None or price.input is None or price.output is None:
-            return None
-        cached = price.input if price.cached_input is None else price.cached_input
-        return (
-            sum(
-                (o.prompt_tokens - o.cached_tokens) * price.input
-                + o.cached_tokens * cached
-                + o.completion_tokens * price.output
-                for o in outcomes
-            )
-            / 1e6
-        )
-
 
 def _outcome(graded: Graded) -> Outcome:
     case, role, trial, answer, grades, failure = graded
@@ -210,17 +181,14 @@ def _outcome(graded: Graded) -> Outcome:
     )
 
 
-def _latencies(plan: Plan, role: str, outcomes: tuple[Outcome, ...]) -> tuple[float | None, ...]:
-    """The mean latency of each case's trials, None where a call failed."""
-    found: dict[str, list[float]] = {}
-    for outcome in outcomes:
-        if outcome.role == role and outcome.latency:
-            found.setdefault(outcome.case_id, []).append(outcome.latency)
-    return tuple(mean(found[case.id]) if case.id in found else None for case in plan.cases)
-
-
-def _position(plan: Plan) -> Callable[[Outcome], tuple[int, int, int]]:
-    """Sort by case, role and trial: the order in which answers arrive must not show."""
-    cases = {case.id: index for index, case in enumerate(plan.cases)}
-    roles = {role: index for index, role in enumerate(plan.models)}
-    return lambda outcome: (cases[outcome.case_id], roles[outcome.role], outcome.trial)
+def _looked(plan: Plan, look: int, reason: str | None) -> list[str]:
+    """What stopping early saved, as a sentence."""
+    if not plan.looks.last:
+        return []
+    asked, total = plan.looks.cases[look], len(plan.cases)
+    level = f"each rule was held to a level of {plan.looks.level(look):.4f} there"
+    if reason is None:
+        return [f"Looked {look + 1} times, up to the last of {total} cases; {level}. No call was saved."]
+    saved = (total - asked) * len(plan.models) * plan.evaluation.trials
+    where = f"look {look + 1} of {plan.looks.last + 1}, after {asked} of {total} cases"
+    return [f"Stopped at {where}: {saved:,} calls were saved; {level}."]

@@ -1,7 +1,9 @@
 """The gate: rules that are statistical claims, and the verdict on them. Pure functions; nothing is printed here."""
 
 from distilltest.gate.decide import decide
+from distilltest.gate.declared import rules_from
 from distilltest.gate.levels import always, at_least, preferred_to
+from distilltest.gate.looks import Looks
 from distilltest.gate.paired import better_than, critical_slice, not_worse_than
 from distilltest.gate.rule import Rule, points
 from distilltest.gate.shares import costs_at_most, faster_than, recovers
@@ -9,6 +11,7 @@ from distilltest.gate.slices import no_slice_regresses
 from distilltest.gate.verdict import RuleVerdict, Status, Verdict, combine
 
 __all__ = [
+    "Looks",
     "Rule",
     "RuleVerdict",
     "Status",
@@ -26,4 +29,5 @@ __all__ = [
     "points",
     "preferred_to",
     "recovers",
+    "rules_from",
 ]

@@ -117,6 +117,13 @@ def _missing(rules: Sequence[Rule], table: ResultsTable) -> str:
     parts = [f"there are no results of {role}" for role in roles if role not in table.values]
     if not table.case_ids:
         parts.append("there are no cases")
+    trained = [case for case in table.leaked if case in set(table.case_ids)]
+    if trained:
+        parts.append(
+            f"the candidate was trained on {len(trained)} of {len(table.case_ids)} cases ({', '.join(trained[:5])}"
+            f"{', …' if len(trained) > 5 else ''}); take them out of its training file, or evaluate it with --without-leaked"
+        )
+        return "; ".join(parts)
     for role in table.values:
         if table.missing(role):
             kinds = ", ".join(f"{count} x {kind}" for kind, count in sorted(table.failures.get(role, {}).items()))

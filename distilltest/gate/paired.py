@@ -107,7 +107,8 @@ def better_than(role: str, by: float = 0.0, *, test: str | None = None) -> Rule:
     Args:
         role: The other one.
         by: A share.
-        test: ``exact``, ``tango``, ``anchored`` or ``clusters``; the data decide where it is None.
+        test: ``exact``, ``tango``, ``anchored``, ``clusters`` or ``t``; the data decide where it is None. ``t`` needs fewer
+            cases for scores than ``anchored``, and is right only where no answer can collapse to the worst score.
 
     Raises:
         SuiteError: The role is no name, ``by`` is not in [0, 1), or there is no such test.

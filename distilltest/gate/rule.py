@@ -13,6 +13,11 @@ class Rule(ABC):
     """A claim about the candidate."""
 
     @property
+    def proves(self) -> bool:
+        """Whether it asks for proof, case by case; a rule that only guards does not decide when a run may stop early."""
+        return True
+
+    @property
     @abstractmethod
     def needs(self) -> tuple[str, ...]:
         """The roles that it speaks of."""

@@ -73,6 +73,10 @@ class _Costs(Rule):
     def needs(self) -> tuple[str, ...]:
         return ("candidate", self.role)
 
+    @property
+    def proves(self) -> bool:
+        return False
+
     def describe(self) -> str:
         return f"costs at most {points(self.share)} % of {self.role}"
 

@@ -22,6 +22,10 @@ class _NoSliceRegresses(Rule):
     def needs(self) -> tuple[str, ...]:
         return ("candidate", self.role)
 
+    @property
+    def proves(self) -> bool:
+        return False
+
     def describe(self) -> str:
         return f"no slice worse than {self.role}"
 

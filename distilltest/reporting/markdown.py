@@ -61,6 +61,7 @@ def _evaluation(report: EvaluationReport) -> list[str]:
         f"{report.evaluated}{narrow} cases of `{report.dataset}`{trials}.",
         _table(heads, rows),
         *([saved] if (saved := tokens_saved(report)) else []),
+        *map(escape, report.notes),
     ]
     heads, rows = rule_rows(report)
     parts.append(_table(heads, rows))

@@ -73,6 +73,8 @@ class EvaluationReport:
     changes: tuple[Change, ...]
     judges: tuple[JudgeUse, ...]
     seconds: float
+    notes: tuple[str, ...] = ()
+    """Sentences that a reader must know beside the verdict."""
 
     @classmethod
     def of(cls, result: EvaluationResult) -> EvaluationReport:
@@ -91,6 +93,7 @@ class EvaluationReport:
             slices=_slices(result),
             changes=result.changes,
             judges=result.judges,
+            notes=result.notes,
             seconds=round(result.seconds, 3),
         )
 
@@ -109,6 +112,7 @@ class EvaluationReport:
                 "slices": tuple(SliceLine(**line) for line in content["slices"]),
                 "changes": tuple(_change(change) for change in content["changes"]),
                 "judges": tuple(JudgeUse(**use) for use in content["judges"]),
+                "notes": tuple(content["notes"]),
             }
         )
 

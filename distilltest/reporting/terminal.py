@@ -25,6 +25,7 @@ def summary(run: RunReport) -> str:
         parts.append(tabulate(rows, heads, tablefmt="simple", disable_numparse=True))
         if saved := tokens_saved(report):
             parts.append(saved)
+        parts += report.notes
         heads, rows = rule_rows(report)
         pictures = [interval_picture(rule) for rule in report.verdict.rules]
         if any(pictures):

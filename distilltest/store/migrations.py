@@ -61,6 +61,21 @@ MIGRATIONS: list[tuple[str, str]] = [
         ) WITHOUT ROWID;
         """,
     ),
+    (
+        "candidates gated on a dataset",
+        """
+        -- A candidate that the gate has judged on a dataset: each further one shares the level with those before it.
+        CREATE TABLE attempt (
+            dataset    TEXT NOT NULL,     -- fingerprint
+            evaluation TEXT NOT NULL,     -- pytest's node id
+            model      TEXT NOT NULL,     -- fingerprint of server address, model and parameters
+            prompt     TEXT NOT NULL,     -- fingerprint
+            name       TEXT NOT NULL,     -- the model's id, for people
+            at         REAL NOT NULL,     -- Unix time of the first verdict since the last promotion
+            PRIMARY KEY (dataset, evaluation, model, prompt)
+        ) WITHOUT ROWID;
+        """,
+    ),
 ]
 
 

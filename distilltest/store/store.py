@@ -14,6 +14,8 @@ from typing import Any, Self
 import orjson
 
 from distilltest.records import Completion, Grade, Outcome, Request, ToolCall, Usage
+from distilltest.store import attempts
+from distilltest.store.attempts import Attempt
 from distilltest.store.connection import connect, explain
 from distilltest.store.writer import CompletionWriter, Row, insert
 
@@ -196,6 +198,16 @@ class Store:
         with self._sql() as sql:
             row = sql.execute(query, (run, evaluation, case_id, role, trial)).fetchone()
         return tuple(Grade(*grade) for grade in orjson.loads(row[0])) if row else ()
+
+    def attempt_number(self, attempt: Attempt, since: float = 0.0) -> int:
+        """Which candidate this is, from 1, of those gated on the dataset since a time (Unix)."""
+        with self._sql() as sql:
+            return attempts.number(sql, attempt, since)
+
+    def record_attempt(self, attempt: Attempt, *, at: float, since: float = 0.0) -> None:
+        """Remember that the gate has judged a candidate."""
+        with self._sql(write=True) as sql:
+            attempts.record(sql, attempt, at, since)
 
     # state
 

@@ -1,0 +1,126 @@
+"""What is known of the candidate beside its answers: which attempt on a dataset it is, and what it was trained on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from distilltest.distillation.near import NEAR
+from distilltest.distillation.overlap import find_overlap
+from distilltest.errors import SuiteError
+from distilltest.evaluations.plan import Plan
+from distilltest.records import Outcome, fingerprint
+from distilltest.store import Attempt, Store
+
+
+def attempt_of(plan: Plan) -> Attempt:
+    """The candidate of an evaluation, as attempts are counted."""
+    model = plan.models["candidate"]
+    return Attempt(
+        dataset=plan.dataset.fingerprint,
+        evaluation=plan.id,
+        model=fingerprint(model.base_url, model.model, dict(model.parameters)),
+        prompt=plan.prompts["candidate"].fingerprint,
+        name=model.model,
+    )
+
+
+def with_attempt(plan: Plan, store: Store, since: float) -> Plan:
+    """Share the level of the gate among the candidates that were judged on the dataset since a time (Unix).
+
+    The k-th of them is held to alpha / k: whoever tries ten and keeps the best must not promote by luck.
+    """
+    number = store.attempt_number(attempt_of(plan), since)
+    if number == 1:
+        return plan
+    alpha = plan.looks.alpha / number
+    note = (
+        f"Attempt {number} on this dataset since the last promotion: "
+        f"each rule is held to a level of {plan.looks.alpha:g} / {number} = {alpha:.4f}."
+    )
+    return replace(plan, looks=replace(plan.looks, alpha=alpha), notes=(*plan.notes, note))
+
+
+def counts_as_attempt(plan: Plan, outcomes: Iterable[Outcome]) -> bool:
+    """Whether a verdict told enough of the candidate to count.
+
+    A trial of the suite on a few cases does not, nor a server that was down; answers to at least half of the dataset do.
+    """
+    answered = {o.case_id for o in outcomes if o.role == "candidate" and o.failure is None}
+    return 2 * len(answered) >= len(plan.dataset.cases)
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What a candidate was trained on, as far as this store knows."""
+
+    path: Path
+    sha256: str
+
+
+def training_of(model: str, store: Store) -> Training | None:
+    """The training file of a tuned model, None where it was tuned elsewhere."""
+    known: dict[str, Any] | None = store.get_state(f"trained:{model}")
+    if known is None:
+        candidate = store.get_state("candidate") or {}
+        known = candidate if candidate.get("model") == model else None
+    if not known or not known.get("training_file"):
+        return None
+    return Training(Path(known["training_file"]), known["sha256"])
+
+
+def with_leaks(plan: Plan, store: Store, leave_out: bool) -> Plan:
+    """Look for the evaluation's cases in the candidate's training file.
+
+    Args:
+        plan: The evaluation.
+        store: Knows the training file, and keeps what was found.
+        leave_out: Evaluate without the leaked cases; otherwise they make the evaluation incomplete.
+
+    Raises:
+        TrainingFileError: The training file cannot be read.
+        SuiteError: No case is left.
+    """
+    training = training_of(plan.models["candidate"].model, store)
+    if training is None:
+        return plan
+    shown = training.path.name
+    if not training.path.is_file() or _sha256(training.path) != training.sha256:
+        note = f"The candidate's training file {shown} is gone or has changed, so it cannot be said whether cases were trained on."
+        return replace(plan, notes=(*plan.notes, note))
+    found = _overlap(plan, training, store)
+    leaked, asked = tuple(found["leaked"]), {case.id for case in plan.cases}
+    inside = [case for case in leaked if case in asked]
+    near = f", {found['near']} are nearly the same (similarity of {NEAR} or more)" if found["near"] else ""
+    note = (
+        f"{len(leaked)} of {len(plan.dataset.cases)} cases are among the {found['examples']} examples of {shown}{near}."
+    )
+    if not leave_out or not inside:
+        return replace(plan, leaked=leaked, notes=(*plan.notes, note))
+    cases = tuple(case for case in plan.cases if case.id not in set(leaked))
+    if not cases:
+        raise SuiteError(f"{plan.id}: --without-leaked leaves no case: the candidate was trained on all of them.")
+    note += f" {len(inside)} cases were left out, because the candidate was trained on them."
+    return replace(plan, cases=cases, looks=plan.looks.over(len(cases)), notes=(*plan.notes, note))
+
+
+def _overlap(plan: Plan, training: Training, store: Store) -> dict[str, Any]:
+    """What the file and the dataset share; looked for once, then remembered."""
+    name = (
+        f"overlap:{fingerprint(training.sha256, plan.dataset.fingerprint, plan.prompts['candidate'].fingerprint)[:32]}"
+    )
+    known: dict[str, Any] | None = store.get_state(name)
+    if known is None:
+        overlap = find_overlap(training.path, [(case.id, plan.request_text(case)) for case in plan.dataset.cases])
+        near = len({pair.case_id for pair in overlap.pairs} - set(overlap.leaked))
+        known = {"leaked": list(overlap.leaked), "near": near, "examples": overlap.examples}
+        store.set_state(name, known)
+    return known
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -1,0 +1,108 @@
+"""From the outcomes of an evaluation to the table that the gate decides on, and to the result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from distilltest.comparison import ResultsTable
+from distilltest.config import Config
+from distilltest.evaluations.changes import find_changes
+from distilltest.evaluations.plan import Plan
+from distilltest.gate import Verdict
+from distilltest.records import Case, Model, Outcome, mean
+from distilltest.results import EvaluationResult, JudgeUse
+from distilltest.store import Store
+
+
+def table_of(plan: Plan, config: Config, cases: Sequence[Case], outcomes: Sequence[Outcome]) -> ResultsTable:
+    """The outcomes of these cases, aligned by case."""
+    declared = plan.evaluation
+    table = ResultsTable.from_outcomes(
+        case_ids=[case.id for case in cases],
+        roles=list(plan.models),
+        outcomes=outcomes,
+        metric=declared.metric,
+        trials=declared.trials,
+        narrowed=plan.narrowed,
+    )
+    return replace(
+        table,
+        clusters=tuple(case.cluster for case in cases),
+        tags=tuple(case.tags for case in cases),
+        usd={role: _cost(config, model, outcomes) for role, model in plan.models.items()},
+        latencies={role: _latencies(cases, role, outcomes) for role in plan.models},
+        leaked=plan.leaked,
+    )
+
+
+def result_of(
+    plan: Plan,
+    table: ResultsTable,
+    verdict: Verdict,
+    outcomes: Sequence[Outcome],
+    *,
+    store: Store,
+    run_id: str,
+    judges: tuple[JudgeUse, ...],
+    notes: tuple[str, ...],
+    seconds: float,
+) -> EvaluationResult:
+    """Everything that a report needs to know."""
+    asked = set(table.case_ids)
+    in_order = replace(plan, cases=tuple(case for case in plan.dataset.cases if case.id in asked))
+    ordered = tuple(sorted(outcomes, key=_position(in_order)))
+    return EvaluationResult(
+        id=plan.id,
+        dataset=plan.dataset.name,
+        dataset_fingerprint=plan.dataset.fingerprint,
+        cases=len(plan.dataset.cases),
+        evaluated=len(asked),
+        prompts={role: prompt.name for role, prompt in plan.prompts.items()},
+        prompt_fingerprints={role: prompt.fingerprint for role, prompt in plan.prompts.items()},
+        models=plan.models,
+        metric=plan.evaluation.metric,
+        trials=plan.evaluation.trials,
+        alpha=plan.looks.alpha,
+        verdict=verdict,
+        outcomes=ordered,
+        changes=find_changes(in_order, ordered, store, run_id),
+        tags={case.id: case.tags for case in in_order.cases if case.tags},
+        usd=table.usd,
+        judges=judges,
+        notes=notes,
+        seconds=seconds,
+    )
+
+
+def _cost(config: Config, model: Model, outcomes: Sequence[Outcome]) -> float | None:
+    price = config.prices.get(model.model)
+    if price is None or price.input is None or price.output is None:
+        return None
+    cached = price.input if price.cached_input is None else price.cached_input
+    return (
+        sum(
+            (o.prompt_tokens - o.cached_tokens) * price.input
+            + o.cached_tokens * cached
+            + o.completion_tokens * price.output
+            for o in outcomes
+            if o.role == model.role
+        )
+        / 1e6
+    )
+
+
+def _latencies(cases: Sequence[Case], role: str, outcomes: Sequence[Outcome]) -> tuple[float | None, ...]:
+    """The mean latency of each case's trials, None where a call failed."""
+    found: dict[str, list[float]] = {}
+    for outcome in outcomes:
+        if outcome.role == role and outcome.latency:
+            found.setdefault(outcome.case_id, []).append(outcome.latency)
+    return tuple(mean(found[case.id]) if case.id in found else None for case in cases)
+
+
+def _position(plan: Plan) -> Callable[[Outcome], tuple[int, int, int]]:
+    """Sort by case, role and trial: the order in which answers arrive must not show."""
+    cases = {case.id: index for index, case in enumerate(plan.cases)}
+    roles = {role: index for index, role in enumerate(plan.models)}
+    return lambda outcome: (cases[outcome.case_id], roles[outcome.role], outcome.trial)
