@@ -47,10 +47,13 @@ def with_attempt(plan: Plan, store: Store, since: float) -> Plan:
 def counts_as_attempt(plan: Plan, outcomes: Iterable[Outcome]) -> bool:
     """Whether a verdict told enough of the candidate to count.
 
-    A trial of the suite on a few cases does not, nor a server that was down; answers to at least half of the dataset do.
+    A whole run does, also one that stopped early; so does a narrowed one with answers to at least half of the dataset. A
+    trial of the suite on a few cases does not, nor a run whose server was down.
     """
-    answered = {o.case_id for o in outcomes if o.role == "candidate" and o.failure is None}
-    return 2 * len(answered) >= len(plan.dataset.cases)
+    answers = [o for o in outcomes if o.role == "candidate"]
+    answered = {o.case_id for o in answers if o.failure is None}
+    enough = len({o.case_id for o in answers} if plan.narrowed is None else plan.dataset.cases) / 2
+    return bool(answered) and len(answered) >= enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ def with_leaks(plan: Plan, store: Store, leave_out: bool) -> Plan:
         return plan
     shown = training.path.name
     if not training.path.is_file() or _sha256(training.path) != training.sha256:
-        note = f"The candidate's training file {shown} is gone or has changed, so it cannot be said whether cases were trained on."
+        note = f"The candidate's training file {shown} is gone or has changed: whether cases were trained on cannot be said."
         return replace(plan, notes=(*plan.notes, note))
     found = _overlap(plan, training, store)
     leaked, asked = tuple(found["leaked"]), {case.id for case in plan.cases}

@@ -202,8 +202,13 @@ class Comparison:
         """What a report calls the test."""
         return TESTS[self.chosen]
 
-    def p_value(self, delta: float) -> float:
-        """How surprising the pairs are if the candidate is worse by ``delta`` or more; 1 where clusters are too few."""
+    def p_value(self, delta: float, level: float = 0.05) -> float:
+        """How surprising the pairs are if the candidate is worse by ``delta`` or more; 1 where clusters are too few.
+
+        Args:
+            delta: The margin.
+            level: What p will be held against: the exact test cannot come below a hundredth of it.
+        """
         from distilltest.statistics import anchored, clusters, exact_unconditional, skewness, tango
 
         chosen = self.chosen
@@ -213,7 +218,8 @@ class Comparison:
             p = clusters.evaluate(self.differences, self.clusters, delta).p
             return 1.0 if p is None else p
         if chosen == "exact":
-            return exact_unconditional.p_value(self.wins, self.losses, self.n, delta)
+            gamma = min(exact_unconditional.GAMMA, level / 100)
+            return exact_unconditional.p_value(self.wins, self.losses, self.n, delta, gamma)
         if chosen == "tango":
             return tango.p_value(self.wins, self.losses, self.n, delta)
         return anchored.p_value(self.differences, delta)

@@ -45,6 +45,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--case", metavar="ID", action="append", default=[], help="only the case with this id; may be repeated"
     )
     group.addoption(
+        "--plan", action="store_true", help="send nothing: say what the evaluations will cost and what they can show"
+    )
+    group.addoption(
         "--stop-early",
         action="store_true",
         help="look at a quarter, half and three quarters of the cases, and stop when decided",
@@ -60,6 +63,13 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of cases; give a whole number from 1")
     return int(text)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """A plan is made by one process: pytest-xdist's workers are not needed."""
+    if config.option.plan and hasattr(config.option, "numprocesses"):
+        config.option.numprocesses, config.option.dist, config.option.tx = None, "no", []
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -101,6 +111,7 @@ class EvaluationPlugin:
         self.other_failures = 0
         self.deselected = 0
         self.upcoming: pytest.Item | None = None
+        self.planned = ""
         self.error: str | None = None
         self.interrupted = False
 
@@ -146,6 +157,30 @@ class EvaluationPlugin:
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
         """Count evaluations that somebody left out."""
         self.deselected += sum(_evaluation(getattr(item, "obj", None)) is not None for item in items)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """With --plan, no test runs: each evaluation is estimated."""
+        if not self.config.option.plan:
+            return None
+        if session.testsfailed:
+            raise session.Interrupted(f"{session.testsfailed} errors during collection")
+        from distilltest.errors import DistilltestError
+        from distilltest.reporting.plan import render
+
+        try:
+            plans = []
+            for item in session.items:
+                declared = _evaluation(getattr(item, "obj", None))
+                if declared is not None:
+                    judged = len(set(getattr(item, "fixturenames", ())) & set(fixtures.JUDGED))
+                    plans.append(self.start().estimate(item.nodeid, declared, judged))
+            if plans:
+                self.planned = render(plans, self.start().config.budget_usd)
+        except DistilltestError as error:
+            self.error = str(error)
+            session.testsfailed = 1
+        return True
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
@@ -274,6 +309,9 @@ class EvaluationPlugin:
         if self.error:
             terminalreporter.section("distilltest", sep="=", red=True)
             terminalreporter.write_line(self.error)
+        if self.planned:
+            terminalreporter.section("distilltest", sep="=", bold=True)
+            terminalreporter.write_line(self.planned)
         if self.report is not None:
             from distilltest.reporting import terminal
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from distilltest.evaluations.plan import Plan
     from distilltest.evaluations.runner import Progress
     from distilltest.grading import BoundBody
+    from distilltest.reporting.plan import PlanEstimate
     from distilltest.reporting.report import EvaluationReport, RunReport
     from distilltest.results import RunInfo
     from distilltest.store import Store
@@ -150,6 +151,17 @@ class Session:
             plan = candidate.with_leaks(plan, self.store, options.without_leaked)
             self.plans[identity] = candidate.with_attempt(plan, self.store, self.promoted_at)
         return self.plans[identity]
+
+    def estimate(self, identity: str, evaluation: Evaluation, judged: int) -> PlanEstimate:
+        """What an evaluation will cost and can show; nothing is sent.
+
+        Raises:
+            DistilltestError: Something it needs is missing or wrong.
+        """
+        from distilltest.evaluations.estimate import estimate
+
+        plan = self.plan(identity, evaluation)
+        return estimate(plan, self.config, self.store, fresh=self.options.fresh, judged=judged)
 
     def evaluate(
         self,

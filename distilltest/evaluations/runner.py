@@ -186,7 +186,10 @@ def _looked(plan: Plan, look: int, reason: str | None) -> list[str]:
     if not plan.looks.last:
         return []
     asked, total = plan.looks.cases[look], len(plan.cases)
-    level = f"each rule was held to a level of {plan.looks.level(look):.4f} there"
+    bound = plan.looks.level(look)
+    level = (
+        f"each rule was held to a level of {bound:.4f} there" if bound >= 0.0001 else "at a level of under 0.0001 there"
+    )
     if reason is None:
         return [f"Looked {look + 1} times, up to the last of {total} cases; {level}. No call was saved."]
     saved = (total - asked) * len(plan.models) * plan.evaluation.trials

@@ -30,6 +30,10 @@ class _Paired(Rule):
     def needs(self) -> tuple[str, ...]:
         return ("candidate", self.role)
 
+    @property
+    def margin(self) -> float | None:
+        return self.limit
+
     def describe(self) -> str:
         where = f" on {self.tag}" if self.tag else ""
         if self.limit < 0:
@@ -43,8 +47,8 @@ class _Paired(Rule):
             raise SuiteError(f"{self.describe()}: test={self.test!r}: {error}.") from None
         if not pairs.n:
             return RuleVerdict(self.describe(), Status.INCOMPLETE, f"no case with results has the tag {self.tag!r}")
-        p = pairs.p_value(-self.limit)
-        against = pairs.swapped().p_value(self.limit)
+        p = pairs.p_value(-self.limit, alpha)
+        against = pairs.swapped().p_value(self.limit, alpha)
         low, high = pairs.interval(alpha)
         status = weigh(p, against, alpha, block_alpha)
         needed = self._needed(pairs, alpha, 0.0) if status is Status.UNDECIDED else None

@@ -22,6 +22,11 @@ class Rule(ABC):
     def needs(self) -> tuple[str, ...]:
         """The roles that it speaks of."""
 
+    @property
+    def margin(self) -> float | None:
+        """What the difference between two roles must be above, as a share; None where the rule is about something else."""
+        return None
+
     @abstractmethod
     def describe(self) -> str:
         """The claim in a few words."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -43,6 +43,10 @@ class RoleLine:
     prompt: str
     prompt_fingerprint: str
     parameters: dict[str, Any]
+    any_passes: float | None = None
+    """pass@k: the share of cases in which at least one of k trials passes; None for a single trial."""
+    all_pass: float | None = None
+    """pass^k: the share of cases in which all of k trials pass; None for a single trial."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +213,19 @@ def _role_line(result: EvaluationResult, role: str) -> RoleLine:
         prompt=result.prompts[role],
         prompt_fingerprint=result.prompt_fingerprints[role],
         parameters=dict(model.parameters),
+        any_passes=_round(_share(outcomes, result.trials, any)),
+        all_pass=_round(_share(outcomes, result.trials, all)),
     )
+
+
+def _share(outcomes: Iterable[Outcome], trials: int, of: Callable[[Iterable[bool]], bool]) -> float | None:
+    """The share of cases of whose trials any, or all, pass; None for a single trial, or where no case has all."""
+    by_case: dict[str, list[bool]] = {}
+    for outcome in outcomes:
+        if outcome.passed is not None:
+            by_case.setdefault(outcome.case_id, []).append(outcome.passed)
+    whole = [passed for passed in by_case.values() if len(passed) == trials]
+    return sum(map(of, whole)) / len(whole) if trials > 1 and whole else None
 
 
 def _interval(values: list[float], result: EvaluationResult) -> tuple[float, float]:

@@ -43,6 +43,7 @@ def role_rows(report: EvaluationReport) -> tuple[list[str], list[list[str]]]:
         "role",
         "model",
         f"{name} ({confidence} interval)",
+        *_trial_heads(report),
         "cases",
         "tokens in / out",
         "cost",
@@ -53,6 +54,7 @@ def role_rows(report: EvaluationReport) -> tuple[list[str], list[list[str]]]:
             line.role,
             line.model,
             rate(line),
+            *([percent(line.any_passes), percent(line.all_pass)] if report.trials > 1 else []),
             f"{line.n}" + (f", {line.missing} missing" if line.missing else ""),
             f"{line.prompt_tokens:.0f} / {line.completion_tokens:.0f}",
             money(line.usd),
@@ -61,6 +63,11 @@ def role_rows(report: EvaluationReport) -> tuple[list[str], list[list[str]]]:
         for line in report.roles
     ]
     return heads, rows
+
+
+def _trial_heads(report: EvaluationReport) -> list[str]:
+    """At least one of k trials passes, all of them pass."""
+    return [f"pass@{report.trials}", f"pass^{report.trials}"] if report.trials > 1 else []
 
 
 def rule_rows(report: EvaluationReport) -> tuple[list[str], list[list[str]]]:

@@ -114,6 +114,16 @@ class Store:
                     found[completion.key] = completion
         return found
 
+    def known_keys(self, keys: Sequence[str]) -> set[str]:
+        """Those of the keys under which there is a completion."""
+        found: set[str] = set()
+        with self._sql() as sql:
+            for start in range(0, len(keys), _CHUNK):
+                some = keys[start : start + _CHUNK]
+                marks = ",".join("?" * len(some))
+                found |= {key for (key,) in sql.execute(f"SELECT key FROM completion WHERE key IN ({marks})", some)}  # noqa: S608
+        return found
+
     def find_completions(
         self, *, model: str | None = None, metadata: Mapping[str, str] | None = None, limit: int | None = None
     ) -> list[StoredCompletion]:
@@ -163,6 +173,14 @@ class Store:
         with self._sql() as sql:
             rows = sql.execute("SELECT report FROM evaluation WHERE run = ? ORDER BY id", (run,)).fetchall()
         return [orjson.loads(report) for (report,) in rows]
+
+    def latest_evaluation(self, evaluation: str) -> dict[str, Any] | None:
+        """The report of an evaluation in the run that began last, None where there is none."""
+        with self._sql() as sql:
+            row = sql.execute(
+                "SELECT report FROM evaluation WHERE id = ? ORDER BY run DESC LIMIT 1", (evaluation,)
+            ).fetchone()
+        return orjson.loads(row[0]) if row else None
 
     def save_outcomes(
         self,

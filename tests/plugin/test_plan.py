@@ -1,0 +1,63 @@
+"""``--plan`` says what a run will cost and what it can show, and sends nothing."""
+
+import pytest
+
+
+def test_a_plan_sends_nothing_and_runs_nothing(project):
+    result = project.run("--plan")
+    assert result.ret == 0
+    assert sum(project.server.calls.values()) == 0
+    assert not project.reports()
+    out = result.stdout.str()
+    assert "120 cases of cases.jsonl" in out
+    assert "360 calls, 360 to send" in out
+    assert "no tests ran" in out
+
+
+def test_a_plan_knows_what_is_in_the_store_and_how_often_roles_differed(project):
+    project.run()
+    out = project.run("--plan").stdout.str()
+    assert "360 calls, 0 to send" in out
+    assert "5 % of cases differed last time" in out  # the teacher errs in 3 of 120, the candidate in 3 others
+    assert "360 to send" in project.run("--plan", "--fresh").stdout.str()
+
+
+def test_a_plan_says_what_it_costs_and_that_a_budget_will_not_do(project):
+    project.write(
+        "prices.yaml", "".join(f"{role}: {{input: 1000, output: 1000}}\n" for role in ("base", "teacher", "candidate"))
+    )
+    with (project.root / "distilltest.yaml").open("a") as config:
+        config.write("prices: prices.yaml\nbudget: {usd: 0.5}\n")
+    out = project.run("--plan").stdout.str()
+    assert "The budget of $0.5000 will not do" in out
+    assert "360 to send, about $" in out
+
+
+def test_a_plan_hints_that_a_margin_is_hopeless(project):
+    project.cases(30)
+    out = project.run("--plan").stdout.str()
+    assert "hardly to be proven with 30 cases; add " in out
+    assert "Smallest difference by tag, in points: even (15 cases)" in out
+
+
+def test_a_plan_counts_questions_to_judges(project):
+    project.suite('criteria_match(completion.text, "It is right.")', parameters="case, completion, criteria_match")
+    with (project.root / "distilltest.yaml").open("a") as config:
+        config.write("judge: {server: local, model: judge}\n")
+    assert "about 360 questions to judges" in project.run("--plan").stdout.str()
+
+
+def test_a_plan_with_a_mistake_says_so_and_fails(project):
+    project.suite(gate='[better_than("ghost")]')
+    result = project.run("--plan")
+    assert result.ret != 0
+    result.stdout.fnmatch_lines(["*a rule names the role 'ghost', which nothing plays*"])
+
+
+@pytest.mark.parametrize("options", [["-n", "2"], ["-p", "no:terminal"]], ids=str)
+def test_a_plan_works_with_other_options(project, options):
+    result = project.run("--plan", *options)
+    assert result.ret == 0
+    assert sum(project.server.calls.values()) == 0
+    if "no:terminal" not in options:
+        assert "360 to send" in result.stdout.str()
