@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from distilltest.records import Outcome
 
+if TYPE_CHECKING:
+    from distilltest.statistics.prediction_powered import PredictionPowered
+
 EXACT_UP_TO = 1000
 """Pairs up to which the exact test decides on pass and fail; above, Tango's score test is as good and faster."""
+ENOUGH_LABELS = 200
+"""Pairs labelled by people from which on they correct a judge."""
 TESTS = {
     "exact": "exact unconditional test",
     "tango": "Tango's score test",
     "anchored": "anchored mean test",
     "clusters": "cluster jackknife and sign-flip",
     "t": "t test with Hall's correction",
+    "labels": "prediction-powered t test (PPI++)",
 }
 """What a rule's ``test=`` may be → what a report calls it."""
 
@@ -45,6 +52,8 @@ class ResultsTable:
     """Role → seconds of each case's answer, aligned with ``case_ids``."""
     preferences: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
     """Other role → how often the candidate's answer was preferred to its, in [0, 1], aligned with ``case_ids``."""
+    human: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
+    """Role → what people said of its answers, in [0, 1], aligned with ``case_ids``; None where an answer has no label."""
 
     @classmethod
     def from_outcomes(
@@ -66,6 +75,7 @@ class ResultsTable:
         seen: dict[str, list[int]] = {role: [0] * len(case_ids) for role in roles}
         failures: dict[str, Counter[str]] = {role: Counter() for role in roles}
         preferred: dict[str, dict[int, float]] = {}
+        human: dict[str, list[float | None]] = {role: [None] * len(case_ids) for role in roles}
         for outcome in outcomes:
             if outcome.case_id not in index or outcome.role not in sums:
                 raise ValueError(f"an outcome of case {outcome.case_id!r} on {outcome.role!r} is not of this table")
@@ -74,6 +84,7 @@ class ResultsTable:
                 failures[outcome.role][outcome.failure or "no grade"] += 1
                 continue
             row = index[outcome.case_id]
+            human[outcome.role][row] = outcome.human if trials == 1 else None
             for other, share in outcome.preferences.items():
                 of = preferred.setdefault(other, {})
                 of[row] = of.get(row, 0.0) + share / trials
@@ -94,6 +105,7 @@ class ResultsTable:
                 other: tuple(of.get(row) if seen["candidate"][row] == trials else None for row in range(len(case_ids)))
                 for other, of in preferred.items()
             },
+            human={role: tuple(column) for role, column in human.items() if any(v is not None for v in column)},
         )
 
     def present(self, role: str) -> list[float]:
@@ -113,7 +125,12 @@ class ResultsTable:
         if any(cluster is not None for cluster in self.clusters):
             # A case without a cluster is one of its own.
             clusters = tuple(self.clusters[row] or f"\0{self.case_ids[row]}" for row in whole)
-        return Comparison(role, differences, len(pairs) - len(whole), self.binary, clusters)
+        nobody = (None,) * len(pairs)
+        labels = list(zip(self.human.get(candidate, nobody), self.human.get(role, nobody), strict=True))
+        human = tuple(
+            None if ours is None or theirs is None else ours - theirs for ours, theirs in (labels[row] for row in whole)
+        )
+        return Comparison(role, differences, len(pairs) - len(whole), self.binary, clusters, human)
 
     def only(self, tag: str) -> ResultsTable:
         """The cases with a tag."""
@@ -130,6 +147,7 @@ class ResultsTable:
             tags=tuple(self.tags[row] for row in rows),
             latencies=cut(self.latencies),
             preferences=cut(self.preferences),
+            human=cut(self.human),
         )
 
 
@@ -145,6 +163,8 @@ class Comparison:
     binary: bool
     clusters: tuple[str, ...] = ()
     """The cluster of each pair; empty where cases are independent."""
+    human: tuple[float | None, ...] = ()
+    """The difference by people's labels of each pair, in [-1, 1]; None where one of the two answers has none."""
     test: str | None = None
     """The test that the suite asked for, instead of what the data suggest; see ``TESTS``."""
 
@@ -166,11 +186,27 @@ class Comparison:
     @property
     def difference(self) -> float:
         """The mean difference; there must be a pair."""
-        return sum(self.differences) / self.n
+        return self._corrected().mean if self.chosen == "labels" else sum(self.differences) / self.n
+
+    @property
+    def labelled(self) -> int:
+        """Pairs of which people labelled both answers."""
+        return sum(value is not None for value in self.human)
+
+    def _corrected(self) -> PredictionPowered:
+        """The judge's differences, corrected by people's."""
+        from distilltest.statistics import prediction_powered
+
+        both = [
+            (people, judge) for people, judge in zip(self.human, self.differences, strict=True) if people is not None
+        ]
+        rest = [judge for people, judge in zip(self.human, self.differences, strict=True) if people is None]
+        return prediction_powered.estimate([people for people, _ in both], [judge for _, judge in both], rest)
 
     def swapped(self) -> Comparison:
         """The other against the candidate."""
-        return replace(self, differences=tuple(-d for d in self.differences))
+        human = tuple(None if d is None else -d for d in self.human)
+        return replace(self, differences=tuple(-d for d in self.differences), human=human)
 
     def by(self, test: str | None) -> Comparison:
         """The same, decided by a test of one's choice.
@@ -182,6 +218,8 @@ class Comparison:
             raise ValueError(f"{test} is for one trial of pass or fail in independent cases")
         if test == "t" and (self.binary or self.clusters):
             raise ValueError("t is for scores, or the mean of several trials, in independent cases")
+        if test == "labels" and (self.labelled < 2 or self.clusters):
+            raise ValueError("labels needs answers that people labelled, in independent cases")
         if test == "clusters" and not self.clusters:
             raise ValueError("the cases have no clusters")
         return replace(self, test=test)
@@ -193,6 +231,8 @@ class Comparison:
             return self.test
         if self.clusters:
             return "clusters"
+        if self.labelled >= ENOUGH_LABELS:
+            return "labels"
         if not self.binary:
             return "anchored"
         return "exact" if self.n <= EXACT_UP_TO else "tango"
@@ -212,6 +252,8 @@ class Comparison:
         from distilltest.statistics import anchored, clusters, exact_unconditional, skewness, tango
 
         chosen = self.chosen
+        if chosen == "labels":
+            return self._corrected().p_value(delta)
         if chosen == "t":
             return 1.0 if self.n < 2 else skewness.p_value(self.differences, delta)
         if chosen == "clusters":
@@ -229,6 +271,8 @@ class Comparison:
         from distilltest.statistics import anchored, clusters, exact_unconditional, skewness, tango
 
         chosen = self.chosen
+        if chosen == "labels":
+            return self._corrected().interval(alpha)
         if chosen == "t":
             return (-1.0, 1.0) if self.n < 2 else skewness.interval(self.differences, alpha)
         if chosen == "clusters":

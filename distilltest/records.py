@@ -232,6 +232,8 @@ class Outcome:
     """Seconds."""
     preferences: Mapping[str, float] = field(default_factory=dict)
     """Other role → 1 where this answer was preferred to its, 0 where it was not, 0.5 for a tie."""
+    human: float | None = None
+    """What people said of this answer, in [0, 1]; None where it has no label."""
 
     def value(self, metric: str) -> float | None:
         """What the gate compares: 1 or 0 for ``pass``, the score for ``score``, None for a call failure."""

@@ -31,6 +31,8 @@ class Evaluation:
     metric: str = "pass"
     prompts: Mapping[str, str] = field(default_factory=dict)
     """Role → a prompt of its own in this evaluation."""
+    labels: str | None = None
+    """A file with what people said of answers."""
 
     def check(self, place: str) -> None:
         """Complain of what cannot work, before anything is paid for.
@@ -38,6 +40,8 @@ class Evaluation:
         Raises:
             SuiteError: The rules, the numbers or the function's parameters are wrong.
         """
+        if self.labels is not None and not isinstance(self.labels, str):
+            raise SuiteError(f"{place}: labels={self.labels!r}; it is the path of a file, as a text.")
         if not isinstance(self.dataset, str) or not isinstance(self.prompt, str):
             raise SuiteError(f"{place}: dataset= and prompt= of @evaluation are paths of files, as texts.")
         if not all(isinstance(text, str) for pair in self.prompts.items() for text in pair):
@@ -70,6 +74,7 @@ def evaluation(
     trials: int = 1,
     metric: str = "pass",
     prompts: Mapping[str, str] | None = None,
+    labels: str | None = None,
 ) -> Callable[[F], F]:
     """Make a test function an evaluation: its body grades every case on every role, its gate decides.
 
@@ -80,6 +85,8 @@ def evaluation(
         trials: Completions of each request. The gate compares the mean of a case's trials.
         metric: What the gate compares: ``"pass"`` (all grades of a case passed) or ``"score"`` (their mean).
         prompts: Role → prompt, for roles that are asked differently here: a tuned student with a short one, say.
+        labels: Path of a file with what people said of answers (case, answer, passed); with 200 labelled pairs or more the gate
+            corrects a judge by them. ``distilltest judge sample`` makes one to fill in.
 
     A mistake in the arguments is reported when pytest collects the function.
     """
@@ -93,6 +100,7 @@ def evaluation(
             trials=trials,
             metric=metric,
             prompts=dict(prompts or {}),
+            labels=labels,
         )
         # A plain wrapper: other plugins must not take an `async def` body for a test of theirs.
 

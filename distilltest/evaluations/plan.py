@@ -10,6 +10,7 @@ from distilltest.config import Config
 from distilltest.dataset import load_dataset
 from distilltest.errors import SuiteError
 from distilltest.evaluations.declaration import Evaluation
+from distilltest.evaluations.labels import Labels, load_labels
 from distilltest.evaluations.selection import Selection
 from distilltest.gate import Looks, Rule, rules_from
 from distilltest.prompt import Prompt, load_prompt
@@ -47,6 +48,8 @@ class Plan:
     """When the gate looks; once, at the end, unless the run may stop early."""
     leaked: tuple[str, ...] = ()
     """Ids of the cases that the candidate was trained on, as far as its training file is known."""
+    labels: Labels | None = None
+    """What people said of answers."""
     notes: tuple[str, ...] = ()
     """Sentences for the report."""
 
@@ -102,8 +105,20 @@ class Plan:
         cases = selection.of(dataset)
         if stop_early:
             cases = tuple(random.Random(dataset.fingerprint).sample(cases, len(cases)))  # noqa: S311  # no secret
-        looks = Looks.plan(len(cases), config.alpha, stop_early)
-        return cls(identity, evaluation, gate, dataset, cases, selection.narrowed(), models, prompts, looks)
+        return cls(
+            id=identity,
+            evaluation=evaluation,
+            gate=gate,
+            dataset=dataset,
+            cases=cases,
+            narrowed=selection.narrowed(),
+            models=models,
+            prompts=prompts,
+            looks=Looks.plan(len(cases), config.alpha, stop_early),
+            labels=load_labels(config.root / evaluation.labels, evaluation.labels, dataset)
+            if evaluation.labels
+            else None,
+        )
 
     @property
     def calls(self) -> int:

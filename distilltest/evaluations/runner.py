@@ -8,11 +8,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
+from distilltest.comparison import ENOUGH_LABELS
 from distilltest.config import Config
 from distilltest.engine import Engine
 from distilltest.errors import JudgeFailed
 from distilltest.evaluations.bench import JudgeBench
 from distilltest.evaluations.conclusion import result_of, table_of
+from distilltest.evaluations.labels import Labels, note_on
 from distilltest.evaluations.plan import Plan, Slot
 from distilltest.gate import decide
 from distilltest.grading import BoundBody, Call
@@ -93,6 +95,8 @@ class Runner:
             if reason is not None:
                 break
         notes = [*plan.notes, *_looked(plan, look or 0, reason)]
+        if plan.labels is not None:
+            notes.append(note_on(plan.labels, [(o.role, o.human) for o in outcomes], ENOUGH_LABELS))
         if reason is not None:
             verdict = replace(verdict, sentence=f"{verdict.sentence} (stopped early: {reason})")
             then()
@@ -124,7 +128,7 @@ class Runner:
         chunk: list[Outcome] = []
         grades: dict[tuple[str, str, int], tuple[Grade, ...]] = {}
         for each in self._grade(slots, body, bench):
-            chunk.append(_outcome(each))
+            chunk.append(_outcome(each, plan.labels))
             grades[each.case.id, each.role, each.trial] = each.grades
             failed += chunk[-1].failure is not None
             self.progress(done + len(chunk), plan.calls, failed)
@@ -158,7 +162,7 @@ class Runner:
                 future.cancel()
 
 
-def _outcome(graded: Graded) -> Outcome:
+def _outcome(graded: Graded, labels: Labels | None) -> Outcome:
     case, role, trial, answer, grades, failure = graded
     if isinstance(answer, CallFailure):
         return Outcome(
@@ -177,6 +181,7 @@ def _outcome(graded: Graded) -> Outcome:
         completion_tokens=answer.usage.completion_tokens,
         cached_tokens=answer.usage.cached_tokens,
         latency=answer.latency,
+        human=None if labels is None else labels.of(case, answer.text),
         preferences={grade.against: grade.score for grade in grades if grade.against},
     )
 

@@ -25,6 +25,7 @@ def decide(
     alpha: float = 0.05,
     clusters: Sequence[Hashable] | None = None,
     tags: Sequence[Iterable[str]] | None = None,
+    human: Mapping[str, Sequence[float | None]] | None = None,
     **roles: Sequence[float | None],
 ) -> Verdict:
     """The verdict on results: of an evaluation, of a notebook, of another runner.
@@ -39,6 +40,8 @@ def decide(
         alpha: The level of each rule, one-sided, in (0, 0.5].
         clusters: What ties cases together, one a case; None for independent cases.
         tags: The tags of each case.
+        human: Role → what people said of its answers, aligned, None where nobody has; with 200 labelled pairs or more the gate
+            corrects the values by them, which then are a judge's.
         **roles: Further roles.
 
     Raises:
@@ -52,12 +55,13 @@ def decide(
     rules = [rules] if isinstance(rules, Rule) else list(rules)
     if table is None:
         given = {"base": base, "teacher": teacher, "candidate": candidate, **roles}
-        table = _table({role: column for role, column in given.items() if column is not None}, clusters, tags)
+        columns = {role: column for role, column in given.items() if column is not None}
+        table = _table(columns, clusters, tags, human or {})
     if not rules:
         raise SuiteError("A gate without rules could never block.")
     if not 0 < alpha <= 0.5:
         raise ValueError(f"alpha = {alpha} is not in (0, 0.5]")
-    for role, values in table.values.items():
+    for role, values in [*table.values.items(), *table.human.items()]:
         for case, value in zip(table.case_ids, values, strict=True):
             if value is not None and not (not isnan(value) and 0.0 <= value <= 1.0):
                 raise ValueError(f"the value of case {case!r} on {role} is {value}, not a number in [0, 1]")
@@ -82,8 +86,10 @@ def _table(
     columns: Mapping[str, Sequence[float | None]],
     clusters: Sequence[Hashable] | None,
     tags: Sequence[Iterable[str]] | None,
+    human: Mapping[str, Sequence[float | None]],
 ) -> ResultsTable:
     lengths = {role: len(column) for role, column in columns.items()}
+    lengths |= {f"human[{role!r}]": len(column) for role, column in human.items()}
     lengths |= {} if clusters is None else {"clusters": len(clusters)}
     lengths |= {} if tags is None else {"tags": len(tags)}
     if not columns or len(set(lengths.values())) != 1:
@@ -98,6 +104,7 @@ def _table(
         binary=all(value in (None, 0.0, 1.0) for column in values.values() for value in column),
         clusters=() if clusters is None else tuple(map(str, clusters)),
         tags=() if tags is None else tuple(tuple(each) for each in tags),
+        human={role: tuple(None if v is None else float(v) for v in column) for role, column in human.items()},
     )
 
 

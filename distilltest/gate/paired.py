@@ -81,6 +81,8 @@ class _Paired(Rule):
         self, status: Status, pairs: Comparison, low: float, high: float, alpha: float, needed: int | None
     ) -> str:
         counts = f"{pairs.wins} won, {pairs.losses} lost in {pairs.n} cases"
+        if pairs.chosen == "labels":
+            counts += f"; the judge was corrected by {pairs.labelled} pairs that people labelled"
         if pairs.clusters:
             groups = len(set(pairs.clusters))
             counts += f" of {groups} clusters"
@@ -111,8 +113,8 @@ def better_than(role: str, by: float = 0.0, *, test: str | None = None) -> Rule:
     Args:
         role: The other one.
         by: A share.
-        test: ``exact``, ``tango``, ``anchored``, ``clusters`` or ``t``; the data decide where it is None. ``t`` needs fewer
-            cases for scores than ``anchored``, and is right only where no answer can collapse to the worst score.
+        test: ``exact``, ``tango``, ``anchored``, ``clusters``, ``labels`` or ``t``; the data decide where it is None. ``t``
+            needs fewer cases for scores than ``anchored``, and is right only where no answer can collapse to the worst score.
 
     Raises:
         SuiteError: The role is no name, ``by`` is not in [0, 1), or there is no such test.

@@ -1,0 +1,84 @@
+"""What people said of answers: with enough of it, the gate corrects a judge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from distilltest.dataset import load_dataset
+from distilltest.errors import DatasetError
+from distilltest.records import Case, Dataset
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Whether answers are right, by people. A label is of an answer, whichever role gave it: people need not know."""
+
+    name: str
+    values: Mapping[tuple[str, str], float]
+    """Case id and answer → 1 where people let it pass, 0 where not."""
+
+    def of(self, case: Case, answer: str) -> float | None:
+        """What people said of an answer to a case, None where nobody has said anything."""
+        return self.values.get((case.id, _folded(answer)))
+
+
+def load_labels(path: Path, name: str, dataset: Dataset) -> Labels:
+    """Read a file of labels: a row has an ``id``, the ``case``, the ``answer`` and ``passed`` (true or false).
+
+    Rows whose ``passed`` is empty are not labelled yet, and skipped.
+
+    Raises:
+        DatasetError: A row is broken, names no case of the dataset, or contradicts another one.
+    """
+    cases = {case.id for case in dataset.cases}
+    values: dict[tuple[str, str], float] = {}
+    places: dict[tuple[str, str], str] = {}
+    for row in load_dataset(path, name).cases:
+        case, answer, passed = (row.item.get(field) for field in ("case", "answer", "passed"))
+        if passed in (None, ""):
+            continue
+        if str(case) not in cases:
+            raise DatasetError(f"{row.place}: {dataset.name} has no case {case!r}. Labels belong to one dataset.")
+        if not isinstance(answer, str):
+            raise DatasetError(f'{row.place}: "answer" is {answer!r}; it is the text that people judged.')
+        key = (str(case), _folded(answer))
+        value = _truth(passed)
+        if value is None:
+            raise DatasetError(f'{row.place}: "passed" is {passed!r}; it is true, false, or empty for not yet.')
+        if values.setdefault(key, value) != value:
+            raise DatasetError(
+                f"{row.place}: says the opposite of {places[key]} about the same answer. Keep one of them."
+            )
+        places[key] = row.place
+    return Labels(name, values)
+
+
+def note_on(labels: Labels, answers: Iterable[tuple[str, float | None]], enough: int) -> str:
+    """How many answers are labelled, as a sentence.
+
+    Args:
+        labels: The file.
+        answers: Role and people's value (None for none) of each answer.
+        enough: Labelled pairs from which on the gate uses them.
+    """
+    counts: dict[str, int] = {}
+    for role, value in answers:
+        counts[role] = counts.get(role, 0) + (value is not None)
+    each = ", ".join(f"{role} {count}" for role, count in counts.items())
+    return (
+        f"Answers labelled by people ({labels.name}): {each}. Where {enough} pairs or more have both labels, "
+        "the gate corrects the judge by them."
+    )
+
+
+def _folded(answer: str) -> str:
+    return " ".join(answer.split())
+
+
+def _truth(passed: object) -> float | None:
+    if isinstance(passed, bool):
+        return float(passed)
+    words = {"true": 1.0, "yes": 1.0, "1": 1.0, "false": 0.0, "no": 0.0, "0": 0.0}
+    return words.get(str(passed).strip().casefold())
