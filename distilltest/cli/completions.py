@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from distilltest.config import load_config
     from distilltest.errors import DistilltestError
-    from distilltest.store import Store
+    from distilltest.store import Selection, Store
 
     labels = {}
     for text in arguments.metadata:
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise DistilltestError(f"--metadata {text}: write KEY=VALUE.")
         labels[key] = value
     with Store.open(load_config(arguments.root.resolve()).store_path) as store:
-        found = store.find_completions(model=arguments.model, metadata=labels, limit=arguments.limit)
+        found = store.find_completions(Selection(model=arguments.model, metadata=labels), limit=arguments.limit)
     if arguments.jsonl:
         for item in found:
             print(

@@ -136,7 +136,7 @@ def run_sft(arguments: argparse.Namespace) -> int:
     from distilltest.distillation.training_file import write_supervised
     from distilltest.errors import DistilltestError, TrainingFileError
     from distilltest.prompt import load_prompt
-    from distilltest.store import Store
+    from distilltest.store import Selection, Store
 
     labels = {}
     for text in arguments.metadata:
@@ -149,7 +149,7 @@ def run_sft(arguments: argparse.Namespace) -> int:
     prompt = load_prompt(arguments.prompt) if arguments.prompt else None
     cases = _cases(arguments, config)
     with Store.open(config.store_path) as store:
-        found = store.find_completions(model=model, metadata=labels)
+        found = store.find_completions(Selection(model=model, metadata=labels))
     if not found:
         raise TrainingFileError(
             f"The store has no completion of {model!r} with the labels {labels}. `distilltest completions list` shows what "

@@ -22,7 +22,7 @@ from distilltest.errors import ConfigError, DistilltestError
 from distilltest.finetuning import Event, endpoint_errors, follow, start_job
 from distilltest.prompt import Prompt, load_prompt
 from distilltest.records import Case, fingerprint
-from distilltest.store import Store
+from distilltest.store import Selection, Store
 
 STEPS = 5
 
@@ -108,7 +108,7 @@ class Loop:
         teacher = self.config.model("teacher")
         stored = {
             item.completion.key: item
-            for item in self.store.find_completions(model=teacher.model, metadata=self._labels())
+            for item in self.store.find_completions(Selection(model=teacher.model, metadata=self._labels()))
         }
         missing = [case for case, key in collected.answers.items() if key not in stored]
         if missing:

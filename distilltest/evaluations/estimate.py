@@ -12,7 +12,7 @@ from distilltest.gate import Rule, points
 from distilltest.records import mean
 from distilltest.reporting.plan import PlanEstimate, RoleEstimate, RuleEstimate, SliceEstimate
 from distilltest.statistics.planning import required_cases, smallest_effect
-from distilltest.store import Store
+from distilltest.store import Selection, Store
 
 SAMPLE = 200
 """Stored answers, or rendered prompts, from which tokens are estimated."""
@@ -81,7 +81,7 @@ def _role(
     answers = list(store.completions(known[:SAMPLE]).values())
     basis = "its stored answers"
     if not answers:
-        answers = [item.completion for item in store.find_completions(model=model.model, limit=SAMPLE)]
+        answers = [item.completion for item in store.find_completions(Selection(model=model.model), limit=SAMPLE)]
         basis = "its answers to other requests"
     written = mean([_characters(slot) for slot in slots[:SAMPLE]]) / CHARACTERS
     to_send = len(slots) if fresh else len(slots) - len(known)

@@ -76,6 +76,17 @@ MIGRATIONS: list[tuple[str, str]] = [
         ) WITHOUT ROWID;
         """,
     ),
+    (
+        "finding completions by time, by how they were graded, and by the server's id",
+        """
+        ALTER TABLE completion ADD COLUMN server_id TEXT;  -- the server's own id of it, NULL where it gave none
+        UPDATE completion SET server_id = nullif(json_extract(CAST(answer AS TEXT), '$.served_id'), '');
+        CREATE INDEX completion_by_time ON completion (created);
+        CREATE INDEX completion_by_server_id ON completion (server_id) WHERE server_id IS NOT NULL;
+        CREATE INDEX outcome_by_completion ON outcome (completion_key, run);
+        CREATE INDEX outcome_by_evaluation ON outcome (evaluation, case_id, role, trial);
+        """,
+    ),
 ]
 
 

@@ -19,7 +19,7 @@ from typing import Any
 from distilltest.errors import StoreError
 from distilltest.store.connection import connect, explain
 
-COLUMNS = ("key", "server", "model", "trial", "metadata", "request", "answer", "response", "created")
+COLUMNS = ("key", "server", "model", "trial", "metadata", "request", "answer", "response", "created", "server_id")
 Row = tuple[Any, ...]
 _SIZES = (256, 64, 16, 4, 1)
 """Rows of one statement: few sizes, so that SQLite prepares each once."""

@@ -14,7 +14,7 @@ import pytest
 
 from distilltest.errors import StoreError
 from distilltest.records import Completion, Request
-from distilltest.store import Store
+from distilltest.store import Selection, Store
 
 RUN = """
 import sys
@@ -78,8 +78,8 @@ def test_what_was_saved_comes_back_and_is_found_by_its_labels(tmp_path):
     with Store.open(tmp_path / "s.sqlite3") as store:
         store.save_all([(asked, completion(asked), b"{}")])
         assert store.completion(asked.key).text == "é\n"
-        assert len(store.find_completions(model="m", metadata={"odd": "a'b"})) == 1
-        assert not store.find_completions(metadata={"task": "other"})
+        assert len(store.find_completions(Selection(model="m", metadata={"odd": "a'b"}))) == 1
+        assert not store.find_completions(Selection(metadata={"task": "other"}))
     assert oct((tmp_path / "s.sqlite3").stat().st_mode & 0o777) == "0o600"
 
 

@@ -1,0 +1,60 @@
+"""What the parts of the store share: the file, its connection, and one thread at a time."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from distilltest.store.connection import connect, explain
+from distilltest.store.writer import CompletionWriter
+
+
+class Base:
+    """One store, open in one process. Several processes may have it open at once."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+        self._lock = threading.RLock()
+        self._writer = CompletionWriter(path)
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open a store, making it where there is none.
+
+        Raises:
+            StoreError: It cannot be opened; the message says why and what to do.
+        """
+        return cls(path, connect(path))
+
+    def close(self) -> None:
+        """Make everything that was saved durable, and let go of the file."""
+        self._writer.close()
+        with self._lock:
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _sql(self, *, write: bool = False) -> Iterator[sqlite3.Connection]:
+        """The connection, for one thread at a time; writing is one transaction."""
+        with self._lock:
+            try:
+                if write:
+                    self._connection.execute("BEGIN IMMEDIATE")
+                yield self._connection
+                if write:
+                    self._connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                raise explain(self.path, error) from None
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")

@@ -1,0 +1,109 @@
+"""Which completions a selection finds, in which order, page by page."""
+
+import pytest
+from store.stored import GIT, TERMS, grade, keep
+
+from distilltest.errors import StoreError
+from distilltest.store import Cursor, Selection, Store
+
+
+@pytest.fixture
+def store(tmp_path):
+    with Store.open(tmp_path / "s.sqlite3") as opened:
+        yield opened
+
+
+def texts(store, *arguments, **options):
+    found = store.find_completions(*arguments, **options)
+    return [item.messages[-1]["content"] for item in found]
+
+
+def test_every_condition_narrows_and_together_they_narrow_further(store):
+    keep(store, "one", "Ärger", 1.0, metadata={"task": "git", "split": "train"})
+    keep(store, "two", "git push", 2.0, metadata={"task": "git"})
+    keep(store, "three", "git push", 3.0, model="student", metadata={"task": "git"})
+    key = keep(store, "four", "git pull", 4.0)
+    assert texts(store) == ["four", "three", "two", "one"]
+    assert texts(store, Selection(model="student")) == ["three"]
+    assert texts(store, Selection(metadata={"task": "git", "split": "train"})) == ["one"]
+    assert texts(store, Selection(since=2.0, until=4.0)) == ["three", "two"]
+    assert texts(store, Selection(key=key[:10])) == ["four"]
+    assert texts(store, Selection(text="GIT P")) == ["four", "three", "two"]
+    assert texts(store, Selection(text="Ärger")) == ["one"]
+    assert texts(store, Selection(text="FOUR")) == ["four"]
+    assert texts(store, Selection(text="role")) == []  # the format of a request is no text of it
+    assert texts(store, Selection(metadata={"task": "git"}, since=2.0, model="teacher-1")) == ["two"]
+    assert store.count_completions(Selection(metadata={"task": "git"})) == 3
+    assert texts(store, Selection(model="x' OR 1=1 --")) == []
+    assert Selection().everything
+    assert not Selection(passed=False).everything
+
+
+def test_pages_hold_each_completion_once_also_where_times_are_equal_and_rows_come_and_go(store):
+    keys = [keep(store, f"number {i}", created=float(i // 4)) for i in range(23)]
+    for oldest_first in (False, True):
+        seen, after = [], None
+        while page := store.find_completions(limit=5, after=after, oldest_first=oldest_first):
+            seen += [item.completion.key for item in page]
+            after = Cursor.parse(page[-1].cursor.text)
+        assert len(seen) == 23
+        assert set(seen) == set(keys)
+    assert seen == [item.completion.key for item in store.each_completion()]
+    first = store.find_completions(limit=5)
+    keep(store, "newer than all", created=99.0)
+    following = store.find_completions(limit=5, after=first[-1].cursor)
+    assert not {item.completion.key for item in first} & {item.completion.key for item in following}
+    assert "newer than all" not in [item.messages[-1]["content"] for item in following]
+
+
+def test_grades_and_roles_are_those_of_the_latest_run_that_used_a_completion(store):
+    good, bad, other = keep(store, "good"), keep(store, "bad", model="m2"), keep(store, "other")
+    grade(store, "run-1", GIT, [("c1", "candidate", good, False), ("c2", "candidate", bad, False)])
+    grade(store, "run-2", GIT, [("c1", "promoted", good, True)])
+    grade(store, "run-2", TERMS, [("c1", "teacher", other, False)])
+    assert texts(store, Selection(passed=True)) == ["good"]
+    assert set(texts(store, Selection(passed=False))) == {"bad", "other"}
+    assert texts(store, Selection(role="promoted")) == ["good"]
+    assert texts(store, Selection(role="candidate")) == ["bad"]
+    assert set(texts(store, Selection(evaluation=GIT))) == {"good", "bad"}
+    assert texts(store, Selection(evaluation="test_defines", passed=False)) == ["other"]
+    assert texts(store, Selection(evaluation="test_git.py::test_writes_the_expected_command", passed=True)) == ["good"]
+    assert texts(store, Selection(evaluation="defines")) == []  # the end of a name is no name
+    assert texts(store, Selection(evaluation="test_defines", model="m2")) == []
+
+
+def test_graded_completions_come_by_case_and_role_with_what_was_said_of_them(store):
+    first, second, old = keep(store, "first"), keep(store, "second"), keep(store, "old")
+    grade(store, "run-1", GIT, [("c1", "candidate", old, True), ("c1", "teacher", first, False)])
+    grade(store, "run-2", GIT, [("c2", "candidate", second, False), ("c1", "teacher", first, True)])
+    found = list(store.find_graded(GIT))
+    assert [(g.case_id, g.role, g.passed, g.score) for g in found] == [
+        ("c1", "teacher", True, 1.0),
+        ("c2", "candidate", False, 0.0),
+    ]
+    assert found[1].grades[0].reason == "another text"
+    assert found[1].stored.messages == ({"role": "user", "content": "second"},)
+    assert {g.run for g in found} == {"run-2"}
+    assert [g.case_id for g in store.find_graded(GIT, role="teacher")] == ["c1"]
+    ever = [(g.case_id, g.role, g.run) for g in store.find_graded(GIT, every_run=True)]
+    assert ever == [("c1", "candidate", "run-1"), ("c1", "teacher", "run-2"), ("c2", "candidate", "run-2")]
+
+
+def test_many_graded_completions_come_whole_over_several_pages(store):
+    keys = [keep(store, f"number {i}") for i in range(1100)]
+    for trial in (0, 1):
+        grade(store, "run-1", GIT, [(f"c{i}", "teacher", key, True) for i, key in enumerate(keys)], trial)
+    found = [(g.case_id, g.trial) for g in store.find_graded(GIT)]
+    assert len(found) == len(set(found)) == 2200
+
+
+def test_an_evaluation_is_found_by_its_end_unless_several_have_it(store):
+    key = keep(store, "one")
+    grade(store, "run-1", GIT, [("c1", "teacher", key, True)])
+    grade(store, "run-1", "suites/other.py::test_writes_the_expected_command", [("c1", "teacher", key, True)])
+    assert store.find_evaluation(GIT) == GIT
+    assert store.find_evaluation("test_git.py::test_writes_the_expected_command") == GIT
+    with pytest.raises(StoreError, match="2 evaluations end with"):
+        store.find_evaluation("test_writes_the_expected_command")
+    with pytest.raises(StoreError, match="no evaluation has the node id"):
+        store.find_evaluation("test_nothing")
