@@ -35,6 +35,61 @@ def add(commands: Any) -> None:
     calibrate.add_argument("--prompt", metavar="FILE", help="a prompt of your own, as in the suite")
     calibrate.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
     calibrate.set_defaults(run=run_calibrate)
+    sample = actions.add_parser(
+        "sample",
+        help="write a sheet of answers for people to label",
+        description=(
+            "Choose random cases of an evaluation's last run and write both roles' answers to a file, shuffled and without a "
+            'word on who gave them. People fill in "passed": true or false. With @evaluation(labels=FILE) and 200 labelled '
+            "pairs or more, the gate corrects the judge by what they said."
+        ),
+    )
+    sample.add_argument(
+        "evaluation", metavar="EVALUATION", help="a test's node id, or its end: test_meets_the_criteria"
+    )
+    sample.add_argument("--out", required=True, type=Path, metavar="FILE", help="JSONL; must not be there yet")
+    sample.add_argument("--cases", type=int, default=250, metavar="N", help="at most so many cases (default 250)")
+    sample.add_argument(
+        "--against", default="teacher", metavar="ROLE", help="whom the candidate is compared with (teacher)"
+    )
+    sample.add_argument("--seed", type=int, default=1, metavar="N", help="another seed chooses other cases")
+    sample.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
+    sample.set_defaults(run=run_sample)
+
+
+def run_sample(arguments: argparse.Namespace) -> int:
+    """Write a sheet for people to fill in."""
+    import orjson
+
+    from distilltest.config import load_config
+    from distilltest.errors import DistilltestError
+    from distilltest.judges.sample import sheet
+    from distilltest.store import Store
+
+    if arguments.cases < 1:
+        raise DistilltestError(f"--cases {arguments.cases}: at least one.")
+    if arguments.out.exists():
+        raise DistilltestError(
+            f"{arguments.out} is there already, perhaps with labels. Give another name, or move it away."
+        )
+    with Store.open(load_config(arguments.root.resolve()).store_path) as store:
+        evaluation = store.find_evaluation(arguments.evaluation)
+        rows = sheet(store.find_graded(evaluation), ("candidate", arguments.against), arguments.cases, arguments.seed)
+    if not rows:
+        raise DistilltestError(
+            f"{evaluation}: no case of the last run has an answer of both candidate and {arguments.against!r}. "
+            "Run pytest first, or give --against another role."
+        )
+    try:
+        with arguments.out.open("xb") as out:
+            out.writelines(orjson.dumps(row) + b"\n" for row in rows)
+    except OSError as error:
+        raise DistilltestError(f"{arguments.out} cannot be written: {error.strerror}.") from None
+    cases = len({row["case"] for row in rows})
+    print(
+        f'{len(rows)} answers to {cases} cases in {arguments.out}. Fill in "passed": true or false, then @evaluation(labels=...).'
+    )
+    return 0
 
 
 def run_calibrate(arguments: argparse.Namespace) -> int:

@@ -1,0 +1,45 @@
+"""A sheet of answers for people to label: random cases, both answers of each, without a word on who gave them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from distilltest.store.completions import Graded
+
+Row = dict[str, Any]
+
+
+def sheet(graded: Iterable[Graded], roles: tuple[str, str], cases: int, seed: int) -> list[Row]:
+    """Rows to fill in: ``id``, ``case``, ``request``, ``answer`` and an empty ``passed``.
+
+    The cases are a random choice of those that both roles answered, as correcting a judge asks for; the answers of all of them
+    are shuffled. Answers that are the same are one row.
+
+    Args:
+        graded: What an evaluation said of completions, one trial a case.
+        roles: The candidate and the role that it is compared with.
+        cases: How many cases at most.
+        seed: The same seed chooses the same cases.
+    """
+    answers: dict[str, dict[str, Graded]] = {}
+    for one in graded:
+        if one.role in roles and one.trial == 0 and one.passed is not None:
+            answers.setdefault(one.case_id, {})[one.role] = one
+    both = sorted(case for case, by_role in answers.items() if len(by_role) == len(roles))
+    chance = random.Random(seed)  # noqa: S311  # no secret
+    chosen = chance.sample(both, min(cases, len(both)))
+    rows: dict[tuple[str, str], Row] = {}
+    for case in chosen:
+        for one in answers[case].values():
+            text = one.stored.completion.text
+            rows.setdefault((case, text), {"case": case, "request": _request(one), "answer": text, "passed": None})
+    shuffled = list(rows.values())
+    chance.shuffle(shuffled)
+    return [{"id": f"label-{number:04}", **row} for number, row in enumerate(shuffled, start=1)]
+
+
+def _request(one: Graded) -> str:
+    messages: list[Mapping[str, Any]] = one.stored.request["messages"]
+    return next((str(m.get("content")) for m in reversed(messages) if m["role"] == "user"), "")
