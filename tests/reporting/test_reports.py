@@ -131,3 +131,41 @@ def test_no_text_of_a_model_is_taken_for_markdown_or_html():
     (row,) = [line for line in text.splitlines() if line.startswith("| c3")]
     assert row.count(" | ") == 5  # a bar in an answer makes no column
     assert "\\*this\\*" in row
+
+
+def test_several_trials_show_how_often_one_and_how_often_all_pass():
+    passed = {
+        "c0": (True, True, True),
+        "c1": (True, False, False),
+        "c2": (False, False, False),
+        "c3": (True, True, False),
+    }
+    found = tuple(
+        Outcome(case, "candidate", trial, right, float(right), f"{case}{trial}")
+        for case, trials in passed.items()
+        for trial, right in enumerate(trials)
+    )
+    table = ResultsTable.from_outcomes(list(passed), ["candidate"], found, "pass", trials=3)
+    result = EvaluationResult(
+        id="suites/test_git.py::test_command",
+        dataset="d.jsonl",
+        dataset_fingerprint="d",
+        cases=4,
+        evaluated=4,
+        prompts={"candidate": "p.yaml"},
+        prompt_fingerprints={"candidate": "p"},
+        models={"candidate": Model("candidate", "s", "https://x/v1", "m")},
+        metric="pass",
+        trials=3,
+        alpha=0.05,
+        verdict=decide([at_least(0.7)], table, alpha=0.05),
+        outcomes=found,
+        changes=(),
+    )
+    report = EvaluationReport.of(result)
+    (line,) = report.roles
+    assert (line.rate, line.any_passes, line.all_pass) == (0.5, 0.75, 0.25)
+    shown = terminal.summary(RunReport.of(run_report("block").info, [report]))
+    assert "pass@3" in shown
+    assert "pass^3" in shown
+    assert "75.0 %" in shown
