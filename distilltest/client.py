@@ -147,31 +147,7 @@ class AiohttpChatClient:
 
     def _completion(self, request: Request, body: bytes, latency: float) -> Completion:
         try:
-            content = orjson.loads(body)
-            choice = content["choices"][0]
-            message = choice["message"]
-            usage = content.get("usage") or {}
-            calls = message.get("tool_calls") or ()
-            return Completion(
-                key=request.key,
-                server=request.server,
-                model=request.model,
-                text=message.get("content") or "",
-                finish_reason=choice.get("finish_reason") or "stop",
-                refusal=message.get("refusal"),
-                tool_calls=tuple(ToolCall(c["id"], c["function"]["name"], c["function"]["arguments"]) for c in calls),
-                usage=Usage(
-                    prompt_tokens=usage.get("prompt_tokens") or 0,
-                    completion_tokens=usage.get("completion_tokens") or 0,
-                    cached_tokens=(usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0,
-                ),
-                latency=latency,
-                served_id=content.get("id") or "",
-                served_model=content.get("model") or "",
-                system_fingerprint=content.get("system_fingerprint"),
-                created=time.time(),
-                trial=request.trial,
-            )
+            return completion_of(request, orjson.loads(body), latency=latency, created=time.time())
         except (orjson.JSONDecodeError, KeyError, IndexError, TypeError, AttributeError) as error:
             what = (
                 "it is not whole JSON"
@@ -180,6 +156,38 @@ class AiohttpChatClient:
             )
             shown = body[:200].decode(errors="replace")
             raise BadAnswer(f"{self._where(request)}: the answer is no chat completion, {what}: {shown!r}.") from None
+
+
+def completion_of(request: Request, content: Any, *, latency: float, created: float) -> Completion:
+    """What a chat completion object says, as the answer to a request: its first choice.
+
+    Raises:
+        KeyError, IndexError, TypeError, AttributeError: It is no chat completion.
+    """
+    choice = content["choices"][0]
+    message = choice["message"]
+    usage = content.get("usage") or {}
+    calls = message.get("tool_calls") or ()
+    return Completion(
+        key=request.key,
+        server=request.server,
+        model=request.model,
+        text=message.get("content") or "",
+        finish_reason=choice.get("finish_reason") or "stop",
+        refusal=message.get("refusal"),
+        tool_calls=tuple(ToolCall(c["id"], c["function"]["name"], c["function"]["arguments"]) for c in calls),
+        usage=Usage(
+            prompt_tokens=usage.get("prompt_tokens") or 0,
+            completion_tokens=usage.get("completion_tokens") or 0,
+            cached_tokens=(usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0,
+        ),
+        latency=latency,
+        served_id=content.get("id") or "",
+        served_model=content.get("model") or "",
+        system_fingerprint=content.get("system_fingerprint"),
+        created=created,
+        trial=request.trial,
+    )
 
 
 def raise_for_status(

@@ -114,6 +114,7 @@ class EvaluationPlugin:
         self.planned = ""
         self.error: str | None = None
         self.interrupted = False
+        self.said: list[str] = []
 
     def start(self) -> Session:
         """The session of evaluations, made when the first one is about to run."""
@@ -138,8 +139,18 @@ class EvaluationPlugin:
                 run_id=self.worker["distilltest_run"] if self.worker else new_run_id(),
                 share=self.worker["workercount"] if self.worker else 1,
                 narrowed=self.narrowed,
+                say=self.say,
             )
         return self.session
+
+    def say(self, line: str) -> None:
+        """Show a line; a worker's is shown when the worker ends."""
+        reporter = self.config.pluginmanager.getplugin("terminalreporter")
+        if self.worker is not None:
+            self.said.append(line)
+        elif reporter is not None:
+            reporter.ensure_newline()
+            reporter.write_line(line)
 
     def not_judged(self, item: pytest.Item) -> None:
         """An evaluation is about to be skipped for want of a judge: the report says so, and the run does not promote."""
@@ -267,8 +278,10 @@ class EvaluationPlugin:
         from distilltest.errors import DistilltestError
 
         if self.worker is not None:
+            output: dict[str, Any] = self.config.workeroutput  # type: ignore[attr-defined]
+            output["distilltest_said"] = self.said
             if self.session is not None and self.session.sent_anything:
-                self.config.workeroutput["distilltest_counts"] = self.session.engine.counts.to_json()  # type: ignore[attr-defined]
+                output["distilltest_counts"] = self.session.engine.counts.to_json()
             return
         if not self.verdicts and not self.unjudged:
             return
@@ -346,7 +359,9 @@ class EvaluationPlugin:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Add up what a worker sent."""
+        """Add up what a worker sent, and show what it said."""
+        for line in getattr(node, "workeroutput", {}).get("distilltest_said", ()):
+            self.say(line)
         counts = getattr(node, "workeroutput", {}).get("distilltest_counts")
         if counts:
             from distilltest.engine import Counts

@@ -71,6 +71,8 @@ class Session:
     """Processes among which the servers' limits are divided (pytest-xdist's workers)."""
     narrowed: Callable[[], str | None] = lambda: None
     """Why the pytest session is not whole, asked when an evaluation begins."""
+    say: Callable[[str], None] = lambda _: None
+    """Shows a line to whoever runs the tests."""
     started: float = field(default_factory=time.time)
     plans: dict[str, Plan] = field(default_factory=dict)
     counts: list[Counts] = field(default_factory=list)
@@ -78,10 +80,10 @@ class Session:
 
     @cached_property
     def store(self) -> Store:
-        """The store, opened when it is first needed."""
-        from distilltest.store import Store
+        """The store, opened when it is first needed, without what is too old."""
+        from distilltest.retention import open_for_work
 
-        return Store.open(self.base_config.store_path)
+        return open_for_work(self.base_config, self.say)
 
     @cached_property
     def base_config(self) -> Config:

@@ -33,13 +33,16 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the loop."""
     from distilltest.config import load_config
     from distilltest.distillation.loop import Loop
-    from distilltest.store import Store
+    from distilltest.retention import open_for_work
+
+    def say(line: str) -> None:
+        print(line, flush=True)
 
     config = load_config(arguments.root.resolve())
     loop = Loop(
         config=config,
-        store=Store.open(config.store_path),
-        say=lambda line: print(line, flush=True),
+        store=open_for_work(config, say),
+        say=say,
         bar=Progress,
         force=arguments.force,
         train_limit=arguments.train_limit,

@@ -150,6 +150,7 @@ def _config(root: Path, path: Path | None, content: Mapping[str, Any], node: Any
         gate_rules=_gate_rules(path or root, content.get("gate", {}).get("rules", []), node),
         budget_usd=content.get("budget", {}).get("usd"),
         distillation=Distillation(**distillation) if distillation else None,
+        retention_days=content.get("retention", {}).get("days"),
     )
 
 

@@ -108,6 +108,8 @@ class Config:
     """Rules of evaluations that give none: name, argument (None for none) and place in the file."""
     budget_usd: float | None = None
     distillation: Distillation | None = None
+    retention_days: int | None = None
+    """Completions that are older are deleted; None: nothing is."""
 
     @property
     def state_dir(self) -> Path:

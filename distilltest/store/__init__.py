@@ -1,8 +1,20 @@
 """The store: one SQLite file with every completion, run and outcome. All SQL of the project is in this package."""
 
 from distilltest.store.attempts import Attempt
-from distilltest.store.completions import Graded, StoredCompletion
+from distilltest.store.changes import Adding, Texts
+from distilltest.store.rows import Graded, StoredCompletion, StoredRow, Use
 from distilltest.store.selection import Cursor, Selection
 from distilltest.store.store import Store
 
-__all__ = ["Attempt", "Cursor", "Graded", "Selection", "Store", "StoredCompletion"]
+__all__ = [
+    "Adding",
+    "Attempt",
+    "Cursor",
+    "Graded",
+    "Selection",
+    "Store",
+    "StoredCompletion",
+    "StoredRow",
+    "Texts",
+    "Use",
+]

@@ -5,57 +5,19 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from distilltest.records import Completion, Grade, Message, Request, ToolCall, Usage
+from distilltest.records import Completion, Request
 from distilltest.store.base import Base
 from distilltest.store.connection import explain
+from distilltest.store.rows import Graded, StoredCompletion, StoredRow, Use, read_completion, read_grades, row_of
 from distilltest.store.selection import Cursor, Selection
-from distilltest.store.writer import Row, insert
+from distilltest.store.writer import COLUMNS, insert
 
 _CHUNK = 500
 """Keys in one query, completions in memory at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredCompletion:
-    """A completion with the request that it answers."""
-
-    request: dict[str, Any]
-    """The JSON body as it was sent."""
-    completion: Completion
-    metadata: dict[str, str]
-
-    @property
-    def messages(self) -> tuple[Message, ...]:
-        """What was asked; nothing where an embedding was asked for."""
-        return tuple(self.request.get("messages") or ())
-
-    @property
-    def cursor(self) -> Cursor:
-        """Its place in a list."""
-        return Cursor(self.completion.created, self.completion.key)
-
-
-@dataclass(frozen=True, slots=True)
-class Graded:
-    """What one evaluation said of one completion in one run."""
-
-    stored: StoredCompletion
-    run: str
-    evaluation: str
-    """pytest's node id."""
-    case_id: str
-    role: str
-    trial: int
-    passed: bool | None
-    """None where a judge failed."""
-    score: float | None
-    """In [0, 1], None where a judge failed."""
-    grades: tuple[Grade, ...]
 
 
 class Completions(Base):
@@ -63,7 +25,7 @@ class Completions(Base):
 
     def save(self, request: Request, completion: Completion, response: bytes) -> asyncio.Future[None]:
         """Keep a completion, from a running event loop; the future is done when it is durable."""
-        return self._writer.write(_row(request, completion, response))
+        return self._writer.write(row_of(request, completion, response))
 
     def save_all(self, completions: Iterable[tuple[Request, Completion, bytes]]) -> None:
         """Keep completions (request, completion, response), in one transaction; they are durable on return.
@@ -71,7 +33,7 @@ class Completions(Base):
         Raises:
             StoreError: Nothing was kept.
         """
-        rows = [_row(*each) for each in completions]
+        rows = [row_of(*each) for each in completions]
         with self._lock:
             try:
                 insert(self._connection, rows)
@@ -120,25 +82,45 @@ class Completions(Base):
             after: Only those behind this place of the list, in its order: the ``cursor`` of the last one of a page.
             oldest_first: Turn the order around.
         """
+        rows = self._select("request, answer, metadata", selection, limit, after, oldest_first)
+        return [StoredCompletion(orjson.loads(r), read_completion(a), orjson.loads(m)) for r, a, m in rows]
+
+    def find_rows(
+        self,
+        selection: Selection | None = None,
+        *,
+        limit: int | None = None,
+        after: Cursor | None = None,
+        oldest_first: bool = False,
+    ) -> list[StoredRow]:
+        """The same as whole rows, with the server's own words."""
+        return [StoredRow(*row) for row in self._select(", ".join(COLUMNS), selection, limit, after, oldest_first)]
+
+    def _select(
+        self, columns: str, selection: Selection | None, limit: int | None, after: Cursor | None, oldest_first: bool
+    ) -> list[tuple[Any, ...]]:
         condition, values = (selection or Selection()).where()
         direction, sign = ("", ">") if oldest_first else (" DESC", "<")
         if after is not None:
             condition += f" AND (completion.created, completion.key) {sign} (?, ?)"
             values += after
         query = f"""
-            SELECT request, answer, metadata FROM completion WHERE {condition}
-            ORDER BY created{direction}, key{direction} LIMIT ?
+            SELECT {columns} FROM completion WHERE {condition} ORDER BY created{direction}, key{direction} LIMIT ?
         """  # noqa: S608  # the conditions are ours, the values are bound
         with self._sql() as sql:
-            rows = sql.execute(query, [*values, -1 if limit is None else limit]).fetchall()
-        return [StoredCompletion(orjson.loads(r), read_completion(a), orjson.loads(m)) for r, a, m in rows]
+            return sql.execute(query, [*values, -1 if limit is None else limit]).fetchall()
 
     def each_completion(
         self, selection: Selection | None = None, *, oldest_first: bool = True
     ) -> Iterator[StoredCompletion]:
         """All completions of a selection, a page in memory at a time."""
+        for row in self.each_row(selection, oldest_first=oldest_first):
+            yield row.read()
+
+    def each_row(self, selection: Selection | None = None, *, oldest_first: bool = True) -> Iterator[StoredRow]:
+        """The same as whole rows."""
         after = None
-        while page := self.find_completions(selection, limit=_CHUNK, after=after, oldest_first=oldest_first):
+        while page := self.find_rows(selection, limit=_CHUNK, after=after, oldest_first=oldest_first):
             yield from page
             after = page[-1].cursor
 
@@ -181,32 +163,31 @@ class Completions(Base):
                     trial,
                     None if passed is None else bool(passed),
                     score,
-                    tuple(Grade(*grade) for grade in orjson.loads(grades)),
+                    read_grades(grades),
                 )
             if len(rows) < _CHUNK:
                 return
             after = (*rows[-1][4:7], rows[-1][3])
 
-
-def _row(request: Request, completion: Completion, response: bytes) -> Row:
-    return (
-        completion.key,
-        completion.server,
-        completion.model,
-        completion.trial,
-        orjson.dumps(dict(request.metadata)).decode(),
-        request.encoded,
-        orjson.dumps(completion),
-        response,
-        completion.created,
-        completion.served_id or None,
-    )
-
-
-def read_completion(answer: bytes) -> Completion:
-    """A completion from the JSON of its row."""
-    content = orjson.loads(answer)
-    content["usage"] = Usage(**content["usage"])
-    content["tool_calls"] = tuple(ToolCall(**call) for call in content["tool_calls"])
-    content["from_store"] = True
-    return Completion(**content)
+    def uses_of(self, key: str) -> list[Use]:
+        """How evaluations graded a completion, the latest run first."""
+        query = """
+            SELECT run, evaluation, case_id, role, trial, passed, score, failure, grades FROM outcome WHERE completion_key = ?
+            ORDER BY run DESC, evaluation, case_id, role, trial
+        """
+        with self._sql() as sql:
+            rows = sql.execute(query, (key,)).fetchall()
+        return [
+            Use(
+                run,
+                evaluation,
+                case,
+                role,
+                trial,
+                None if passed is None else bool(passed),
+                score,
+                failure,
+                read_grades(g),
+            )
+            for run, evaluation, case, role, trial, passed, score, failure, g in rows
+        ]

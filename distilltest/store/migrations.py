@@ -87,6 +87,12 @@ MIGRATIONS: list[tuple[str, str]] = [
         CREATE INDEX outcome_by_evaluation ON outcome (evaluation, case_id, role, trial);
         """,
     ),
+    (
+        "runs whose texts were deleted by the retention",
+        """
+        ALTER TABLE run ADD COLUMN emptied REAL;  -- Unix time at which reasons and examples were deleted, NULL: they are there
+        """,
+    ),
 ]
 
 

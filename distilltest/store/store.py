@@ -11,11 +11,11 @@ from distilltest.errors import StoreError
 from distilltest.records import Grade, Outcome
 from distilltest.store import attempts
 from distilltest.store.attempts import Attempt
-from distilltest.store.completions import Completions
+from distilltest.store.retention import Retention
 from distilltest.store.selection import evaluation_condition
 
 
-class Store(Completions):
+class Store(Retention):
     """One store, open in one process. Several processes may have it open at once."""
 
     # runs

@@ -1,0 +1,82 @@
+"""``distilltest completions export`` and ``import``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from distilltest.cli.completions_show import open_store
+from distilltest.cli.distill import Progress
+from distilltest.cli.selection import selection_of
+from distilltest.completions.export import export_file
+from distilltest.completions.identity import choose_server
+from distilltest.completions.import_file import Imported, import_file
+from distilltest.completions.incoming import Place
+from distilltest.config import Config, load_config
+from distilltest.errors import DistilltestError
+from distilltest.store import Store
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """Write a file."""
+    with open_store(arguments) as store:
+        written = export_file(arguments.file, store, selection_of(arguments, store))
+    if not written:
+        raise DistilltestError(f"No completion meets these filters, so {arguments.file} was not written.")
+    print(f"{arguments.file}: {_completions(written)}")
+    return 0
+
+
+def import_completions(arguments: argparse.Namespace) -> int:
+    """Read a file, or pull from a server."""
+    if (arguments.file is None) is not arguments.from_server:
+        raise DistilltestError("Say where from: either a FILE, or --from-server.")
+    if arguments.file is not None and (arguments.metadata or arguments.from_start):
+        raise DistilltestError(
+            "--metadata and --from-start go with --from-server. A file is imported whole; --set KEY=VALUE labels its completions."
+        )
+    if arguments.from_server and arguments.skip_bad:
+        raise DistilltestError(
+            "--skip-bad goes with a FILE: what is broken on a server is always left out, and counted."
+        )
+    config = load_config(arguments.root.resolve())
+    server = choose_server(config, arguments.server)
+    model = None if arguments.from_server else arguments.model
+    place = Place(config, server, time.time(), model, dict(arguments.set))
+    with open_store(arguments) as store:
+        result = _pull(arguments, config, place, store) if arguments.from_server else _read(arguments, place, store)
+    if result.bad:
+        print(result.complaints(), file=sys.stderr)
+    source = f"server {server.name!r}" if arguments.from_server else f"{arguments.file}"
+    left_out = f", {result.bad:,} bad ones left out" if result.bad else ""
+    print(f"{source}: {_completions(result.added)} added, {result.known:,} were in the store already{left_out}")
+    return 0
+
+
+def _read(arguments: argparse.Namespace, place: Place, store: Store) -> Imported:
+    with Progress("lines", 0) as bar:
+        return import_file(arguments.file, store, place, skip_bad=arguments.skip_bad, progress=bar)
+
+
+def _pull(arguments: argparse.Namespace, config: Config, place: Place, store: Store) -> Imported:
+    from distilltest.client import openai_client
+    from distilltest.completions.import_server import import_from_server
+
+    with (
+        openai_client(config.server(place.server.name), config) as client,
+        Progress("stored completions", 0) as bar,
+    ):
+        return import_from_server(
+            client,
+            store,
+            place,
+            model=arguments.model,
+            metadata=dict(arguments.metadata),
+            from_start=arguments.from_start,
+            progress=bar,
+        )
+
+
+def _completions(count: int) -> str:
+    return f"{count:,} completion{'' if count == 1 else 's'}"

@@ -1,0 +1,207 @@
+"""``distilltest completions list`` and ``show``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from distilltest.cli.selection import filter_words, selection_of
+from distilltest.completions.lines import to_line
+from distilltest.config import Price, load_config
+from distilltest.errors import DistilltestError
+from distilltest.records import Completion
+from distilltest.retention import open_for_work
+from distilltest.store import Cursor, Selection, Store, StoredCompletion, StoredRow, Use
+
+
+def open_store(arguments: argparse.Namespace) -> Store:
+    """The store of the project, without what is too old."""
+    return open_for_work(load_config(arguments.root.resolve()), say=lambda line: print(line, file=sys.stderr))
+
+
+def list_page(arguments: argparse.Namespace) -> int:
+    """Print a page, and the command for the next one."""
+    from tabulate import tabulate
+
+    after = None
+    if arguments.after is not None:
+        try:
+            after = Cursor.parse(arguments.after)
+        except ValueError:
+            raise DistilltestError(
+                f"--after {arguments.after}: that is no place of the list. Take the command that the page before printed."
+            ) from None
+    with open_store(arguments) as store:
+        selection = selection_of(arguments, store)
+        rows = store.find_rows(selection, limit=arguments.limit + 1, after=after, oldest_first=arguments.oldest_first)
+        more = len(rows) > arguments.limit
+        rows = rows[: arguments.limit]
+        if not rows and not arguments.jsonl:
+            print(_nothing(store, selection))
+            return 0
+    if arguments.jsonl:
+        for row in rows:
+            print(to_line(row).decode())
+    else:
+        columns = ["key", "arrived (UTC)", "model", "request", "answer", "labels"]
+        print(tabulate([_cells(row) for row in rows], columns, disable_numparse=True))
+    if more:
+        order = " --oldest-first" if arguments.oldest_first else ""
+        form = " --jsonl" if arguments.jsonl else ""
+        following = f"--limit {arguments.limit}{order}{form} --after {rows[-1].cursor.text}"
+        line = f"next page: distilltest completions list{filter_words(arguments)} {following}"
+        print(line, file=sys.stderr if arguments.jsonl else sys.stdout)
+    return 0
+
+
+def _nothing(store: Store, selection: Selection) -> str:
+    if selection.everything:
+        return f"The store {store.path} has no completions yet. `distilltest distill` or pytest brings some."
+    return f"No completion meets these filters ({store.count_completions():,} are in the store)."
+
+
+def _cells(row: StoredRow) -> list[str]:
+    stored = row.read()
+    labels = ", ".join(f"{name}={value}" for name, value in stored.metadata.items())
+    return [
+        row.key[:12],
+        _time(row.created),
+        row.model,
+        _cut(_asked(stored)),
+        _cut(answer_text(stored.completion)),
+        labels,
+    ]
+
+
+def _asked(stored: StoredCompletion) -> str:
+    for message in reversed(stored.messages):
+        if message.get("role") == "user":
+            return content_text(message.get("content"))
+    return content_text(stored.request.get("input"))
+
+
+def content_text(content: Any) -> str:
+    """A message's content to be read: a text, or parts of which those that are no text are named."""
+    if isinstance(content, list):
+        return " ".join(
+            str(part["text"]) if isinstance(part, dict) and "text" in part else f"[{_kind(part)}]" for part in content
+        )
+    return content if isinstance(content, str) else ""
+
+
+def _kind(part: Any) -> str:
+    return str(part.get("type", "part")) if isinstance(part, dict) else "part"
+
+
+def answer_text(completion: Completion) -> str:
+    """An answer to be read: its text, its refusal, and its calls of tools."""
+    calls = [f"{call.name}({call.arguments})" for call in completion.tool_calls]
+    refusal = [f"refused: {completion.refusal}"] if completion.refusal else []
+    return "\n".join([*([completion.text] if completion.text else []), *refusal, *calls])
+
+
+def _cut(text: str, width: int = 40) -> str:
+    text = _printable(" ".join(text.split()))
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def _time(created: float) -> str:
+    try:
+        return f"{datetime.fromtimestamp(created, UTC):%Y-%m-%d %H:%M:%S}"
+    except (ValueError, OverflowError, OSError):
+        return f"{created:g}"
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """Print everything about one completion."""
+    config = load_config(arguments.root.resolve())
+    with open_store(arguments) as store:
+        rows = store.find_rows(Selection(key=arguments.key), limit=6)
+        if not rows:
+            raise DistilltestError(
+                f"The store {store.path} has no completion whose key begins with {arguments.key}. "
+                "`distilltest completions list` shows the keys."
+            )
+        if len(rows) > 1:
+            some = ", ".join(row.key[: len(arguments.key) + 8] for row in rows[:5])
+            raise DistilltestError(
+                f"Several keys begin with {arguments.key}: {some}{' …' if len(rows) > 5 else ''}. Give more of it."
+            )
+        uses = store.uses_of(rows[0].key)
+    stored = rows[0].read()
+    print("\n".join(_facts(rows[0], stored, config.prices.get(stored.completion.model))))
+    print("\nrequest")
+    for message in stored.messages:
+        print(_indented(f"{message.get('role', '?')}: {content_text(message.get('content'))}{_calls(message)}"))
+    if not stored.messages:
+        print(_indented(content_text(stored.request.get("input"))))
+    print("\nanswer")
+    print(
+        _indented(_cut(answer_text(stored.completion), 400) if not stored.messages else answer_text(stored.completion))
+    )
+    print("\nevaluations")
+    print("\n".join(_indented(line) for use in uses for line in _use(use)) or "  none has graded it")
+    return 0
+
+
+def _facts(row: StoredRow, stored: StoredCompletion, price: Price | None) -> list[str]:
+    completion, usage = stored.completion, stored.completion.usage
+    shaping = {k: v for k, v in stored.request.items() if k not in ("model", "messages", "input", "metadata", "store")}
+    served = f", served as {completion.served_model}" if completion.served_model not in ("", completion.model) else ""
+    cached = f" ({usage.cached_tokens:,} of them cached)" if usage.cached_tokens else ""
+    latency = f"{completion.latency:.3f} s" if completion.latency else "not known"
+    facts = {
+        "key": row.key,
+        "arrived": f"{_time(row.created)} UTC",
+        "model": f"{completion.model} on server {completion.server}{served}",
+        "server's id": row.server_id or "none",
+        "parameters": orjson.dumps(shaping).decode() if shaping else "none",
+        "trial": f"{completion.trial}",
+        "labels": ", ".join(f"{name}={value}" for name, value in stored.metadata.items()) or "none",
+        "finish reason": completion.finish_reason,
+        "tokens": f"{usage.prompt_tokens:,} in the prompt{cached}, {usage.completion_tokens:,} in the answer",
+        "latency": latency + (f" at attempt {completion.attempts}" if completion.attempts > 1 else ""),
+        "cost": _cost(completion, price),
+    }
+    return [f"{name:<14} {value}" for name, value in facts.items()]
+
+
+def _cost(completion: Completion, price: Price | None) -> str:
+    if price is None or price.input is None or price.output is None:
+        return f"not known: no price file names {completion.model}"
+    usage = completion.usage
+    cached = price.input if price.cached_input is None else price.cached_input
+    paid = (usage.prompt_tokens - usage.cached_tokens) * price.input + usage.cached_tokens * cached
+    return f"${(paid + usage.completion_tokens * price.output) / 1e6:.6f}"
+
+
+def _calls(message: Any) -> str:
+    calls = message.get("tool_calls")
+    if not isinstance(calls, list):
+        return ""
+    functions = [call.get("function") or {} for call in calls if isinstance(call, dict)]
+    return "".join(f"\n{function.get('name')}({function.get('arguments')})" for function in functions)
+
+
+def _use(use: Use) -> list[str]:
+    said = "no grade" if use.passed is None else "passed" if use.passed else "failed"
+    trial = f", trial {use.trial}" if use.trial else ""
+    score = "" if use.score is None else f", score {use.score:g}"
+    first = f"{said}{score}: {use.evaluation}, case {use.case_id}, role {use.role}{trial}, run {use.run}"
+    reasons = [f"  {grade.name} {'passed' if grade.passed else 'failed'}: {grade.reason}" for grade in use.grades]
+    return [first, *reasons, *([f"  {use.failure}"] if use.failure else [])]
+
+
+def _printable(text: str) -> str:
+    """Without signs that would steer a terminal."""
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else f"\\x{ord(sign):02x}" for sign in text)
+
+
+def _indented(text: str) -> str:
+    text = _printable(text)
+    return textwrap.indent(text, "  ", lambda _: True)

@@ -1,0 +1,102 @@
+"""Importing a JSONL file of requests and answers, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+
+from distilltest.completions.incoming import Place, read_answered
+from distilltest.completions.lines import BadLine, check_labels, from_line, is_line
+from distilltest.distillation.lines import read_lines
+from distilltest.errors import DistilltestError, at
+from distilltest.store import Adding, Store
+
+MOST_SHOWN = 20
+"""Bad lines that are told one by one."""
+
+
+class BadLines(DistilltestError):
+    """A file has lines that cannot be imported, so nothing of it was."""
+
+
+@dataclass
+class Imported:
+    """What came of an import."""
+
+    added: int = 0
+    known: int = 0
+    """They were in the store already."""
+    bad: int = 0
+    shown: list[str] = field(default_factory=list)
+    """The first of the bad ones: where, what and the remedy."""
+
+    def count(self, added: bool) -> None:
+        """Count a good one."""
+        self.added += added
+        self.known += not added
+
+    def complain(self, where: str, problem: str) -> None:
+        """Count a bad one."""
+        self.bad += 1
+        if len(self.shown) < MOST_SHOWN:
+            self.shown.append(f"{where}: {problem}")
+
+    def complaints(self) -> str:
+        """The bad ones, in lines."""
+        more = self.bad - len(self.shown)
+        return "\n".join([*self.shown, *([f"… and {more:,} more"] if more else [])])
+
+
+def import_file(
+    path: Path, store: Store, place: Place, *, skip_bad: bool = False, progress: Callable[[int], None] = lambda _: None
+) -> Imported:
+    """Add every completion of a file that the store does not have. Memory is flat in the file's size.
+
+    Args:
+        path: JSONL.
+        store: Where to.
+        place: What holds for all of them.
+        skip_bad: Keep the good lines although there are bad ones.
+        progress: Told now and then how many lines were read.
+
+    Raises:
+        TrainingFileError: The file cannot be read.
+        BadLines: There are bad lines and ``skip_bad`` is not set; nothing was kept.
+        StoreError: The store failed; nothing was kept.
+    """
+    result = Imported()
+    with store.adding() as adding:
+        for line in read_lines(path):
+            problem = line.problem
+            if problem is None:
+                try:
+                    result.count(_keep(line.content, adding, place))
+                except BadLine as bad:
+                    problem = str(bad)
+                except orjson.JSONEncodeError:  # it reads deeper nests than it writes
+                    problem = "objects or lists are nested more than 250 deep. Make it flatter."
+            if problem is not None:
+                result.complain(at(path, line.number), problem)
+            if line.number % 1000 == 0:
+                progress(line.number)
+        if result.bad and not skip_bad:
+            good = result.added + result.known
+            raise BadLines(
+                f"{result.complaints()}\nNothing was imported, because {result.bad:,} of {result.bad + good:,} lines are bad. "
+                "Mend them, or keep the good ones with --skip-bad."
+            )
+    return result
+
+
+def _keep(content: object, adding: Adding, place: Place) -> bool:
+    if not is_line(content):
+        return read_answered(content).keep(adding, place)
+    assert isinstance(content, dict)
+    row = from_line(content)
+    if place.labels:
+        labels = check_labels({**orjson.loads(row.metadata), **place.labels})
+        row = row._replace(metadata=orjson.dumps(labels).decode())
+    return adding.add_exactly(row)

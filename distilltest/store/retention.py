@@ -1,0 +1,68 @@
+"""Deleting what is older than a project keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import orjson
+
+from distilltest.store.changes import Changes
+
+_KEPT_RUNS = """
+    SELECT id FROM run WHERE started >= :before
+    UNION SELECT value FROM json_each(:also)
+    UNION SELECT max(evaluation.run) FROM evaluation JOIN run ON run.id = evaluation.run
+          WHERE run.verdict = 'promote' GROUP BY evaluation.id
+"""
+"""Runs of the retention time, those that somebody names, and of each evaluation the latest run that promoted."""
+_OLD = f"""
+    created < :before AND key NOT IN (SELECT completion_key FROM outcome WHERE run IN ({_KEPT_RUNS}))
+"""  # noqa: S608  # all of it is ours
+_OLD_RUNS = f"started < :before AND emptied IS NULL AND id NOT IN ({_KEPT_RUNS})"
+
+
+class Retention(Changes):
+    """The part of the store that forgets."""
+
+    def delete_older(self, before: float, now: float, *, keep_runs: Iterable[str] = ()) -> int:
+        """Delete completions that arrived before a time, and the texts that runs before it recorded.
+
+        A run's figures stay: which cases passed on which role, with their scores. Its reasons and the examples of its report go.
+        Kept is what a run refers to that began at that time or later, or that promoted: of each evaluation the latest one.
+
+        Args:
+            before: Unix time.
+            now: Unix time.
+            keep_runs: Further runs of which everything stays.
+
+        Returns:
+            How many completions were deleted.
+        """
+        values = {"before": before, "now": now, "also": orjson.dumps(list(keep_runs)).decode()}
+        with self._sql() as sql:  # without the lock for writing where there is nothing to do
+            query = (
+                f"SELECT EXISTS (SELECT 1 FROM completion WHERE {_OLD}) OR EXISTS (SELECT 1 FROM run WHERE {_OLD_RUNS})"  # noqa: S608
+            )
+            if not sql.execute(query, values).fetchone()[0]:
+                return 0
+        with self._sql(write=True) as sql:
+            sql.execute("PRAGMA secure_delete = ON")
+            deleted = sql.execute(f"DELETE FROM completion WHERE {_OLD}", values).rowcount  # noqa: S608
+            for (run,) in sql.execute(f"SELECT id FROM run WHERE {_OLD_RUNS}", values).fetchall():  # noqa: S608
+                rows = sql.execute(
+                    "SELECT evaluation, case_id, role, trial, grades FROM outcome WHERE run = ?", (run,)
+                ).fetchall()
+                for *place, grades in rows:
+                    without = orjson.dumps([[*grade[:3], "", *grade[4:]] for grade in orjson.loads(grades)])
+                    sql.execute(
+                        "UPDATE outcome SET grades = ?"
+                        " WHERE run = ? AND evaluation = ? AND case_id = ? AND role = ? AND trial = ?",
+                        (without, run, *place),
+                    )
+                for evaluation, report in sql.execute(
+                    "SELECT id, report FROM evaluation WHERE run = ?", (run,)
+                ).fetchall():
+                    without = orjson.dumps({**orjson.loads(report), "changes": []})
+                    sql.execute("UPDATE evaluation SET report = ? WHERE run = ? AND id = ?", (without, run, evaluation))
+                sql.execute("UPDATE run SET emptied = ? WHERE id = ?", (now, run))
+        return deleted
