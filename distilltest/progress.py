@@ -14,6 +14,15 @@ REFRESH = 0.2
 """Seconds between two states of the bar."""
 
 
+def write_line(plugins: Any, line: str) -> None:
+    """Write a line past pytest's capture, where pytest has a terminal to write to."""
+    reporter, capture = plugins.getplugin("terminalreporter"), plugins.getplugin("capturemanager")
+    if reporter is not None:
+        with capture.global_and_fixture_disabled() if capture is not None else contextlib.nullcontext():
+            reporter.ensure_newline()
+            reporter.write_line(line)
+
+
 class PytestProgress:
     """Writes past pytest's capture to standard error."""
 

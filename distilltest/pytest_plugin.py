@@ -145,12 +145,12 @@ class EvaluationPlugin:
 
     def say(self, line: str) -> None:
         """Show a line; a worker's is shown when the worker ends."""
-        reporter = self.config.pluginmanager.getplugin("terminalreporter")
-        if self.worker is not None:
+        from distilltest.progress import write_line
+
+        if self.worker is None:
+            write_line(self.config.pluginmanager, line)
+        else:
             self.said.append(line)
-        elif reporter is not None:
-            reporter.ensure_newline()
-            reporter.write_line(line)
 
     def not_judged(self, item: pytest.Item) -> None:
         """An evaluation is about to be skipped for want of a judge: the report says so, and the run does not promote."""

@@ -15,7 +15,8 @@ from distilltest.completions.import_file import Imported, import_file
 from distilltest.completions.incoming import Place
 from distilltest.config import Config, load_config
 from distilltest.errors import DistilltestError
-from distilltest.store import Store
+from distilltest.retention import DAY
+from distilltest.store import Selection, Store
 
 
 def export(arguments: argparse.Namespace) -> int:
@@ -45,13 +46,28 @@ def import_completions(arguments: argparse.Namespace) -> int:
     model = None if arguments.from_server else arguments.model
     place = Place(config, server, time.time(), model, dict(arguments.set))
     with open_store(arguments) as store:
+        before = _too_old(store, config, place.now)
         result = _pull(arguments, config, place, store) if arguments.from_server else _read(arguments, place, store)
+        too_old = _too_old(store, config, place.now) - before
     if result.bad:
         print(result.complaints(), file=sys.stderr)
     source = f"server {server.name!r}" if arguments.from_server else f"{arguments.file}"
     left_out = f", {result.bad:,} bad ones left out" if result.bad else ""
     print(f"{source}: {_completions(result.added)} added, {result.known:,} were in the store already{left_out}")
+    if too_old:
+        days = f"{config.retention_days} day{'' if config.retention_days == 1 else 's'}"
+        what = (
+            "1 of them is older than {} and goes" if too_old == 1 else f"{too_old:,} of them are older than {{}} and go"
+        )
+        print(f"{what.format(days)} with the next command: see retention in {config.source}")
     return 0
+
+
+def _too_old(store: Store, config: Config, now: float) -> int:
+    """How many completions the next command would delete, but for those that runs refer to."""
+    if config.retention_days is None:
+        return 0
+    return store.count_completions(Selection(until=now - config.retention_days * DAY))
 
 
 def _read(arguments: argparse.Namespace, place: Place, store: Store) -> Imported:

@@ -57,8 +57,8 @@ def server_errors(server: str) -> Iterator[None]:
         raise DistilltestError(
             f"Server {server!r} is not reachable: {error} Run the same command again: it goes on behind the last page."
         ) from None
-    except openai.APIError as error:
-        raise DistilltestError(f"Server {server!r} answered what is no list of completions: {error.message}") from None
+    except (openai.APIError, ValueError) as error:  # no JSON, say
+        raise DistilltestError(f"Server {server!r} answered what is no list of stored completions: {error}") from None
 
 
 def import_from_server(
@@ -99,7 +99,7 @@ def import_from_server(
             page = client.chat.completions.list(
                 after=after or omit, limit=PAGE, model=model or omit, metadata=labels or omit, order="asc"
             )
-            data = page.data or []
+            data = _checked(getattr(page, "data", page))
             if not data:
                 return result
             answered = list(pool.map(lambda each: _with_messages(client, each), data))
@@ -129,6 +129,14 @@ def _known_place(client: OpenAI, after: str | None) -> str | None:
     except openai.NotFoundError:
         return None
     return after
+
+
+def _checked(data: Any) -> list[ChatCompletion]:
+    if data is None:
+        return []
+    if not isinstance(data, list) or not all(isinstance(getattr(each, "id", None), str) for each in data):
+        raise ValueError(f"{data!r:.60}")
+    return data
 
 
 def _with_messages(client: OpenAI, completion: ChatCompletion) -> Answered | BadLine:

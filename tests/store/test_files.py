@@ -1,0 +1,64 @@
+"""Who may read the store's files, and stores of earlier versions."""
+
+import os
+import sqlite3
+
+import pytest
+from store.stored import GIT, grade, keep
+
+from distilltest.store import Store
+from distilltest.store.migrations import MIGRATIONS
+
+
+def mode(path):
+    return oct(path.stat().st_mode & 0o777)
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_the_store_its_log_and_its_folder_are_for_their_owner_only(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        folder = tmp_path / "project" / ".distilltest"
+        (tmp_path / "project").mkdir()
+        with Store.open(folder / "store.sqlite3") as store:
+            keep(store, "one")
+            assert {path.name for path in folder.iterdir()} == {
+                "store.sqlite3",
+                "store.sqlite3-wal",
+                "store.sqlite3-shm",
+            }
+            assert {mode(path) for path in folder.iterdir()} == {"0o600"}
+            assert mode(folder) == "0o700"
+    finally:
+        os.umask(before)
+
+
+def test_a_folder_that_was_there_keeps_its_rights(tmp_path):
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o755)
+    Store.open(folder / "store.sqlite3").close()
+    assert mode(folder) == "0o755"
+
+
+def test_a_store_of_the_first_version_is_brought_up_with_everything_in_it(tmp_path):
+    path = tmp_path / "s.sqlite3"
+    with Store.open(path) as store:
+        key = keep(store, "one", "answer", metadata={"task": "git"})
+        grade(store, "r1", GIT, [("c1", "teacher", key, True)])
+        row = store.find_rows()[0]
+        answer = row.answer.replace(b'"served_id":""', b'"served_id":"chatcmpl-5"')
+    old = tmp_path / "old.sqlite3"
+    with sqlite3.connect(old) as sql:
+        for statement in MIGRATIONS[0][1].split(";"):
+            sql.execute(statement)
+        sql.execute("PRAGMA user_version = 1")
+        sql.execute("INSERT INTO completion VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*row[:6], answer, *row[7:9]))
+        sql.execute("INSERT INTO run (id, started, command, verdict) VALUES ('r0', 1.0, 'pytest', 'block')")
+    sql.close()
+    with Store.open(old) as store:
+        assert store.completion(key).text == "answer"
+        assert store.find_rows()[0].server_id == "chatcmpl-5"
+        assert store.latest_run() == ("r0", "block")
+        grade(store, "r1", GIT, [("c1", "teacher", key, True)])
+        assert store.uses_of(key)[0].passed is True
