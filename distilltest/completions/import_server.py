@@ -96,10 +96,13 @@ def import_from_server(
     with server_errors(place.server.name), ThreadPoolExecutor(_AT_ONCE) as pool:
         after = None if from_start else _known_place(client, (store.get_state(state) or {}).get("after"))
         while True:
-            page = client.chat.completions.list(
-                after=after or omit, limit=PAGE, model=model or omit, metadata=labels or omit, order="asc"
-            )
-            data = _checked(getattr(page, "data", page))
+            try:
+                page = client.chat.completions.list(
+                    after=after or omit, limit=PAGE, model=model or omit, metadata=labels or omit, order="asc"
+                )
+            except AttributeError:  # what the openai package makes of a page of HTML
+                raise ValueError("it is no JSON") from None
+            data = _checked(page.data)
             if not data:
                 return result
             answered = list(pool.map(lambda each: _with_messages(client, each), data))
