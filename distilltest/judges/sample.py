@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from distilltest.store.completions import Graded
+from distilltest.store import Graded
 
 Row = dict[str, Any]
 
