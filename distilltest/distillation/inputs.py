@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from distilltest.distillation.lines import kind_of
+from distilltest.distillation.lines import digest, kind_of
 from distilltest.distillation.messages import message_problems
-from distilltest.distillation.tables import FORMATS, Row, read_rows, text_lines
+from distilltest.distillation.tables import FORMATS, YAML, Row, read_rows, text_lines, yaml_rows
 from distilltest.errors import DatasetError, at
 from distilltest.records import Case, Message, fingerprint
 
@@ -29,47 +29,85 @@ class Inputs:
     """Rows left out because another one says the same."""
 
 
+@dataclass
+class Seen:
+    """The rows that were read, as digests (170 bytes a row), never as text: duplicates are found by them."""
+
+    twice: int = 0
+    """Rows left out because another one says the same."""
+    _contents: dict[int, int] = field(default_factory=dict)
+    """Digest of an id → digest of its content."""
+
+    def first(self, case: Case) -> bool | None:
+        """Whether a case is new (True), said before (False), or another one under an id that is taken (None)."""
+        identity, content = (int.from_bytes(digest(value)) for value in (case.id, case.item))
+        if identity not in self._contents:
+            self._contents[identity] = content
+            return True
+        if self._contents[identity] != content:
+            return None
+        self.twice += 1
+        return False
+
+
 def read_inputs(path: Path, name: str | None = None) -> Inputs:
-    """Read requests: JSON ``{"requests": [...]}`` or a list, JSONL, CSV with a header, Parquet, or plain lines.
+    """All that ``iter_inputs`` gives, at once.
+
+    Raises:
+        DatasetError: As there.
+    """
+    seen = Seen()
+    return Inputs(tuple(iter_inputs(path, name, seen)), seen.twice)
+
+
+def iter_inputs(path: Path, name: str | None = None, seen: Seen | None = None) -> Iterator[Case]:
+    """Read distinct requests: JSON ``{"requests": [...]}`` or a list, JSONL, CSV with a header, Parquet, YAML, or plain lines.
 
     A request is a text, an object with ``messages``, or any object whose fields a prompt names. A text becomes an object
-    with the field ``request``.
+    with the field ``request``. JSONL, CSV, Parquet and plain lines are read row by row, whatever the file's size; JSON and
+    YAML are in memory as a whole.
 
     Args:
         path: The file; its ending says what it is, and without one it is plain lines.
         name: What errors call it.
+        seen: Counts what is there twice.
 
     Raises:
         DatasetError: It cannot be read, has no request, or a row is no request; the message names the line.
     """
     name = name or str(path)
-    cases: dict[str, Case] = {}
-    twice = 0
+    seen = Seen() if seen is None else seen
+    empty = True
     for line, row in _rows(path):
+        empty = False
         case = _case(row, at(name, line))
-        known = cases.get(case.id)
-        if known is None:
-            cases[case.id] = case
-        elif known.item == case.item:
-            twice += 1
-        else:
+        new = seen.first(case)
+        if new:
+            yield case
+        elif new is None:
+            known = next(_case(row, at(name, line)) for line, row in _rows(path) if _has_id(row, case.id))
             raise DatasetError(
                 f"{case.place}: the id {case.id!r} is there twice with different content, first at {known.place}. "
                 "Give each request its own id, or none."
             )
-    if not cases:
+    if empty:
         raise DatasetError(f"{name}: there is no request in the file. Write at least one.")
-    return Inputs(tuple(cases.values()), twice)
+
+
+def _has_id(row: Any, identity: str) -> bool:
+    return isinstance(row, Mapping) and str(row.get("id")) == identity
 
 
 def _rows(path: Path) -> Iterator[Row]:
     suffix = path.suffix.lower()
     if suffix in FORMATS:
         return read_rows(path)
+    if suffix in YAML:
+        return yaml_rows(path)
     if suffix in PLAIN:
         return ((number, line.strip()) for number, line in text_lines(path) if line.strip())
     raise DatasetError(
-        f"{path}: it ends in {path.suffix!r}; requests are read from {', '.join(FORMATS)} and, one a line, "
+        f"{path}: it ends in {path.suffix!r}; requests are read from {', '.join((*FORMATS, *YAML))} and, one a line, "
         f"{', '.join(PLAIN[1:])}. Rename or convert it."
     )
 

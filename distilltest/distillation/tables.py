@@ -19,6 +19,8 @@ from distilltest.errors import DatasetError, at
 Row = tuple[int, Any]
 """A line (a row's number for Parquet), from 1, and the value on it."""
 FORMATS = (".jsonl", ".ndjson", ".json", ".csv", ".parquet")
+YAML = (".yaml", ".yml")
+"""For requests alone: evaluation datasets may be written in it."""
 _LONGEST_FIELD = 16 * 1024 * 1024
 
 
@@ -90,6 +92,27 @@ def json_rows(path: Path) -> Iterator[Row]:
         yield from zip(_lines_of(text, wrapped=wrapped), rows, strict=True)
     except RecursionError:
         raise DatasetError(f"{path}: a value is nested too deeply. Flatten it.") from None
+
+
+def yaml_rows(path: Path) -> Iterator[Row]:
+    """The values of a YAML list, or of the list under ``requests:``, each with the line that it begins on."""
+    import yaml
+
+    text = "".join(line for _, line in text_lines(path))
+    try:
+        content, node = yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or error
+        raise DatasetError(f"{at(path, mark.line + 1 if mark else None)}: not YAML: {problem}.") from None
+    if content is None:
+        return
+    assert node is not None
+    if isinstance(content, dict) and isinstance(content.get("requests"), list):
+        content, node = content["requests"], next(value for key, value in node.value if key.value == "requests")
+    if not isinstance(content, list):
+        raise DatasetError(f"{at(path, 1)}: {kind_of(content)}. Write a list, or a list under requests:.")
+    yield from ((child.start_mark.line + 1, row) for child, row in zip(node.value, content, strict=True))
 
 
 def _lines_of(text: str, *, wrapped: bool) -> Iterator[int]:
