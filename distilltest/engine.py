@@ -40,6 +40,10 @@ class Counts:
     """Requests that got no completion."""
     usd: float = 0.0
     """Spent, as far as prices are known."""
+    prompt_tokens: int = 0
+    """Of the completions that were sent for."""
+    completion_tokens: int = 0
+    """Of the completions that were sent for."""
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -210,6 +214,8 @@ class Engine:
             completion = replace(completion, attempts=attempts)
         self.counts.sent += 1
         self.counts.usd += self._cost(completion)
+        self.counts.prompt_tokens += completion.usage.prompt_tokens
+        self.counts.completion_tokens += completion.usage.completion_tokens
         # Nothing is awaited between arrival and this line: a cancelled call has either not arrived or is queued.
         await self._store.save(request, completion, body)
         self._done.add(request.key)

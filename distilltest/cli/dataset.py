@@ -129,21 +129,17 @@ def _between(text: str, above: float, most: float, what: str) -> float:
 
 def run_sft(arguments: argparse.Namespace) -> int:
     """Write a supervised file, and a validation file where one is asked for."""
+    from distilltest.cli.labels import read_labels
     from distilltest.config import load_config
     from distilltest.distillation.select import pick
     from distilltest.distillation.split import split
     from distilltest.distillation.supervised import supervised_findings
-    from distilltest.distillation.training_file import write_supervised
-    from distilltest.errors import DistilltestError, TrainingFileError
+    from distilltest.distillation.supervised_file import write_supervised
+    from distilltest.errors import TrainingFileError
     from distilltest.prompt import load_prompt
     from distilltest.store import Selection, Store
 
-    labels = {}
-    for text in arguments.metadata:
-        key, sign, value = text.partition("=")
-        if not sign:
-            raise DistilltestError(f"--metadata {text}: write KEY=VALUE.")
-        labels[key] = value
+    labels = read_labels(arguments.metadata)
     config = load_config(arguments.root.resolve())
     model = arguments.model or config.model("teacher").model
     prompt = load_prompt(arguments.prompt) if arguments.prompt else None
@@ -169,7 +165,9 @@ def run_sft(arguments: argparse.Namespace) -> int:
     bad = False
     validation = arguments.output.with_suffix(f".validation{arguments.output.suffix}")
     for path, side in [(arguments.output, False), *([(validation, True)] if arguments.validation else [])]:
-        some = ((each.stored, each.messages) for each, held in zip(picked, held_out, strict=True) if held == side)
+        some = (
+            (each.stored.completion, each.messages) for each, held in zip(picked, held_out, strict=True) if held == side
+        )
         written = write_supervised(path, some)
         _say_written(path, written.examples, written.left_out)
         findings = supervised_findings(path)  # how many there must be is a rule for the training file only
@@ -179,15 +177,15 @@ def run_sft(arguments: argparse.Namespace) -> int:
 
 def _cases(arguments: argparse.Namespace, config: Config) -> Mapping[str, Case]:
     """The cases that may have been asked, by the messages that they were asked with."""
-    from distilltest.dataset import load_dataset
+    from distilltest.distillation.inputs import iter_inputs
     from distilltest.distillation.select import by_messages
     from distilltest.errors import DistilltestError
     from distilltest.prompt import load_prompt
 
     plan = config.distillation
-    if (arguments.cases is None) != (arguments.asked_with is None):
+    if arguments.asked_with is not None and arguments.cases is None:
         raise DistilltestError(
-            "--cases and --asked-with go together: a dataset, and the prompt that it was asked with."
+            f"--asked-with {arguments.asked_with}: name the dataset that was asked with it: --cases."
         )
     if arguments.cases is not None:
         dataset, asked = arguments.cases, arguments.asked_with
@@ -195,13 +193,14 @@ def _cases(arguments: argparse.Namespace, config: Config) -> Mapping[str, Case]:
         dataset, asked = config.root / plan.train, config.root / plan.prompt
     else:
         return {}
-    return by_messages(load_prompt(asked), load_dataset(dataset).cases)
+    return by_messages(load_prompt(asked) if asked else None, iter_inputs(dataset))
 
 
 def run_dpo(arguments: argparse.Namespace) -> int:
     """Write a preference file."""
-    from distilltest.distillation.preference_file import LeftOut, from_table, write_preferences
+    from distilltest.distillation.preference_file import from_table, write_preferences
     from distilltest.distillation.preferences import preference_findings
+    from distilltest.distillation.whole_file import LeftOut
 
     left_out = LeftOut()
     columns = {name: getattr(arguments, name) for name in ("instruction", "chosen", "rejected", "system")}

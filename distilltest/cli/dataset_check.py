@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable
+from itertools import islice
 from pathlib import Path
 
 from distilltest.config import Config, load_config
 from distilltest.dataset import load_dataset
 from distilltest.distillation import costs, diversity, overlap
 from distilltest.distillation.examples import is_preference_file, tags_of
+from distilltest.distillation.inputs import iter_inputs
 from distilltest.distillation.lines import Finding
-from distilltest.distillation.messages import last_user_text, spoken
+from distilltest.distillation.messages import spoken
 from distilltest.distillation.near import folded
 from distilltest.distillation.preferences import preference_findings
 from distilltest.distillation.supervised import supervised_findings
@@ -51,12 +53,7 @@ def check(arguments: argparse.Namespace, print_findings: Callable[[Path, Iterabl
 
 def _overlap(arguments: argparse.Namespace, cases: tuple[Case, ...]) -> bool:
     prompt = load_prompt(arguments.prompt) if arguments.prompt else None
-    texts = [
-        (case.id, text)
-        for case in cases
-        for text in ([last_user_text(prompt.render(case))] if prompt else overlap.case_texts(case))
-    ]
-    found = overlap.find_overlap(arguments.file, texts, threshold=arguments.near)
+    found = overlap.find_overlap(arguments.file, overlap.texts_of(cases, prompt), threshold=arguments.near)
     print("\n".join(overlap.in_words(found, str(arguments.against))))
     for pair in found.pairs[:_PAIRS]:
         print(f"  line {pair.line}  case {pair.case_id}  {pair.similarity:.2f}  {overlap.KINDS[pair.kind]}")
@@ -100,6 +97,6 @@ def _untuned_call(config: Config, tokens: costs.FileTokens, count: Counter) -> c
     if plan is None or not tokens.examples:
         return None
     prompt = load_prompt(config.root / plan.prompt, plan.prompt)
-    rendered = [prompt.render(case) for case in load_dataset(config.root / plan.train, plan.train).cases[:_ASKED]]
+    rendered = [prompt.render(case) for case in islice(iter_inputs(config.root / plan.train, plan.train), _ASKED)]
     asked = [count.messages(spoken(messages), len(messages)) for messages in rendered]
     return costs.Call(sum(asked) / len(asked), tokens.answer / tokens.examples)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 
 def add(commands: Any) -> None:
@@ -31,6 +29,7 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the loop."""
+    from distilltest.cli.bar import Bar
     from distilltest.config import load_config
     from distilltest.distillation.loop import Loop
     from distilltest.retention import open_for_work
@@ -43,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
         config=config,
         store=open_for_work(config, say),
         say=say,
-        bar=Progress,
+        bar=Bar,
         force=arguments.force,
         train_limit=arguments.train_limit,
         suffix=arguments.suffix,
@@ -52,25 +51,3 @@ def run(arguments: argparse.Namespace) -> int:
         return loop.run()
     finally:
         loop.store.close()
-
-
-class Progress:
-    """A tqdm bar on standard error; nothing where that is no terminal."""
-
-    def __init__(self, title: str, total: int) -> None:
-        from tqdm import tqdm
-
-        hidden = not sys.stderr.isatty()
-        self._bar: Any = tqdm(total=total or None, desc=title, leave=False, disable=hidden, dynamic_ncols=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __call__(self, done: int) -> None:
-        """Show how many are done."""
-        self._bar.update(done - self._bar.n)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.close()

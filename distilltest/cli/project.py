@@ -1,4 +1,4 @@
-"""``distilltest report``, ``distilltest check`` and ``distilltest schema``."""
+"""``distilltest report`` and ``distilltest schema``."""
 
 from __future__ import annotations
 
@@ -13,9 +13,6 @@ def add(commands: Any) -> None:
     report.add_argument("run_id", nargs="?", metavar="RUN", help="a folder's name below reports/")
     report.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
     report.set_defaults(run=run_report)
-    check = commands.add_parser("check", help="hold a supervised training file against the platform's rules")
-    check.add_argument("file", type=Path, metavar="FILE")
-    check.set_defaults(run=run_check)
     schema = commands.add_parser("schema", help="print the JSON Schema of distilltest.yaml")
     schema.set_defaults(run=run_schema)
 
@@ -34,19 +31,6 @@ def run_report(arguments: argparse.Namespace) -> int:
         raise DistilltestError(f"{folder} has no run {chosen!r}. The newest: {', '.join(runs[-3:]) or 'none'}.")
     print((folder / chosen / "report.md").read_text(encoding="utf-8"), end="")
     return 0
-
-
-def run_check(arguments: argparse.Namespace) -> int:
-    """Check a training file."""
-    from distilltest.distillation.supervised import check_supervised
-    from distilltest.errors import at
-
-    findings = check_supervised(arguments.file)
-    for finding in findings:
-        print(f"{at(arguments.file, finding.line)}: {finding.message}")
-    bad = any(finding.fatal for finding in findings)
-    print(f"{arguments.file}: {'not fit for training' if bad else 'fit for training'}, {len(findings)} findings")
-    return int(bad)
 
 
 def run_schema(_: argparse.Namespace) -> int:

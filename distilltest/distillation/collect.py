@@ -1,63 +1,154 @@
-"""Asking the teacher for every training request, and keeping what it says."""
+"""Asking a model for every request, chunk after chunk, and keeping what it says.
+
+The engine asks for nothing twice and keeps every answer before it is used, so a collection that was interrupted, killed or
+refused goes on where it was when the same requests are asked again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
 
+from distilltest.distillation.inputs import TEXT_FIELDS, messages_of
+from distilltest.distillation.sampling import Sampling
 from distilltest.engine import Engine
+from distilltest.errors import DatasetError
 from distilltest.prompt import Prompt
-from distilltest.records import CallFailure, Case, Model, Request
+from distilltest.records import CallFailure, Case, Completion, Model, Request
+from distilltest.store import Store
+
+CHUNK = 1000
+"""Requests that are in memory at a time, and as many that are being fetched meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
-class Collected:
-    """What came of asking."""
+class Asked:
+    """A request, and the case that it is for."""
 
-    answers: Mapping[str, str]
-    """Case id → the completion's key, in the order of the dataset."""
-    sent: int
-    failures: tuple[CallFailure, ...]
+    case: Case
+    request: Request
+
+
+@dataclass
+class Collected:
+    """What came of asking, counted while it comes."""
+
+    answers: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+    """Kind of call failure → how many."""
+    sentences: dict[str, str] = field(default_factory=dict)
+    """Kind of call failure → what the first of them said."""
+
+    @property
+    def failed(self) -> int:
+        """Requests that got no answer."""
+        return self.failures.total()
+
+    def add(self, failure: CallFailure) -> None:
+        """Count a failure."""
+        self.failures[failure.kind] += 1
+        self.sentences.setdefault(failure.kind, failure.message)
+
+
+def asked(
+    cases: Iterable[Case],
+    model: Model,
+    prompt: Prompt | None,
+    labels: Mapping[str, str],
+    sampling: Sampling | None = None,
+) -> Iterator[Asked]:
+    """The requests for cases, one after the other.
+
+    Args:
+        cases: What to ask about.
+        model: Whom to ask.
+        prompt: What to ask; None asks with a case's own messages, or with its text as the user message.
+        labels: What the completions are kept with.
+        sampling: In which ways; once where it is None.
+
+    Raises:
+        PromptError: The prompt names a field that a case does not have.
+        DatasetError: There is no prompt, and a case has neither messages nor a text.
+    """
+    sampling = sampling or Sampling()
+    for case in cases:
+        messages = prompt.render(case) if prompt else messages_of(case)
+        if messages is None:
+            fields = ", ".join(map(repr, case.item)) or "none"
+            raise DatasetError(
+                f"{case.place}: it has {fields}, and without a prompt it is not known what to ask. Give the request in a field "
+                f'"messages" or {", ".join(TEXT_FIELDS)}, or name a prompt that takes other fields: --prompt FILE.'
+            )
+        for request in sampling.requests(model, messages, labels):
+            yield Asked(case, request)
 
 
 def collect(
     engine: Engine,
-    model: Model,
-    prompt: Prompt,
-    cases: tuple[Case, ...],
-    metadata: Mapping[str, str],
+    store: Store,
+    requests: Iterable[Asked],
+    collected: Collected,
     progress: Callable[[int], None],
-) -> Collected:
-    """Ask a model for every case with ``store=True``; what is in the store already is not asked again.
+) -> Iterator[tuple[Asked, Completion]]:
+    """Ask for everything; what is in the store already is not asked again, but gets the labels too.
 
     Args:
         engine: Where completions come from.
-        model: Whom to ask.
-        prompt: What to ask.
-        cases: For each of these.
-        metadata: Labels that the completions are kept with.
-        progress: Told after each answer how many there are.
+        store: Where the engine keeps them.
+        requests: What to ask. They are read while others are being answered, and never all in memory.
+        collected: Counts what comes.
+        progress: Told after each answer how many there are, failures too.
+
+    Yields:
+        Each request that has an answer with it, in the order of the requests, a chunk at a time.
+
+    Raises:
+        StoreError: An answer arrived and could not be made durable.
     """
-    requests = [
-        Request(
-            server=model.server,
-            base_url=model.base_url,
-            model=model.model,
-            messages=prompt.render(case),
-            parameters=model.parameters,
-            store=True,
-            metadata=metadata,
-        )
-        for case in cases
-    ]
-    sent_before = engine.counts.sent
-    keys: dict[int, str] = {}
-    failures = []
-    for done, (index, answer) in enumerate(engine.results(requests), start=1):
-        if isinstance(answer, CallFailure):
-            failures.append(answer)
-        else:
-            keys[index] = answer.key
-        progress(done)
-    answers = {cases[index].id: keys[index] for index in sorted(keys)}
-    return Collected(answers, engine.counts.sent - sent_before, tuple(failures))
+    source = iter(requests)
+    done = 0
+    some = list(islice(source, CHUNK))
+    engine.prefetch(each.request for each in some)
+    while some:
+        following = list(islice(source, CHUNK))
+        engine.prefetch(each.request for each in following)
+        answers: dict[int, Completion] = {}
+        for index, answer in engine.results([each.request for each in some]):
+            done += 1
+            if isinstance(answer, CallFailure):
+                collected.add(answer)
+            else:
+                answers[index] = answer
+            progress(done)
+        _label(store, some, answers)
+        collected.answers += len(answers)
+        for index in sorted(answers):
+            yield some[index], answers[index]
+        some = following
+
+
+def _label(store: Store, some: list[Asked], answers: Mapping[int, Completion]) -> None:
+    """What was asked before under other labels, or under none, is found by these as well."""
+    labels = some[0].request.metadata
+    keys = [answer.key for answer in answers.values() if answer.from_store]
+    if labels and keys:
+        store.add_labels(keys, labels)
+
+
+def count(store: Store, requests: Iterable[Asked]) -> tuple[int, int]:
+    """How many answers there will be, and how many calls that takes; reads everything, so mistakes show before it costs.
+
+    Raises:
+        DistilltestError: A request cannot be made; the message says why.
+    """
+    total = 0
+    calls = set[bytes]()
+    source = iter(requests)
+    while some := list(islice(source, CHUNK)):
+        total += len(some)
+        keys = [each.request.key for each in some]
+        there = store.known_keys(keys)
+        calls |= {bytes.fromhex(key)[:12] for key in keys if key not in there}
+    return total, len(calls)

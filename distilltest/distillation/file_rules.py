@@ -9,6 +9,7 @@ from typing import Any
 
 from distilltest.distillation.lines import Finding, digest
 from distilltest.distillation.tokens import Counter
+from distilltest.errors import TrainingFileError, at
 
 LEAST_EXAMPLES = 10
 """The platform's own minimum."""
@@ -102,3 +103,18 @@ def too_large(path: Path) -> Finding | None:
     return Finding(
         0, f"{size / 1024**2:.0f} MB; platforms take {LARGEST_FILE // 1024**2} MB. Split it or leave some out."
     )
+
+
+def refuse_bad(path: Path, findings: Iterable[Finding]) -> list[Finding]:
+    """Those of a file's findings that are no reason to reject it.
+
+    Raises:
+        TrainingFileError: A platform would reject it; the message names lines and remedies.
+    """
+    found = list(findings)
+    fatal = [finding for finding in found if finding.fatal]
+    if fatal:
+        shown = "\n".join(f"{at(path, finding.line)}: {finding.message}" for finding in fatal[:10])
+        more = f"\n… and {len(fatal) - 10} more" if len(fatal) > 10 else ""
+        raise TrainingFileError(f"{shown}{more}")
+    return found

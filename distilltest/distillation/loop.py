@@ -15,14 +15,19 @@ from typing import Any, Protocol
 from distilltest.client import openai_client
 from distilltest.config import Config, Distillation
 from distilltest.dataset import load_dataset
-from distilltest.distillation.collect import Collected, collect
-from distilltest.distillation.training_file import Written, overlap, refuse_bad, write_supervised
+from distilltest.distillation.collect import Collected, asked, collect
+from distilltest.distillation.file_rules import refuse_bad
+from distilltest.distillation.inputs import read_inputs
+from distilltest.distillation.overlap import find_overlap, texts_of
+from distilltest.distillation.supervised import supervised_findings
+from distilltest.distillation.supervised_file import write_supervised
+from distilltest.distillation.whole_file import Written
 from distilltest.engine import Engine
 from distilltest.errors import ConfigError, DistilltestError
 from distilltest.finetuning import Event, endpoint_errors, follow, start_job
 from distilltest.prompt import Prompt, load_prompt
-from distilltest.records import Case, fingerprint
-from distilltest.store import Selection, Store
+from distilltest.records import Case, Completion, fingerprint
+from distilltest.store import Store
 
 STEPS = 5
 
@@ -67,7 +72,7 @@ class Loop:
         student = self.plan.student_prompt or self.plan.prompt
         self.student_prompt = load_prompt(config.root / student, student)
         limit = self.train_limit or self.plan.train_limit
-        self.cases = load_dataset(config.root / self.plan.train, self.plan.train).cases[:limit]
+        self.cases = read_inputs(config.root / self.plan.train, self.plan.train).cases[:limit]
 
     def run(self) -> int:
         """All steps.
@@ -75,51 +80,38 @@ class Loop:
         Returns:
             The exit code of the evaluation.
         """
-        collected = self._collect()
-        written = self._write(collected)
+        written = self._write(self._collect())
         model = self._tune(written)
         return self._evaluate(model, written)
 
     def _step(self, number: int, name: str, result: str, started: float) -> None:
         self.say(f"{number}/{STEPS}  {name:<15} {result}   ({self.clock() - started:.1f} s)")
 
-    def _labels(self) -> dict[str, str]:
-        return dict(self.plan.metadata)
-
-    def _collect(self) -> Collected:
+    def _collect(self) -> list[tuple[Case, Completion]]:
         started = self.clock()
         teacher = self.config.model("teacher")
         self.config.server(teacher.server)
         self.config.check_budget([teacher])
+        collected = Collected()
+        requests = asked(self.cases, teacher, self.prompt, dict(self.plan.metadata))
         with Engine(self.config, self.store) as engine, self.bar("teacher answers", len(self.cases)) as bar:
-            collected = collect(engine, teacher, self.prompt, self.cases, self._labels(), bar)
-        if collected.failures:
-            first = collected.failures[0]
+            answers = [(e.case, said) for e, said in collect(engine, self.store, requests, collected, bar)]
+            sent = engine.counts.sent
+        if collected.failed:
+            kind, sentence = next(iter(collected.sentences.items()))
             raise DistilltestError(
-                f"{len(collected.failures)} of {len(self.cases)} requests got no answer: {first.kind}: {first.message} "
+                f"{collected.failed} of {len(self.cases)} requests got no answer: {kind}: {sentence} "
                 "Run the same command again: only these are asked."
             )
-        done = "all in the store, nothing sent" if not collected.sent else f"{collected.sent} new"
-        self._step(1, "teacher answers", f"{len(collected.answers)} of {len(self.cases)} requests, {done}", started)
-        return collected
+        done = f"{sent} new" if sent else "all in the store, nothing sent"
+        self._step(1, "teacher answers", f"{len(answers)} of {len(self.cases)} requests, {done}", started)
+        return answers
 
-    def _write(self, collected: Collected) -> Written:
+    def _write(self, answers: list[tuple[Case, Completion]]) -> Written:
         started = self.clock()
-        teacher = self.config.model("teacher")
-        stored = {
-            item.completion.key: item
-            for item in self.store.find_completions(Selection(model=teacher.model, metadata=self._labels()))
-        }
-        missing = [case for case, key in collected.answers.items() if key not in stored]
-        if missing:
-            raise DistilltestError(
-                f"{len(missing)} of the teacher's completions were stored under other labels than {self._labels()} "
-                f"(case {missing[0]!r}, say). Use the labels they have, or another prompt."
-            )
-        by_id = {case.id: case for case in self.cases}
-        picked = [(stored[key], self.student_prompt.render(by_id[case])) for case, key in collected.answers.items()]
-        written = write_supervised(self.config.state_dir / "training" / "supervised.jsonl", picked)
-        findings = refuse_bad(written.path)
+        examples = ((said, self.student_prompt.render(case)) for case, said in answers)
+        written = write_supervised(self.config.state_dir / "training" / "supervised.jsonl", examples)
+        findings = refuse_bad(written.path, supervised_findings(written.path))
         shown = written.path.relative_to(self.config.root)
         notes = [f"{count} left out ({reason})" for reason, count in written.left_out.items()]
         notes += [f"{len(findings)} remarks"] if findings else []
@@ -199,9 +191,8 @@ class Loop:
             candidate = next(line for line in report.roles if line.role == "candidate")
             prompt = load_prompt(self.config.root / candidate.prompt, candidate.prompt)
             dataset = load_dataset(self.config.root / report.dataset, report.dataset)
-            requests = {case.id: prompt.render(case)[-1]["content"] for case in dataset.cases}
-            total += len(requests)
-            leaked += overlap(written.path, requests)
+            total += len(dataset.cases)
+            leaked += find_overlap(written.path, texts_of(dataset.cases, prompt), threshold=None).leaked
             self._step(5, "verdict", report.verdict.sentence, started)
         self.say(f"     {len(leaked)} of {total} test requests are in the training file")
         folder = (self.config.reports_dir / run).relative_to(self.config.root)

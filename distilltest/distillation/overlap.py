@@ -13,6 +13,7 @@ from distilltest.dataset import RESERVED
 from distilltest.distillation.examples import Example, read_examples
 from distilltest.distillation.messages import last_user_text
 from distilltest.distillation.near import NEAR, NearIndex, folded
+from distilltest.prompt import Prompt
 from distilltest.records import Case
 
 EXACT, NORMALISED, CLOSE = "exact", "normalised", "near"
@@ -146,6 +147,19 @@ def case_texts(case: Case) -> list[str]:
         if isinstance(messages, list) and last_user_text(messages):
             return [last_user_text(messages)]
     return [value for name, value in case.item.items() if name not in RESERVED and isinstance(value, str) and value]
+
+
+def texts_of(cases: Iterable[Case], prompt: Prompt | None) -> list[tuple[str, str]]:
+    """Case id and what the case asks: as its prompt renders it, or all of ``case_texts``.
+
+    Raises:
+        PromptError: The prompt names a field that a case does not have.
+    """
+    return [
+        (case.id, text)
+        for case in cases
+        for text in ([last_user_text(prompt.render(case))] if prompt else case_texts(case))
+    ]
 
 
 def in_words(overlap: Overlap, name: str) -> list[str]:

@@ -6,7 +6,7 @@ Whatever has no clear preference is left out and counted: ties, identical answer
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -17,8 +17,7 @@ import orjson
 from distilltest.distillation.lines import digest, kind_of
 from distilltest.distillation.messages import text_of
 from distilltest.distillation.tables import read_rows
-from distilltest.distillation.training_file import Written
-from distilltest.distillation.whole_file import whole_file
+from distilltest.distillation.whole_file import LeftOut, Written, whole_file
 from distilltest.errors import DatasetError, TrainingFileError, at
 from distilltest.records import Message
 
@@ -48,17 +47,6 @@ class Preference:
     messages: tuple[Message, ...]
     preferred: str
     rejected: str
-
-
-@dataclass
-class LeftOut:
-    """Why answers made no example → how many times."""
-
-    counts: dict[str, int] = field(default_factory=dict)
-
-    def add(self, reason: str, number: int = 1) -> None:
-        """Count."""
-        self.counts[reason] = self.counts.get(reason, 0) + number
 
 
 def by_pass(pairs: Iterable[tuple[Sequence[Message], Answer, Answer]], left_out: LeftOut) -> Iterator[Preference]:
@@ -209,9 +197,8 @@ def write_preferences(path: Path, preferences: Iterable[Preference], left_out: L
             if reversed_:
                 left_out.add(INCONSISTENT, len(reversed_))
             if not lines.count:
-                reasons = ", ".join(f"{number} {reason}" for reason, number in left_out.counts.items())
                 raise TrainingFileError(
-                    f"{path}: no clear preference is left to learn from ({reasons or 'there were no pairs'}). "
+                    f"{path}: no clear preference is left to learn from ({left_out.in_words() or 'there were no pairs'}). "
                     "Nothing was written."
                 )
     return Written(path, lines.count, left_out.counts, lines.sha256)

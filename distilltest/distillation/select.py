@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from distilltest.distillation.inputs import messages_of
 from distilltest.distillation.messages import last_user_text
 from distilltest.errors import PromptError
 from distilltest.prompt import Prompt
@@ -28,9 +29,15 @@ class Picked:
         return last_user_text(self.messages)
 
 
-def by_messages(prompt: Prompt, cases: Iterable[Case]) -> dict[str, Case]:
-    """Fingerprint of rendered messages → the case: how a stored completion finds the case that it answers."""
-    return {fingerprint(list(prompt.render(case))): case for case in cases}
+def by_messages(prompt: Prompt | None, cases: Iterable[Case]) -> dict[str, Case]:
+    """Fingerprint of the messages that were sent → the case: how a stored completion finds the case that it answers.
+
+    Args:
+        prompt: What the cases were asked with; None where their messages or texts were sent alone.
+        cases: The cases.
+    """
+    sent = ((prompt.render(case) if prompt else messages_of(case), case) for case in cases)
+    return {fingerprint(list(messages)): case for messages, case in sent if messages}
 
 
 def pick(

@@ -1,15 +1,42 @@
-"""Writing a file of lines whole or not at all, without holding it in memory."""
+"""Writing a file of lines whole or not at all, without holding it in memory, and what is said of it."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from distilltest.errors import TrainingFileError
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A training file on disk."""
+
+    path: Path
+    examples: int
+    left_out: Mapping[str, int]
+    """Why answers made no example → how many."""
+    sha256: str
+
+
+@dataclass
+class LeftOut:
+    """Why answers made no example → how many times."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def add(self, reason: str, number: int = 1) -> None:
+        """Count."""
+        self.counts[reason] = self.counts.get(reason, 0) + number
+
+    def in_words(self) -> str:
+        """All counts in one line, empty where nothing was left out."""
+        return ", ".join(f"{number:,} {reason}" for reason, number in self.counts.items())
 
 
 class Lines:
@@ -48,4 +75,5 @@ def whole_file(path: Path) -> Iterator[Lines]:
     except OSError as error:
         raise TrainingFileError(f"{path} cannot be written: {error.strerror}.") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)

@@ -238,11 +238,3 @@ def test_help_teaches_by_example(action, capsys):
     said = capsys.readouterr().out
     assert f"distilltest dataset {action} " in said.split("positional arguments")[0].split("options:")[0]
     assert max(map(len, said.splitlines())) <= 130
-
-
-def test_the_old_check_goes_on_working(project, capsys):
-    write(project / "train.jsonl", sixty())
-    assert main(["check", "train.jsonl"]) == 0
-    write(project / "bad.jsonl", [*sixty(), b""])
-    assert main(["check", "bad.jsonl"]) == 1
-    assert "bad.jsonl:61: a blank line" in capsys.readouterr().out

@@ -141,7 +141,7 @@ def test_too_little_to_learn_from_is_refused_before_anything_is_uploaded(project
 @pytest.mark.parametrize(
     ("break_it", "words"),
     [
-        (lambda root: (root / "train.jsonl").unlink(), "train.jsonl: there is no such file"),
+        (lambda root: (root / "train.jsonl").unlink(), "train.jsonl cannot be read: there is no such file"),
         (lambda root: (root / "train.jsonl").write_text('{"id": "a"\n'), "train.jsonl:1"),
         (lambda root: (root / "prompt.yaml").write_text("messages: []\n"), "prompt.yaml"),
         (lambda root: (root / "distilltest.yaml").write_text("models: {}\n"), "distillation"),

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from distilltest.distillation.preference_file import (
     Answer,
-    LeftOut,
     Preference,
     by_pass,
     by_score,
@@ -16,6 +15,7 @@ from distilltest.distillation.preference_file import (
     write_preferences,
 )
 from distilltest.distillation.preferences import check_preferences
+from distilltest.distillation.whole_file import LeftOut
 from distilltest.errors import DatasetError, TrainingFileError
 
 ASK = ({"role": "user", "content": "show the log"},)
