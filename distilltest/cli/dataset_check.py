@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 
+from distilltest.cli.dataset_files import print_findings
 from distilltest.config import Config, load_config
 from distilltest.dataset import load_dataset
 from distilltest.distillation import costs, diversity, overlap
 from distilltest.distillation.examples import is_preference_file, tags_of
 from distilltest.distillation.inputs import iter_inputs
-from distilltest.distillation.lines import Finding
 from distilltest.distillation.messages import spoken
 from distilltest.distillation.near import folded
 from distilltest.distillation.preferences import preference_findings
@@ -28,7 +27,7 @@ _ASKED = 200
 """Cases by which the length of base's and teacher's prompts is estimated."""
 
 
-def check(arguments: argparse.Namespace, print_findings: Callable[[Path, Iterable[Finding]], bool]) -> int:
+def check(arguments: argparse.Namespace) -> int:
     """Print everything that is to be said of a file.
 
     Returns:

@@ -28,6 +28,7 @@ TURNS = "more than one turn or no text"
 TWICE = "the same pair twice"
 INCONSISTENT = "inconsistent: another pair says the opposite"
 LONE = "only one answer"
+TURNED = "inconsistent: the rejected role passed, the chosen one failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +51,21 @@ class Preference:
 
 
 def by_pass(pairs: Iterable[tuple[Sequence[Message], Answer, Answer]], left_out: LeftOut) -> Iterator[Preference]:
-    """Where of two roles' answers one passed and the other failed, the one that passed is preferred.
+    """Where the answer to learn from passed and the other one failed, it is preferred.
 
     Args:
-        pairs: The request's messages and the two graded answers.
-        left_out: Counts the others: both passed, both failed, or one was not graded.
+        pairs: The request's messages, the answer to learn from and the other one, both graded.
+        left_out: Counts the others: both passed, both failed, the wrong one passed, or one was not graded.
     """
-    for messages, one, other in pairs:
-        if one.passed is None or other.passed is None:
+    for messages, chosen, rejected in pairs:
+        if chosen.passed is None or rejected.passed is None:
             left_out.add("not graded")
-        elif one.passed == other.passed:
-            left_out.add(f"{TIE}: both {'passed' if one.passed else 'failed'}")
+        elif chosen.passed == rejected.passed:
+            left_out.add(f"{TIE}: both {'passed' if chosen.passed else 'failed'}")
+        elif rejected.passed:
+            left_out.add(TURNED)
         else:
-            preferred, rejected = (one, other) if one.passed else (other, one)
-            yield Preference(tuple(messages), preferred.text, rejected.text)
+            yield Preference(tuple(messages), chosen.text, rejected.text)
 
 
 def by_score(

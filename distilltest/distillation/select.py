@@ -47,9 +47,8 @@ def pick(
 
     Args:
         stored: The completions, the newest first.
-        prompt: The short prompt that replaces what was asked; None keeps that as it was.
-        cases: From ``by_messages``. A completion whose case is not among them is rendered with one field, ``request``: the
-            last user message that was sent.
+        prompt: As in ``render``.
+        cases: As in ``render``.
 
     Returns:
         The completions, and how many older answers were left out.
@@ -61,16 +60,32 @@ def pick(
     seen: set[str] = set()
     older = 0
     for item in stored:
-        asked = tuple(item.request["messages"])
-        mark = fingerprint(list(asked))
+        if not item.messages:
+            continue  # an embedding
+        mark = fingerprint(list(item.messages))
         if mark in seen:
             older += 1
             continue
         seen.add(mark)
-        case = cases.get(mark)
-        messages = asked if prompt is None else _render(prompt, case, asked, item.completion.key)
-        picked.append(Picked(item, messages, case.cluster if case else None))
+        picked.append(render(item, prompt, cases))
     return picked, older
+
+
+def render(stored: StoredCompletion, prompt: Prompt | None, cases: Mapping[str, Case]) -> Picked:
+    """A completion with the messages that the student shall be asked with.
+
+    Args:
+        stored: The completion.
+        prompt: The short prompt that replaces what was asked; None keeps that as it was.
+        cases: From ``by_messages``. A completion whose case is not among them is rendered with one field, ``request``: the
+            last user message that was sent.
+
+    Raises:
+        PromptError: The prompt names a field that is not known.
+    """
+    case = cases.get(fingerprint(list(stored.messages)))
+    messages = stored.messages if prompt is None else _render(prompt, case, stored.messages, stored.completion.key)
+    return Picked(stored, messages, case.cluster if case else None)
 
 
 def _render(prompt: Prompt, case: Case | None, asked: tuple[Message, ...], key: str) -> tuple[Message, ...]:

@@ -34,7 +34,7 @@ def write_supervised(
         for said, messages in examples:
             example = {"messages": [*messages, {"role": "assistant", "content": said.text}]}
             mark = digest(example)
-            reason = _unfit(said) or (TWICE if mark in seen else None)
+            reason = unfit(said) or (TWICE if mark in seen else None)
             if reason is not None:
                 left_out.add(reason)
                 continue
@@ -48,7 +48,7 @@ def write_supervised(
     return Written(path, lines.count, left_out.counts, lines.sha256)
 
 
-def _unfit(said: Completion) -> str | None:
+def unfit(said: Completion) -> str | None:
     """Why nothing can be learned from a completion."""
     if said.refusal:
         return "refused"

@@ -55,6 +55,12 @@ class Store(Retention):
             ).fetchone()
         return orjson.loads(row[0]) if row else None
 
+    def latest_evaluations(self) -> list[dict[str, Any]]:
+        """The latest report of each evaluation, by node id."""
+        query = "SELECT report, max(run) FROM evaluation GROUP BY id ORDER BY id"  # the report of that run, by SQLite's rule
+        with self._sql() as sql:
+            return [orjson.loads(row[0]) for row in sql.execute(query)]
+
     def save_outcomes(
         self,
         run: str,

@@ -40,8 +40,13 @@ def test_of_two_graded_answers_the_one_that_passed_is_preferred():
     left_out = LeftOut()
     good, bad, lost = Answer("git log", passed=True), Answer("git status", passed=False), Answer("x")
     pairs = [(ASK, good, bad), (ASK, bad, good), (ASK, good, good), (ASK, bad, bad), (ASK, lost, good)]
-    assert list(by_pass(pairs, left_out)) == [Preference(ASK, "git log", "git status")] * 2
-    assert left_out.counts == {"a tie: both passed": 1, "a tie: both failed": 1, "not graded": 1}
+    assert list(by_pass(pairs, left_out)) == [Preference(ASK, "git log", "git status")]
+    assert left_out.counts == {
+        "inconsistent: the rejected role passed, the chosen one failed": 1,
+        "a tie: both passed": 1,
+        "a tie: both failed": 1,
+        "not graded": 1,
+    }
 
 
 def test_of_ranked_samples_the_best_is_preferred_to_the_worst():

@@ -1,0 +1,203 @@
+"""``distilltest dataset dpo``: from a table, from grades, or from a judge's preferences to a preference file."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Iterator, Sequence
+
+from distilltest.cli.bar import Bar
+from distilltest.cli.dataset_files import asked_cases, print_findings, print_leaks, say_written
+from distilltest.cli.labels import read_labels
+from distilltest.config import Config, load_config
+from distilltest.distillation.graded import (
+    Source,
+    Trials,
+    as_answer,
+    cases_of,
+    pairs,
+    source_of,
+    trials_of,
+)
+from distilltest.distillation.preference_file import Preference, by_pass, by_score, from_table, write_preferences
+from distilltest.distillation.preferences import preference_findings
+from distilltest.distillation.ranking import Ranking, Samples
+from distilltest.distillation.select import render
+from distilltest.distillation.whole_file import LeftOut
+from distilltest.engine import Engine
+from distilltest.errors import DistilltestError
+from distilltest.exit_codes import INCOMPLETE
+from distilltest.prompt import Prompt, load_prompt
+from distilltest.records import Case
+from distilltest.store import Selection, Store, StoredCompletion
+
+COLUMNS = ("instruction", "chosen", "rejected")
+
+
+def write(arguments: argparse.Namespace) -> int:
+    """Write a preference file.
+
+    Returns:
+        1 where what was written is not fit for training, 11 where calls to the judge failed.
+    """
+    _refuse_half_questions(arguments)
+    config = load_config(arguments.root.resolve())
+    left_out = LeftOut()
+    if arguments.source and not config.store_path.is_file():  # a table needs no store, so none is made for it
+        return int(_write(arguments, _table(arguments, left_out), left_out))
+    failed = 0
+    with Store.open(config.store_path) as store:
+        own: Source | None = None
+        if arguments.source:
+            preferences = _table(arguments, left_out)
+        else:
+            evaluation = store.find_evaluation(arguments.evaluation) if arguments.evaluation else None
+            own = source_of(store, evaluation) if evaluation else None
+            roles = [arguments.role] if arguments.role else [arguments.chosen, arguments.rejected]
+            cases = asked_cases(config, arguments.cases, arguments.asked_with)
+            cases = {**cases, **cases_of(own, config.root, [role for role in roles if role])}
+            prompt = load_prompt(arguments.prompt) if arguments.prompt else None
+            if arguments.judge is not None:
+                samples = _samples(arguments, config, store, evaluation, prompt, cases)
+                ranked, failed = _judged(arguments.judge, samples, config, store, left_out)
+                preferences = iter(ranked)
+            else:
+                assert evaluation is not None
+                preferences = _graded(arguments, store, evaluation, prompt, cases, left_out)
+        bad = _write(arguments, preferences, left_out)
+        bad |= print_leaks([arguments.output], config, store, own)
+    return 1 if bad else INCOMPLETE if failed else 0
+
+
+def _table(arguments: argparse.Namespace, left_out: LeftOut) -> Iterator[Preference]:
+    columns = {name: getattr(arguments, name) or name for name in COLUMNS}
+    return from_table(arguments.source, left_out, **columns, system=arguments.system)
+
+
+def _write(arguments: argparse.Namespace, preferences: Iterable[Preference], left_out: LeftOut) -> bool:
+    """Write and check; whether a platform would reject the file."""
+    say_written(write_preferences(arguments.output, preferences, left_out))
+    return print_findings(arguments.output, preference_findings(arguments.output))
+
+
+def _refuse_half_questions(arguments: argparse.Namespace) -> None:
+    """Each source of preferences has options of its own."""
+    given = {name for name, value in vars(arguments).items() if value not in (None, [])}
+    judged = "judge" in given
+    sources = [
+        name for name, is_it in (("--from", "source" in given), ("--evaluation", "evaluation" in given)) if is_it
+    ]
+    if len(sources) == 2 or (judged and sources == ["--from"]):
+        raise DistilltestError("--from brings its own preferences: leave out --evaluation and --judge, or --from.")
+    if not sources and not judged:
+        raise DistilltestError(
+            "Where shall preferences come from? --from FILE, --evaluation NAME with --chosen ROLE --rejected ROLE or with "
+            "--role ROLE, or --judge."
+        )
+    if sources == ["--from"]:
+        _refuse(
+            given, ("role", "min_gap", "prompt", "cases", "asked_with", "metadata", "model"), "goes with --evaluation"
+        )
+        return
+    _refuse(given, ("instruction", "system"), "goes with --from")
+    if not judged and ("role" in given) == ("chosen" in given and "rejected" in given):
+        raise DistilltestError(
+            "--evaluation: whose answers are compared? Two roles': --chosen ROLE --rejected ROLE. Several trials of one "
+            "role: --role ROLE."
+        )
+    if judged or "role" in given:
+        _refuse(given, ("chosen", "rejected"), "compares two roles, and goes neither with --role nor with --judge")
+    if judged or "chosen" in given:
+        _refuse(given, ("min_gap",), "is of scores: it goes with --evaluation and --role")
+    if not judged or sources:
+        _refuse(given, ("model",), "goes with --judge alone: an evaluation knows its answers by role (--role)")
+
+
+def _refuse(given: set[str], names: Sequence[str], why: str) -> None:
+    for name in names:
+        if name in given:
+            raise DistilltestError(f"--{name.replace('_', '-')} {why}.")
+
+
+def _graded(
+    arguments: argparse.Namespace,
+    store: Store,
+    evaluation: str,
+    prompt: Prompt | None,
+    cases: dict[str, Case],
+    left_out: LeftOut,
+) -> Iterator[Preference]:
+    """Pairs by what an evaluation said of answers."""
+    labels = read_labels(arguments.metadata)
+    if arguments.role:
+        groups = trials_of(store, evaluation, arguments.role, labels)
+        _say_source(evaluation, groups, arguments.role)
+        samples = ((render(t[0].stored, prompt, cases).messages, [as_answer(each) for each in t]) for t in groups)
+        return by_score(samples, left_out, least_gap=arguments.min_gap or 0.0)
+    chosen = trials_of(store, evaluation, arguments.chosen, labels)
+    rejected = trials_of(store, evaluation, arguments.rejected, labels)
+    _say_source(evaluation, chosen, f"{arguments.chosen} and {arguments.rejected}")
+    found = pairs(chosen, rejected, prompt, cases, left_out)
+    return by_pass(((picked.messages, one, other) for picked, one, other in found), left_out)
+
+
+def _say_source(evaluation: str, groups: Sequence[Trials], roles: str) -> None:
+    print(f"{evaluation}, run {groups[0][0].run}: {len(groups):,} cases with answers of {roles}")
+
+
+def _samples(
+    arguments: argparse.Namespace,
+    config: Config,
+    store: Store,
+    evaluation: str | None,
+    prompt: Prompt | None,
+    cases: dict[str, Case],
+) -> list[Samples]:
+    """Several answers to each request: an evaluation's trials, or what the store has of a model, whatever its system prompt."""
+    labels = read_labels(arguments.metadata)
+    role = arguments.role or "teacher"
+    groups: dict[object, list[StoredCompletion]] = {}
+    if evaluation is not None:
+        trials = trials_of(store, evaluation, role, labels)
+        _say_source(evaluation, trials, role)
+        groups = {group[0].case_id: [each.stored for each in group] for group in trials}
+    else:
+        model = arguments.model or config.model(role).model
+        for stored in store.each_completion(Selection(model=model, metadata=labels)):
+            asked = [m for m in stored.messages if m.get("role") not in ("system", "developer")]
+            if asked:
+                groups.setdefault(repr(asked), []).append(stored)
+        print(f"{model}: answers to {len(groups):,} requests")
+    found = []
+    for group in groups.values():
+        picked = render(group[0], prompt, cases)
+        found.append(Samples(group[0].messages, picked.messages, tuple(each.completion.text for each in group)))
+    return found
+
+
+def _judged(
+    name: str, samples: list[Samples], config: Config, store: Store, left_out: LeftOut
+) -> tuple[list[Preference], int]:
+    """Preferences of a judge, and how many pairs it was not able to judge."""
+    import sys
+
+    judge = config.judge(name or None)
+    config.server(judge.model.server)
+    config.check_budget([judge.model])
+    total = sum(each.pairs for each in samples)
+    print(
+        f"judge {judge.name!r} ({judge.model.model}): {total:,} pairs of answers to {len(samples):,} requests, each in both "
+        f"orders: {2 * total:,} calls at most",
+        flush=True,
+    )
+    with Engine(config, store) as engine, Bar("pairs", total) as bar:
+        ranking = Ranking(judge, engine.complete, config.root, bar)
+        found = engine.run(ranking.preferences(samples, left_out))
+        print(
+            f"judged: {ranking.done:,} pairs, {engine.counts.sent:,} new answers of the judge, "
+            f"{engine.counts.from_store:,} from the store; both orders agreed on {ranking.agreed:,}"
+        )
+    for kind, count in ranking.failures.items():
+        print(f"no verdict on {count:,} pairs: {kind}: {ranking.sentences[kind]}", file=sys.stderr)
+    if ranking.failures:
+        print("Run the same command again: only these are asked.", file=sys.stderr)
+    return found, ranking.failures.total()

@@ -1,0 +1,107 @@
+"""What ``distilltest dataset`` says of a training file that it has written or checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from distilltest.config import Config
+from distilltest.dataset import load_dataset
+from distilltest.distillation import overlap
+from distilltest.distillation.graded import Source, sources
+from distilltest.distillation.inputs import iter_inputs
+from distilltest.distillation.lines import Finding
+from distilltest.distillation.select import by_messages
+from distilltest.distillation.whole_file import Written
+from distilltest.errors import DistilltestError, at
+from distilltest.prompt import load_prompt
+from distilltest.records import Case
+from distilltest.store import Store
+
+_SHOWN = 50
+"""Findings that are printed; the rest is counted."""
+
+
+def say_written(written: Written) -> None:
+    """How many examples there are, and what was left out."""
+    print(f"{written.path}: {written.examples:,} examples")
+    for reason, count in written.left_out.items():
+        print(f"left out: {count:,} ({reason})")
+
+
+def print_findings(path: Path, findings: Iterable[Finding]) -> bool:
+    """Print findings and a conclusion; say whether a platform would reject the file."""
+    count, fatal = 0, 0
+    for finding in findings:
+        count += 1
+        fatal += finding.fatal
+        if count <= _SHOWN:
+            print(f"{at(path, finding.line)}: {'' if finding.fatal else 'remark: '}{finding.message}")
+    if count > _SHOWN:
+        print(f"… and {count - _SHOWN:,} more")
+    print(
+        f"{path}: {'not fit for training' if fatal else 'fit for training'}, {fatal:,} errors, {count - fatal:,} remarks"
+    )
+    return bool(fatal)
+
+
+def asked_cases(config: Config, dataset: Path | None, asked_with: Path | None) -> Mapping[str, Case]:
+    """The cases that may have been asked, by the messages that they were asked with.
+
+    Args:
+        config: With ``distillation:``, whose dataset and prompt serve where none is named.
+        dataset: From ``--cases``.
+        asked_with: From ``--asked-with``.
+
+    Raises:
+        DistilltestError: A file is broken, or there is a prompt and no dataset.
+    """
+    if asked_with is not None and dataset is None:
+        raise DistilltestError(f"--asked-with {asked_with}: name the dataset that was asked with it: --cases.")
+    plan = config.distillation
+    if dataset is None and plan is not None:
+        dataset, asked_with = config.root / plan.train, config.root / plan.prompt
+        if not dataset.is_file() or not asked_with.is_file():
+            return {}
+    if dataset is None:
+        return {}
+    return by_messages(load_prompt(asked_with) if asked_with else None, iter_inputs(dataset))
+
+
+def print_leaks(paths: Iterable[Path], config: Config, store: Store, own: Source | None = None) -> bool:
+    """Say which evaluations of the store have their requests in files; whether any has.
+
+    Args:
+        paths: The training files.
+        config: Where datasets and prompts are.
+        store: Whose evaluations.
+        own: The evaluation that the examples were taken from, which has them by design: it is warned of, and not counted.
+    """
+    leaked = False
+    datasets = {source.dataset: source for source in sources(store)}
+    for name, source in datasets.items():
+        if own is not None and name == own.dataset:
+            print(
+                f"remark: the examples are cases of {name}. A model that is tuned on them must not be judged by "
+                f"{own.evaluation}: keep another dataset for the gate."
+            )
+            continue
+        for path in paths:
+            leaked |= _leaks(path, source, config.root)
+    return leaked
+
+
+def _leaks(path: Path, source: Source, root: Path) -> bool:
+    name = source.dataset
+    prompt = source.prompts.get("candidate") or next(iter(source.prompts.values()))
+    try:
+        cases = load_dataset(root / name, name).cases
+        texts = overlap.texts_of(cases, load_prompt(root / prompt, prompt))
+    except DistilltestError as error:
+        print(f"overlap: {name} of {source.evaluation} was not compared with {path}: {error}")
+        return False
+    found = overlap.find_overlap(path, texts, threshold=None)
+    print("\n".join(overlap.in_words(found, name)))
+    if found.leaked:
+        print(f"{path}: not fit for training: {len(found.leaked):,} cases of {name} are in it")
+    return bool(found.leaked)

@@ -1,0 +1,124 @@
+"""Ranking several answers to a request by a judge: every two in both orders, the best preferred to the worst."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import combinations
+from pathlib import Path
+
+from distilltest.config import Judge
+from distilltest.distillation.messages import last_user_text
+from distilltest.distillation.preference_file import LONE, TIE, Preference
+from distilltest.distillation.whole_file import LeftOut
+from distilltest.errors import JudgeFailed
+from distilltest.judges import Judgement, ask
+from distilltest.judges.ask import Complete
+from distilltest.judges.preference import Compared, compare
+from distilltest.judges.questions import preference_question
+from distilltest.records import Message
+
+QUESTION = "Which answer is better?"
+DISAGREE = "a tie: the judge's two orders disagree"
+CIRCLE = "inconsistent: the judge's preferences go in a circle"
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Several answers to one request."""
+
+    asked: tuple[Message, ...]
+    """What they answer: what the judge sees."""
+    messages: tuple[Message, ...]
+    """What the student shall be asked with."""
+    texts: tuple[str, ...]
+
+    @property
+    def distinct(self) -> tuple[str, ...]:
+        """Those of the answers that differ, in order; empty ones are none."""
+        return tuple(dict.fromkeys(text for text in self.texts if text.strip()))
+
+    @property
+    def pairs(self) -> int:
+        """How often the judge compares two."""
+        return len(self.distinct) * (len(self.distinct) - 1) // 2
+
+
+@dataclass
+class Ranking:
+    """One judge at work; counts what it does."""
+
+    judge: Judge
+    complete: Complete
+    """Where its answers come from."""
+    root: Path
+    progress: Callable[[int], None]
+    """Told after each pair how many there were."""
+    done: int = 0
+    agreed: int = 0
+    """Pairs in which both orders said the same."""
+    failures: Counter[str] = field(default_factory=Counter)
+    """Kind of failure → pairs without a verdict."""
+    sentences: dict[str, str] = field(default_factory=dict)
+    """Kind of failure → what the first of them said."""
+
+    async def preferences(self, samples: Sequence[Samples], left_out: LeftOut) -> list[Preference]:
+        """The clear ones, in the order of the samples.
+
+        Args:
+            samples: The answers, request by request.
+            left_out: Counts requests without a clear preference.
+        """
+        found = await asyncio.gather(*map(self._rank, samples))
+        for each in found:
+            if isinstance(each, str):
+                left_out.add(each)
+        return [each for each in found if isinstance(each, Preference)]
+
+    async def _rank(self, samples: Samples) -> Preference | str:
+        """The preference, or why there is none."""
+        texts = samples.distinct
+        if len(texts) < 2:
+            return LONE
+        pairs = list(combinations(range(len(texts)), 2))
+        compared = await asyncio.gather(*(self._compare(samples, texts[i], texts[j]) for i, j in pairs))
+        failure = next((result for result in compared if isinstance(result, str)), None)
+        if failure is not None:
+            return f"no verdict: {failure}"
+        wins = Counter(dict.fromkeys(range(len(texts)), 0))
+        beaten: dict[int, list[int]] = {}
+        for (i, j), result in zip(pairs, compared, strict=True):
+            assert isinstance(result, Compared)
+            if result.winner != "tie":
+                winner, loser = (i, j) if result.winner == "1" else (j, i)
+                wins[winner] += 1
+                beaten.setdefault(winner, []).append(loser)
+        if not beaten:
+            return TIE if all(isinstance(result, Compared) and result.agree for result in compared) else DISAGREE
+        best = max(beaten, key=lambda number: (wins[number], -number))
+        worst = min(beaten[best], key=lambda number: wins[number])
+        if wins[worst] == wins[best]:
+            return CIRCLE
+        return Preference(samples.messages, texts[best], texts[worst])
+
+    async def _compare(self, samples: Samples, one: str, other: str) -> Compared | str:
+        """What the judge said, or the kind of its failure."""
+        try:
+            result = await compare(partial(self._ask, last_user_text(samples.asked)), one, other)
+        except JudgeFailed as failure:
+            self.failures[failure.kind] += 1
+            self.sentences.setdefault(failure.kind, str(failure))
+            return failure.kind
+        else:
+            self.agreed += result.agree
+            return result
+        finally:
+            self.done += 1
+            self.progress(self.done)
+
+    async def _ask(self, request: str, first: str, second: str) -> Judgement:
+        question = preference_question(QUESTION, request, first, second, root=self.root)
+        return await ask(question, self.judge, self.complete)
