@@ -78,7 +78,10 @@ def load_prompt(path: Path, name: str | None = None) -> Prompt:
         raise PromptError(
             f"{at(name, mark.line + 1 if mark else None)}: not YAML: {getattr(error, 'problem', error)}."
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise PromptError(f"{at(name, line)}: not UTF-8 ({error.reason}). Save the file as UTF-8.") from None
+    except OSError as error:
         raise PromptError(f"{name}: cannot be read: {error}.") from None
     messages = content.get("messages") if isinstance(content, Mapping) else None
     if not isinstance(messages, list) or not messages:

@@ -76,13 +76,22 @@ def asked(
     for case in cases:
         messages = prompt.render(case) if prompt else messages_of(case)
         if messages is None:
-            fields = ", ".join(map(repr, case.item)) or "none"
-            raise DatasetError(
-                f"{case.place}: it has {fields}, and without a prompt it is not known what to ask. Give the request in a field "
-                f'"messages" or {", ".join(TEXT_FIELDS)}, or name a prompt that takes other fields: --prompt FILE.'
-            )
+            raise DatasetError(f"{case.place}: {_why_nothing(case)}")
         for request in sampling.requests(model, messages, labels):
             yield Asked(case, request)
+
+
+def _why_nothing(case: Case) -> str:
+    """Why it is not known what to ask."""
+    name = next((name for name in TEXT_FIELDS if name in case.item), None)
+    if name is None:
+        return (
+            f"it has {', '.join(map(repr, case.item))}, and without a prompt it is not known what to ask. Give the request in "
+            f'a field "messages" or {", ".join(TEXT_FIELDS)}, or name a prompt that takes other fields: --prompt FILE.'
+        )
+    if case.item[name] in (None, "") or isinstance(case.item[name], str):
+        return f"{name!r} is empty. Fill it or take the row out."
+    return f"{name!r} is no text. Write it in quotes, or name a prompt that takes it as it is: --prompt FILE."
 
 
 def collect(

@@ -11,7 +11,7 @@ from random import Random
 
 import numpy as np
 
-from distilltest.distillation.examples import Example, read_examples
+from distilltest.distillation.examples import read_examples
 from distilltest.distillation.near import NEAR, NearIndex, folded
 from distilltest.distillation.overlap import chunks
 
@@ -86,7 +86,7 @@ def look(
     Raises:
         TrainingFileError: The file cannot be read.
     """
-    drawn: list[Example] = []
+    drawn: list[tuple[int, str]] = []
     requests, answers, lines = array("L"), array("L"), array("L")
     examples_of: Counter[str] = Counter()
     tagged = 0
@@ -94,9 +94,9 @@ def look(
     for number, example in enumerate(read_examples(path)):
         place = number if number < sample else random.randrange(number + 1)
         if number < sample:
-            drawn.append(example)
+            drawn.append((example.line, example.request))
         elif place < sample:
-            drawn[place] = example
+            drawn[place] = (example.line, example.request)
         lines.append(example.line)
         requests.append(len(example.request.split()))
         answers.append(len(example.answers[0].split()))
@@ -117,13 +117,15 @@ def look(
     )
 
 
-def _twins(path: Path, drawn: list[Example], threshold: float) -> tuple[int, tuple[tuple[int, int, float], ...]]:
+def _twins(
+    path: Path, drawn: list[tuple[int, str]], threshold: float
+) -> tuple[int, tuple[tuple[int, int, float], ...]]:
     """How many of the drawn examples have a twin on any other line, and the closest of each, each pair once."""
-    index = NearIndex([example.request for example in drawn])
+    index = NearIndex([request for _, request in drawn])
     closest: dict[int, tuple[float, int]] = {}
     for some in chunks(read_examples(path)) if len(drawn) > 1 else ():
         for row, number, similarity in index.matches([example.request for example in some], threshold):
-            line, other = drawn[number].line, some[row].line
+            line, other = drawn[number][0], some[row].line
             if line != other and similarity > closest.get(line, (0.0, 0))[0]:
                 closest[line] = (similarity, other)
     pairs = {(min(line, other), max(line, other), similarity) for line, (similarity, other) in closest.items()}

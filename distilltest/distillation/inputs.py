@@ -162,5 +162,6 @@ def messages_of(case: Case) -> tuple[Message, ...] | None:
     """
     if isinstance(case.item.get("messages"), list):
         return tuple(case.item["messages"])
-    text = next((case.item[name] for name in TEXT_FIELDS if isinstance(case.item.get(name), str)), None)
+    texts = (case.item.get(name) for name in TEXT_FIELDS)
+    text = next((text for text in texts if isinstance(text, str) and text.strip()), None)
     return None if text is None else ({"role": "user", "content": text},)

@@ -101,14 +101,28 @@ def read_lines(path: Path) -> Iterator[Line]:
 
 def _another_kind(first: bytes) -> str | None:
     """What the first line says of a file that is no JSONL at all."""
-    if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\x00" in first:
-        return "the file is UTF-16. Save it as UTF-8 without BOM. The other lines were not looked at."
+    wide = wide_encoding(first)
+    if wide:
+        return f"the file is {wide}. Save it as UTF-8 without BOM. The other lines were not looked at."
     start = first.removeprefix(codecs.BOM_UTF8).strip()
     if start.startswith(b"["):
         return "the file is a JSON list. Write one object a line, no brackets around and no commas between."
     if start == b"{":
         return "an object spread over several lines. Write each object on one line. The other lines were not looked at."
     return None
+
+
+def wide_encoding(first: bytes) -> str | None:
+    """The encoding of a file of wide characters, by its first line; None where it has none.
+
+    >>> wide_encoding("a request".encode("utf-16-le")), wide_encoding(b"a request")
+    ('UTF-16', None)
+    """
+    if first.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "UTF-32"
+    if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "UTF-16"
+    return "UTF-16" if first.count(b"\x00") * 3 > len(first) else None
 
 
 def not_utf8(line: bytes) -> str | None:

@@ -14,6 +14,7 @@ import re
 import unicodedata
 import zlib
 from collections.abc import Iterator, Sequence
+from heapq import nsmallest
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,9 @@ from numpy.typing import NDArray
 NEAR = 0.6
 """From which similarity texts count as nearly the same. One word changed in the middle of fifteen leaves 0.63."""
 _SHINGLE = 3
+_KEPT = 200
+"""Shingles of one text that are kept: those with the least hashes. A longer text's similarity is estimated from them, with a
+standard error of at most 0.036 (Broder's sketches), and takes no more memory."""
 _BANDS, _ROWS = 42, 3
 """A pair of similarity s becomes a candidate with probability 1 - (1 - s³)⁴²: 0.99996 at 0.6, 0.996 at 0.5."""
 _SLACK = 0.2
@@ -56,21 +60,32 @@ def folded(text: str) -> str:
 
 
 def shingles(text: str) -> frozenset[str]:
-    """All runs of three words; a shorter text is one shingle."""
+    """All runs of three words, or of a long text ``_KEPT`` of them; a shorter text is one shingle."""
     found = words(text)
     if not found:
         return frozenset()
-    return frozenset(" ".join(found[i : i + _SHINGLE]) for i in range(max(1, len(found) - _SHINGLE + 1)))
+    runs = frozenset(" ".join(found[i : i + _SHINGLE]) for i in range(max(1, len(found) - _SHINGLE + 1)))
+    return runs if len(runs) <= _KEPT else frozenset(_least(runs))
 
 
 def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
-    """Shared shingles by all shingles.
+    """Shared shingles by all shingles; of long texts by those with the least hashes.
 
     >>> jaccard(shingles("a b c d"), shingles("a b c e"))
     0.3333333333333333
     """
-    both = len(one & other)
-    return both / (len(one) + len(other) - both) if both else 0.0
+    both = one & other
+    if not both:
+        return 0.0
+    either = one | other
+    if max(len(one), len(other)) < _KEPT:
+        return len(both) / len(either)
+    least = _least(either)
+    return sum(shingle in both for shingle in least) / len(least)
+
+
+def _least(runs: frozenset[str]) -> list[str]:
+    return nsmallest(_KEPT, runs, key=lambda run: (zlib.crc32(run.encode()), run))
 
 
 class NearIndex:

@@ -24,6 +24,7 @@ KINDS = {
 }
 """Kind of a pair → in words, the worst first."""
 _CHUNK = 1000
+_CHARACTERS = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,13 +189,15 @@ def in_words(overlap: Overlap, name: str) -> list[str]:
     return said
 
 
-def chunks(examples: Iterable[Example], size: int = _CHUNK) -> Iterator[list[Example]]:
-    """Lists of so many."""
+def chunks(examples: Iterable[Example], size: int = _CHUNK, characters: int = _CHARACTERS) -> Iterator[list[Example]]:
+    """Lists of so many at most, and of so many characters or one example."""
     some: list[Example] = []
+    length = 0
     for example in examples:
         some.append(example)
-        if len(some) == size:
+        length += len(example.prompt)
+        if len(some) == size or length >= characters:
             yield some
-            some = []
+            some, length = [], 0
     if some:
         yield some

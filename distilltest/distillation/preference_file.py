@@ -122,7 +122,9 @@ def from_table(
     Raises:
         DatasetError: The file cannot be read, or lacks a column; the message names the line.
     """
+    empty = True
     for line, row in read_rows(path):
+        empty = False
         place = at(path, line)
         if not isinstance(row, Mapping):
             raise DatasetError(f"{place}: the row is {kind_of(row)}; it must be an object with {instruction!r}, ….")
@@ -140,6 +142,8 @@ def from_table(
             messages = ({"role": "system", "content": system}, *messages)
         answers = [_answer(row[name], f"{place}: {name!r}") for name in (chosen, rejected)]
         yield Preference(messages, *answers)
+    if empty:
+        raise DatasetError(f"{path}: there is no pair in the file. Write at least one.")
 
 
 def _request(value: Any, subject: str) -> tuple[Message, ...]:

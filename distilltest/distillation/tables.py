@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from distilltest.distillation.lines import kind_of, not_utf8, read_bytes
+from distilltest.distillation.lines import kind_of, not_utf8, read_bytes, wide_encoding
 from distilltest.errors import DatasetError, at
 
 Row = tuple[int, Any]
@@ -52,8 +52,9 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
     """
     for number, line in read_bytes(path, DatasetError):
         if number == 1:
-            if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                raise DatasetError(f"{at(path, 1)}: the file is UTF-16. Save it as UTF-8.")
+            wide = wide_encoding(line)
+            if wide:
+                raise DatasetError(f"{at(path, 1)}: the file is {wide}. Save it as UTF-8.")
             line = line.removeprefix(codecs.BOM_UTF8)
         problem = not_utf8(line)
         if problem:
@@ -174,6 +175,10 @@ def csv_rows(path: Path) -> Iterator[Row]:
             continue
         if header is None:
             header = [column.strip() for column in row]
+            other = next((sign for sign in (";", "\t") if sign in header[0]), None) if len(header) == 1 else None
+            if other:
+                name = "semicolons" if other == ";" else "tabs"
+                raise DatasetError(f"{at(path, line)}: the columns are divided by {name}. Save the file with commas.")
             twice = {column for column in header if header.count(column) > 1}
             if twice:
                 raise DatasetError(

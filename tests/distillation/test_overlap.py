@@ -133,3 +133,17 @@ def test_a_request_always_overlaps_with_itself(tmp_path, texts):
     path = write(tmp_path / "f.jsonl", [example(text) for text in texts])
     found = find_overlap(path, [(str(n), text) for n, text in enumerate(texts)])
     assert {pair.case_id for pair in found.pairs} >= {str(n) for n, text in enumerate(texts) if text.strip()}
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_the_similarity_of_long_texts_is_estimated_from_a_part_of_them(share):
+    chance = random.Random(3)
+    common = [f"w{chance.getrandbits(40)}" for _ in range(6000)]
+    cut = round(len(common) * 2 * share / (1 + share))  # as many shared words as make this Jaccard index
+    other = common[:cut] + [f"v{chance.getrandbits(40)}" for _ in range(len(common) - cut)]
+    one, two = (shingles(" ".join(some)) for some in (common, other))
+    assert len(one) == len(two) == 200
+    assert abs(jaccard(one, two) - share) < 0.12
+    index = NearIndex([" ".join(common), "something else altogether"])
+    found = list(index.matches([" ".join(other)], 0.5))
+    assert [number for _, number, _ in found] == ([] if share < 0.5 else [0])
