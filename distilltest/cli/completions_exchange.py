@@ -6,8 +6,8 @@ import argparse
 import sys
 import time
 
+from distilltest.cli.bar import Bar
 from distilltest.cli.completions_show import open_store
-from distilltest.cli.distill import Progress
 from distilltest.cli.selection import selection_of
 from distilltest.completions.export import export_file
 from distilltest.completions.identity import choose_server
@@ -71,7 +71,7 @@ def _too_old(store: Store, config: Config, now: float) -> int:
 
 
 def _read(arguments: argparse.Namespace, place: Place, store: Store) -> Imported:
-    with Progress("lines", 0) as bar:
+    with Bar("lines", 0) as bar:
         return import_file(arguments.file, store, place, skip_bad=arguments.skip_bad, progress=bar)
 
 
@@ -81,7 +81,7 @@ def _pull(arguments: argparse.Namespace, config: Config, place: Place, store: St
 
     with (
         openai_client(config.server(place.server.name), config) as client,
-        Progress("stored completions", 0) as bar,
+        Bar("stored completions", 0) as bar,
     ):
         return import_from_server(
             client,
