@@ -115,7 +115,7 @@ def test_what_a_run_kept_itself_is_known_by_the_servers_id(served, server):
         "prompt.yaml", 'messages:\n  - {role: system, content: Git.}\n  - {role: user, content: "{{ item.request }}"}\n'
     )
     from distilltest.config import load_config
-    from distilltest.distillation.collect import collect
+    from distilltest.distillation.collect import Collected, asked, collect
     from distilltest.engine import Engine
     from distilltest.prompt import load_prompt
     from distilltest.records import Case
@@ -124,7 +124,8 @@ def test_what_a_run_kept_itself_is_known_by_the_servers_id(served, server):
     cases = tuple(Case(f"{i}", {"request": f"switch to b-{i}"}) for i in range(4))
     prompt = load_prompt(served.root / "prompt.yaml")
     with served.store() as store, Engine(config, store) as engine:
-        collect(engine, config.model("teacher"), prompt, cases, {"task": "git"}, lambda _: None)
+        requests = asked(cases, config.model("teacher"), prompt, {"task": "git"})
+        assert len(list(collect(engine, store, requests, Collected(), lambda _: None))) == 4
     assert served.run("import", "--from-server") == "server 's': 0 completions added, 4 were in the store already\n"
 
 
