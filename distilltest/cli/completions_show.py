@@ -159,12 +159,14 @@ def _facts(row: StoredRow, stored: StoredCompletion, price: Price | None) -> lis
         "key": row.key,
         "arrived": f"{_time(row.created)} UTC",
         "model": f"{completion.model} on server {completion.server}{served}",
-        "server's id": row.server_id or "none",
+        "served id": row.server_id or "none",
         "parameters": orjson.dumps(shaping).decode() if shaping else "none",
         "trial": f"{completion.trial}",
         "labels": ", ".join(f"{name}={value}" for name, value in stored.metadata.items()) or "none",
         "finish reason": completion.finish_reason,
-        "tokens": f"{usage.prompt_tokens:,} in the prompt{cached}, {usage.completion_tokens:,} in the answer",
+        "tokens": f"{usage.prompt_tokens:,} in the prompt{cached}, {usage.completion_tokens:,} in the answer"
+        if usage.prompt_tokens
+        else "not known",
         "latency": latency + (f" at attempt {completion.attempts}" if completion.attempts > 1 else ""),
         "cost": _cost(completion, price),
     }
@@ -175,6 +177,8 @@ def _cost(completion: Completion, price: Price | None) -> str:
     if price is None or price.input is None or price.output is None:
         return f"not known: no price file names {completion.model}"
     usage = completion.usage
+    if not usage.prompt_tokens:
+        return "not known: the answer came without its tokens"
     cached = price.input if price.cached_input is None else price.cached_input
     paid = (usage.prompt_tokens - usage.cached_tokens) * price.input + usage.cached_tokens * cached
     return f"${(paid + usage.completion_tokens * price.output) / 1e6:.6f}"
