@@ -181,7 +181,7 @@ class Adding:
     ) -> bool:
         """Keep an answer as the next trial of its request, unless it is known.
 
-        It is known where the server's id is, or, without an id, where a trial of the request has the same answer.
+        It is known where the server's id is, or where a trial of the request has the same answer and one of the two has no id.
 
         Args:
             request_of: The request, for a number of a trial.
@@ -200,7 +200,11 @@ class Adding:
             if row is None:
                 return self.add_exactly(row_of(request, completion, response))
             known = read_completion(row[0])
-            if not completion.served_id and _said(known) == _said(completion):
+            if known.served_id and completion.served_id:
+                same = known.served_id == completion.served_id
+            else:
+                same = _said(known) == _said(completion)
+            if same:
                 return False
         raise AssertionError  # count() does not end
 

@@ -163,6 +163,40 @@ def test_several_answers_to_one_request_become_trials_and_the_same_one_is_known(
         assert sorted((i.completion.trial, i.completion.text) for i in store.find_completions()) == [(0, "a"), (1, "b")]
 
 
+def test_what_came_by_a_file_without_an_id_is_known_when_it_comes_with_one(project):
+    project.write("in.jsonl", lines({"messages": MESSAGES, "model": "teacher-1", "answer": "git"}))
+    project.run("import", "in.jsonl", "--server", "s")
+    project.write("in.jsonl", lines({**CHAT, "messages": MESSAGES}, {**CHAT, "messages": MESSAGES, "id": "chatcmpl-8"}))
+    assert "0 completions added, 2 were" in project.run("import", "in.jsonl", "--server", "s")
+
+
+def test_a_server_that_has_another_name_now_is_the_same_server(project):
+    project.write("in.jsonl", lines({**CHAT, "messages": MESSAGES}))
+    project.run("import", "in.jsonl", "--server", "s")
+    text = (project.root / "distilltest.yaml").read_text()
+    project.write("distilltest.yaml", text.replace("  s: {", "  renamed: {").replace("server: s,", "server: renamed,"))
+    assert "0 completions added, 1 were" in project.run("import", "in.jsonl", "--server", "renamed")
+
+
+def test_a_disk_that_is_full_leaves_the_file_as_it_was(project):
+    with project.store() as store:
+        for i in range(50):
+            keep(store, f"number {i}", "x" * 10_000)
+    project.write("out.jsonl", "before\n")
+    script = """
+import resource, signal
+from distilltest.cli import main
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+raise SystemExit(main(["completions", "export", "out.jsonl"]))
+"""
+    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, cwd=project.root)
+    assert done.returncode == 3
+    assert "out.jsonl cannot be written: File too large" in done.stderr
+    assert (project.root / "out.jsonl").read_text() == "before\n"
+    assert [path.name for path in project.root.iterdir() if "out" in path.name] == ["out.jsonl"]
+
+
 GOOD = {"messages": MESSAGES, "answer": "a", "model": "teacher-1"}
 DEEP = '{"messages": [{"role": "user", "content": ' + "[" * 300 + "]" * 300 + '}], "answer": "a", "model": "m"}'
 EXPORTED = {
