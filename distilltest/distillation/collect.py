@@ -19,7 +19,7 @@ from distilltest.prompt import Prompt
 from distilltest.records import CallFailure, Case, Completion, Model, Request
 from distilltest.store import Store
 
-CHUNK = 1000
+CHUNK = 500
 """Requests that are in memory at a time, and as many that are being fetched meanwhile."""
 
 
