@@ -49,15 +49,6 @@ def preference_findings(
     yield from tally.whole()
 
 
-def check_preferences(path: Path) -> list[Finding]:
-    """All of ``preference_findings``.
-
-    Raises:
-        TrainingFileError: The file cannot be read.
-    """
-    return list(preference_findings(path))
-
-
 def _problems(content: Any) -> Iterator[tuple[str, bool]]:
     if not isinstance(content, dict):
         yield f"the line is {kind_of(content)}. Write {_SHAPE}.", True

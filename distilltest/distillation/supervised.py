@@ -43,15 +43,6 @@ def supervised_findings(
     yield from tally.whole()
 
 
-def check_supervised(path: Path) -> list[Finding]:
-    """All of ``supervised_findings``.
-
-    Raises:
-        TrainingFileError: The file cannot be read.
-    """
-    return list(supervised_findings(path))
-
-
 def _problems(content: Any) -> Iterator[tuple[str, bool]]:
     if not isinstance(content, dict):
         yield f'the line is {kind_of(content)}. Write {{"messages": [...]}}.', True

@@ -2,6 +2,9 @@
 
 import json
 
+from distilltest.distillation.preferences import preference_findings
+from distilltest.distillation.supervised import supervised_findings
+
 
 def example(request="show me the status", answer="git status", **more):
     messages = [{"role": "user", "content": request}, {"role": "assistant", "content": answer}]
@@ -26,3 +29,11 @@ def write(path, rows):
 def sixty(make=example):
     """Enough good rows that nothing is said of their number."""
     return [make(f"request number {number}") for number in range(60)]
+
+
+def check_supervised(path):
+    return list(supervised_findings(path))
+
+
+def check_preferences(path):
+    return list(preference_findings(path))

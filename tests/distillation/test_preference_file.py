@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from distillation.files import check_preferences
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +15,6 @@ from distilltest.distillation.preference_file import (
     from_table,
     write_preferences,
 )
-from distilltest.distillation.preferences import check_preferences
 from distilltest.distillation.whole_file import LeftOut
 from distilltest.errors import DatasetError, TrainingFileError
 

@@ -3,11 +3,10 @@
 import json
 
 import pytest
-from distillation.files import example, pair, sixty, write
+from distillation.files import check_preferences, example, pair, sixty, write
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from distilltest.distillation.preferences import check_preferences
 from distilltest.errors import TrainingFileError
 
 USER = {"role": "user", "content": "hello"}

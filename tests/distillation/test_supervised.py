@@ -4,12 +4,12 @@ import codecs
 import json
 
 import pytest
-from distillation.files import example, sixty, write
+from distillation.files import check_supervised, example, sixty, write
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from distilltest.distillation import file_rules
-from distilltest.distillation.supervised import check_supervised, supervised_findings
+from distilltest.distillation.supervised import supervised_findings
 from distilltest.distillation.tokens import Counter
 from distilltest.errors import TrainingFileError
 
