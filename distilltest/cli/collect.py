@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distilltest.cli.selection import label
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -67,7 +69,9 @@ def add(commands: Any) -> None:
         "--temperature", type=_temperatures, default=(), metavar="T[,T…]", help="each of these is asked"
     )
     command.add_argument("--top-p", type=_shares, default=(), metavar="P[,P…]", help="each of these is asked")
-    command.add_argument("--metadata", action="append", default=[], metavar="KEY=VALUE", help="keep with this label")
+    command.add_argument(
+        "--metadata", type=label, action="append", default=[], metavar="KEY=VALUE", help="keep with this label"
+    )
     command.add_argument("--limit", type=_count, metavar="N", help="only the first N requests")
     command.add_argument("--out", type=Path, metavar="FILE", help="write the answers to a JSONL file too, one a line")
     command.add_argument("--dry-run", action="store_true", help="say how many calls it is, and send nothing")
@@ -104,7 +108,6 @@ def run(arguments: argparse.Namespace) -> int:
     from itertools import islice
 
     from distilltest.cli.bar import Bar
-    from distilltest.cli.labels import read_labels
     from distilltest.config import load_config
     from distilltest.distillation.collect import Collected, asked, collect, count
     from distilltest.distillation.inputs import Seen, iter_inputs
@@ -114,10 +117,13 @@ def run(arguments: argparse.Namespace) -> int:
     from distilltest.exit_codes import INCOMPLETE
     from distilltest.prompt import load_prompt
     from distilltest.store import Store
+    from distilltest.store.changes import MOST_LABELS
 
     config = load_config(arguments.root.resolve())
     model = _model(arguments, config)
-    labels = read_labels(arguments.metadata)
+    labels = dict(arguments.metadata)
+    if len(labels) > MOST_LABELS:
+        raise DistilltestError(f"--metadata: {len(labels)} labels, but a completion has at most {MOST_LABELS}.")
     if arguments.out is not None and arguments.out.resolve() == arguments.dataset.resolve():
         raise DistilltestError(f"--out {arguments.out}: that is the file with the requests. Name another one.")
     prompt = load_prompt(arguments.prompt) if arguments.prompt else None

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from distilltest.cli.selection import label
+
 _SFT = """\
 Write a supervised training file from completions in the store: one example a line, the request and its answer.
 
@@ -115,7 +117,9 @@ def add(commands: Any) -> None:
 
 
 def _stored_options(action: Any) -> None:
-    action.add_argument("--metadata", action="append", default=[], metavar="KEY=VALUE", help="only with this label")
+    action.add_argument(
+        "--metadata", type=label, action="append", default=[], metavar="KEY=VALUE", help="only with this label"
+    )
     action.add_argument(
         "--prompt", type=Path, metavar="FILE", help="what the student is asked with, instead of what was sent"
     )

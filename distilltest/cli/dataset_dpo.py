@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from distilltest.cli.bar import Bar
 from distilltest.cli.dataset_files import asked_cases, print_findings, print_leaks, say_written
-from distilltest.cli.labels import read_labels
 from distilltest.config import Config, load_config
 from distilltest.distillation.graded import (
     Source,
@@ -127,7 +126,7 @@ def _graded(
     left_out: LeftOut,
 ) -> Iterator[Preference]:
     """Pairs by what an evaluation said of answers."""
-    labels = read_labels(arguments.metadata)
+    labels = dict(arguments.metadata)
     if arguments.role:
         groups = trials_of(store, evaluation, arguments.role, labels)
         _say_source(evaluation, groups, arguments.role)
@@ -153,7 +152,7 @@ def _samples(
     cases: dict[str, Case],
 ) -> list[Samples]:
     """Several answers to each request: an evaluation's trials, or what the store has of a model, whatever its system prompt."""
-    labels = read_labels(arguments.metadata)
+    labels = dict(arguments.metadata)
     role = arguments.role or "teacher"
     groups: dict[object, list[StoredCompletion]] = {}
     if evaluation is not None:

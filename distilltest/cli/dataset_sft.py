@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 
 from distilltest.cli.dataset_files import asked_cases, print_findings, print_leaks, say_written
-from distilltest.cli.labels import read_labels
 from distilltest.config import Config, load_config
 from distilltest.distillation.graded import Source, cases_of, pick_graded, source_of, trials_of
 from distilltest.distillation.select import Picked, pick
@@ -69,7 +68,7 @@ def _graded(
     left_out: LeftOut,
 ) -> list[Picked]:
     """Answers by what an evaluation said of them."""
-    groups = trials_of(store, evaluation, arguments.role, read_labels(arguments.metadata))
+    groups = trials_of(store, evaluation, arguments.role, dict(arguments.metadata))
     print(f"{evaluation}, run {groups[0][0].run}: {len(groups):,} cases with answers of {arguments.role}")
     cases = {
         **asked_cases(config, arguments.cases, arguments.asked_with),
@@ -82,7 +81,7 @@ def _graded(
 
 def _stored(arguments: argparse.Namespace, config: Config, store: Store) -> list[Picked]:
     """Answers by model and labels; of several to one request the newest."""
-    labels = read_labels(arguments.metadata)
+    labels = dict(arguments.metadata)
     model = arguments.model or config.model(arguments.role).model
     prompt = load_prompt(arguments.prompt) if arguments.prompt else None
     cases = asked_cases(config, arguments.cases, arguments.asked_with)

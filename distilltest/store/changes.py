@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -96,6 +96,18 @@ class Changes(Completions):
                         new = orjson.dumps(labels).decode()
                         sql.execute("UPDATE completion SET metadata = ? WHERE key = ?", (new, key))
         return changed
+
+    def add_labels(self, keys: Sequence[str], labels: Mapping[str, str]) -> None:
+        """Give completions these labels beside those that they have."""
+        more = orjson.dumps(dict(labels)).decode()
+        with self._sql(write=True) as sql:
+            sql.executemany(
+                """
+                UPDATE completion SET metadata = json_patch(metadata, ?)
+                WHERE key = ? AND json_patch(metadata, ?) <> metadata
+                """,
+                [(more, key, more) for key in keys],
+            )
 
     def rewrite(
         self,

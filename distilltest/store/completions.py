@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -65,18 +65,6 @@ class Completions(Base):
                 marks = ",".join("?" * len(some))
                 found |= {row[0] for row in sql.execute(f"SELECT key FROM completion WHERE key IN ({marks})", some)}  # noqa: S608
         return found
-
-    def add_labels(self, keys: Sequence[str], labels: Mapping[str, str]) -> None:
-        """Give completions these labels beside those that they have."""
-        more = orjson.dumps(dict(labels)).decode()
-        with self._sql(write=True) as sql:
-            sql.executemany(
-                """
-                UPDATE completion SET metadata = json_patch(metadata, ?)
-                WHERE key = ? AND json_patch(metadata, ?) <> metadata
-                """,
-                [(more, key, more) for key in keys],
-            )
 
     def find_completions(
         self,

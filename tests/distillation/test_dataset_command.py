@@ -113,7 +113,6 @@ def test_sft_keeps_clusters_together(project):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--metadata", "task"], "--metadata task: write KEY=VALUE"),
         (["--model", "other"], "The store has no completion of 'other'"),
         (["--prompt", "none.yaml"], "there is no such prompt file"),
         (["--validation", "0.0001"], "too few, or too much of one cluster, to hold out"),
@@ -130,6 +129,12 @@ def test_sft_with_too_few_examples_is_unfit(project, capsys):
     keep(project, [(f"request {n}", f"git {n}") for n in range(3)])
     assert main(["dataset", "sft", "--output", "train.jsonl"]) == 1
     assert "3 examples; platforms ask for at least 10" in capsys.readouterr().out
+
+
+def test_a_label_that_is_none_is_a_wrong_command_line(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["dataset", "sft", "--output", "f", "--metadata", "task"])
+    assert "'task' is no label; write KEY=VALUE" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("share", ["0", "1", "x", "nan"])
