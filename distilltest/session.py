@@ -13,14 +13,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from distilltest.records import Model
 
 if TYPE_CHECKING:
     from distilltest.config import Config
@@ -98,16 +96,7 @@ class Session:
         config = self.base_config
         for role, model in self.options.models.items():
             config = config.with_model(role, model)
-        tuned = self.store.get_state("candidate") or {}
-        if "candidate" not in config.models and tuned:
-            config = config.with_model("candidate", tuned["model"])
-        candidate = config.models.get("candidate")
-        if candidate and candidate.model == tuned.get("model") and candidate.prompt is None and tuned.get("prompt"):
-            # A tuned model is asked with the prompt that it was tuned with.
-            own = replace(candidate, prompt=tuned["prompt"], prompt_instead_of=tuned.get("prompt_instead_of"))
-            asked: dict[str, Model] = {**config.models, "candidate": own}
-            config = replace(config, models=asked)
-        return config
+        return config.with_tuned(self.store.get_state("candidate") or {})
 
     @cached_property
     def engine(self) -> Engine:

@@ -120,7 +120,6 @@ def run(arguments: argparse.Namespace) -> int:
     from distilltest.store.changes import MOST_LABELS
 
     config = load_config(arguments.root.resolve())
-    model = _model(arguments, config)
     labels = dict(arguments.metadata)
     if len(labels) > MOST_LABELS:
         raise DistilltestError(f"--metadata: {len(labels)} labels, but a completion has at most {MOST_LABELS}.")
@@ -130,6 +129,9 @@ def run(arguments: argparse.Namespace) -> int:
     sampling = Sampling(
         arguments.samples, arguments.temperature, arguments.top_p, tuple(dict.fromkeys(map(_system, arguments.system)))
     )
+
+    with Store.open(config.store_path) as store:
+        model = _model(arguments, config.with_tuned(store.get_state("candidate") or {}))
 
     def requests(seen: Seen | None = None) -> Iterator[Asked]:
         cases = islice(iter_inputs(arguments.dataset, seen=seen), arguments.limit)
@@ -242,7 +244,7 @@ def _say_after(
     if counts.from_store:
         parts.append(f"{counts.from_store:,} from the store")
     if counts.sent:
-        parts.append(f"{counts.prompt_tokens:,} + {counts.completion_tokens:,} tokens")
+        parts.append(f"{counts.prompt_tokens:,} tokens in, {counts.completion_tokens:,} out")
         price = config.prices.get(model.model)
         if price is not None and price.input is not None and price.output is not None:
             parts.append(f"${counts.usd:,.4f}")

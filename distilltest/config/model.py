@@ -201,3 +201,17 @@ class Config:
                 f"--{role} {model}: {self.source} configures no model, so there is no server to ask for it."
             )
         return replace(self, models={**self.models, role: replace(like, role=role, model=model)})
+
+    def with_tuned(self, tuned: Mapping[str, Any]) -> Config:
+        """The same with the last tuned model as candidate, where nothing else plays it.
+
+        Args:
+            tuned: What the store remembers of it: ``model``, and ``prompt`` with what it is used instead of.
+        """
+        config = self.with_model("candidate", tuned["model"]) if tuned and "candidate" not in self.models else self
+        candidate = config.models.get("candidate")
+        if candidate and candidate.model == tuned.get("model") and candidate.prompt is None and tuned.get("prompt"):
+            # A tuned model is asked with the prompt that it was tuned with.
+            own = replace(candidate, prompt=tuned["prompt"], prompt_instead_of=tuned.get("prompt_instead_of"))
+            config = replace(config, models={**config.models, "candidate": own})
+        return config

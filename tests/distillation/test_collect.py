@@ -59,7 +59,7 @@ def test_each_request_is_asked_once_and_kept_with_its_labels(project, server, ca
     assert len(stored(project, model="large", metadata={"task": "git", "by": "me"})) == 2
     before, after = capsys.readouterr().out.splitlines()
     assert before == "teacher (large): 2 requests: 2 answers, 2 calls to make"
-    assert after == "2 answers to 2 requests: 2 new, 2,000 + 2,000 tokens"
+    assert after == "2 answers to 2 requests: 2 new, 2,000 tokens in, 2,000 out"
     assert collect("requests.txt", "--metadata", "task=git") == 0
     assert len(server.calls) == 2
     before, after = capsys.readouterr().out.splitlines()
@@ -168,6 +168,13 @@ def test_any_role_another_model_and_another_server_can_be_asked(project, server)
     ]
 
 
+def test_the_candidate_is_the_last_tuned_model_where_nothing_else_is(project, server):
+    with Store.open(project / ".distilltest/store.sqlite3") as store:
+        store.set_state("candidate", {"model": "ft:small:1"})
+    assert collect("requests.txt", "--limit", "1", "--role", "candidate") == 0
+    assert server.calls[0]["model"] == "ft:small:1"
+
+
 def test_failed_calls_are_counted_by_kind_and_only_they_are_asked_again(project, server, capsys):
     (project / "requests.txt").write_text("".join(f"request {n}\n" for n in range(20)))
     refused = {"request 3": Reply(400), "request 4": Reply(500), "request 5": Reply(500)}
@@ -212,7 +219,7 @@ def test_rows_that_ask_the_same_are_one_call(project, server, capsys):
     assert len(server.calls) == 1
     said = capsys.readouterr().out
     assert "3 answers, 1 call to make" in said
-    assert "3 answers to 3 requests: 1 new, 1,000 + 1,000 tokens" in said
+    assert "3 answers to 3 requests: 1 new, 1,000 tokens in, 1,000 out" in said
     assert (project / "a.jsonl").read_text().count("\n") == 3
 
 
@@ -223,7 +230,7 @@ def test_the_budget_is_kept_and_what_it_cost_is_said(project, server, capsys):
     assert collect("requests.txt") == 11
     said = capsys.readouterr()
     assert len(server.calls) == 3
-    assert "3 answers to 10 requests: 3 new, 3,000 + 3,000 tokens, $0.0300" in said.out
+    assert "3 answers to 10 requests: 3 new, 3,000 tokens in, 3,000 out, $0.0300" in said.out
     assert "7 calls failed: 7 over budget" in said.err
     configure(project, server.base_url, "budget: {usd: 0.03}\n")
     assert collect("requests.txt") == 3
