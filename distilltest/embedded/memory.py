@@ -2,7 +2,8 @@
 
 A value of the request that the answer repeats becomes a slot, so that ``git switch -c docs`` becomes the template
 ``git switch -c {0}``. Which template suits a request is kernel ridge regression over words, pairs of words and the lexicon's
-concepts; the slots are filled with values of the new request, by their form and by the words around them.
+concepts; the slots are filled with values of the new request, by their form and by the words around them. Preferences tilt the
+regression's scores (``preferences.py``).
 """
 
 from __future__ import annotations
@@ -15,17 +16,17 @@ from itertools import pairwise, permutations
 from math import log
 from typing import TYPE_CHECKING
 
-from distilltest.embedded.lexicon import concepts, plain
+from distilltest.embedded.features import Space, features
 from distilltest.embedded.slots import Token, tokens
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from distilltest.embedded.preferences import Preference
+
 RIDGE = 0.3
 """How much the regression distrusts a single example."""
-CONCEPT, PAIR = 5.0, 0.4
-"""Weights of a concept and of a pair of words against a word's 1. Chosen by five-fold cross-validation on the training split."""
 STRICT = ("quoted", "url", "email", "hash", "number", "path", "stash")
 """Kinds whose form leaves no doubt that they are values."""
 
@@ -47,26 +48,42 @@ class Example:
     """The answer with ``{0}``, ``{1}``, … for its slots."""
     slots: tuple[Slot, ...]
     features: frozenset[str]
-    weight: float = 1.0
+
+
+def _example(said: list[Token], template: str, places: tuple[int, ...]) -> Example:
+    return Example(
+        template,
+        tuple(Slot(said[i].kind, said[i].before, said[i].after) for i in places),
+        features(t for i, t in enumerate(said) if i not in places or t.kind != "word"),
+    )
+
+
+Shape = tuple[int, tuple[str, ...]]
+"""How many slots an example has, and the strict kinds among them."""
 
 
 class Memory:
-    """Examples, and the regression over them."""
+    """Examples, the regression over them, and the preferences that tilt it."""
 
-    def __init__(self, pairs: Sequence[tuple[str, str, float]]) -> None:
+    def __init__(self, pairs: Sequence[tuple[str, str]], preferences: Sequence[Preference] = ()) -> None:
         self._plain: set[str] = set()
         self._values: set[str] = set()
         self._cues: dict[str, float] = {}
-        examples = self._read(pairs)
-        counts = Counter(feature for example in examples for feature in example.features)
-        total = len(examples) + 1
-        self._columns = {feature: column for column, feature in enumerate(sorted(counts))}
-        self._weights = [_weight(f) * (log(total / counts[f]) + 0.1) for f in self._columns]
+        better = [(preference.request, preference.preferred) for preference in preferences]
+        worse = [(preference.request, preference.rejected) for preference in preferences]
+        self._keywords = _keywords([answer for _, answer in (*pairs, *better, *worse)])
+        read = self._read([*pairs, *better])
+        examples, preferred = read[: len(pairs)], read[len(pairs) :]
+        rejected = [self._example(request, answer) for request, answer in worse]
         self._voters: dict[str, list[tuple[Slot, ...]]] = {}
-        for example in examples:
+        for example in (*examples, *preferred, *rejected):
             self._voters.setdefault(example.template, []).append(example.slots)
+        self._shapes = {t: {_shape(slots) for slots in voters} for t, voters in self._voters.items()}
         self._templates = sorted(self._voters)
+        self._place = {template: place for place, template in enumerate(self._templates)}
+        self._space = Space([example.features for example in examples])
         self._fit(examples)
+        self._tilt(read, preferred, rejected, [preference.strength for preference in preferences])
 
     def answers(self, request: str) -> Iterable[str]:
         """What it would answer, the best first."""
@@ -76,17 +93,23 @@ class Memory:
             if filled is not None:
                 yield filled
 
+    def tilts(self, requests: Sequence[tuple[str, str, str]]) -> NDArray[np.float64]:
+        """For each (request, preferred, rejected): row of what each preference's strength adds to the margin between the two."""
+        import numpy as np
+
+        rows = [self._tilted_row(*request) for request in requests]
+        return np.array(rows).reshape(len(rows), len(self._signs))
+
     # learning
 
-    def _read(self, pairs: Sequence[tuple[str, str, float]]) -> list[Example]:
-        keywords = _keywords([answer for _, answer, _ in pairs])
+    def _read(self, pairs: Sequence[tuple[str, str]]) -> list[Example]:
         taken: Counter[str] = Counter()
         passed: Counter[str] = Counter()
         learned = []
-        for request, answer, weight in pairs:
+        for request, answer in pairs:
             said = tokens(request)
-            template, places = _template(said, answer, keywords)
-            learned.append((said, template, places, weight))
+            template, places = _template(said, answer, self._keywords)
+            learned.append(_example(said, template, places))
             for place, token in enumerate(said):
                 if token.kind == "word":
                     used = place in places
@@ -95,49 +118,67 @@ class Memory:
                         (taken if used else passed)[cue] += 1
         for cue in taken | passed:
             self._cues[cue] = log((taken[cue] + 0.2) / (passed[cue] + 1.0))
-        return [
-            Example(
-                template,
-                tuple(Slot(said[i].kind, said[i].before, said[i].after) for i in places),
-                _features(t for i, t in enumerate(said) if i not in places or t.kind != "word"),
-                weight,
-            )
-            for said, template, places, weight in learned
-        ]
+        return learned
+
+    def _example(self, request: str, answer: str) -> Example:
+        said = tokens(request)
+        return _example(said, *_template(said, answer, self._keywords))
 
     def _fit(self, examples: Sequence[Example]) -> None:
         import numpy as np
 
-        self._rows = np.array([self._vector(example.features) for example in examples])
+        self._rows = self._space.matrix([example.features for example in examples])
         wanted = np.zeros((len(examples), len(self._templates)))
         for row, example in enumerate(examples):
-            wanted[row, self._templates.index(example.template)] = example.weight
+            wanted[row, self._place[example.template]] = 1.0
         kernel = (self._rows @ self._rows.T) ** 2
         self._solution = np.linalg.solve(kernel + RIDGE * np.eye(len(examples)), wanted)
 
-    def _vector(self, features: frozenset[str]) -> NDArray[np.float64]:
+    def _tilt(
+        self,
+        read: Sequence[Example],
+        preferred: Sequence[Example],
+        rejected: Sequence[Example],
+        strengths: Sequence[float],
+    ) -> None:
+        """Preferences have a space of their own, so that with no strength the regression answers as before."""
         import numpy as np
 
-        vector = np.zeros(len(self._columns))
-        for feature in features:
-            column = self._columns.get(feature)
-            if column is not None:
-                vector[column] = self._weights[column]
-        length = float(np.linalg.norm(vector))
-        return vector / length if length else vector
+        self._preference_space = Space([example.features for example in read]) if preferred else self._space
+        self._preference_rows = self._preference_space.matrix([example.features for example in preferred])
+        self._signs = np.zeros((len(preferred), len(self._templates)))
+        for row, (better, worse) in enumerate(zip(preferred, rejected, strict=True)):
+            self._signs[row, self._place[better.template]] += 1.0
+            self._signs[row, self._place[worse.template]] -= 1.0
+        self._strengths = np.array(strengths, dtype=float)
+
+    def _tilted_row(self, request: str, preferred: str, rejected: str) -> NDArray[np.float64]:
+        import numpy as np
+
+        better, worse = self._example(request, preferred), self._example(request, rejected)
+        near = (self._preference_rows @ self._preference_space.vector(better.features)) ** 2
+        row = np.zeros(len(self._signs))
+        for example, sign in ((better, 1.0), (worse, -1.0)):
+            place = self._place.get(example.template)
+            if place is not None:
+                row += sign * near * self._signs[:, place]
+        return row
 
     # answering
 
     def _ranked(self, said: list[Token]) -> list[str]:
         """Templates that suit the request, the best first."""
         named = [t for t in said if t.kind != "word" or self._looks_like_value(t)]
-        features = _features(t for t in said if t.kind != "word" or t not in named)
-        scores = (self._rows @ self._vector(features)) ** 2 @ self._solution
+        spoken = features(t for t in said if t.kind != "word" or t not in named)
+        scores = (self._rows @ self._space.vector(spoken)) ** 2 @ self._solution
+        if len(self._signs):
+            near = (self._preference_rows @ self._preference_space.vector(spoken)) ** 2
+            scores += (near * self._strengths) @ self._signs
         strict = Counter(t.kind for t in said if t.kind in STRICT)
         suited = []
         for template, score in zip(self._templates, scores.tolist(), strict=True):
             if score > 0:
-                agreement = max(_agreement(slots, len(named), strict) for slots in self._voters[template])
+                agreement = max(_agreement(shape, len(named), strict) for shape in self._shapes[template])
                 suited.append((-score * agreement, template))
         return [template for _, template in sorted(suited)]
 
@@ -176,24 +217,16 @@ class Memory:
         return template
 
 
-def _features(said: Iterable[Token]) -> frozenset[str]:
-    """Stems, pairs of neighbours, and ``#CONCEPT`` for what the whole speaks of."""
-    kept = list(said)
-    words = [_stem(t.value.casefold()) if t.kind == "word" else f"<{t.kind}>" for t in kept]
-    shown = ('""' if t.kind == "quoted" else t.value if t.kind == "word" else f"<{t.kind}>" for t in kept)
-    spoken = concepts(plain(" ".join(shown)))
-    return frozenset([*words, *(f"{a} {b}" for a, b in pairwise(words)), *(f"#{concept}" for concept in spoken)])
+def _shape(slots: tuple[Slot, ...]) -> Shape:
+    return len(slots), tuple(sorted(slot.kind for slot in slots if slot.kind in STRICT))
 
 
-def _weight(feature: str) -> float:
-    return CONCEPT if feature.startswith("#") else PAIR if " " in feature else 1.0
-
-
-def _agreement(slots: tuple[Slot, ...], named: int, strict: Counter[str]) -> float:
+def _agreement(shape: Shape, named: int, strict: Counter[str]) -> float:
     """How well an example's slots suit the values of a request: whatever a request names is there for a reason."""
-    apart = (Counter(slot.kind for slot in slots if slot.kind in STRICT) - strict).total()
-    apart += (strict - Counter(slot.kind for slot in slots if slot.kind in STRICT)).total()
-    return 0.3**apart * 0.5 ** abs(len(slots) - named)
+    count, kinds = shape
+    wanted = Counter(kinds)
+    apart = sum(abs(wanted[kind] - strict[kind]) for kind in wanted.keys() | strict.keys())
+    return 0.3**apart * 0.5 ** abs(count - named)
 
 
 def _fit(slot: Slot, token: Token) -> float:
@@ -201,14 +234,6 @@ def _fit(slot: Slot, token: Token) -> float:
     names = ("word", "name", "version", "path", "head", "hash")
     same = 1.0 if slot.kind == token.kind else 0.3 if slot.kind in names and token.kind in names else -2.0
     return same + (1.0 if slot.before == token.before else 0.0) + (0.5 if slot.after == token.after else 0.0)
-
-
-def _stem(word: str) -> str:
-    """Fold the commonest endings; a small word stays as it is."""
-    for ending in ("ing", "es", "ed", "s"):
-        if word.endswith(ending) and len(word) - len(ending) >= 4:
-            return word[: -len(ending)]
-    return word
 
 
 def _keywords(answers: list[str]) -> set[str]:

@@ -240,7 +240,7 @@ def _likely(request: str) -> list[str]:
 @cache
 def _examples() -> Memory:
     pairs = [line.split(" => ") for line in data_lines("phrases.txt")]
-    return Memory([(request, command, 1.0) for request, command in pairs])
+    return Memory([(request, command) for request, command in pairs])
 
 
 def _mask(request: str) -> str:

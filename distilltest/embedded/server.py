@@ -14,9 +14,11 @@ import orjson
 from aiohttp import web
 
 from distilltest.embedded.chat import Chat
+from distilltest.embedded.claim import Claim
 from distilltest.embedded.embeddings import embeddings
 from distilltest.embedded.errors import ApiError, invalid
-from distilltest.embedded.jobs import Files, Jobs
+from distilltest.embedded.files import Files
+from distilltest.embedded.jobs import Jobs
 from distilltest.embedded.models import Models
 from distilltest.embedded.objects import Objects
 
@@ -44,7 +46,7 @@ def create_app(
     models = Models(objects)
     files = Files(objects)
     chat = Chat(models, objects)
-    jobs = Jobs(objects, files, models, job_seconds)
+    jobs = Jobs(objects, files, models, job_seconds, Claim(folder))
     counts: Counter[str] = Counter()
     routes = web.RouteTableDef()
 
@@ -140,7 +142,8 @@ def create_app(
 
     @routes.get("/distilltest/stats")
     async def stats(_: web.Request) -> web.Response:
-        return _reply({"chat_completions": sum(counts.values()), "by_model": dict(counts)})
+        kept = {"files": len(objects.all("file")), "jobs": len(objects.all("job"))}
+        return _reply({"chat_completions": sum(counts.values()), "by_model": dict(counts), **kept})
 
     @web.middleware
     async def in_openais_shape(request: web.Request, handler: Handler) -> web.StreamResponse:

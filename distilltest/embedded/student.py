@@ -1,20 +1,19 @@
 """The student: retrieval with slot transfer. It knows what it was given as examples, and a lexicon of English words.
 
-Learning and answering are in ``memory.py``.
+Learning and answering are in ``memory.py``, preference tuning is in ``preferences.py``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
 
 from distilltest.embedded.memory import Memory
+from distilltest.embedded.preferences import Preference, Settings, loss, strengthened, tune
 
-PREFERENCE = 1.5
-"""What a preference pair weighs against an example's 1."""
 _UNTRAINED = [
     (re.compile(r"\bstatus\b"), "git status"),
     (re.compile(r"\bstash\b"), "git stash"),
@@ -31,49 +30,61 @@ _UNTRAINED = [
 class Student:
     """A student, untrained or trained."""
 
-    pairs: list[tuple[str, str, float]] = field(default_factory=list)
-    """(request, answer, weight): the weights of the model are its examples."""
+    pairs: list[tuple[str, str]] = field(default_factory=list)
+    """(request, answer): the weights of the model are its examples."""
+    preferences: list[Preference] = field(default_factory=list)
+    """What preference tuning has taught it."""
 
     @cached_property
     def _memory(self) -> Memory:
-        return Memory(self.pairs)
+        return Memory(self.pairs, self.preferences)
 
     @classmethod
     def untrained(cls) -> Self:
         """A handful of keywords."""
         return cls()
 
-    @classmethod
-    def train(cls, examples: Sequence[tuple[str, str]]) -> Self:
-        """Learn from (request, answer) pairs."""
-        return cls([(request, answer, 1.0) for request, answer in examples])
+    def taught(self, examples: Sequence[tuple[str, str]]) -> Student:
+        """The student that has learned these (request, answer) pairs too."""
+        return Student([*self.pairs, *examples], self.preferences)
 
-    @classmethod
-    def train_dpo(cls, base: Student, triples: Sequence[tuple[str, str, str]]) -> Self:
-        """Learn preferences: (request, preferred answer, non-preferred answer) on top of what a student knows."""
-        pairs = list(base.pairs)
-        for request, preferred, rejected in triples:
-            pairs += [(request, preferred, PREFERENCE), (request, rejected, -PREFERENCE)]
-        return cls(pairs)
+    def preferring(
+        self, pairs: Sequence[Preference], settings: Settings, held_out: Sequence[Preference] = ()
+    ) -> Iterator[tuple[Student, float, float | None]]:
+        """Preference tuning: after each epoch the student, its loss on the pairs and its loss on the held-out ones."""
+        memory = Memory(self.pairs, [*self.preferences, *pairs])
+        known = len(self.preferences)
+        tilts = memory.tilts([(p.request, p.preferred, p.rejected) for p in pairs])[:, known:]
+        others = memory.tilts([(p.request, p.preferred, p.rejected) for p in held_out])[:, known:]
+        for strengths in tune(tilts, settings):
+            student = Student(self.pairs, [*self.preferences, *strengthened(pairs, strengths)])
+            valid = loss(others, strengths, settings.beta) if held_out else None
+            yield student, loss(tilts, strengths, settings.beta), valid
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
-        return {"pairs": self.pairs}
+        return {
+            "pairs": self.pairs,
+            "preferences": [[p.request, p.preferred, p.rejected, p.strength] for p in self.preferences],
+        }
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Self:
         """Back from plain values."""
-        return cls([(request, answer, weight) for request, answer, weight in content["pairs"]])
+        return cls(
+            [(request, answer) for request, answer, *_ in content["pairs"]],
+            [Preference(*values) for values in content.get("preferences", ())],
+        )
 
     def answer(self, request: str) -> str:
         """What it says to a request; the same to the same."""
-        if self.pairs:
+        if self.pairs or self.preferences:
             for answer in self._memory.answers(request):
                 return answer
         words = request.casefold()
         return next((answer for pattern, answer in _UNTRAINED if pattern.search(words)), "git help")
 
-    def loss(self, examples: Sequence[tuple[str, str]]) -> float:
+    def edit_loss(self, examples: Sequence[tuple[str, str]]) -> float:
         """The mean normalised edit distance between what it says and what it should say, in [0, 1]."""
         from rapidfuzz.distance import Levenshtein
 

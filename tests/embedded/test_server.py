@@ -98,7 +98,8 @@ def test_a_job_tunes_a_model_that_has_learned(client):
     assert job.fine_tuned_model in [model.id for model in client.models.list()]
     assert client.models.retrieve(job.fine_tuned_model).owned_by == "distilltest"
     losses = [e.data["train_loss"] for e in client.fine_tuning.jobs.list_events(job.id) if e.type == "metrics"]
-    assert len(losses) == 3
+    assert len(losses) == 6
+    assert losses[0] <= losses[-1]  # the newest first
     assert len(client.fine_tuning.jobs.checkpoints.list(job.id).data) == 3
     assert [j.id for j in client.fine_tuning.jobs.list()] == [job.id]
 
@@ -181,7 +182,7 @@ def test_it_listens_on_the_loopback_address_only(server):
 
 
 def test_the_models_read_no_files():
-    for name in ("lexicon", "memory", "rulebook", "rules", "slots", "student"):
+    for name in ("features", "lexicon", "memory", "preferences", "rulebook", "rules", "slots", "student"):
         source = Path(distilltest.embedded.__file__).with_name(f"{name}.py").read_text()
         assert "fixtures" not in source
         called = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
