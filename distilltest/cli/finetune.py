@@ -1,81 +1,258 @@
-"""``distilltest finetune``."""
+"""``distilltest finetune``: start, list, show, watch, cancel, checkpoints."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from distilltest.config import Config
+    from distilltest.finetuning.jobs import TuningServer
+
+_START = """\
+Start a fine-tuning job on a training file, supervised or preference (DPO), over the server of `base`.
+
+  distilltest finetune start train.jsonl --watch
+      check the file, upload it, start the job, follow it to its end
+  distilltest finetune start train.jsonl --validation held_out.jsonl --epochs 3 --suffix git --watch --set-candidate
+      the tuned model's name goes into distilltest.yaml when the job has succeeded
+  distilltest finetune start train.jsonl --then-dpo preferences.jsonl --watch
+      first supervised tuning, then preferences on top of its result
+
+A file that a platform would reject is refused before anything is uploaded. The same command again finds the job that was
+started before, running or finished, and starts nothing: it can be killed and repeated at any moment. --again starts a
+new job. --epochs, --batch-size and --learning-rate-multiplier are for FILE's job, --beta is for preferences.
+"""
+_WATCH = """\
+Follow a job until it ends: a live line on a terminal, a line for each event elsewhere. Lost connections are waited out.
+Ctrl-C leaves the job running; the same command follows it again. Where the job is the first of --then-dpo, the second
+one is started and followed too.
+
+When the job has succeeded, its model is the candidate of `pytest suites/`.
+"""
+_NOTIFY = "run this when the job has ended, with DISTILLTEST_JOB, DISTILLTEST_STATUS and DISTILLTEST_MODEL set"
 
 
 def add(commands: Any) -> None:
     """Declare the commands."""
     group = commands.add_parser(
-        "finetune", help="fine-tuning jobs", description="Fine-tuning jobs on the base's server."
+        "finetune",
+        help="start and follow fine-tuning jobs",
+        description="Fine-tuning jobs on the server of `base`, over the OpenAI API.",
     )
     actions = group.add_subparsers(title="actions", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="the newest jobs")
-    listing.set_defaults(run=run_list)
-    watch = actions.add_parser("watch", help="follow a job until it ends; it can be left and followed again")
-    watch.add_argument("job", metavar="JOB")
-    watch.set_defaults(run=run_watch)
-    cancel = actions.add_parser("cancel", help="cancel a job")
-    cancel.add_argument("job", metavar="JOB")
-    cancel.set_defaults(run=run_cancel)
-    for action in (listing, watch, cancel):
-        action.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
+    _add_start(_action(actions, "start", "check a training file and start a job on it", _START, run_start))
+    listing = _action(actions, "list", "the newest jobs", "The server's newest jobs.", run_list)
+    listing.add_argument("--limit", type=_whole, default=20, metavar="N", help="how many (default 20)")
+    show = _action(actions, "show", "everything about a job", "Everything the server says about a job.", run_show)
+    watch = _action(
+        actions, "watch", "follow a job until it ends; it can be left and followed again", _WATCH, run_watch
+    )
+    watch.add_argument("job", nargs="?", metavar="JOB", help="default: the newest unfinished job")
+    _add_end(watch)
+    cancel = _action(actions, "cancel", "cancel a job", "Cancel a job that has not ended.", run_cancel)
+    checkpoints = _action(
+        actions,
+        "checkpoints",
+        "the models on a job's way",
+        "The models that a job made on its way. Each can be evaluated: pytest suites/ --candidate MODEL.",
+        run_checkpoints,
+    )
+    for action in (show, cancel, checkpoints):
+        action.add_argument("job", metavar="JOB")
 
 
-def _client(root: Path) -> tuple[Any, str]:
+def _action(actions: Any, name: str, short: str, text: str, run: Callable[[argparse.Namespace], int]) -> Any:
+    action = actions.add_parser(
+        name, help=short, description=text, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    action.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
+    action.set_defaults(run=run)
+    return action
+
+
+def _add_start(start: Any) -> None:
+    start.add_argument("file", type=Path, metavar="FILE", help="the training file: JSONL, supervised or preference")
+    start.add_argument(
+        "--method", choices=("auto", "supervised", "dpo"), default="auto", help="default: what the file is made for"
+    )
+    start.add_argument("--then-dpo", type=Path, metavar="FILE2", help="then tune the result on these preferences")
+    start.add_argument("--model", metavar="BASE", help="the model to tune (default: base of distilltest.yaml)")
+    start.add_argument("--validation", type=Path, metavar="FILE", help="examples to measure on and not to learn from")
+    start.add_argument("--epochs", type=_whole_or_auto, metavar="N|auto", help="times that each example is seen")
+    start.add_argument("--batch-size", type=_whole_or_auto, metavar="N|auto", help="examples in one step")
+    start.add_argument(
+        "--learning-rate-multiplier", type=_positive_or_auto, metavar="X|auto", help="1 is the usual rate"
+    )
+    start.add_argument("--beta", type=_beta_or_auto, metavar="X|auto", help="preferences: how close to stay, 0 to 2")
+    start.add_argument("--suffix", type=_suffix, help="part of the tuned model's name, up to 64 characters")
+    start.add_argument("--seed", type=int, metavar="N", help="for a job that can be repeated, as far as the server can")
+    start.add_argument(
+        "--metadata", action="append", default=[], type=_label, metavar="KEY=VALUE", help="a label of the job"
+    )
+    start.add_argument("--again", action="store_true", help="start a new job, even where there is one for the same")
+    start.add_argument("--watch", action="store_true", help="follow the job until it ends")
+    _add_end(start)
+
+
+def _add_end(action: Any) -> None:
+    action.add_argument(
+        "--set-candidate", action="store_true", help="write the tuned model into distilltest.yaml when it is there"
+    )
+    action.add_argument("--notify", metavar="COMMAND", help=_NOTIFY)
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
+    return int(text)
+
+
+def _whole_or_auto(text: str) -> int | str:
+    return text if text == "auto" else _whole(text)
+
+
+def _positive_or_auto(text: str) -> float | str:
+    return _number(text, float("inf"), "a number above 0, or auto")
+
+
+def _beta_or_auto(text: str) -> float | str:
+    return _number(text, 2.0, "a number above 0 and up to 2, or auto")
+
+
+def _number(text: str, most: float, what: str) -> float | str:
+    if text == "auto":
+        return text
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not (0.0 < value <= most and value != float("inf")):
+        raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
+    return value
+
+
+def _suffix(text: str) -> str:
+    if not 0 < len(text) <= 64:
+        raise argparse.ArgumentTypeError(f"a suffix has 1 to 64 characters, not {len(text)}")
+    return text
+
+
+def _label(text: str) -> tuple[str, str]:
+    key, sign, value = text.partition("=")
+    if not sign or not 0 < len(key) <= 64 or len(value) > 512:
+        raise argparse.ArgumentTypeError(
+            f"{text[:80]!r} is not KEY=VALUE with a key of 64 and a value of 512 characters"
+        )
+    return key, value
+
+
+def connect(root: Path) -> tuple[Config, TuningServer]:
+    """The project's configuration, and the server that tunes its base."""
     from distilltest.client import openai_client
     from distilltest.config import load_config
+    from distilltest.finetuning.jobs import TuningServer
 
     config = load_config(root.resolve())
     server = config.server(config.model("base").server)
-    return openai_client(server, config), server.name
+    return config, TuningServer(server.name, server.base_url, openai_client(server, config), config.state_dir)
 
 
-def run_list(arguments: argparse.Namespace) -> int:
-    """Show jobs."""
-    from datetime import UTC, datetime
+def run_start(arguments: argparse.Namespace) -> int:
+    """Start a job."""
+    from distilltest.cli import finetune_start
 
-    from tabulate import tabulate
-
-    from distilltest.finetuning import endpoint_errors
-
-    client, server = _client(arguments.root)
-    with endpoint_errors(server):
-        jobs = client.fine_tuning.jobs.list(limit=20).data
-    rows = [
-        [
-            j.id,
-            j.status,
-            f"{datetime.fromtimestamp(j.created_at, UTC):%Y-%m-%d %H:%M}",
-            j.model,
-            j.fine_tuned_model or "-",
-        ]
-        for j in jobs
-    ]
-    print(tabulate(rows, ["job", "status", "created", "model", "tuned model"]))
-    return 0
+    return finetune_start.run(arguments)
 
 
 def run_watch(arguments: argparse.Namespace) -> int:
     """Follow a job."""
-    from distilltest.finetuning import endpoint_errors, follow
+    from distilltest.cli import finetune_watch
+    from distilltest.finetuning.sequence import Sequence
+    from distilltest.store import Store
 
-    client, server = _client(arguments.root)
-    with endpoint_errors(server):
-        model = follow(client, arguments.job, lambda event: print(f"{event.status:<17} {event.message}", flush=True))
-    print(f"tuned model: {model}")
+    config, server = connect(arguments.root)
+    end = finetune_watch.End(arguments.set_candidate, arguments.notify)
+    with Store.open(config.store_path) as store:
+        job = server.job(arguments.job) if arguments.job else server.newest_unfinished()
+        sequence = Sequence.of_job(server, store, job.id)
+        return finetune_watch.watch(config, server, store, sequence, job.id, end)
+
+
+def run_list(arguments: argparse.Namespace) -> int:
+    """Show jobs."""
+    from tabulate import tabulate
+
+    _, server = connect(arguments.root)
+    rows = [
+        [job.id, job.status, time_of(job.created_at), method_of(job), job.model, job.fine_tuned_model or "-"]
+        for job in server.jobs(arguments.limit)
+    ]
+    print(tabulate(rows, ["job", "status", "created (UTC)", "method", "model", "tuned model"], disable_numparse=True))
+    return 0
+
+
+def run_show(arguments: argparse.Namespace) -> int:
+    """Show one job."""
+    from distilltest.cli import finetune_watch
+
+    config, server = connect(arguments.root)
+    job = server.job(arguments.job)
+    settings = job.method and (job.method.dpo or job.method.supervised)
+    values = settings.hyperparameters if settings and settings.hyperparameters else job.hyperparameters
+    lines = {
+        "job": job.id,
+        "status": job.status,
+        "method": method_of(job),
+        "model": job.model,
+        "tuned model": job.fine_tuned_model,
+        "created": time_of(job.created_at),
+        "expected to end": time_of(job.estimated_finish) if job.estimated_finish and not job.finished_at else None,
+        "finished": time_of(job.finished_at) if job.finished_at else None,
+        "settings": ", ".join(f"{k} {v}" for k, v in (values.to_dict() if values else {}).items() if v is not None),
+        "training file": job.training_file,
+        "validation file": job.validation_file,
+        "trained tokens": f"{job.trained_tokens:,}" if job.trained_tokens else None,
+        "seed": job.seed,
+        "labels": ", ".join(f"{key}={value}" for key, value in (job.metadata or {}).items()),
+        "error": f"{job.error.message} ({job.error.code})" if job.error and job.error.message else None,
+    }
+    for name, value in lines.items():
+        if value not in (None, ""):
+            print(f"{name + ':':<17}{value}")
+    finetune_watch.print_checkpoints(config, server.checkpoints(job.id))
     return 0
 
 
 def run_cancel(arguments: argparse.Namespace) -> int:
     """Cancel a job."""
-    from distilltest.finetuning import endpoint_errors
-
-    client, server = _client(arguments.root)
-    with endpoint_errors(server):
-        job = client.fine_tuning.jobs.cancel(arguments.job)
+    _, server = connect(arguments.root)
+    job = server.cancel(arguments.job)
     print(f"{job.id} {job.status}")
     return 0
+
+
+def run_checkpoints(arguments: argparse.Namespace) -> int:
+    """Show a job's checkpoints."""
+    from distilltest.cli import finetune_watch
+
+    config, server = connect(arguments.root)
+    found = server.checkpoints(arguments.job)
+    finetune_watch.print_checkpoints(config, found)
+    if not found:
+        print(f"{arguments.job} has no checkpoints (yet), or server {server.name!r} keeps none.")
+    return 0
+
+
+def method_of(job: Any) -> str:
+    """How a job tunes."""
+    return str(job.method.type) if job.method else "supervised"
+
+
+def time_of(seconds: float) -> str:
+    """A time for people, UTC."""
+    from datetime import UTC, datetime
+
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}"

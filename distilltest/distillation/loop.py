@@ -24,7 +24,11 @@ from distilltest.distillation.supervised_file import write_supervised
 from distilltest.distillation.whole_file import Written
 from distilltest.engine import Engine
 from distilltest.errors import ConfigError, DistilltestError
-from distilltest.finetuning import Event, endpoint_errors, follow, start_job
+from distilltest.finetuning.answers import endpoint_errors
+from distilltest.finetuning.candidate import remember
+from distilltest.finetuning.follow import Event, Follower, result
+from distilltest.finetuning.jobs import TuningServer
+from distilltest.finetuning.order import Order
 from distilltest.prompt import Prompt, load_prompt
 from distilltest.records import Case, Completion, fingerprint
 from distilltest.store import Store
@@ -124,7 +128,8 @@ class Loop:
         student = self.config.model("base")
         server = self.config.server(student.server)
         suffix = self.suffix or self.plan.suffix
-        mark = fingerprint(student.base_url, student.model, written.sha256, suffix)[:32]
+        order = Order(student.model, written.path, written.sha256, suffix=suffix)
+        mark = order.mark(student.base_url)
         known = self.store.get_state(f"tuned:{mark}")
         if known:
             self._remember(known, written)
@@ -132,7 +137,8 @@ class Loop:
             return str(known)
         with endpoint_errors(server.name, written.path):
             client = openai_client(server, self.config)
-            job = start_job(client, written.path, student.model, mark=mark, suffix=suffix)
+            tuning = TuningServer(server.name, student.base_url, client, self.config.state_dir)
+            job, _ = tuning.start(order, known=self.store.get_state(f"job:{mark}"))
             self.store.set_state(f"job:{mark}", job.id)
             losses: list[float] = []
             with self.bar(f"job {job.id}", 0) as bar:
@@ -142,7 +148,7 @@ class Loop:
                     if event.train_loss is not None:
                         losses.append(event.train_loss)
 
-                model = follow(client, job.id, told)
+                model = result(Follower(tuning, told).follow(job.id)[0])
         self.store.set_state(f"tuned:{mark}", model)
         self._remember(model, written)
         loss = f", training loss {losses[0]:g} → {losses[-1]:g}" if losses else ""
@@ -150,9 +156,9 @@ class Loop:
         return model
 
     def _remember(self, model: str, written: Written) -> None:
-        candidate: dict[str, Any] = {"model": model, "training_file": str(written.path), "sha256": written.sha256}
+        details: dict[str, Any] = {"training_file": str(written.path), "sha256": written.sha256}
         prompts = {"prompt": self.plan.student_prompt, "prompt_instead_of": self.plan.prompt}
-        self.store.set_state("candidate", candidate | prompts)
+        remember(self.store, model, details | prompts)
 
     def _evaluate(self, model: str, written: Written) -> int:
         started = self.clock()

@@ -1,0 +1,121 @@
+"""``distilltest finetune start``: the files are checked, then the job is started, then it is followed if so asked."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from itertools import islice
+from pathlib import Path
+
+from distilltest.cli.finetune import connect
+from distilltest.cli.finetune_watch import End, watch
+from distilltest.config import Config
+from distilltest.distillation.examples import is_preference_file
+from distilltest.distillation.lines import Finding
+from distilltest.distillation.preferences import preference_findings
+from distilltest.distillation.supervised import supervised_findings
+from distilltest.errors import DistilltestError, TrainingFileError, at
+from distilltest.finetuning.jobs import MARK
+from distilltest.finetuning.order import DPO, SUPERVISED, Order
+from distilltest.finetuning.sequence import Sequence
+from distilltest.store import Store
+
+_SHOWN = 10
+"""Errors of a file that are printed."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Start a job, or find the one that was started for the same."""
+    if not arguments.watch and (arguments.set_candidate or arguments.notify):
+        raise DistilltestError(
+            "--set-candidate and --notify act when the job has ended: add --watch, or give them to `distilltest finetune watch`."
+        )
+    method = check(arguments.file, arguments.method)
+    if arguments.validation:
+        check(arguments.validation, method, held_out=True)
+    if arguments.then_dpo:
+        check(arguments.then_dpo, DPO)
+    if arguments.beta is not None and method != DPO and not arguments.then_dpo:
+        raise DistilltestError("--beta is for preferences: give a preference file, or --then-dpo FILE2.")
+    config, server = connect(arguments.root)
+    with Store.open(config.store_path) as store:
+        sequence = Sequence(server, store, orders(arguments, config, method), again=arguments.again)
+        place, job = sequence.advance()
+        new = job.id in sequence.started
+        of = f", {place + 1} of {len(sequence.orders)}" if len(sequence.orders) > 1 else ""
+        found = "started" if new else "was started before for the same files and settings"
+        print(f"{job.id}: {sequence.orders[place].method} tuning of {job.model}{of}, {found}; {job.status}", flush=True)
+        if job.fine_tuned_model and job.status == "succeeded" and not arguments.watch:
+            print(f"tuned model: {job.fine_tuned_model}")
+        if arguments.watch:
+            return watch(config, server, store, sequence, job.id, End(arguments.set_candidate, arguments.notify))
+    then = " and start the second job when it has succeeded" if place + 1 < len(sequence.orders) else ""
+    if job.status != "succeeded":
+        print(f"Follow it{then}: distilltest finetune watch {job.id}")
+        if config.server(server.name).embedded:
+            print("The embedded server works only while a command of distilltest runs (`distilltest serve`, say).")
+    return 0
+
+
+def orders(arguments: argparse.Namespace, config: Config, method: str) -> tuple[Order, ...]:
+    """What the command line asks for."""
+    given = {
+        "n_epochs": arguments.epochs,
+        "batch_size": arguments.batch_size,
+        "learning_rate_multiplier": arguments.learning_rate_multiplier,
+        "beta": arguments.beta if method == DPO else None,
+    }
+    labels = dict(arguments.metadata)
+    if MARK in labels or len(labels) > 15:
+        raise DistilltestError(f"A job has up to 15 labels of yours, and {MARK!r} is not one of them: it is ours.")
+    shared = {"suffix": arguments.suffix, "seed": arguments.seed, "metadata": labels}
+    first = Order.of(
+        arguments.model or config.model("base").model,
+        arguments.file.resolve(),
+        validation=arguments.validation.resolve() if arguments.validation else None,
+        method=method,
+        hyperparameters={name: value for name, value in given.items() if value not in (None, "auto")},
+        **shared,
+    )
+    if arguments.then_dpo is None:
+        return (first,)
+    beta = {"beta": arguments.beta} if arguments.beta not in (None, "auto") else {}
+    then = Order.of("", arguments.then_dpo.resolve(), method=DPO, hyperparameters=beta, **shared)
+    return first, then
+
+
+def check(path: Path, method: str, *, held_out: bool = False) -> str:
+    """Refuse a file that a platform would reject, and say how many remarks there are.
+
+    Args:
+        path: The file.
+        method: ``auto``: what the file is made for.
+        held_out: Whether it is for validation, where few examples do.
+
+    Returns:
+        The method that the file is fit for.
+
+    Raises:
+        TrainingFileError: It would be rejected; the message names lines and remedies.
+    """
+    if method == "auto":
+        method = DPO if is_preference_file(path) else SUPERVISED
+    findings = (preference_findings if method == DPO else supervised_findings)(path)
+    fatal: list[Finding] = []
+    more = remarks = 0
+    for finding in findings:
+        few = held_out and finding.line == 0 and "examples;" in finding.message
+        if not finding.fatal or few:
+            remarks += not few
+        elif len(fatal) < _SHOWN:
+            fatal.append(finding)
+        else:
+            more += 1
+    if fatal:
+        shown = "\n".join(f"{at(path, finding.line)}: {finding.message}" for finding in islice(fatal, _SHOWN))
+        rest = f"\n… and {more} more" if more else ""
+        raise TrainingFileError(f"{path} is not fit for {method} tuning; nothing was uploaded.\n{shown}{rest}")
+    if remarks:
+        word = "remark" if remarks == 1 else "remarks"
+        print(f"{path}: {remarks} {word}; `distilltest dataset check` says more", file=sys.stderr)
+    return method

@@ -1,0 +1,270 @@
+"""Following a job on the command line, and what is done when it has ended."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence as Several
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from distilltest.config import Config
+from distilltest.exit_codes import INTERRUPTED
+from distilltest.finetuning.candidate import details_of, remember
+from distilltest.finetuning.configured import set_candidate
+from distilltest.finetuning.follow import Event, Follower, Progress, result
+from distilltest.finetuning.jobs import TuningServer
+from distilltest.finetuning.plot import course, sparkline
+from distilltest.finetuning.sequence import Sequence
+from distilltest.store import Store
+
+if TYPE_CHECKING:
+    from openai.types.fine_tuning import FineTuningJob
+    from openai.types.fine_tuning.jobs import FineTuningJobCheckpoint
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """What shall be done when the job has ended."""
+
+    set_candidate: bool = False
+    """Write the model's name into distilltest.yaml."""
+    notify: str | None = None
+    """A command to run."""
+
+
+def watch(
+    config: Config, server: TuningServer, store: Store, sequence: Sequence | None, identity: str, end: End
+) -> int:
+    """Follow a job, and those that come after it, to the end.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        DistilltestError: The job failed or was cancelled, or the server cannot be reached any more.
+    """
+    display = display_for(sys.stdout)
+    try:
+        while True:
+            with display:
+                job, progress = Follower(server, display.told, display.shown).follow(identity)
+            place, following = sequence.advance() if sequence and job.status == "succeeded" else (0, job)
+            if following.id == identity:
+                break
+            _print_end(job, progress)
+            identity = following.id
+            print(
+                f"\n{identity}: {sequence.orders[place].method if sequence else ''} tuning of {following.model}",
+                flush=True,
+            )
+    except KeyboardInterrupt:
+        print(f"\nThe job goes on without you. Follow it again: distilltest finetune watch {identity}", file=sys.stderr)
+        if config.server(server.name).embedded:
+            print("(The embedded server pauses it until the next command of distilltest.)", file=sys.stderr)
+        return INTERRUPTED
+    try:
+        _conclude(config, server, store, sequence, job, progress, end)
+    finally:
+        _notify(end.notify, job)
+    return 0
+
+
+def _conclude(
+    config: Config,
+    server: TuningServer,
+    store: Store,
+    sequence: Sequence | None,
+    job: FineTuningJob,
+    progress: Progress,
+    end: End,
+) -> None:
+    model = result(job)
+    checkpoints = server.checkpoints(job.id)
+    first = sequence.orders[0] if sequence else None
+    details = details_of(config, first.path, first.sha256) if first else {}
+    remember(store, model, details, [checkpoint.fine_tuned_model_checkpoint for checkpoint in checkpoints])
+    _print_end(job, progress)
+    print_checkpoints(config, checkpoints)
+    print(f"\ntuned model: {model}")
+    if "prompt" in details:
+        print(
+            f"It is asked with {details['prompt']}, as in its training file, where a suite names {details['prompt_instead_of']}."
+        )
+    if end.set_candidate:
+        print(f"{set_candidate(config, model)}: models.candidate.model is {model}")
+    configured = config.models.get("candidate")
+    named = end.set_candidate or configured is None or configured.model == model
+    print(f"Evaluate it: pytest {suites_of(config)}{'' if named else f' --candidate {model}'}")
+
+
+def _print_end(job: FineTuningJob, progress: Progress) -> None:
+    took = f" after {in_words(job.finished_at - job.created_at)}" if job.finished_at else ""
+    tokens = f", {job.trained_tokens:,} tokens trained" if job.trained_tokens else ""
+    print(f"{job.id} {job.status}{took}{tokens}")
+    if progress.train:
+        print(f"training loss    {course(progress.train)}")
+    if progress.valid:
+        print(f"validation loss  {course(progress.valid)}")
+
+
+def print_checkpoints(config: Config, checkpoints: Several[FineTuningJobCheckpoint]) -> None:
+    """Print a table of models that can be evaluated; nothing where there are none."""
+    from tabulate import tabulate
+
+    if not checkpoints:
+        return
+
+    def number(value: float | None) -> str:
+        return "-" if value is None else f"{value:.4g}"
+
+    rows = [
+        [
+            each.step_number,
+            number(each.metrics.train_loss),
+            number(each.metrics.valid_loss if each.metrics.full_valid_loss is None else each.metrics.full_valid_loss),
+            number(each.metrics.train_mean_token_accuracy),
+            each.fine_tuned_model_checkpoint,
+        ]
+        for each in checkpoints
+    ]
+    heads = ["step", "training loss", "validation loss", "token accuracy", "checkpoint"]
+    right = ("right", "right", "right", "right", "left")
+    print(f"\n{tabulate(rows, heads, disable_numparse=True, colalign=right)}")
+    print(f"Each is a candidate: pytest {suites_of(config)} --candidate CHECKPOINT")
+
+
+def suites_of(config: Config) -> str:
+    """What pytest runs in this project."""
+    return config.distillation.suites if config.distillation else "suites/"
+
+
+def _notify(command: str | None, job: FineTuningJob) -> None:
+    """Run the user's command; that it fails is worth a line, not an error."""
+    if command is None:
+        return
+    told = {
+        "DISTILLTEST_JOB": job.id,
+        "DISTILLTEST_STATUS": job.status,
+        "DISTILLTEST_MODEL": job.fine_tuned_model or "",
+    }
+    sys.stdout.flush()
+    done = subprocess.run(command, shell=True, check=False, env={**os.environ, **told})  # noqa: S602  # the user's own
+    if done.returncode:
+        print(f"--notify: the command ended with exit code {done.returncode}: {command}", file=sys.stderr)
+
+
+class Display(Protocol):
+    """Shows a job while it runs."""
+
+    def told(self, event: Event) -> None:
+        """Something happened."""
+
+    def shown(self, progress: Progress) -> None:
+        """This is how far it is."""
+
+    def __enter__(self) -> Any: ...
+    def __exit__(self, *_: object) -> None: ...
+
+
+def display_for(stream: Any) -> Display:
+    """A live line on a terminal that can move its cursor, a line an event elsewhere."""
+    live = stream.isatty() and os.environ.get("TERM") != "dumb"
+    return LiveLine(stream) if live else Lines(stream)
+
+
+class Lines:
+    """A line for each event."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._trouble = False
+
+    def __enter__(self) -> Lines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def told(self, event: Event) -> None:
+        """Print it."""
+        level = "" if event.level == "info" else f"{event.level}: "
+        print(
+            f"{time.strftime('%H:%M:%S', time.gmtime(event.created))}  {level}{event.message}",
+            file=self._stream,
+            flush=True,
+        )
+
+    def shown(self, progress: Progress) -> None:
+        """Print that there is no news, once."""
+        if progress.trouble and not self._trouble:
+            print(f"{time.strftime('%H:%M:%S', time.gmtime())}  {progress.trouble}", file=self._stream, flush=True)
+        self._trouble = bool(progress.trouble)
+
+
+class LiveLine:
+    """One line that is written anew; warnings and errors stay above it."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __enter__(self) -> LiveLine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._write("\r\x1b[K")
+
+    def told(self, event: Event) -> None:
+        """Keep what should not be overlooked."""
+        if event.level != "info":
+            self._write(f"\r\x1b[K{event.level}: {event.message}\n")
+
+    def shown(self, progress: Progress) -> None:
+        """Write the line anew."""
+        width = shutil.get_terminal_size().columns - 1
+        self._write(f"\r\x1b[K{live_line(progress, time.time(), width)}")
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
+
+
+def live_line(progress: Progress, now: float, width: int) -> str:
+    """How far a job is, in one line; what matters least falls off at the end.
+
+    >>> live_line(Progress("ftjob-1", "running", 3, 6, 160.0, (0.5, 0.3, 0.2), (0.4,)), 100.0, 99)
+    'ftjob-1 running  step 3 of 6  done in about 1 min  training loss 0.2 █▃▁  validation loss 0.4 ▁'
+    >>> live_line(Progress("ftjob-1", "queued", trouble="no answer, trying again"), 0.0, 40)
+    'ftjob-1 queued  no answer, trying again'
+    """
+    parts = [f"{progress.job} {progress.status}"]
+    if progress.trouble:
+        parts.append(progress.trouble)
+    if progress.step is not None:
+        parts.append(f"step {progress.step:,}" + (f" of {progress.steps:,}" if progress.steps else ""))
+    if progress.finish and progress.finish > now:
+        parts.append(f"done in about {in_words(progress.finish - now)}")
+    if progress.train:
+        parts.append(f"training loss {progress.train[-1]:.4g} {sparkline(progress.train, 16)}")
+    if progress.valid:
+        parts.append(f"validation loss {progress.valid[-1]:.4g} {sparkline(progress.valid, 16)}")
+    line = "  ".join(parts)
+    return line if len(line) <= width else f"{line[: max(0, width - 1)]}…"
+
+
+def in_words(seconds: float) -> str:
+    """A duration for people.
+
+    >>> in_words(8.4), in_words(60), in_words(3725)
+    ('8 s', '1 min', '1 h 2 min')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return (
+        f"{minutes} min {rest} s" if minutes and rest and minutes < 10 else f"{minutes} min" if minutes else f"{rest} s"
+    )

@@ -1,0 +1,52 @@
+"""What came of a tuning: the project's candidate, and with which prompt each tuned model is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from distilltest.errors import DistilltestError
+from distilltest.prompt import load_prompt
+
+if TYPE_CHECKING:
+    from distilltest.config import Config
+    from distilltest.store import Store
+
+
+def remember(store: Store, model: str, details: dict[str, Any], checkpoints: Iterable[str] = ()) -> None:
+    """Make a tuned model the candidate of runs that name none, and know the prompt of it and of its checkpoints."""
+    for each in (*checkpoints, model):
+        store.set_state(f"tuned_model:{each}", details | {"model": each})
+    store.set_state("candidate", details | {"model": model})
+
+
+def details_of(config: Config, path: Path, sha256: str) -> dict[str, Any]:
+    """What is remembered of a model that was tuned on a file, with the prompt that its requests were written with."""
+    content: dict[str, Any] = {"training_file": str(path), "sha256": sha256}
+    plan = config.distillation
+    if plan is not None and plan.student_prompt is not None and _written_with(path, config.root, plan.student_prompt):
+        content |= {"prompt": plan.student_prompt, "prompt_instead_of": plan.prompt}
+    return content
+
+
+def _written_with(path: Path, root: Path, prompt: str) -> bool:
+    """Whether the first example has the messages of a prompt, as far as they say the same to every case."""
+    try:
+        templates = load_prompt(root / prompt, prompt).messages
+        with path.open("rb") as file:
+            example = orjson.loads(file.readline())
+        messages = (example.get("input") or example)["messages"]
+        if "input" not in example:
+            messages = messages[:-1]  # the answer
+    except (DistilltestError, OSError, orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
+        return False
+    if len(messages) != len(templates):
+        return False
+    return all(
+        said["role"] == template["role"]
+        and ("{{" in str(template["content"]) or said["content"] == template["content"])
+        for said, template in zip(messages, templates, strict=True)
+    )

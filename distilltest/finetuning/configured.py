@@ -1,0 +1,137 @@
+"""Writing the candidate into ``distilltest.yaml``: one value changes, comments and layout stay."""
+
+from __future__ import annotations
+
+import copy
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distilltest.errors import ConfigError, at
+
+if TYPE_CHECKING:
+    from yaml import MappingNode, Node
+
+    from distilltest.config import Config
+
+
+def set_candidate(config: Config, model: str) -> Path:
+    """Set ``models.candidate.model``; a candidate that is not there yet is asked like the base: same server, same parameters.
+
+    Returns:
+        The file.
+
+    Raises:
+        ConfigError: There is no file, or the place cannot be changed without changing others; the file is as before.
+    """
+    path = config.source
+    by_hand = f'Write `candidate: {{server: {config.model("base").server}, model: "{model}"}}` under "models:" yourself'
+    if path is None:
+        raise ConfigError(
+            f"{config.root / 'distilltest.yaml'}: there is no such file to set the candidate in. {by_hand}."
+        )
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}.") from None
+    changed = with_candidate(text, model, path, by_hand)
+    if changed != text:
+        _replace(path, changed)
+    return path
+
+
+def with_candidate(text: str, model: str, path: Path, by_hand: str) -> str:
+    """The text of a configuration with another candidate.
+
+    Raises:
+        ConfigError: It cannot be done safely.
+    """
+    import yaml
+
+    before = yaml.safe_load(text)
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    models = _value(root, "models")
+    if not _is_mapping(models) or not models.value:
+        raise ConfigError(f'{at(path, _line(models))}: there is no "models:" with models. {by_hand}.')
+    candidate = _value(models, "candidate")
+    wanted = copy.deepcopy(before)
+    if candidate is None:
+        like = (
+            {k: v for k, v in before["models"]["base"].items() if k != "prompt"} if "base" in before["models"] else {}
+        )
+        entry = like | {"model": model}
+        wanted["models"]["candidate"] = entry
+        shown = yaml.safe_dump(entry, default_flow_style=True, sort_keys=False, width=10_000, allow_unicode=True)
+        changed = _added(text, models, f"candidate: {shown.strip()}")
+    else:
+        node = _value(candidate, "model")
+        if node is None:
+            raise ConfigError(f'{at(path, _line(candidate))}: models.candidate has no "model" of its own. {by_hand}.')
+        wanted["models"]["candidate"]["model"] = model
+        changed = text[: node.start_mark.index] + _quoted(model) + text[node.end_mark.index :]
+    try:
+        same = yaml.safe_load(changed) == wanted
+    except yaml.YAMLError:
+        same = False
+    if not same:
+        raise ConfigError(
+            f"{at(path, _line(candidate or models))}: the candidate cannot be set without changing something else "
+            f"(an anchor, an alias or an unusual layout). The file is as it was. {by_hand}."
+        )
+    return changed
+
+
+def _quoted(model: str) -> str:
+    import json
+
+    return json.dumps(model, ensure_ascii=False)
+
+
+def _is_mapping(node: Any) -> bool:
+    return node is not None and node.id == "mapping"
+
+
+def _value(node: Any, name: str) -> Any:
+    """The node of a key of a mapping's own, None where there is none."""
+    if not _is_mapping(node):
+        return None
+    return next((value for key, value in node.value if key.value == name), None)
+
+
+def _line(node: Node | None) -> int | None:
+    return int(node.start_mark.line) + 1 if node is not None else None
+
+
+def _added(text: str, models: MappingNode, entry: str) -> str:
+    """One more entry of a mapping: behind the last one, on a line of its own where the others have theirs."""
+    end = _end(models.value[-1][1])
+    if models.flow_style:
+        return f"{text[:end]}, {entry}{text[end:]}"
+    first = models.value[0][0].start_mark
+    indent = text[first.index - first.column : first.index]
+    line_end = "\r\n" if "\r\n" in text else "\n"
+    below = text.find("\n", end) + 1
+    if not below:
+        return f"{text}{line_end}{indent}{entry}{line_end}"
+    return f"{text[:below]}{indent}{entry}{line_end}{text[below:]}"
+
+
+def _end(node: Any) -> int:
+    """Where a value ends; blocks are said to end where the next thing begins, below blank lines and comments."""
+    if node.id == "scalar" or node.flow_style or not node.value:
+        return int(node.end_mark.index)
+    last = node.value[-1]
+    return _end(last[1] if node.id == "mapping" else last)
+
+
+def _replace(path: Path, text: str) -> None:
+    """The whole file or none of it, with the rights it had."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(text.encode("utf-8"))
+        temporary.chmod(path.stat().st_mode & 0o777)
+        temporary.replace(path)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}. It is as it was.") from None
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,76 @@
+"""Jobs one after the other: each tunes what the one before it made. The store knows where it is, and so do the jobs' marks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from distilltest.finetuning.follow import result
+from distilltest.finetuning.jobs import TuningServer
+from distilltest.finetuning.order import Order
+from distilltest.records import fingerprint
+
+if TYPE_CHECKING:
+    from openai.types.fine_tuning import FineTuningJob
+
+    from distilltest.store import Store
+
+
+@dataclass
+class Sequence:
+    """Orders, and the jobs that carry them out."""
+
+    server: TuningServer
+    store: Store
+    orders: tuple[Order, ...]
+    """The first one names its model; the others tune what the one before them made."""
+    again: bool = False
+    """Start new jobs, even where there are some for the same orders."""
+    started: set[str] = field(default_factory=set)
+    """Ids of jobs that this process started, not found."""
+    jobs: list[str] = field(default_factory=list)
+    """Ids of the jobs that there are, in the order of the orders."""
+
+    @classmethod
+    def of_job(cls, server: TuningServer, store: Store, job: str) -> Sequence | None:
+        """The sequence that a job belongs to, None where this store does not know it."""
+        key = store.get_state(f"tuning_of:{job}")
+        content = store.get_state(f"tuning:{key}") if key else None
+        if content is None:
+            return None
+        return cls(server, store, tuple(Order.from_json(order) for order in content["orders"]))
+
+    @property
+    def _key(self) -> str:
+        return fingerprint(self.server.base_url, [order.to_json() for order in self.orders])[:32]
+
+    def advance(self) -> tuple[int, FineTuningJob]:
+        """The first job that has not succeeded, started where it was not; the last one where all have.
+
+        Returns:
+            Its place in the sequence, from 0, and the job.
+
+        Raises:
+            DistilltestError: A file has changed, or the server refused or cannot be reached.
+        """
+        key, model = self._key, self.orders[0].model
+        self.store.set_state(f"tuning:{key}", {"orders": [order.to_json() for order in self.orders]})
+        self.jobs = []
+        for place, order in enumerate(self.orders):
+            job = self._job(order.tuning(model), again=self.again and place == 0)
+            self.jobs.append(job.id)
+            self.store.set_state(f"tuning_of:{job.id}", key)
+            if job.status != "succeeded" or place == len(self.orders) - 1:
+                break
+            model = result(job)
+        self.again = False
+        return place, job
+
+    def _job(self, order: Order, *, again: bool) -> FineTuningJob:
+        mark = order.mark(self.server.base_url)
+        known = self.store.get_state(f"job:{mark}")
+        job, new = self.server.start(order, again=again, known=known)
+        self.store.set_state(f"job:{mark}", job.id)
+        if new:
+            self.started.add(job.id)
+        return job
