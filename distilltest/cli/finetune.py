@@ -81,8 +81,8 @@ def _add_start(start: Any) -> None:
     start.add_argument("--then-dpo", type=Path, metavar="FILE2", help="then tune the result on these preferences")
     start.add_argument("--model", metavar="BASE", help="the model to tune (default: base of distilltest.yaml)")
     start.add_argument("--validation", type=Path, metavar="FILE", help="examples to measure on and not to learn from")
-    start.add_argument("--epochs", type=_whole_or_auto, metavar="N|auto", help="times that each example is seen")
-    start.add_argument("--batch-size", type=_whole_or_auto, metavar="N|auto", help="examples in one step")
+    start.add_argument("--epochs", type=whole_or_auto, metavar="N|auto", help="times that each example is seen")
+    start.add_argument("--batch-size", type=whole_or_auto, metavar="N|auto", help="examples in one step")
     start.add_argument(
         "--learning-rate-multiplier", type=_positive_or_auto, metavar="X|auto", help="1 is the usual rate"
     )
@@ -110,7 +110,8 @@ def _whole(text: str) -> int:
     return int(text)
 
 
-def _whole_or_auto(text: str) -> int | str:
+def whole_or_auto(text: str) -> int | str:
+    """A whole number from 1, or ``auto``."""
     return text if text == "auto" else _whole(text)
 
 

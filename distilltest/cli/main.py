@@ -8,11 +8,11 @@ import sys
 from collections.abc import Sequence
 
 from distilltest import __version__
-from distilltest.cli import collect, completions, dataset, distill, finetune, init, judge, project, serve
+from distilltest.cli import collect, completions, dataset, distill, finetune, init, judge, learning_curve, project, serve
 from distilltest.errors import DistilltestError
 from distilltest.exit_codes import ERROR, INTERRUPTED
 
-_COMMANDS = (init, distill, collect, serve, finetune, completions, dataset, judge, project)
+_COMMANDS = (init, distill, collect, serve, finetune, learning_curve, completions, dataset, judge, project)
 _EPILOG = """\
 A newcomer's way:
   distilltest init            write a small project into this folder

@@ -18,9 +18,14 @@ if TYPE_CHECKING:
 
 def remember(store: Store, model: str, details: dict[str, Any], checkpoints: Iterable[str] = ()) -> None:
     """Make a tuned model the candidate of runs that name none, and know the prompt of it and of its checkpoints."""
-    for each in (*checkpoints, model):
-        store.set_state(f"tuned_model:{each}", details | {"model": each})
+    know(store, (*checkpoints, model), details)
     store.set_state("candidate", details | {"model": model})
+
+
+def know(store: Store, models: Iterable[str], details: dict[str, Any]) -> None:
+    """Know what models were tuned with, for runs that name one of them."""
+    for model in models:
+        store.set_state(f"tuned_model:{model}", details | {"model": model})
 
 
 def details_of(config: Config, path: Path, sha256: str) -> dict[str, Any]:

@@ -1,0 +1,129 @@
+"""``distilltest learning-curve``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distilltest.cli import finetune
+
+if TYPE_CHECKING:
+    from distilltest.config import Config
+    from distilltest.learning_curve.curve import LearningCurve
+
+_TEXT = """\
+Do we need more data? Tune at several sizes of the training file, evaluate each tuned model, draw pass rate against size.
+
+  distilltest learning-curve
+      at 50, 100, 200 and 400 examples of the file that `distilltest distill` wrote
+  distilltest learning-curve --file train.jsonl --sizes 100,200,400,all --suite suites/test_git_commands.py
+
+The subsets are random and nested: what is in a small one is in every larger one. All jobs are started at once. The same
+command again finds its jobs and the answers it has: it can be killed and repeated at any moment, and pays nothing twice.
+The evaluations count as no attempts at a promotion, and the project's candidate stays who it is.
+
+The answer goes to the terminal and to reports/learning-curve-<time>/: curve.md, curve.svg and curve.json.
+"""
+
+
+def add(commands: Any) -> None:
+    """Declare the command."""
+    command = commands.add_parser(
+        "learning-curve",
+        help="do we need more data? tune and evaluate at several sizes of the training file",
+        description=_TEXT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("--file", type=Path, metavar="FILE", help="the training file (default: distill's)")
+    command.add_argument(
+        "--sizes", type=_sizes, default=[], metavar="N,N,…", help="how many examples; `all` for the whole file"
+    )
+    command.add_argument("--suite", metavar="PATH", help="what pytest runs (default: as in distilltest.yaml)")
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="which examples are drawn (default 0)")
+    command.add_argument(
+        "--epochs", type=finetune.whole_or_auto, metavar="N|auto", help="for every job (default: the server decides)"
+    )
+    command.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
+    command.set_defaults(run=run)
+
+
+def _sizes(text: str) -> list[int | None]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part == "all" or (part.isdecimal() and int(part) > 0) for part in parts):
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of sizes such as 50,100,200 or 100,all")
+    return [None if part == "all" else int(part) for part in parts]
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure, draw and answer."""
+    import sys
+
+    from distilltest.cli.finetune_start import check
+    from distilltest.cli.finetune_watch import LiveLine, display_for, suites_of
+    from distilltest.finetuning.follow import Follower
+    from distilltest.finetuning.order import Order
+    from distilltest.learning_curve import text
+    from distilltest.learning_curve.measure import Measurement
+    from distilltest.learning_curve.subsets import write_subsets
+    from distilltest.store import Store
+
+    config, server = finetune.connect(arguments.root)
+    path = _file(arguments, config)
+    method = check(path, "auto")
+    subsets = write_subsets(path, arguments.sizes, config.state_dir / "training", arguments.seed)
+    epochs = {"n_epochs": arguments.epochs} if arguments.epochs not in (None, "auto") else {}
+    suffix = config.distillation.suffix if config.distillation else None
+    order = Order.of(config.model("base").model, path, method=method, hyperparameters=epochs, suffix=suffix)
+
+    def follow(job: str) -> Any:
+        display = display_for(sys.stdout)
+        told = display.told if isinstance(display, LiveLine) else lambda _: None
+        with display:
+            return Follower(server, told, display.shown).follow(job)
+
+    with Store.open(config.store_path) as store:
+        suite = arguments.suite or suites_of(config)
+        measurement = Measurement(
+            config, store, server, order, subsets, arguments.seed, suite, lambda line: print(line, flush=True), follow
+        )
+        curve = measurement.run()
+    folder = _write(config, curve)
+    print(f"\n{text.summary(curve)}\n")
+    shown = folder.relative_to(config.root) if folder.is_relative_to(config.root) else folder
+    print(f"read {shown / 'curve.md'} (the picture: {shown / 'curve.svg'}, the same as data: {shown / 'curve.json'})")
+    return 0
+
+
+def _file(arguments: argparse.Namespace, config: Config) -> Path:
+    from distilltest.errors import DistilltestError
+
+    if arguments.file is not None:
+        return Path(arguments.file).resolve()
+    written = config.state_dir / "training" / "supervised.jsonl"
+    if not written.is_file():
+        raise DistilltestError(
+            f"There is no {written}. Name a training file with --file, or let `distilltest distill` write one."
+        )
+    return written
+
+
+def _write(config: Config, curve: LearningCurve) -> Path:
+    """Write the three files, each whole or not at all."""
+    import orjson
+
+    from distilltest.distillation.whole_file import whole_file
+    from distilltest.learning_curve import markdown, svg
+
+    time = curve.created[:19].replace("-", "").replace(":", "").replace("T", "-")
+    folder = config.reports_dir / f"learning-curve-{time}"
+    data = orjson.dumps(curve.to_json(), option=orjson.OPT_INDENT_2)
+    for name, content in (
+        ("curve.json", data),
+        ("curve.svg", svg.render(curve).encode()),
+        ("curve.md", markdown.render(curve).encode()),
+    ):
+        with whole_file(folder / name) as lines:
+            for line in content.splitlines():
+                lines.write(line)
+    return folder
