@@ -190,13 +190,15 @@ class Jobs:
         job = self.get(identity)
         method = job["method"]["type"]
         values = job["method"][method]["hyperparameters"]
+        held_out: list[tuple[str, ...]] = []
+        reading = "training_file"
         try:
-            examples = read_examples(self._files.content(job["training_file"]), method)
-            held_out = (
-                read_examples(self._files.content(job["validation_file"]), method) if job["validation_file"] else []
-            )
+            examples = read_examples(self._files.content(job[reading]), method)
+            if job["validation_file"]:
+                reading = "validation_file"
+                held_out = read_examples(self._files.content(job[reading]), method, held_out=True)
         except TrainingFileInvalid as error:
-            self._fail(identity, "invalid_training_file", str(error), "training_file")
+            self._fail(identity, f"invalid_{reading}", str(error), reading)
             return
         for status, after in (("queued", ("validating_files",)), ("running", ("validating_files", "queued"))):
             if self.get(identity)["status"] in after:

@@ -65,15 +65,22 @@ def hyperparameters(method: str, given: Any) -> dict[str, Any]:
     return values | dict(given)
 
 
-def read_examples(data: bytes, method: str) -> list[tuple[str, ...]]:
+def read_examples(data: bytes, method: str, *, held_out: bool = False) -> list[tuple[str, ...]]:
     """(request, answer) of a supervised file, (request, preferred, non-preferred) of a preference file.
+
+    Args:
+        data: The file.
+        method: ``supervised`` or ``dpo``.
+        held_out: Whether it is the validation file, which may be short.
 
     Raises:
         TrainingFileInvalid: A line is no example, or there are too few.
     """
     lines = [line for line in data.split(b"\n") if line.strip()]
-    if len(lines) < LEAST_EXAMPLES:
-        raise TrainingFileInvalid(f"Training file has {len(lines)} example(s), but must have at least {LEAST_EXAMPLES}")
+    least = 1 if held_out else LEAST_EXAMPLES
+    if len(lines) < least:
+        name = "Validation" if held_out else "Training"
+        raise TrainingFileInvalid(f"{name} file has {len(lines)} example(s), but must have at least {least}")
     return [_example(line, number, method) for number, line in enumerate(lines, start=1)]
 
 

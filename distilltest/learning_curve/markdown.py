@@ -19,8 +19,8 @@ def render(curve: LearningCurve) -> str:
         parts += [f"## `{each.evaluation}`", f"{each.cases} cases.", _table(each)]
     parts.append(
         f"{curve.base} was tuned on random subsets of `{curve.file}` ({curve.examples:,} examples, seed {curve.seed}; each "
-        f"subset holds the smaller ones), at {curve.created}. The evaluations count as no attempts at a promotion. More data would "
-        "help where the last doubling gained more than half the interval's width. The same as data: `curve.json`."
+        f"subset holds the smaller ones), at {curve.created}. The evaluations count as no attempts at a promotion. "
+        "More data would help where the last doubling gained more than half the interval's width. The same as data: `curve.json`."
     )
     return "\n\n".join(parts) + "\n"
 

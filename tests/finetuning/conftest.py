@@ -1,0 +1,18 @@
+"""A server, and a project that tunes on it."""
+
+import pytest
+from finetuning.project import Project
+
+from distilltest.embedded.server import EmbeddedServer
+
+
+@pytest.fixture
+def server(tmp_path):
+    running = EmbeddedServer.start(tmp_path / "server", job_seconds=0.05)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def project(tmp_path, server):
+    return Project.make(tmp_path / "project", server.base_url)
