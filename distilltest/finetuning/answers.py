@@ -41,6 +41,16 @@ def endpoint_errors(server: str, ready_file: Path | None = None, *, asked: str |
         raise DistilltestError(f"Server {server!r} is not reachable: {reason}. {_AGAIN}{kept}") from None
     except openai.APIResponseValidationError as error:
         raise DistilltestError(f"Server {server!r} does not speak the API: {error}.{kept}") from None
+    except AttributeError as error:
+        if not str(error).startswith("'str' object"):
+            raise
+        raise _no_json(server) from None  # the client hands texts on, and stumbles over them where it expects a page
+
+
+def _no_json(server: str) -> DistilltestError:
+    return DistilltestError(
+        f"Server {server!r} answered with a text that is no JSON, a web page perhaps. Check its base_url: it ends with /v1."
+    )
 
 
 def _explain(error: APIStatusError, server: str, kept: str, asked: str | None) -> DistilltestError:
@@ -79,6 +89,4 @@ def no_page(answer: object, server: str) -> None:
         DistilltestError: It is a text.
     """
     if isinstance(answer, str):
-        raise DistilltestError(
-            f"Server {server!r} answered with a text that is no JSON ({answer[:60]!r}…). Check its base_url: it ends with /v1."
-        )
+        raise _no_json(server)

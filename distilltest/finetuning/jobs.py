@@ -99,7 +99,9 @@ class TuningServer:
             DistilltestError: There is none, or it has ended.
         """
         with endpoint_errors(self.name, asked=identity):
-            return self.client.fine_tuning.jobs.cancel(identity)
+            job = self.client.fine_tuning.jobs.cancel(identity)
+            no_page(job, self.name)
+            return job
 
     def checkpoints(self, identity: str) -> list[FineTuningJobCheckpoint]:
         """The models on a job's way, the first step first; none where the server keeps none.
@@ -111,7 +113,9 @@ class TuningServer:
 
         with endpoint_errors(self.name, asked=identity):
             try:
-                found = list(self.client.fine_tuning.jobs.checkpoints.list(identity, limit=100))
+                page = self.client.fine_tuning.jobs.checkpoints.list(identity, limit=100)
+                no_page(page, self.name)
+                found = list(page)
             except openai.APIStatusError as error:
                 if error.status_code not in (404, 405, 501):
                     raise

@@ -1,5 +1,7 @@
 """A project with training files, beside a server that counts."""
 
+import contextlib
+import io
 import json
 import subprocess
 import sys
@@ -9,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from openai import OpenAI
+
+from distilltest.cli import main
 
 SYSTEM = {"role": "system", "content": "Answer with one git command."}
 
@@ -91,6 +95,16 @@ class Project:
         return subprocess.run(
             self.command(*arguments), check=False, capture_output=True, text=True, timeout=120, cwd=self.root, **more
         )
+
+    def call(self, *arguments):
+        """The same in this process, which is faster."""
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.chdir(self.root), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                code = main([*arguments, "--root", str(self.root)])
+            except SystemExit as error:
+                code = error.code
+        return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
     def popen(self, *arguments):
         return subprocess.Popen(

@@ -18,7 +18,7 @@ def settings(job):
 
 
 def test_a_job_is_started_with_all_that_was_said_and_its_model_becomes_the_candidate(project):
-    done = project.run(
+    done = project.call(
         *("finetune", "start", "train.jsonl", "--validation", "validation.jsonl", "--epochs", "3", "--batch-size", "4"),
         *("--learning-rate-multiplier", "0.5", "--suffix", "mine", "--seed", "7", "--metadata", "team=git", "--watch"),
     )
@@ -38,21 +38,21 @@ def test_a_job_is_started_with_all_that_was_said_and_its_model_becomes_the_candi
 
 
 def test_the_same_start_finds_the_job_whatever_its_state_and_again_starts_another(project):
-    first = project.run("finetune", "start", "train.jsonl")
+    first = project.call("finetune", "start", "train.jsonl")
     assert "started; " in first.stdout
     assert "distilltest finetune watch ftjob-" in first.stdout
-    assert "was started before" in project.run("finetune", "start", "train.jsonl").stdout
-    assert project.run("finetune", "start", "train.jsonl", "--watch").returncode == 0
-    assert "succeeded" in project.run("finetune", "start", "train.jsonl").stdout
+    assert "was started before" in project.call("finetune", "start", "train.jsonl").stdout
+    assert project.call("finetune", "start", "train.jsonl", "--watch").returncode == 0
+    assert "succeeded" in project.call("finetune", "start", "train.jsonl").stdout
     (project.root / ".distilltest/store.sqlite3").unlink()
-    assert "was started before" in project.run("finetune", "start", "train.jsonl").stdout
+    assert "was started before" in project.call("finetune", "start", "train.jsonl").stdout
     assert (project.stats()["jobs"], project.stats()["files"]) == (1, 1)
-    assert "started; " in project.run("finetune", "start", "train.jsonl", "--again").stdout
+    assert "started; " in project.call("finetune", "start", "train.jsonl", "--again").stdout
     assert (project.stats()["jobs"], project.stats()["files"]) == (2, 1)
-    assert "started; " in project.run("finetune", "start", "train.jsonl", "--epochs", "2").stdout
-    assert "started; " in project.run("finetune", "start", "train.jsonl", "--suffix", "other").stdout
+    assert "started; " in project.call("finetune", "start", "train.jsonl", "--epochs", "2").stdout
+    assert "started; " in project.call("finetune", "start", "train.jsonl", "--suffix", "other").stdout
     write_lines(project.root / "train.jsonl", supervised([f"switch to branch new-{i}" for i in range(12)]))
-    assert "started; " in project.run("finetune", "start", "train.jsonl").stdout
+    assert "started; " in project.call("finetune", "start", "train.jsonl").stdout
     assert (project.stats()["jobs"], project.stats()["files"]) == (5, 2)
 
 
@@ -64,14 +64,14 @@ def test_two_starts_at_once_make_one_job(project):
 
 
 def test_the_method_is_what_the_file_is_made_for(project):
-    done = project.run("finetune", "start", "preferences.jsonl", "--beta", "0.2", "--watch")
+    done = project.call("finetune", "start", "preferences.jsonl", "--beta", "0.2", "--watch")
     assert done.returncode == 0, done.stderr
     [job] = project.client().fine_tuning.jobs.list().data
     assert (job.method.type, settings(job)) == ("dpo", {"beta": 0.2})
 
 
 def test_preferences_are_tuned_on_top_of_the_supervised_result(project):
-    done = project.run(
+    done = project.call(
         "finetune", "start", "train.jsonl", "--then-dpo", "preferences.jsonl", "--beta", "0.05", "--watch"
     )
     assert done.returncode == 0, done.stderr
@@ -80,16 +80,16 @@ def test_preferences_are_tuned_on_top_of_the_supervised_result(project):
     assert ask(project.client(), first.fine_tuned_model, "switch to branch new-1") == "git switch new-1"
     assert ask(project.client(), second.fine_tuned_model, "switch to branch new-1") == "git checkout new-1"
     assert f"tuned model: {second.fine_tuned_model}" in done.stdout
-    again = project.run("finetune", "start", "train.jsonl", "--then-dpo", "preferences.jsonl", "--beta", "0.05")
+    again = project.call("finetune", "start", "train.jsonl", "--then-dpo", "preferences.jsonl", "--beta", "0.05")
     assert f"tuned model: {second.fine_tuned_model}" in again.stdout
     assert project.stats()["jobs"] == 2
 
 
 def test_the_second_job_of_a_sequence_is_started_by_whoever_watches_the_first(project):
-    started = project.run("finetune", "start", "train.jsonl", "--then-dpo", "preferences.jsonl")
+    started = project.call("finetune", "start", "train.jsonl", "--then-dpo", "preferences.jsonl")
     job = started.stdout.split(":")[0]
     assert "start the second job when it has succeeded" in started.stdout
-    watched = project.run("finetune", "watch", job)
+    watched = project.call("finetune", "watch", job)
     assert watched.returncode == 0, watched.stderr
     second, first = project.client().fine_tuning.jobs.list().data
     assert (first.id, second.model) == (job, first.fine_tuned_model)
@@ -97,9 +97,9 @@ def test_the_second_job_of_a_sequence_is_started_by_whoever_watches_the_first(pr
 
 
 def test_a_file_that_changed_before_its_turn_is_not_tuned_on(project):
-    job = project.run("finetune", "start", "train.jsonl", "--then-dpo", "preferences.jsonl").stdout.split(":")[0]
+    job = project.call("finetune", "start", "train.jsonl", "--then-dpo", "preferences.jsonl").stdout.split(":")[0]
     write_lines(project.root / "preferences.jsonl", preferences([f"go to {i}-x" for i in range(12)]))
-    watched = project.run("finetune", "watch", job)
+    watched = project.call("finetune", "watch", job)
     assert watched.returncode == 3
     assert "preferences.jsonl has changed" in watched.stderr
     assert project.stats()["jobs"] == 1
@@ -127,7 +127,7 @@ def test_a_file_that_changed_before_its_turn_is_not_tuned_on(project):
 )
 def test_what_cannot_be_tuned_on_is_refused_in_one_message(project, write, arguments, words):
     write(project.root)
-    done = project.run("finetune", "start", "train.jsonl", *arguments)
+    done = project.call("finetune", "start", "train.jsonl", *arguments)
     assert done.returncode == 3
     assert words in done.stderr
     assert "Traceback" not in done.stderr
@@ -147,13 +147,13 @@ def test_what_cannot_be_tuned_on_is_refused_in_one_message(project, write, argum
     ],
 )
 def test_hyperparameters_that_cannot_be_are_refused_by_the_command_line(project, arguments):
-    done = project.run("finetune", "start", "train.jsonl", *arguments)
+    done = project.call("finetune", "start", "train.jsonl", *arguments)
     assert done.returncode == 2
     assert arguments[0] in done.stderr
 
 
 def test_a_hyperparameter_that_the_server_refuses_is_its_own_words(project):
-    done = project.run("finetune", "start", "train.jsonl", "--epochs", "51")
+    done = project.call("finetune", "start", "train.jsonl", "--epochs", "51")
     assert done.returncode == 3
     assert "n_epochs is 51" in done.stderr
     assert "The training file is ready" in done.stderr
@@ -162,7 +162,7 @@ def test_a_hyperparameter_that_the_server_refuses_is_its_own_words(project):
 def test_a_server_with_a_wrong_key_says_so(project, tmp_path):
     locked = EmbeddedServer.start(tmp_path / "locked", api_key="secret")
     project.configure(locked.base_url)
-    done = project.run("finetune", "start", "train.jsonl")
+    done = project.call("finetune", "start", "train.jsonl")
     locked.stop()
     assert done.returncode == 3
     assert "does not accept the key (HTTP 401)" in done.stderr
