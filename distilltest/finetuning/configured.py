@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,21 +53,17 @@ def with_candidate(text: str, model: str, path: Path, by_hand: str) -> str:
     if not _is_mapping(models) or not models.value:
         raise ConfigError(f'{at(path, _line(models))}: there is no "models:" with models. {by_hand}.')
     candidate = _value(models, "candidate")
-    wanted = copy.deepcopy(before)
+    entry = dict(before["models"].get("candidate") or before["models"].get("base") or {}) | {"model": model}
     if candidate is None:
-        like = (
-            {k: v for k, v in before["models"]["base"].items() if k != "prompt"} if "base" in before["models"] else {}
-        )
-        entry = like | {"model": model}
-        wanted["models"]["candidate"] = entry
+        entry.pop("prompt", None)  # the base's
         shown = yaml.safe_dump(entry, default_flow_style=True, sort_keys=False, width=10_000, allow_unicode=True)
         changed = _added(text, models, f"candidate: {shown.strip()}")
     else:
         node = _value(candidate, "model")
         if node is None:
             raise ConfigError(f'{at(path, _line(candidate))}: models.candidate has no "model" of its own. {by_hand}.')
-        wanted["models"]["candidate"]["model"] = model
         changed = text[: node.start_mark.index] + _quoted(model) + text[node.end_mark.index :]
+    wanted = {**before, "models": {**before["models"], "candidate": entry}}
     try:
         same = yaml.safe_load(changed) == wanted
     except yaml.YAMLError:

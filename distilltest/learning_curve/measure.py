@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distilltest.config import Config
+from distilltest.distillation.lines import read_bytes
 from distilltest.errors import DistilltestError
 from distilltest.exit_codes import INCOMPLETE, UNDECIDED
 from distilltest.finetuning.candidate import details_of, know
@@ -71,7 +72,7 @@ class Measurement:
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             file=self._shown(self.order.path),
             sha256=self.order.sha256,
-            examples=sum(1 for line in self.order.path.open("rb") if line.strip()),
+            examples=sum(bool(line.strip()) for _, line in read_bytes(self.order.path)),
             seed=self.seed,
             base=self.order.model,
             curves=tuple(Curve.of(each) for each in whole),
