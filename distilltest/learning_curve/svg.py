@@ -10,7 +10,7 @@ from distilltest.learning_curve.scale import apart, places
 
 WIDTH, HEIGHT = 820, 440
 """Of one panel, in pixels."""
-LEFT, RIGHT, TOP, BOTTOM = 68, 150, 76, 64
+LEFT, RIGHT, TOP, BOTTOM = 68, 150, 84, 64
 """Margins around the plotting area."""
 INSET = 44
 """Between the area's edges and the first and last size."""
@@ -53,7 +53,7 @@ def render(curve: LearningCurve) -> str:
 def _panel(curve: Curve) -> Iterator[str]:
     right, floor = WIDTH - RIGHT, HEIGHT - BOTTOM
     columns = [LEFT + INSET + place * (right - LEFT - 2 * INSET) for place in places([p.size for p in curve.points])]
-    yield _text(LEFT, 30, _cut(curve.evaluation, 88), "title")
+    yield _text(LEFT, 30, _cut(curve.evaluation, 80), "title")
     about = f"{curve.measure} on {curve.cases:,} cases; bars and bands are {100 * curve.level:.0f} % intervals"
     yield _text(LEFT, 51, about, "soft")
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
