@@ -66,7 +66,7 @@ class Training:
 
 def training_of(model: str, store: Store) -> Training | None:
     """The training file of a tuned model, None where it was tuned elsewhere."""
-    known: dict[str, Any] | None = store.get_state(f"trained:{model}")
+    known: dict[str, Any] | None = store.get_state(f"tuned_model:{model}")
     if known is None:
         candidate = store.get_state("candidate") or {}
         known = candidate if candidate.get("model") == model else None

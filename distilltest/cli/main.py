@@ -8,7 +8,18 @@ import sys
 from collections.abc import Sequence
 
 from distilltest import __version__
-from distilltest.cli import collect, completions, dataset, distill, finetune, init, judge, learning_curve, project, serve
+from distilltest.cli import (
+    collect,
+    completions,
+    dataset,
+    distill,
+    finetune,
+    init,
+    judge,
+    learning_curve,
+    project,
+    serve,
+)
 from distilltest.errors import DistilltestError
 from distilltest.exit_codes import ERROR, INTERRUPTED
 
