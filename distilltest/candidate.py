@@ -66,11 +66,8 @@ class Training:
 
 def training_of(model: str, store: Store) -> Training | None:
     """The training file of a tuned model, None where it was tuned elsewhere."""
-    known: dict[str, Any] | None = store.get_state(f"tuned_model:{model}")
-    if known is None:
-        candidate = store.get_state("candidate") or {}
-        known = candidate if candidate.get("model") == model else None
-    if not known or not known.get("training_file"):
+    known = store.tuned(model)
+    if not known.get("training_file"):
         return None
     return Training(Path(known["training_file"]), known["sha256"])
 

@@ -50,6 +50,8 @@ class ResultsTable:
     """Role → money for its answers, None where a price is not known."""
     latencies: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
     """Role → seconds of each case's answer, aligned with ``case_ids``."""
+    vacant: tuple[str, ...] = ()
+    """Roles that nothing plays yet: a rule about one of them does not apply."""
     preferences: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
     """Other role → how often the candidate's answer was preferred to its, in [0, 1], aligned with ``case_ids``."""
     human: Mapping[str, Sequence[float | None]] = field(default_factory=dict)

@@ -21,6 +21,7 @@
     ├── JudgeFailed                  a judge gave no answer that can be used
     ├── EndpointMissing              the server does not offer this endpoint (404, 405, 501 on files, jobs, ...)
     ├── TrainingFileError            a training file breaks the rules of the format
+    ├── PromotionsError              promotions.yaml is broken, was edited, or has no such entry
     └── JobFailed                    a fine-tuning job ended without a model
 
 A message names the subject, the value and the remedy. It is complete: the edges add nothing to it.
@@ -138,6 +139,10 @@ class EndpointMissing(DistilltestError):
 
 class TrainingFileError(DistilltestError):
     """A training file breaks the rules of its format."""
+
+
+class PromotionsError(DistilltestError):
+    """promotions.yaml is broken, was edited, or has no such entry."""
 
 
 class JobFailed(DistilltestError):

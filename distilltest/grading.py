@@ -57,8 +57,8 @@ class Bench(Protocol):
     async def embed(self, text: str) -> list[float]:
         """The embedding of a text."""
 
-    async def peer(self, case: Case, role: str, trial: int) -> Completion:
-        """What another role answered to the same case."""
+    async def peer(self, case: Case, role: str, trial: int) -> Completion | None:
+        """What another role answered to the same case, None where nothing plays it yet."""
 
     def request_text(self, case: Case) -> str:
         """The last user message of the case, as the candidate was asked."""

@@ -96,11 +96,8 @@ class Session:
         config = self.base_config
         for role, model in self.options.models.items():
             config = config.with_model(role, model)
-        tuned = self.store.get_state("candidate") or {}
         named = config.models.get("candidate")
-        if named is not None and named.model != tuned.get("model"):
-            tuned = self.store.get_state(f"tuned_model:{named.model}") or {}
-        return config.with_tuned(tuned)
+        return config.with_tuned(self.store.tuned(named.model if named else None))
 
     @cached_property
     def engine(self) -> Engine:

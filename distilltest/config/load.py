@@ -151,6 +151,7 @@ def _config(root: Path, path: Path | None, content: Mapping[str, Any], node: Any
         budget_usd=content.get("budget", {}).get("usd"),
         distillation=Distillation(**distillation) if distillation else None,
         retention_days=content.get("retention", {}).get("days"),
+        require=tuple(content.get("promotion", {}).get("require", ())),
     )
 
 

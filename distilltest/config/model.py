@@ -110,6 +110,8 @@ class Config:
     distillation: Distillation | None = None
     retention_days: int | None = None
     """Completions that are older are deleted; None: nothing is."""
+    require: tuple[str, ...] = ()
+    """Evaluations that a promotion needs: node ids, files, folders or globs of node ids. None named: see ``promotion``."""
 
     @property
     def state_dir(self) -> Path:

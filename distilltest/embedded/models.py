@@ -16,6 +16,8 @@ from distilltest.embedded.student import Student
 TEACHER = "embedded-teacher"
 STUDENT = "embedded-student"
 _BORN = 1_760_000_000
+SHUTDOWN_DATES = "shutdown_dates.json"
+"""In the server's folder: model id → the ``shutdown_date`` that ``GET /models`` shows. Without the file, no model ends."""
 
 
 class Models:
@@ -28,7 +30,9 @@ class Models:
 
     def all(self) -> list[dict[str, Any]]:
         """As ``GET /models`` shows them."""
-        return [_model(TEACHER, _BORN), _model(STUDENT, _BORN), *self._objects.all("model")]
+        known = [_model(TEACHER, _BORN), _model(STUDENT, _BORN), *self._objects.all("model")]
+        ends = self._shutdown_dates()
+        return [{**model, "shutdown_date": ends.get(model["id"])} for model in known]
 
     def get(self, identity: str) -> dict[str, Any]:
         """One of them.
@@ -59,6 +63,14 @@ class Models:
         """Serve a tuned student."""
         now = time.time()
         self._objects.put("model", _model(identity, int(now)), now, data=orjson.dumps(student.to_json()))
+
+    def _shutdown_dates(self) -> dict[str, Any]:
+        """Model id → ISO date, from a file that somebody may put into the server's folder."""
+        try:
+            dates = orjson.loads((self._objects.folder / SHUTDOWN_DATES).read_bytes())
+        except (OSError, orjson.JSONDecodeError):
+            return {}
+        return dates if isinstance(dates, dict) else {}
 
     def _load(self, identity: str) -> Student:
         weights = self._objects.data("model", identity)

@@ -29,6 +29,7 @@ class Objects:
     """API objects by kind and id, in order of their making."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "server.sqlite3"
         path.touch(mode=0o600)

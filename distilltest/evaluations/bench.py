@@ -72,13 +72,15 @@ class JudgeBench:
         vector: list[float] = orjson.loads(answer.text)
         return vector
 
-    async def peer(self, case: Case, role: str, trial: int) -> Completion:
-        """What another role answered to the same case and trial.
+    async def peer(self, case: Case, role: str, trial: int) -> Completion | None:
+        """What another role answered to the same case and trial, None where nothing plays it yet.
 
         Raises:
             ConfigError: Nothing plays the role.
             JudgeFailed: Its call failed.
         """
+        if role in self._plan.vacant:
+            return None
         answer = await self._engine.complete(self._plan.request(case, role, trial))
         if isinstance(answer, CallFailure):
             raise JudgeFailed(f"preference: {role} has no answer: {answer.message}", kind=f"{role}: {answer.kind}")

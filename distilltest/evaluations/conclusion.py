@@ -31,6 +31,7 @@ def table_of(plan: Plan, config: Config, cases: Sequence[Case], outcomes: Sequen
         clusters=tuple(case.cluster for case in cases),
         tags=tuple(case.tags for case in cases),
         usd={role: _cost(config, model, outcomes) for role, model in plan.models.items()},
+        vacant=plan.vacant,
         latencies={role: _latencies(cases, role, outcomes) for role in plan.models},
         leaked=plan.leaked,
     )

@@ -19,6 +19,8 @@ from distilltest.records import Case, Dataset, Model, Request
 CHUNK = 500
 """Cases that are rendered and graded at a time. The next chunk is being fetched meanwhile, and memory stays flat."""
 _ORDER = ("base", "teacher", "candidate")
+PROMOTED = "promoted"
+"""The one role that may be vacant: before the first promotion, rules about it do not apply."""
 
 
 class Slot(NamedTuple):
@@ -52,6 +54,8 @@ class Plan:
     """What people said of answers."""
     notes: tuple[str, ...] = ()
     """Sentences for the report."""
+    vacant: tuple[str, ...] = ()
+    """Roles that nothing plays yet."""
 
     @classmethod
     def of(
@@ -79,9 +83,10 @@ class Plan:
         """
         dataset = load_dataset(config.root / evaluation.dataset, evaluation.dataset)
         gate = _gate(identity, evaluation, config)
-        needed = [role for rule in gate for role in rule.needs]
+        vacant = (PROMOTED,) if PROMOTED not in config.models else ()
+        needed = [role for rule in gate for role in rule.needs if role not in vacant]
         for role in needed:
-            if role not in config.models and role not in ("base", "teacher", "candidate", "promoted"):
+            if role not in config.models and role not in ("base", "teacher", "candidate"):
                 raise SuiteError(
                     f"{identity}: a rule names the role {role!r}, which nothing plays "
                     f"(configured: {', '.join(config.models)}). Add it under models: in distilltest.yaml, or mend the rule."
@@ -97,7 +102,7 @@ class Plan:
         for role, model in models.items():
             name = _prompt_of(model, evaluation)
             prompts[role] = load_prompt(config.root / name, name)
-        unknown = [role for role in evaluation.prompts if role not in models]
+        unknown = [role for role in evaluation.prompts if role not in (*models, PROMOTED)]
         if unknown:
             raise SuiteError(
                 f"{identity}: prompts= names the role {unknown[0]!r}; the roles here are {', '.join(models)}."
@@ -114,6 +119,7 @@ class Plan:
             narrowed=selection.narrowed(),
             models=models,
             prompts=prompts,
+            vacant=vacant,
             looks=Looks.plan(len(cases), config.alpha, stop_early),
             labels=load_labels(config.root / evaluation.labels, evaluation.labels, dataset)
             if evaluation.labels
@@ -176,6 +182,10 @@ def _gate(identity: str, evaluation: Evaluation, config: Config) -> tuple[Rule, 
 
 
 def _prompt_of(model: Model, evaluation: Evaluation) -> str:
-    """The evaluation's own prompt for the role, else the model's, else the evaluation's."""
+    """The evaluation's own prompt for the role, else the model's, else the evaluation's.
+
+    What is promoted was a candidate: without a prompt of its own it is asked as candidates are.
+    """
     own = model.prompt if model.prompt_instead_of in (None, evaluation.prompt) else None
-    return evaluation.prompts.get(model.role) or own or evaluation.prompt
+    as_candidate = evaluation.prompts.get("candidate") if model.role == PROMOTED else None
+    return evaluation.prompts.get(model.role) or as_candidate or own or evaluation.prompt

@@ -2,6 +2,7 @@
 
 All rules must hold, so each is tested at alpha without a correction (an intersection-union test); evidence against a rule is
 asked for at alpha divided by the number of rules. Where values are missing or the run was narrowed, the verdict is *incomplete*.
+A rule about a role that nothing plays yet does not apply; a gate in which no rule applies is *incomplete*.
 """
 
 from __future__ import annotations
@@ -65,12 +66,18 @@ def decide(
         for case, value in zip(table.case_ids, values, strict=True):
             if value is not None and not (not isnan(value) and 0.0 <= value <= 1.0):
                 raise ValueError(f"the value of case {case!r} on {role} is {value}, not a number in [0, 1]")
-    judged = tuple(_judge(rule, table, alpha, alpha / len(rules)) for rule in rules)
-    missing = _missing(rules, table)
+    applicable = [rule for rule in rules if not set(rule.needs) & set(table.vacant)]
+    judged = tuple(
+        _judge(rule, table, alpha, alpha / len(applicable)) if rule in applicable else _not_yet(rule, table)
+        for rule in rules
+    )
+    missing = _missing(applicable, table)
     if missing:
         return Verdict(Status.INCOMPLETE, f"incomplete: {missing}", judged)
     status = combine([rule.status for rule in judged])
-    sentence = f"{status}: " + "; ".join(r.sentence for r in judged if r.status is status)
+    said = "; ".join(r.sentence for r in judged if r.status is status) or "no rule applies"
+    later = "; ".join(r.sentence for r in judged if r.status is Status.NOT_APPLICABLE)
+    sentence = f"{status}: {said}" + (f" ({later})" if later else "")
     if status is Status.PROMOTE and table.narrowed:
         return Verdict(
             Status.INCOMPLETE,
@@ -116,6 +123,12 @@ def _judge(rule: Rule, table: ResultsTable, alpha: float, block_alpha: float) ->
     if not cases:
         return RuleVerdict(rule.describe(), Status.INCOMPLETE, f"no case has results of {' and '.join(rule.needs)}")
     return rule.judge(table, alpha, block_alpha)
+
+
+def _not_yet(rule: Rule, table: ResultsTable) -> RuleVerdict:
+    role = next(role for role in rule.needs if role in table.vacant)
+    sentence = f"nothing is {role} yet; the rule {rule.describe()!r} holds from the first promotion on"
+    return RuleVerdict(rule.describe(), Status.NOT_APPLICABLE, sentence)
 
 
 def _missing(rules: Sequence[Rule], table: ResultsTable) -> str:

@@ -61,7 +61,8 @@ class Looks:
         """
         if number == self.last or verdict.status is Status.INCOMPLETE:
             return None
-        proving = [judged for rule, judged in zip(rules, verdict.rules, strict=True) if rule.proves]
+        pairs = zip(rules, verdict.rules, strict=True)
+        proving = [judged for rule, judged in pairs if rule.proves and judged.status is not Status.NOT_APPLICABLE]
         if not proving:
             return None
         if any(judged.status is Status.BLOCK for judged in proving):

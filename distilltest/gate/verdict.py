@@ -15,6 +15,8 @@ class Status(StrEnum):
     BLOCK = "block"
     UNDECIDED = "undecided"
     INCOMPLETE = "incomplete"
+    NOT_APPLICABLE = "not applicable"
+    """Only of a rule: about a role that nothing plays yet. It counts for nothing."""
 
 
 def combine(statuses: Sequence[Status]) -> Status:
@@ -22,7 +24,7 @@ def combine(statuses: Sequence[Status]) -> Status:
     for status in (Status.BLOCK, Status.INCOMPLETE, Status.UNDECIDED):
         if status in statuses:
             return status
-    return Status.PROMOTE if statuses else Status.INCOMPLETE
+    return Status.PROMOTE if Status.PROMOTE in statuses else Status.INCOMPLETE
 
 
 @dataclass(frozen=True, slots=True)

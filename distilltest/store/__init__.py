@@ -4,7 +4,7 @@ from distilltest.store.attempts import Attempt
 from distilltest.store.changes import Adding, Texts
 from distilltest.store.rows import Graded, StoredCompletion, StoredRow, Use
 from distilltest.store.selection import Cursor, Selection
-from distilltest.store.store import Store
+from distilltest.store.store import Store, StoredRun
 
 __all__ = [
     "Adding",
@@ -15,6 +15,7 @@ __all__ = [
     "Store",
     "StoredCompletion",
     "StoredRow",
+    "StoredRun",
     "Texts",
     "Use",
 ]

@@ -93,6 +93,13 @@ MIGRATIONS: list[tuple[str, str]] = [
         ALTER TABLE run ADD COLUMN emptied REAL;  -- Unix time at which reasons and examples were deleted, NULL: they are there
         """,
     ),
+    (
+        "what a run was",
+        """
+        -- JSON: circumstances, candidate, paths, and why it is not whole. NULL: it did not come to its end, or is older
+        ALTER TABLE run ADD COLUMN record BLOB
+        """,
+    ),
 ]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -15,6 +17,21 @@ from distilltest.store.retention import Retention
 from distilltest.store.selection import evaluation_condition
 
 
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """What the store knows of a run."""
+
+    id: str
+    command: str
+    finished: float | None
+    """Unix time, None where it was interrupted."""
+    verdict: str | None
+    """None where it was interrupted."""
+    record: dict[str, Any] | None
+    """``info``, ``candidate``, ``paths``, ``narrowed``, ``unfinished`` and ``suites`` (file → hash); None where it did not come
+    to its end."""
+
+
 class Store(Retention):
     """One store, open in one process. Several processes may have it open at once."""
 
@@ -25,10 +42,22 @@ class Store(Retention):
         with self._sql(write=True) as sql:
             sql.execute("INSERT OR IGNORE INTO run (id, started, command) VALUES (?, ?, ?)", (run, started, command))
 
-    def finish_run(self, run: str, *, verdict: str, finished: float) -> None:
-        """Record how a run ended."""
+    def finish_run(self, run: str, *, verdict: str, finished: float, record: Mapping[str, Any] | None = None) -> None:
+        """Record how a run ended, and what it was."""
+        content = None if record is None else orjson.dumps(record)
         with self._sql(write=True) as sql:
-            sql.execute("UPDATE run SET verdict = ?, finished = ? WHERE id = ?", (verdict, finished, run))
+            sql.execute(
+                "UPDATE run SET verdict = ?, finished = ?, record = ? WHERE id = ?", (verdict, finished, content, run)
+            )
+
+    def runs(self) -> list[StoredRun]:
+        """All runs, the newest first."""
+        with self._sql() as sql:
+            rows = sql.execute("SELECT id, command, finished, verdict, record FROM run ORDER BY id DESC").fetchall()
+        return [
+            StoredRun(run, command, finished, verdict, orjson.loads(record) if record else None)
+            for run, command, finished, verdict, record in rows
+        ]
 
     def latest_run(self) -> tuple[str, str | None] | None:
         """Id and verdict of the run that began last, None where there is none."""
@@ -81,7 +110,10 @@ class Store(Retention):
                 o.failure,
                 o.completion_key,
                 orjson.dumps(
-                    [[g.name, g.score, g.passed, g.reason] for g in grades.get((o.case_id, o.role, o.trial), ())]
+                    [
+                        [g.name, g.score, g.passed, g.reason, g.against]
+                        for g in grades.get((o.case_id, o.role, o.trial), ())
+                    ]
                 ),
             )
             for o in outcomes
@@ -113,7 +145,37 @@ class Store(Retention):
         query = "SELECT grades FROM outcome WHERE (run, evaluation, case_id, role, trial) = (?, ?, ?, ?, ?)"
         with self._sql() as sql:
             row = sql.execute(query, (run, evaluation, case_id, role, trial)).fetchone()
-        return tuple(Grade(*grade) for grade in orjson.loads(row[0])) if row else ()
+        return tuple(map(_grade, orjson.loads(row[0]))) if row else ()
+
+    def outcomes(self, run: str, evaluation: str) -> list[Outcome]:
+        """The outcomes of one evaluation of a run, as far as they are kept: without tokens."""
+        query = """
+            SELECT case_id, role, trial, passed, score, completion_key, failure, grades FROM outcome
+            WHERE (run, evaluation) = (?, ?) ORDER BY case_id, role, trial
+        """
+        with self._sql() as sql:
+            rows = sql.execute(query, (run, evaluation)).fetchall()
+        latencies = {key: said.latency for key, said in self.completions([row[5] for row in rows]).items()}
+        return [
+            Outcome(
+                case_id,
+                role,
+                trial,
+                None if passed is None else bool(passed),
+                score,
+                key,
+                failure=failure,
+                latency=latencies.get(key, 0.0),
+                preferences={g.against: g.score for g in map(_grade, orjson.loads(grades)) if g.against},
+            )
+            for case_id, role, trial, passed, score, key, failure, grades in rows
+        ]
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep every other process from writing to the store meanwhile; the store itself is not to be used inside."""
+        with self._sql(write=True):
+            yield
 
     def attempt_number(self, attempt: Attempt, since: float = 0.0) -> int:
         """Which candidate this is, from 1, of those gated on the dataset since a time (Unix)."""
@@ -137,3 +199,14 @@ class Store(Retention):
         """Remember a JSON value."""
         with self._sql(write=True) as sql:
             sql.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (name, orjson.dumps(value)))
+
+    def tuned(self, model: str | None = None) -> dict[str, Any]:
+        """What is known of a tuned model (of the one that was tuned last): model, training file, prompt. Empty: nothing."""
+        last = self.get_state("candidate") or {}
+        if model is None or last.get("model") == model:
+            return dict(last)
+        return dict(self.get_state(f"tuned_model:{model}") or {})
+
+
+def _grade(values: Sequence[Any]) -> Grade:
+    return Grade(*values)
