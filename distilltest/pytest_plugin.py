@@ -6,6 +6,7 @@ Inert until an evaluation is collected: nothing else of distilltest is imported 
 from __future__ import annotations
 
 import inspect
+import os
 import types
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -97,6 +98,13 @@ def _evaluation(obj: object) -> Evaluation | None:
     return obj.__dict__.get(_ATTRIBUTE) if isinstance(obj, types.FunctionType) else None
 
 
+def _paths(config: pytest.Config) -> tuple[str, ...]:
+    """What pytest was asked to collect, relative to its rootdir, without the names of tests."""
+    folder = config.invocation_params.dir
+    found = (os.path.relpath(folder / argument.split("::")[0], config.rootpath) for argument in config.args)
+    return tuple(dict.fromkeys(path.replace(os.sep, "/") for path in found))
+
+
 class EvaluationPlugin:
     """One pytest session's evaluations: runs them, and says at the end what came of them."""
 
@@ -136,6 +144,7 @@ class EvaluationPlugin:
                     without_leaked=option.without_leaked,
                 ),
                 command=command_line(self.config.invocation_params.args),
+                paths=_paths(self.config),
                 run_id=self.worker["distilltest_run"] if self.worker else new_run_id(),
                 share=self.worker["workercount"] if self.worker else 1,
                 narrowed=self.narrowed,

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib import metadata
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from distilltest.evaluations.declaration import Evaluation
     from distilltest.evaluations.plan import Plan
     from distilltest.evaluations.runner import Progress
+    from distilltest.evaluations.selection import Selection
     from distilltest.grading import BoundBody
     from distilltest.reporting.plan import PlanEstimate
     from distilltest.reporting.report import EvaluationReport, RunReport
@@ -65,6 +66,8 @@ class Session:
     options: Options
     command: str
     run_id: str = field(default_factory=new_run_id)
+    paths: tuple[str, ...] = ()
+    """Files and folders that pytest was asked to collect, relative to the root."""
     share: int = 1
     """Processes among which the servers' limits are divided (pytest-xdist's workers)."""
     narrowed: Callable[[], str | None] = lambda: None
@@ -92,12 +95,14 @@ class Session:
 
     @cached_property
     def config(self) -> Config:
-        """The configuration with the command line's models, and the last tuned model as candidate where nothing names one."""
+        """distilltest.yaml with the command line's models, else the model tuned last as candidate, and what is promoted."""
+        from distilltest.promotion.role import with_promoted
+
         config = self.base_config
         for role, model in self.options.models.items():
             config = config.with_model(role, model)
         named = config.models.get("candidate")
-        return config.with_tuned(self.store.tuned(named.model if named else None))
+        return with_promoted(config.with_tuned(self.store.tuned(named.model if named else None)))
 
     @cached_property
     def engine(self) -> Engine:
@@ -125,24 +130,26 @@ class Session:
         """
         from distilltest import candidate
         from distilltest.evaluations.plan import Plan
-        from distilltest.evaluations.selection import Selection
 
         if identity not in self.plans:
-            options = self.options
-            selection = Selection(
-                options.limit, options.tags, options.case_ids, self.other_purpose() or self.narrowed()
-            )
             plan = Plan.of(
                 identity,
                 evaluation,
                 self.config,
-                selection,
-                offline=options.offline,
-                stop_early=options.stop_early,
+                self.selection(),
+                offline=self.options.offline,
+                stop_early=self.options.stop_early,
             )
-            plan = candidate.with_leaks(plan, self.store, options.without_leaked)
+            plan = candidate.with_leaks(plan, self.store, self.options.without_leaked)
             self.plans[identity] = candidate.with_attempt(plan, self.store, self.promoted_at)
         return self.plans[identity]
+
+    def selection(self) -> Selection:
+        """Which cases are evaluated, and what narrows the run."""
+        from distilltest.evaluations.selection import Selection
+
+        options = self.options
+        return Selection(options.limit, options.tags, options.case_ids, self.other_purpose() or self.narrowed())
 
     def estimate(self, identity: str, evaluation: Evaluation, judged: int) -> PlanEstimate:
         """What an evaluation will cost and can show; nothing is sent.
@@ -213,6 +220,7 @@ class Session:
         Returns:
             The run's report, None where no evaluation came to a verdict.
         """
+        from distilltest.promotion.suite import file_fingerprint
         from distilltest.reporting import json as json_report
         from distilltest.reporting import markdown
         from distilltest.reporting.report import EvaluationReport, RunReport
@@ -224,11 +232,21 @@ class Session:
         evaluations = sorted(
             (EvaluationReport.from_json(content) for content in stored), key=lambda e: position.get(e.id, len(position))
         )
-        report = RunReport.of(self.info(), evaluations, unfinished, not_judged)
+        info = self.info()
+        report = RunReport.of(info, evaluations, unfinished, not_judged)
         folder = self.config.reports_dir / self.run_id
         _write(folder / "report.md", markdown.render(report).encode())
         _write(folder / "report.json", json_report.render(report))
-        self.store.finish_run(self.run_id, verdict=str(report.verdict.status.value), finished=time.time())
+        record = {
+            "info": asdict(info),
+            "candidate": self.config.models["candidate"].model,
+            "paths": list(self.paths),
+            "narrowed": self.selection().narrowed(),
+            "unfinished": unfinished,
+            "suites": {path: file_fingerprint(self.root / path) for path in {e.id.split("::")[0] for e in evaluations}},
+        }
+        verdict = str(report.verdict.status.value)
+        self.store.finish_run(self.run_id, verdict=verdict, finished=time.time(), record=record)
         return report
 
     def info(self) -> RunInfo:

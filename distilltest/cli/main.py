@@ -18,19 +18,35 @@ from distilltest.cli import (
     judge,
     learning_curve,
     project,
+    promote,
+    promotions,
     serve,
 )
 from distilltest.errors import DistilltestError
 from distilltest.exit_codes import ERROR, INTERRUPTED
 
-_COMMANDS = (init, distill, collect, serve, finetune, learning_curve, completions, dataset, judge, project)
+_COMMANDS = (
+    init,
+    distill,
+    collect,
+    serve,
+    finetune,
+    learning_curve,
+    completions,
+    dataset,
+    judge,
+    promote,
+    promotions,
+    project,
+)
 _EPILOG = """\
 A newcomer's way:
   distilltest init            write a small project into this folder
   distilltest distill         ask the teacher, tune the student, evaluate it
-  pytest suites/              evaluate again; exit code 0 promotes
+  pytest suites/              evaluate again; exit code 0: it may be promoted
+  distilltest promote         put it into production, on the record
 
-Exit codes of distill are pytest's: 0 promote, 1 block, 10 undecided, 11 incomplete; 2 a wrong command line,
+Exit codes of distill and promote are pytest's: 0 promote, 1 block, 10 undecided, 11 incomplete; 2 a wrong command line,
 3 an error that the message explains.
 """
 

@@ -1,0 +1,112 @@
+"""``distilltest promote``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from distilltest.promotion.entry import Entry
+    from distilltest.promotion.promote import Result
+    from distilltest.session import Session
+
+_TEXT = """\
+Put a model into production: append an entry to promotions.yaml and keep the report that proved it, if the latest whole run
+of every required evaluation on the model says promote. Otherwise nothing is written, and each evaluation says why not.
+
+  distilltest promote                     the candidate: of distilltest.yaml, or the one that `distilltest distill` tuned last
+  distilltest promote ft:gpt-4o-mini:…    another model
+  distilltest promote --override "reason" in spite of what speaks against it; the reason stands in promotions.yaml for good
+
+Required is what `promotion: {require: [NODE ID, FILE or GLOB, …]}` in distilltest.yaml names. Without it: every evaluation that
+the suite now has in the files and folders that whole pytest runs on the model were asked for, and those that proved the model
+now in production. A run that was narrowed (-k, -m, --limit, --tag, --case), interrupted or incomplete does not count, nor one
+that is older than the suite: whose dataset, prompts, gate, models or test file are no longer what they were.
+
+Exit codes: 0 promoted (or already), 1 something blocks, 10 undecided, 11 incomplete, 3 an error that the message explains.
+"""
+
+
+def add(commands: Any) -> None:
+    """Declare the command."""
+    command = commands.add_parser(
+        "promote",
+        help="put a model into production, if its evaluations prove it",
+        description=_TEXT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("model", nargs="?", metavar="MODEL", help="the model (default: the candidate)")
+    command.add_argument("--override", metavar="REASON", help="promote whatever the evaluations say, and record why")
+    command.add_argument("--offline", action="store_true", help="ask no server for the model's shutdown date")
+    command.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
+    command.set_defaults(run=run)
+
+
+def open_session(root: Path, candidate: str | None = None) -> Session:
+    """The configuration and the store, as a pytest session has them."""
+    from distilltest.session import Options, Session
+
+    return Session(root.resolve(), Options({"candidate": candidate} if candidate else {}), command="")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Promote, or say why not."""
+    from distilltest import exit_codes
+    from distilltest.errors import DistilltestError
+    from distilltest.gate import Status
+    from distilltest.promotion.promote import Promoter
+
+    if arguments.override is not None and not arguments.override.strip():
+        raise DistilltestError("--override needs a reason: why is the model promoted without a proof?")
+    session = open_session(arguments.root, arguments.model)
+    try:
+        model = session.config.model("candidate").model
+        promoter = Promoter(session.config, session.store, offline=arguments.offline)
+        result = promoter.promote(arguments.override)
+    finally:
+        session.close()
+    if result.entry is None:
+        _say_why_not(model, result)
+    elif result.already:
+        print(f"{model} is already promoted on the same runs: entry {result.entry.number} of promotions.yaml.")
+    else:
+        _say_promoted(session.root, result.entry)
+    for remark in result.remarks:
+        print(f"remark: {remark}")
+    return {
+        Status.PROMOTE: exit_codes.PROMOTED,
+        Status.BLOCK: exit_codes.BLOCKED,
+        Status.UNDECIDED: exit_codes.UNDECIDED,
+    }.get(result.status, exit_codes.INCOMPLETE)
+
+
+def _say_why_not(model: str, result: Result) -> None:
+    from distilltest.gate import Status
+
+    good = sum(each.status is Status.PROMOTE for each in result.evidence)
+    print(f"{model} is not promoted: {good} of {len(result.evidence)} required evaluations say promote.")
+    for each in result.evidence:
+        said = each.sentence if each.sentence.startswith(each.status) else f"{each.status}: {each.sentence}"
+        print(f"  {each.id}: {said.rstrip('.')}." + (f" {each.remedy}" if each.remedy else ""))
+    for obstacle in result.obstacles:
+        print(f"  {obstacle}")
+
+
+def _say_promoted(root: Path, entry: Entry) -> None:
+    from distilltest.promotion import identity
+
+    print(f"{entry.model.id} is promoted: entry {entry.number} of promotions.yaml, by {entry.who.name}.")
+    if entry.override:
+        print(f"  OVERRIDE: {entry.override.reason}")
+        for each in entry.override.instead_of:
+            print(f"    against it: {each}")
+    for proof in entry.evaluations:
+        print(f"  {proof.id}: {proof.sentence}")
+    files = "promotions.yaml"
+    if entry.report:
+        print(f"  the report that proved it: {entry.report.folder}/report.md")
+        files += f" {entry.report.folder}"
+        if identity.ignored(root, root / entry.report.folder / "report.md"):
+            print(f"remark: git ignores {entry.report.folder}. Write !reports/promoted/ into .gitignore.")
+    print(f"Review and commit: git add {files}")

@@ -1,0 +1,148 @@
+"""``distilltest promotions``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from distilltest.promotion.entry import Entry
+
+_TEXT = """\
+The history in promotions.yaml: which model is in production, who put it there, and what proved it.
+
+  distilltest promotions list                 one line an entry, the newest last
+  distilltest promotions show 3               all of one entry; the newest without a number
+  distilltest promotions verify               recompute hashes, fingerprints and verdicts; exit code 1 on an edit
+  distilltest promotions rollback --reason R  put the promotion before back into production, by a new entry
+"""
+_VERIFY = """\
+Recompute what promotions.yaml says: each entry's hash and its link to the entry before, the hashes of the kept reports, what
+the kept reports say, and each verdict: from the outcomes in the store where it has the run, else from the report's own numbers
+as far as they go. Datasets, prompts and training files that have changed since are remarks. Exit code 1 on an edit.
+"""
+
+
+def add(commands: Any) -> None:
+    """Declare the commands."""
+    group = commands.add_parser(
+        "promotions",
+        help="what was promoted: list, show, verify, rollback",
+        description=_TEXT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    actions = group.add_subparsers(title="actions", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="one line an entry")
+    listing.set_defaults(run=run_list)
+    show = actions.add_parser("show", help="all of one entry")
+    show.add_argument("number", nargs="?", type=int, metavar="N", help="the entry (default: the newest)")
+    show.set_defaults(run=run_show)
+    check = actions.add_parser("verify", help="detect edits", description=_VERIFY)
+    check.set_defaults(run=run_verify)
+    back = actions.add_parser("rollback", help="put an earlier promotion back into production")
+    back.add_argument("number", nargs="?", type=int, metavar="N", help="which one (default: the one before)")
+    back.add_argument("--reason", required=True, metavar="REASON", help="why; it stands in promotions.yaml for good")
+    back.add_argument("--offline", action="store_true", help="ask no server for the model's shutdown date")
+    back.set_defaults(run=run_rollback)
+    for action in (listing, show, check, back):
+        action.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
+
+
+def run_list(arguments: argparse.Namespace) -> int:
+    """Show the history as a table."""
+    from tabulate import tabulate
+
+    from distilltest.promotion.history import History
+
+    history = History.load(arguments.root.resolve())
+    if not history.entries:
+        print("Nothing is promoted yet. `distilltest promote` writes the first entry of promotions.yaml.")
+        return 0
+    last = len(history.entries)
+    rows = [
+        [
+            entry.number,
+            entry.when[:16].replace("T", " "),
+            entry.model.id,
+            entry.who.name,
+            _in_short(entry),
+            "in production" if position == last else "",
+        ]
+        for position, entry in enumerate((each.entry for each in history.entries), start=1)
+    ]
+    print(tabulate(rows, ["number", "when (UTC)", "model", "who", "verdict", ""], disable_numparse=True))
+    return 0
+
+
+def _in_short(entry: Entry) -> str:
+    if entry.restores is not None:
+        return f"back to {entry.restores}: {entry.reason}"
+    if entry.override:
+        return f"OVERRIDE: {entry.override.reason}"
+    if len(entry.evaluations) != 1:
+        return f"promote: {len(entry.evaluations)} evaluations"
+    return f"promote: {', '.join(str(rule['rule']) for rule in entry.evaluations[0].rules)}"
+
+
+def run_show(arguments: argparse.Namespace) -> int:
+    """Show one entry, as it stands in the file."""
+    import yaml
+
+    from distilltest.promotion.history import History
+
+    written = History.load(arguments.root.resolve()).find(arguments.number)
+    entry = written.entry
+    if entry.override:
+        print(f"OVERRIDE: promoted without a proof by {entry.who.name}, because: {entry.override.reason}\n")
+    print(yaml.safe_dump(dict(written.content), sort_keys=False, allow_unicode=True, width=1000), end="")
+    return 0
+
+
+def run_verify(arguments: argparse.Namespace) -> int:
+    """Detect edits."""
+    from distilltest.cli.promote import open_session
+    from distilltest.promotion.history import History
+    from distilltest.promotion.verify import leftovers, verify
+
+    session = open_session(arguments.root)
+    try:
+        problems, checked = verify(session.base_config, session.store)
+        left = leftovers(session.base_config, History.load(session.root))
+    finally:
+        session.close()
+    for each in checked:
+        override = ", OVERRIDE" if each.entry.override else ""
+        print(f"entry {each.entry.number}: {each.entry.action} {each.entry.model.id}{override}")
+        for line in each.proved:
+            print(f"  {line}")
+        for remark in each.remarks:
+            print(f"  remark: {remark}")
+    for folder in left:
+        print(f"remark: {folder} belongs to no entry: a promotion was interrupted, or its entry was taken out.")
+    edits = [*problems, *(edit for each in checked for edit in each.edits)]
+    for edit in edits:
+        print(f"EDITED: {edit}")
+    print(f"entries: {len(checked)}, edits: {len(edits)}")
+    return int(bool(edits))
+
+
+def run_rollback(arguments: argparse.Namespace) -> int:
+    """Go back."""
+    from distilltest.cli.promote import open_session
+    from distilltest.errors import DistilltestError
+    from distilltest.promotion.promote import Promoter
+
+    if not arguments.reason.strip():
+        raise DistilltestError("--reason is empty: say why an earlier model goes back into production.")
+    session = open_session(arguments.root)
+    try:
+        promoter = Promoter(session.base_config, session.store, offline=arguments.offline)
+        entry, ends = promoter.roll_back(arguments.number, arguments.reason)
+    finally:
+        session.close()
+    print(f"{entry.model.id} (entry {entry.restores}) is in production again: entry {entry.number} of promotions.yaml.")
+    if ends.warning:
+        print(f"remark: {ends.warning}")
+    print("Review and commit: git add promotions.yaml")
+    return 0

@@ -1,0 +1,216 @@
+"""One entry of ``promotions.yaml``: a frozen value, and the plain content that it is written as."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from distilltest.gate import RuleVerdict
+from distilltest.records import Model, fingerprint
+from distilltest.reporting.report import EvaluationReport, RoleLine
+
+PROMOTE, ROLL_BACK = "promote", "roll back"
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Who promoted, as git knows them."""
+
+    name: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class PromotedModel:
+    """The model that goes into production, and how it is asked."""
+
+    id: str
+    server: str
+    """Its name in distilltest.yaml."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    prompt: str | None = None
+    """A prompt of its own, None where it is asked as everybody is."""
+    prompt_instead_of: str | None = None
+    """The only prompt that its own stands for; None: any."""
+    shutdown_date: str | None = None
+    """ISO 8601, None where the server told none."""
+
+    @classmethod
+    def of(cls, model: Model, shutdown_date: str | None) -> PromotedModel:
+        """What the configuration says of a candidate."""
+        parameters = dict(model.parameters)
+        return cls(model.model, model.server, parameters, model.prompt, model.prompt_instead_of, shutdown_date)
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A promotion that was not proved."""
+
+    reason: str
+    instead_of: tuple[str, ...]
+    """What spoke against it, one sentence each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What one evaluation said."""
+
+    id: str
+    """pytest's node id."""
+    run: str
+    verdict: str
+    sentence: str
+    dataset: Mapping[str, Any]
+    """``path``, ``fingerprint`` and ``cases``."""
+    alpha: float
+    rules: tuple[Mapping[str, Any], ...]
+    """Each rule's verdict with its numbers, rounded to six digits."""
+    roles: Mapping[str, Mapping[str, Any]]
+    """Role → model, rate, prompt and its fingerprint."""
+    judges: tuple[Mapping[str, Any], ...]
+    """Which judges were asked with which prompts."""
+
+    @classmethod
+    def of(cls, run: str, report: EvaluationReport) -> Proof:
+        """What an entry keeps of a report."""
+        judges = ("grader", "judge", "model", "prompt", "prompt_fingerprint", "agreement")
+        return cls(
+            id=report.id,
+            run=run,
+            verdict=str(report.verdict.status.value),
+            sentence=report.verdict.sentence,
+            dataset={
+                "path": report.dataset,
+                "fingerprint": report.dataset_fingerprint,
+                "cases": report.cases,
+            },
+            alpha=report.alpha,
+            rules=tuple(_rule(rule) for rule in report.verdict.rules),
+            roles={line.role: _role(line) for line in report.roles},
+            judges=tuple({name: getattr(use, name) for name in judges} for use in report.judges),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class KeptReport:
+    """The report that proved a promotion, kept for review and commit."""
+
+    folder: str
+    """Relative to the root."""
+    json_sha256: str
+    markdown_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A promotion, or a way back to an earlier one."""
+
+    number: int
+    """From 1, one more than the entry before."""
+    action: str
+    """``promote`` or ``roll back``."""
+    when: str
+    """ISO 8601, UTC."""
+    who: Who
+    commit: str | None
+    """Of the repository, with ``+changes`` where the work tree differed; None outside of git."""
+    model: PromotedModel
+    training_file: Mapping[str, str] | None = None
+    """``path`` and ``sha256`` of what the model was tuned on, where the store knows it."""
+    override: Override | None = None
+    restores: int | None = None
+    """Of a way back: the entry that is in production again."""
+    reason: str | None = None
+    """Of a way back: why."""
+    evaluations: tuple[Proof, ...] = ()
+    costs: Mapping[str, Mapping[str, float | int | None]] = field(default_factory=dict)
+    """Role → tokens and money of all evaluations together."""
+    report: KeptReport | None = None
+    previous: str | None = None
+    """The hash of the entry before, None for the first."""
+    hash: str = ""
+    """Of everything else in this entry."""
+
+    @property
+    def source(self) -> int:
+        """The number of the promotion that this entry puts into production."""
+        return self.number if self.restores is None else self.restores
+
+    def to_content(self) -> dict[str, Any]:
+        """As plain values, with the hash of what they are."""
+        content: dict[str, Any] = _plain(asdict(self))
+        return content | {"hash": digest(content)}
+
+    @classmethod
+    def from_content(cls, content: Mapping[str, Any]) -> Entry:
+        """Back from plain values that the schema accepts."""
+        override, report = content["override"], content["report"]
+        return cls(
+            **{
+                **content,
+                "who": Who(**content["who"]),
+                "model": PromotedModel(**content["model"]),
+                "override": override and Override(override["reason"], tuple(override["instead_of"])),
+                "evaluations": tuple(_proof(proof) for proof in content["evaluations"]),
+                "report": report and KeptReport(**report),
+            }
+        )
+
+
+def digest(content: Mapping[str, Any]) -> str:
+    """The hash of an entry's content, whatever is in it but the hash itself."""
+    return fingerprint({name: value for name, value in content.items() if name != "hash"})
+
+
+def costs_of(reports: list[EvaluationReport]) -> dict[str, dict[str, float | int | None]]:
+    """Tokens and money of each role over all evaluations; money is None where one price is not known."""
+    found: dict[str, dict[str, float | int | None]] = {}
+    for role in dict.fromkeys(line.role for report in reports for line in report.roles):
+        lines = [(line, report.trials) for report in reports for line in report.roles if line.role == role]
+        prices = [line.usd for line, _ in lines]
+        known = [price for price in prices if price is not None]
+        found[role] = {
+            "prompt_tokens": round(sum(line.prompt_tokens * line.n * trials for line, trials in lines)),
+            "completion_tokens": round(sum(line.completion_tokens * line.n * trials for line, trials in lines)),
+            "usd": round(sum(known), 6) if len(known) == len(prices) else None,
+        }
+    return found
+
+
+def _proof(content: Mapping[str, Any]) -> Proof:
+    return Proof(**{**content, "rules": tuple(content["rules"]), "judges": tuple(content["judges"])})
+
+
+def _rule(rule: RuleVerdict) -> dict[str, Any]:
+    numbers = ("estimate", "low", "high", "limit", "p")
+    return {
+        "rule": rule.rule,
+        "status": str(rule.status.value),
+        "test": rule.test,
+        **{name: _digits(getattr(rule, name)) for name in numbers},
+        "cases": rule.n,
+        "won": rule.wins,
+        "lost": rule.losses,
+    }
+
+
+def _role(line: RoleLine) -> dict[str, Any]:
+    return {
+        "model": line.model,
+        "rate": line.rate,
+        "cases": line.n,
+        "prompt": line.prompt,
+        "prompt_fingerprint": line.prompt_fingerprint,
+    }
+
+
+def _digits(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.6g}")
+
+
+def _plain(value: Any) -> Any:
+    """Lists for tuples: what YAML gives back."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(each) for name, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value

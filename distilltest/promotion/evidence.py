@@ -1,0 +1,137 @@
+"""The proof for a promotion: for each required evaluation, what its latest whole run on the model said."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from distilltest.config import Config
+from distilltest.gate import Status, combine
+from distilltest.promotion.entry import Entry
+from distilltest.promotion.required import inside, matches, path_of, tidy
+from distilltest.promotion.suite import Declared, collect_suite, file_fingerprint
+from distilltest.reporting.report import EvaluationReport
+from distilltest.store import Store, StoredRun
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One required evaluation."""
+
+    id: str
+    status: Status
+    """``promote``, or what keeps it from counting."""
+    sentence: str
+    """The verdict, or why there is none that counts."""
+    remedy: str = ""
+    """What to do, with the command; empty where it says promote."""
+    run: str | None = None
+    """The latest whole run, None where there is none."""
+    report: EvaluationReport | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """All that speaks for a model and against it."""
+
+    evidence: tuple[Evidence, ...]
+    suite: Mapping[str, Declared]
+    """The suite as it is now."""
+    runs: tuple[StoredRun, ...]
+    """The whole runs on the model, the newest first."""
+
+    @property
+    def status(self) -> Status:
+        """Of everything together; of no evaluation, incomplete."""
+        return combine([each.status for each in self.evidence])
+
+
+def gather(config: Config, store: Store, model: str, production: Entry | None) -> Gathered:
+    """Find the required evaluations, and what the latest whole run of each said of the model.
+
+    Required is what ``promotion: {require: […]}`` names. Without it: every evaluation, as the suite is now, of the files and
+    folders that a whole run on the model was asked to run, and those that proved the model in production.
+
+    Raises:
+        SuiteError: pytest cannot collect the suite.
+    """
+    runs = [run for run in store.runs() if _candidate(store, run) == model]
+    whole = [run for run in runs if why_not_whole(run) is None]
+    asked = [path for run in whole for path in (run.record or {})["paths"]]
+    before = [proof.id for proof in production.evaluations] if production else []
+    wanted = [path_of(pattern) for pattern in config.require] or [*asked, *(path_of(name) for name in before)]
+    suite = collect_suite(config.root, tidy(wanted), model)
+    found: list[Evidence] = []
+    if config.require:
+        required = [name for name in suite if any(matches(pattern, name) for pattern in config.require)]
+        for pattern in config.require:
+            if not any(matches(pattern, name) for name in suite):
+                remedy = f"Mend `promotion: require:` in {config.source}."
+                found.append(Evidence(pattern, Status.INCOMPLETE, "the suite has no such evaluation", remedy))
+    else:
+        required = [name for name in suite if name in before or inside(name, asked)]
+    weighed = [_weigh(config, store, model, suite[name], runs) for name in required]
+    return Gathered((*weighed, *found), suite, tuple(whole))
+
+
+def why_not_whole(run: StoredRun) -> str | None:
+    """Why a run proves nothing, whatever it says; None where it is whole."""
+    if run.record is None:
+        return "was interrupted" if run.finished is None else "was made by an older distilltest"
+    if run.record["narrowed"]:
+        return f"ran only a part ({run.record['narrowed']})"
+    return run.record["unfinished"] and f"is not complete: {run.record['unfinished']}"
+
+
+def why_nothing(store: Store, model: str) -> str:
+    """Why no run proves anything of a model: the latest one and what is wrong with it."""
+    latest = next((run for run in store.runs() if _candidate(store, run) == model), None)
+    if latest is None:
+        return f"the store has no run on {model}"
+    return f"no run on {model} is whole; the latest, {latest.id}, {why_not_whole(latest)}"
+
+
+def _candidate(store: Store, run: StoredRun) -> str | None:
+    if run.record is not None:
+        return str(run.record["candidate"])
+    for report in store.run_evaluations(run.id):
+        return next((line["model"] for line in report["roles"] if line["role"] == "candidate"), None)
+    return None
+
+
+def _weigh(config: Config, store: Store, model: str, now: Declared, runs: list[StoredRun]) -> Evidence:
+    again = shlex.join(["pytest", now.id.partition("::")[0], "--candidate", model])
+    if now.error:
+        return Evidence(now.id, Status.INCOMPLETE, f"it cannot be evaluated: {now.error}", "Mend it and run it again.")
+    for run in runs:
+        if why_not_whole(run) is not None:
+            continue
+        content = next((each for each in store.run_evaluations(run.id) if each["id"] == now.id), None)
+        if content is not None:
+            return _judge(now, run, EvaluationReport.from_json(content), again, config.root)
+    others = [run for run in runs if any(each["id"] == now.id for each in store.run_evaluations(run.id))]
+    why = f"; run {others[0].id} {why_not_whole(others[0])}" if others else ""
+    return Evidence(now.id, Status.INCOMPLETE, f"no whole run on {model} has it{why}", f"Run `{again}`.")
+
+
+def _judge(now: Declared, run: StoredRun, report: EvaluationReport, again: str, root: Path) -> Evidence:
+    changed = now.changes_since(report)
+    path = now.id.partition("::")[0]
+    record: Mapping[str, Any] = run.record or {}
+    if report.evaluated < report.cases:
+        changed.append(f"only {report.evaluated} of {report.cases} cases were evaluated")
+    if not changed and record["suites"].get(path) != file_fingerprint(root / path):
+        changed.append(f"{path} has changed")
+    status, sentence = report.verdict.status, report.verdict.sentence
+    if changed:
+        why = f"run {run.id} said {status}, but is older than the suite: {'; '.join(changed)}"
+        return Evidence(now.id, Status.INCOMPLETE, why, f"Run `{again}`.", run.id, report)
+    remedy = {
+        Status.BLOCK: f"`distilltest report {run.id}` shows the cases; a better candidate is needed.",
+        Status.UNDECIDED: f"Add cases to {report.dataset}, then run `{again}`.",
+        Status.INCOMPLETE: f"Run `{again}`: only what is missing is asked.",
+    }.get(status, "")
+    return Evidence(now.id, status, sentence, remedy, run.id, report)

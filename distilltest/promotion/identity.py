@@ -1,0 +1,53 @@
+"""Who promotes, and from which commit, as git knows them."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from distilltest.errors import ConfigError
+from distilltest.promotion.entry import Who
+
+
+def who(root: Path) -> Who:
+    """The name and email of git's configuration.
+
+    Raises:
+        ConfigError: git knows none, or there is no git.
+    """
+    name, email = _git(root, "config", "user.name"), _git(root, "config", "user.email")
+    if not name or not email:
+        missing = "user.email" if name else "user.name"
+        raise ConfigError(
+            f"git's {missing} is not set, and promotions.yaml says who promotes. "
+            'Set both: git config user.name "Your Name", git config user.email you@example.org.'
+        )
+    return Who(name, email)
+
+
+def commit(root: Path) -> str | None:
+    """The commit of the repository, with ``+changes`` where the work tree differs; None outside of git."""
+    found = _git(root, "rev-parse", "--short=12", "HEAD")
+    if not found:
+        return None
+    return f"{found}+changes" if _git(root, "status", "--porcelain", "--untracked-files=no") else found
+
+
+def ignored(root: Path, path: Path) -> bool:
+    """Whether git would leave a file out of a commit."""
+    return _git(root, "check-ignore", str(path)) != ""
+
+
+def _git(root: Path, *arguments: str) -> str:
+    """What git says, empty where it fails or is not there."""
+    try:
+        done = subprocess.run(  # noqa: S603  # no shell
+            ["git", "-C", str(root), *arguments],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()

@@ -1,0 +1,249 @@
+"""Promoting a model: proof first, then the kept report, then the entry."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from distilltest.config import Config
+from distilltest.distillation.training_file import overlap
+from distilltest.errors import PromotionsError
+from distilltest.gate import Status, combine
+from distilltest.promotion import identity
+from distilltest.promotion.entry import (
+    PROMOTE,
+    ROLL_BACK,
+    Entry,
+    KeptReport,
+    Override,
+    PromotedModel,
+    Proof,
+    costs_of,
+)
+from distilltest.promotion.evidence import Evidence, Gathered, gather, why_nothing
+from distilltest.promotion.files import write_whole
+from distilltest.promotion.history import History
+from distilltest.promotion.shutdown import Shutdown, ask_shutdown
+from distilltest.promotion.suite import file_fingerprint
+from distilltest.reporting import json as json_report
+from distilltest.reporting import markdown
+from distilltest.reporting.report import RunReport
+from distilltest.results import RunInfo
+from distilltest.store import Store
+
+FOLDER = "promoted"
+"""Below reports/."""
+
+
+def utc_now() -> datetime:
+    """The time."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of an attempt to promote."""
+
+    status: Status
+    """``promote``, or what kept the model from it."""
+    evidence: tuple[Evidence, ...]
+    obstacles: tuple[str, ...] = ()
+    """What speaks against it beside the evaluations."""
+    remarks: tuple[str, ...] = ()
+    entry: Entry | None = None
+    """The entry that was written, or that is there already."""
+    already: bool = False
+    """Nothing was written: the newest entry says the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promoter:
+    """Promotes models of one project."""
+
+    config: Config
+    """With the model on trial in the role ``candidate``."""
+    store: Store
+    offline: bool = False
+    """Ask no server."""
+    clock: Callable[[], datetime] = field(default=utc_now)
+
+    def promote(self, override: str | None = None) -> Result:
+        """Promote the candidate if every required evaluation says so, or in spite of it with a reason.
+
+        Raises:
+            DistilltestError: promotions.yaml is broken or was edited, git knows no name, or a file cannot be written.
+        """
+        history = History.load(self.config.root)
+        history.refuse_edits()
+        model = self.config.model("candidate")
+        gathered = gather(self.config, self.store, model.model, history.production)
+        runs = _runs(gathered)
+        written = _same(history, model.model, runs)
+        if written is not None and written is history.production:
+            return Result(Status.PROMOTE, gathered.evidence, entry=written, already=True)
+        ends = self._shutdown(model.server, model.model)
+        obstacles = [each for each in (ends.past, self._leaks(gathered)) if each]
+        if written is not None:
+            # The evidence is the same, so what was decided after it stands.
+            obstacles.append(
+                f"entry {written.number} promoted it on the same runs, and something else was put into production since. "
+                f"`distilltest promotions rollback {written.number} --reason …` brings it back."
+            )
+        status = combine([gathered.status, *[Status.BLOCK for _ in obstacles]])
+        if not gathered.evidence:
+            obstacles.insert(0, f"{why_nothing(self.store, model.model)}. Run `pytest --candidate {model.model}`.")
+        remarks = [ends.warning] if ends.warning else []
+        if status is not Status.PROMOTE and override is None:
+            return Result(status, gathered.evidence, tuple(obstacles), tuple(remarks))
+        if status is Status.PROMOTE and override is not None:
+            remarks.append("There was nothing to override: everything says promote. The reason is not recorded.")
+        against = [f"{each.id}: {each.sentence}" for each in gathered.evidence if each.status is not Status.PROMOTE]
+        overridden = Override(override or "", (*against, *obstacles)) if status is not Status.PROMOTE else None
+        entry = self._write(gathered, overridden, ends)
+        return Result(Status.PROMOTE, gathered.evidence, tuple(obstacles), tuple(remarks), entry)
+
+    def roll_back(self, number: int | None, reason: str) -> tuple[Entry, Shutdown]:
+        """Put an earlier promotion back into production, by a new entry.
+
+        Args:
+            number: The entry; the promotion before the one in production where it is None.
+            reason: Why.
+
+        Raises:
+            PromotionsError: There is no such promotion, it is in production already, or its model has ended.
+        """
+        history = History.load(self.config.root)
+        history.refuse_edits()
+        current = history.find(None).entry
+        earlier = [e.entry for e in history.entries if e.entry.action == PROMOTE and e.entry.number < current.source]
+        if number is None and not earlier:
+            raise PromotionsError(f"{history.path}: before entry {current.source} nothing was promoted to go back to.")
+        target = earlier[-1] if number is None else history.find(number).entry
+        target = history.find(target.source).entry
+        if target.number == current.source:
+            raise PromotionsError(
+                f"{history.path}: entry {target.number} ({target.model.id}) is in production already."
+            )
+        ends = self._shutdown(target.model.server, target.model.id)
+        if ends.past:
+            raise PromotionsError(f"{ends.past} It cannot go back into production.")
+        entry = Entry(
+            number=len(history.entries) + 1,
+            action=ROLL_BACK,
+            when=self._when(),
+            who=identity.who(self.config.root),
+            commit=identity.commit(self.config.root),
+            model=replace(target.model, shutdown_date=ends.date or target.model.shutdown_date),
+            training_file=target.training_file,
+            restores=target.number,
+            reason=reason,
+            report=target.report,
+            previous=current.hash,
+        )
+        with self.store.alone():
+            self._append(history, entry)
+        return entry, ends
+
+    def _write(self, gathered: Gathered, override: Override | None, ends: Shutdown) -> Entry:
+        """The report first, then the entry that names it: what a killed promotion leaves is written again, the same."""
+        root, model = self.config.root, self.config.model("candidate")
+        who, training_file = identity.who(root), self._training_file()
+        reports = [(each.run, each.report) for each in gathered.evidence if each.run and each.report]
+        with self.store.alone():
+            history = History.load(root)
+            number = len(history.entries) + 1
+            kept = None
+            if reports:
+                infos = {run.id: run.record["info"] for run in gathered.runs if run.record}
+                info = RunInfo(**infos[max(run for run, _ in reports)])
+                folder = self.config.reports_dir / FOLDER / f"{number}-{_slug(model.model)}"
+                kept = keep_report(root, folder, RunReport.of(info, [report for _, report in reports]))
+            entry = Entry(
+                number=number,
+                action=PROMOTE,
+                when=self._when(),
+                who=who,
+                commit=identity.commit(root),
+                model=PromotedModel.of(model, ends.date),
+                training_file=training_file,
+                override=override,
+                evaluations=tuple(Proof.of(run, report) for run, report in reports),
+                costs=costs_of([report for _, report in reports]),
+                report=kept,
+                previous=history.entries[-1].entry.hash if history.entries else None,
+            )
+            return self._append(history, entry)
+
+    def _append(self, history: History, entry: Entry) -> Entry:
+        if len(History.load(self.config.root).entries) != len(history.entries):
+            raise PromotionsError(f"{history.path}: somebody else promoted meanwhile. Look at it, and decide again.")
+        history.append(entry)
+        return History.load(self.config.root).entries[-1].entry
+
+    def _when(self) -> str:
+        return self.clock().astimezone(UTC).isoformat(timespec="seconds")
+
+    def _shutdown(self, server: str, model: str) -> Shutdown:
+        return Shutdown() if self.offline else ask_shutdown(self.config, server, model, self.clock().date())
+
+    def _leaks(self, gathered: Gathered) -> str:
+        """Which cases the model was trained on, where its training file is still there; empty for none."""
+        known = self._training_file()
+        path = Path(str(self.store.tuned(self.config.model("candidate").model).get("training_file")))
+        if known is None or file_fingerprint(path) != known["sha256"]:
+            return ""
+        found: list[str] = []
+        for each in gathered.evidence:
+            declared = gathered.suite.get(each.id)
+            found += overlap(path, declared.requests or {}) if declared else []
+        leaked = list(dict.fromkeys(found))
+        some = ", ".join(leaked[:5]) + (", …" if len(leaked) > 5 else "")
+        return f"{len(leaked)} requests of the evaluations are in the training file ({some})." if leaked else ""
+
+    def _training_file(self) -> dict[str, str] | None:
+        known = self.store.tuned(self.config.model("candidate").model)
+        if not known.get("sha256"):
+            return None
+        path = Path(known["training_file"])
+        inside = path.is_relative_to(self.config.root)
+        return {
+            "path": path.relative_to(self.config.root).as_posix() if inside else path.name,
+            "sha256": known["sha256"],
+        }
+
+
+def keep_report(root: Path, folder: Path, report: RunReport) -> KeptReport:
+    """Write a report for review and commit.
+
+    Raises:
+        DistilltestError: It cannot be written.
+    """
+    data, text = json_report.render(report), markdown.render(report).encode()
+    write_whole(folder / "report.json", data)
+    write_whole(folder / "report.md", text)
+    return KeptReport(
+        folder=folder.relative_to(root).as_posix(),
+        json_sha256=hashlib.sha256(data).hexdigest(),
+        markdown_sha256=hashlib.sha256(text).hexdigest(),
+    )
+
+
+def _runs(gathered: Gathered) -> dict[str, str | None]:
+    return {each.id: each.run for each in gathered.evidence if each.report}
+
+
+def _same(history: History, model: str, runs: dict[str, str | None]) -> Entry | None:
+    """The newest promotion of the same model on the same runs; a way back to it counts as it."""
+    for each in reversed(history.entries):
+        source = history.find(each.entry.source).entry
+        if source.model.id == model and {proof.id: proof.run for proof in source.evaluations} == runs:
+            return each.entry
+    return None
+
+
+def _slug(model: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", model).strip("-.") or "model"

@@ -1,0 +1,105 @@
+"""Deciding once more: from the outcomes in the store, or, without them, from a report's own numbers as far as they go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from distilltest.comparison import TESTS, ResultsTable
+from distilltest.gate import RuleVerdict, Status, Verdict, combine, decide
+from distilltest.gate.rule import weigh
+from distilltest.promotion.suite import Declared
+from distilltest.records import Outcome
+from distilltest.reporting.report import EvaluationReport
+
+SAME = 1e-4
+"""By how much a recomputed number may differ, relative to 1: entries keep six digits."""
+
+
+def from_outcomes(report: EvaluationReport, now: Declared, outcomes: Sequence[Outcome]) -> Verdict | None:
+    """The gate's verdict on stored outcomes, None where the suite is no longer the one that the report is of."""
+    gate = now.load_gate()
+    same = now.dataset_fingerprint == report.dataset_fingerprint and now.rules == tuple(
+        rule.rule for rule in report.verdict.rules
+    )
+    if gate is None or not same or now.clusters is None or now.tags is None:
+        return None
+    cases = list(now.clusters)
+    roles = [line.role for line in report.roles]
+    if {outcome.case_id for outcome in outcomes} != set(cases) or {outcome.role for outcome in outcomes} != set(roles):
+        return None
+    table = ResultsTable.from_outcomes(cases, roles, outcomes, report.metric, report.trials)
+    latencies: dict[str, dict[str, list[float]]] = {role: {} for role in roles}
+    for outcome in outcomes:
+        if outcome.latency:
+            latencies[outcome.role].setdefault(outcome.case_id, []).append(outcome.latency)
+    found = {role: [_mean(latencies[role].get(case, [])) for case in cases] for role in roles}
+    vacant = any(rule.status is Status.NOT_APPLICABLE for rule in report.verdict.rules)
+    table = ResultsTable(
+        case_ids=table.case_ids,
+        values=table.values,
+        binary=table.binary,
+        failures=table.failures,
+        clusters=tuple(now.clusters.values()),
+        tags=tuple(now.tags.values()),
+        usd={line.role: line.usd for line in report.roles},
+        latencies=found,
+        vacant=tuple({role for rule in gate for role in rule.needs} - set(roles)) if vacant else (),
+        preferences=table.preferences,
+    )
+    return decide(gate, table, alpha=report.alpha)
+
+
+def from_numbers(report: EvaluationReport) -> tuple[list[str], int]:
+    """What in a report contradicts its own numbers, in words, and how many of its rules could be recomputed from them."""
+    rules = report.verdict.rules
+    applicable = [rule for rule in rules if rule.status is not Status.NOT_APPLICABLE]
+    problems, recomputed = [], 0
+    for rule in applicable:
+        if rule.estimate is not None and rule.role and rule.test in (TESTS["exact"], TESTS["tango"]):
+            wrong = abs(rule.estimate - (rule.wins - rule.losses) / max(1, rule.n)) > SAME
+            problems += [f"{rule.rule}: {rule.wins} won and {rule.losses} lost are not its difference"] if wrong else []
+        found = _weigh_again(rule, report.alpha, report.alpha / len(applicable))
+        if found is None:
+            if (
+                rule.p is not None
+                and rule.status is Status.PROMOTE
+                and rule.limit is not None
+                and rule.p > report.alpha
+            ):
+                problems.append(f"{rule.rule}: says promote with p = {rule.p:.4f}, above {report.alpha}")
+            continue
+        recomputed += 1
+        status, p = found
+        if status is not rule.status:
+            problems.append(f"{rule.rule}: its numbers say {status}, it says {rule.status}")
+        if p is not None and abs(p - (rule.p or 0.0)) > SAME:
+            problems.append(f"{rule.rule}: its numbers make p = {p:.4f}, it says {rule.p}")
+    said, status = report.verdict.status, combine([rule.status for rule in rules])
+    if said is not status and not (said is Status.INCOMPLETE or status is Status.INCOMPLETE):
+        problems.append(f"its rules make {status}, it says {said}")
+    if said is Status.PROMOTE and status is not Status.PROMOTE:
+        problems.append(f"it says promote, and not all of its rules do ({status})")
+    return list(dict.fromkeys(problems)), recomputed
+
+
+def _weigh_again(rule: RuleVerdict, alpha: float, block_alpha: float) -> tuple[Status, float | None] | None:
+    """The status that a rule's counts make, with its p; None where the counts are not all that it was decided on."""
+    from distilltest.statistics import binomial, exact_unconditional, tango
+
+    if rule.estimate is None:
+        return None
+    if rule.test in (TESTS["exact"], TESTS["tango"]) and rule.limit is not None:
+        test = exact_unconditional.p_value if rule.test == TESTS["exact"] else tango.p_value
+        p, against = test(rule.wins, rule.losses, rule.n, -rule.limit), test(rule.losses, rule.wins, rule.n, rule.limit)
+        return weigh(p, against, alpha, block_alpha), p
+    if rule.test == "exact binomial test" and rule.limit is not None:
+        passed = round(rule.estimate * rule.n)
+        p = binomial.at_least(passed, rule.n, rule.limit)
+        return weigh(p, binomial.at_most(passed, rule.n, rule.limit), alpha, block_alpha), p
+    if rule.test == "none may fail":
+        return Status.PROMOTE if rule.estimate == 1 else Status.BLOCK, None
+    return None
+
+
+def _mean(values: list[float]) -> float | None:
+    return sum(values) / len(values) if values else None

@@ -1,0 +1,45 @@
+"""The role ``promoted``: whatever the newest entry of ``promotions.yaml`` puts into production."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from distilltest.config import Config
+from distilltest.errors import ConfigError
+from distilltest.promotion.history import NAME, History
+from distilltest.records import Model
+
+ROLE = "promoted"
+
+
+def with_promoted(config: Config) -> Config:
+    """The configuration with what is promoted, unless ``models:`` names it; as it is where nothing is promoted yet.
+
+    Raises:
+        PromotionsError: promotions.yaml is broken or was edited.
+        ConfigError: Its model is on a server that is not configured.
+    """
+    if ROLE in config.models:
+        return config
+    history = History.load(config.root)
+    entry = history.production
+    if entry is None:
+        return config
+    history.refuse_edits()
+    known = config.servers.get(entry.model.server)
+    if known is None:
+        raise ConfigError(
+            f"{config.root / NAME}: entry {entry.number}: {entry.model.id} is on the server {entry.model.server!r}, which is "
+            f"not configured (there are {', '.join(config.servers)}). Add it under servers:, or name a model for "
+            f"{ROLE!r} under models:."
+        )
+    model = Model(
+        role=ROLE,
+        server=known.name,
+        base_url=known.base_url,
+        model=entry.model.id,
+        parameters=entry.model.parameters,
+        prompt=entry.model.prompt,
+        prompt_instead_of=entry.model.prompt_instead_of,
+    )
+    return replace(config, models={**config.models, ROLE: model})

@@ -1,0 +1,81 @@
+"""Whether a model is about to be switched off, where its server tells it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+from distilltest.client import openai_client
+from distilltest.config import Config
+from distilltest.errors import ConfigError
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+NEAR = 90
+"""Days before the end at which a promotion warns."""
+_TIMEOUT = 10.0
+"""Seconds; a promotion does not wait long for something that it can do without."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """When a model ends."""
+
+    date: str | None = None
+    """ISO 8601; None: the server tells none."""
+    warning: str = ""
+    """It is near, or the server could not be asked; empty where there is nothing to say."""
+    past: str = ""
+    """It has ended: the model cannot go into production."""
+
+
+def ask_shutdown(config: Config, server: str, model: str, today: date) -> Shutdown:
+    """Ask a model's server when the model ends, and for a fine-tune without a date of its own, when its base does.
+
+    A server without the endpoint, or one that cannot be asked, is no error.
+    """
+    import openai
+
+    try:
+        known = config.server(server)
+    except ConfigError as error:
+        return Shutdown(warning=f"The shutdown date of {model} is not known: {error}")
+    client = openai_client(known, config).with_options(timeout=_TIMEOUT, max_retries=1)
+    try:
+        ends = _ends(client, model)
+        base = model.split(":")[1] if ends is None and model.startswith("ft:") else None
+        ends = _ends(client, base) if base else ends
+    except openai.APIStatusError as error:
+        refused = error.status_code in (401, 403, 429) or (error.status_code >= 500 and error.status_code != 501)
+        told = f"The shutdown date of {model} is not known: HTTP {error.status_code}: {error.message}"
+        return Shutdown(warning=told if refused else "")
+    except openai.APIConnectionError as error:
+        return Shutdown(warning=f"The shutdown date of {model} is not known: {error}")
+    if ends is None:
+        return Shutdown()
+    subject = model if base is None else f"{base}, and with it {model},"
+    day = _day(ends)
+    if day is None:
+        return Shutdown(str(ends), warning=f"{subject} has the shutdown date {ends!r}, which is no date that we know.")
+    left = (day - today).days
+    if left <= 0:
+        return Shutdown(day.isoformat(), past=f"{subject} was shut down on {day}.")
+    return Shutdown(
+        day.isoformat(), warning=f"{subject} is shut down on {day}, in {left} days." if left <= NEAR else ""
+    )
+
+
+def _ends(client: OpenAI, model: str) -> Any:
+    return getattr(client.models.retrieve(model), "shutdown_date", None)
+
+
+def _day(value: Any) -> date | None:
+    """A date as servers write it: ISO 8601, or Unix seconds."""
+    try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return datetime.fromtimestamp(value, UTC).date()
+        return datetime.fromisoformat(str(value)).date()
+    except (ValueError, OverflowError, OSError):
+        return None

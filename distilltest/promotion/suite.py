@@ -1,0 +1,131 @@
+"""The suite as its files are now: what pytest collects, with the fingerprints of everything that it would evaluate."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from distilltest.errors import SuiteError
+from distilltest.gate import Rule
+from distilltest.reporting.report import EvaluationReport
+
+RESULT = "DISTILLTEST_SUITE_RESULT"
+"""The environment variable with the file that the collecting process writes."""
+_MINUTES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """One evaluation of the suite as it is now."""
+
+    id: str
+    error: str = ""
+    """Why it could not be resolved; then the rest is empty."""
+    dataset: str = ""
+    dataset_fingerprint: str = ""
+    clusters: Mapping[str, str | None] | None = None
+    """Case id → its cluster, in the order of the dataset."""
+    tags: Mapping[str, tuple[str, ...]] | None = None
+    """Case id → its tags."""
+    requests: Mapping[str, str] | None = None
+    """Case id → its last user message, as the candidate is asked."""
+    metric: str = ""
+    trials: int = 1
+    alpha: float = 0.05
+    rules: tuple[str, ...] = ()
+    """Each rule in words."""
+    roles: Mapping[str, tuple[str, str, Mapping[str, Any], str, str]] | None = None
+    """Role → model, server, parameters, prompt, fingerprint of the prompt."""
+    gate: bytes = b""
+    """The rules, pickled by the process that collected them."""
+
+    def load_gate(self) -> tuple[Rule, ...] | None:
+        """The rules themselves, None where they are of a class that only the suite knows."""
+        try:
+            rules: tuple[Rule, ...] = pickle.loads(self.gate)  # noqa: S301  # our own process wrote it a moment ago
+        except Exception:
+            return None
+        return rules
+
+    def changes_since(self, report: EvaluationReport) -> list[str]:
+        """What is no longer as it was when a report was made, in words; empty where all is."""
+        found = []
+        if self.dataset_fingerprint != report.dataset_fingerprint:
+            found.append(f"the dataset {self.dataset} has changed")
+        was = tuple(rule.rule for rule in report.verdict.rules)
+        if self.rules != was:
+            found.append(f"the gate was [{', '.join(was)}] and is [{', '.join(self.rules)}]")
+        for name in ("metric", "trials", "alpha"):
+            before, now = getattr(report, name), getattr(self, name)
+            if before != now:
+                found.append(f"{name} was {before} and is {now}")
+        lines = {line.role: line for line in report.roles}
+        for role, (model, server, parameters, prompt, prompt_fingerprint) in (self.roles or {}).items():
+            line = lines.pop(role, None)
+            if line is None:
+                found.append(f"{role} is {model} now, and was not compared with")
+                continue
+            if (line.model, line.server) != (model, server):
+                found.append(f"{role} was {line.model} on {line.server} and is {model} on {server}")
+            elif dict(line.parameters) != dict(parameters):
+                found.append(f"the parameters of {role} were {line.parameters} and are {dict(parameters)}")
+            if line.prompt_fingerprint != prompt_fingerprint:
+                found.append(f"the prompt of {role} ({prompt}) has changed")
+        found += [f"{role} is no longer compared with" for role in lines]
+        return found
+
+
+def file_fingerprint(path: Path) -> str:
+    """The SHA-256 of a file, empty where there is none."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+
+def collect_suite(root: Path, paths: Sequence[str], candidate: str) -> dict[str, Declared]:
+    """Let pytest collect the suite, in a process of its own, and resolve every evaluation without sending anything.
+
+    Args:
+        root: The folder of distilltest.yaml, pytest's rootdir.
+        paths: Files and folders, relative to the root; those that are gone are left out.
+        candidate: The model on trial.
+
+    Returns:
+        Node id → evaluation, in pytest's order.
+
+    Raises:
+        SuiteError: pytest could not collect the suite.
+    """
+    there = [path for path in paths if (root / path).exists()]
+    if not there:
+        return {}
+    with tempfile.TemporaryDirectory() as folder:
+        result = Path(folder) / "suite"
+        command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "--offline", "--candidate", candidate]
+        command += [
+            "-p",
+            "distilltest.promotion.suite_plugin",
+            "-p",
+            "no:cacheprovider",
+            "--rootdir",
+            str(root),
+            *there,
+        ]
+        environment = {**os.environ, RESULT: str(result)}
+        try:
+            done = subprocess.run(  # noqa: S603  # our own interpreter, no shell
+                command, cwd=root, env=environment, capture_output=True, text=True, check=False, timeout=60 * _MINUTES
+            )
+        except subprocess.TimeoutExpired:
+            raise SuiteError(f"pytest did not collect {', '.join(there)} within {_MINUTES} minutes.") from None
+        if done.returncode not in (0, 5) or not result.is_file():
+            said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
+            raise SuiteError(f"pytest cannot collect {', '.join(there)} (exit code {done.returncode}):\n{said}")
+        found: list[Declared] = pickle.loads(result.read_bytes())  # noqa: S301  # our own process wrote it just now
+    return {declared.id: declared for declared in found}

@@ -1,0 +1,186 @@
+"""Holding ``promotions.yaml`` against what it was made from: its own hashes, the kept reports, the store, the files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from distilltest.config import Config
+from distilltest.dataset import load_dataset
+from distilltest.errors import DistilltestError, at
+from distilltest.promotion.entry import PROMOTE, Entry, Proof
+from distilltest.promotion.history import History, Written
+from distilltest.promotion.promote import FOLDER
+from distilltest.promotion.recompute import from_numbers, from_outcomes
+from distilltest.promotion.required import tidy
+from distilltest.promotion.suite import Declared, collect_suite, file_fingerprint
+from distilltest.prompt import load_prompt
+from distilltest.reporting.report import EvaluationReport
+from distilltest.store import Store
+
+_BROKEN = (orjson.JSONDecodeError, KeyError, TypeError, ValueError)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What came of one entry."""
+
+    entry: Entry
+    edits: tuple[str, ...]
+    """What shows that somebody changed something."""
+    proved: tuple[str, ...]
+    """What was recomputed, and from what."""
+    remarks: tuple[str, ...]
+    """What has changed since, and is no edit."""
+
+
+def verify(config: Config, store: Store) -> tuple[list[str], list[Checked]]:
+    """Recompute everything that can be.
+
+    Returns:
+        What is wrong with the file as a whole, and each entry's findings.
+
+    Raises:
+        PromotionsError: promotions.yaml is no list of entries.
+    """
+    history = History.load(config.root)
+    suite = _suite(config, history)
+    checked = [_check(config, store, suite, each) for each in history.entries]
+    return history.problems(), checked
+
+
+def leftovers(config: Config, history: History) -> list[str]:
+    """Folders of kept reports that no entry names: an interrupted promotion, or an entry that was taken out."""
+    folder = config.reports_dir / FOLDER
+    known = {each.entry.report.folder for each in history.entries if each.entry.report}
+    there = sorted(path.relative_to(config.root).as_posix() for path in folder.glob("*") if path.is_dir())
+    return [path for path in there if path not in known]
+
+
+def _suite(config: Config, history: History) -> Mapping[str, Declared]:
+    """The suite as it is now, empty where pytest cannot collect it."""
+    names = [proof.id.partition("::")[0] for each in history.entries for proof in each.entry.evaluations]
+    if not names or history.production is None:
+        return {}
+    try:
+        return collect_suite(config.root, tidy(names), history.production.model.id)
+    except DistilltestError:
+        return {}
+
+
+def _check(config: Config, store: Store, suite: Mapping[str, Declared], written: Written) -> Checked:
+    entry = written.entry
+    edits: list[str] = []
+    proved: list[str] = []
+    reports = _kept(config.root, entry, edits) if entry.report and entry.action == PROMOTE else {}
+    for proof in entry.evaluations:
+        report = reports.get(proof.id)
+        if report is None:
+            edits.append(f"{proof.id}: the kept report does not have it")
+            continue
+        edits += [f"{proof.id}: {difference}" for difference in _differences(proof, report)]
+        said = _recompute(store, suite.get(proof.id), proof, report, edits)
+        proved.append(f"{proof.id}: {said}")
+    place = at(config.root / "promotions.yaml", written.line)
+    return Checked(
+        entry,
+        tuple(f"{place}: entry {entry.number}: {edit}" for edit in edits),
+        tuple(proved),
+        tuple(_since(config, entry)),
+    )
+
+
+def _kept(root: Path, entry: Entry, edits: list[str]) -> dict[str, EvaluationReport]:
+    """The kept report's evaluations; what is wrong with its files goes to ``edits``."""
+    assert entry.report is not None
+    folder = root / entry.report.folder
+    for name, expected in (("report.json", entry.report.json_sha256), ("report.md", entry.report.markdown_sha256)):
+        path = folder / name
+        if not path.is_file():
+            edits.append(f"{entry.report.folder}/{name} is missing")
+        elif hashlib.sha256(path.read_bytes()).hexdigest() != expected:
+            edits.append(f"{entry.report.folder}/{name} was edited: it does not have the hash that the entry says")
+    try:
+        content = orjson.loads((folder / "report.json").read_bytes())
+        found = [EvaluationReport.from_json(each) for each in content["evaluations"]]
+    except OSError:
+        return {}
+    except _BROKEN:
+        edits.append(f"{entry.report.folder}/report.json is no report")
+        return {}
+    return {report.id: report for report in found}
+
+
+def _differences(proof: Proof, report: EvaluationReport) -> list[str]:
+    """Where an entry says something else than the kept report."""
+    other = Proof.of(proof.run, report)
+    names = ("verdict", "sentence", "dataset", "alpha", "rules", "roles", "judges")
+    pairs = [(name, _plain(getattr(proof, name)), _plain(getattr(other, name))) for name in names]
+    return [
+        f"{name} is {_short(ours)}, in the kept report {_short(theirs)}"
+        for name, ours, theirs in pairs
+        if ours != theirs
+    ]
+
+
+def _recompute(store: Store, now: Declared | None, proof: Proof, report: EvaluationReport, edits: list[str]) -> str:
+    """Say what the verdict was recomputed from; contradictions go to ``edits``."""
+    outcomes = store.outcomes(proof.run, proof.id)
+    verdict = from_outcomes(report, now, outcomes) if outcomes and now is not None and not now.error else None
+    if verdict is not None:
+        again = Proof.of(proof.run, replace(report, verdict=verdict))
+        if again.verdict != proof.verdict or _plain(again.rules) != _plain(proof.rules):
+            edits.append(
+                f"{proof.id}: says {proof.sentence!r}; the store's {len(outcomes)} outcomes say {verdict.sentence!r}"
+            )
+        return f"{verdict.status}, recomputed from {len(outcomes)} outcomes in the store"
+    problems, count = from_numbers(report)
+    edits += [f"{proof.id}: {problem}" for problem in problems]
+    why = "the store does not have its run" if not outcomes else "the suite has changed since"
+    return f"{report.verdict.status}, {count} of {len(report.verdict.rules)} rules recomputed from the report's numbers ({why})"
+
+
+def _since(config: Config, entry: Entry) -> list[str]:
+    """Which files are no longer what they were."""
+    found: dict[str, None] = {}
+    for proof in entry.evaluations:
+        dataset = str(proof.dataset["path"])
+        if _dataset(config.root, dataset) != proof.dataset["fingerprint"]:
+            found[f"the dataset {dataset} has changed since"] = None
+        for role, line in proof.roles.items():
+            prompt = str(line["prompt"])
+            if _prompt(config.root, prompt) != line["prompt_fingerprint"]:
+                found[f"the prompt {prompt} of {role} has changed since"] = None
+    trained = entry.training_file or {}
+    path = config.root / trained.get("path", "")
+    if path.is_file() and file_fingerprint(path) != trained["sha256"]:
+        found[f"the training file {trained['path']} has changed since"] = None
+    return list(found)
+
+
+def _dataset(root: Path, name: str) -> str:
+    try:
+        return load_dataset(root / name, name).fingerprint
+    except DistilltestError:
+        return ""
+
+
+def _prompt(root: Path, name: str) -> str:
+    try:
+        return load_prompt(root / name, name).fingerprint
+    except DistilltestError:
+        return ""
+
+
+def _plain(value: Any) -> Any:
+    return orjson.loads(orjson.dumps(value))
+
+
+def _short(value: Any) -> str:
+    text = orjson.dumps(value).decode()
+    return text if len(text) <= 120 else f"{text[:119]}…"
