@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     if result.entry is None:
         _say_why_not(model, result)
     elif result.already:
-        print(f"{model} is already promoted on the same runs: entry {result.entry.number} of promotions.yaml.")
+        print(f"{model} is already promoted on this evidence: entry {result.entry.number} of promotions.yaml.")
     else:
         _say_promoted(session.root, result.entry)
     for remark in result.remarks:

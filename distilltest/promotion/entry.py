@@ -71,6 +71,11 @@ class Proof:
     judges: tuple[Mapping[str, Any], ...]
     """Which judges were asked with which prompts."""
 
+    def to_content(self) -> dict[str, Any]:
+        """As plain values."""
+        content: dict[str, Any] = _plain(asdict(self))
+        return content
+
     @classmethod
     def of(cls, run: str, report: EvaluationReport) -> Proof:
         """What an entry keeps of a report."""

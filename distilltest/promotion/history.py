@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -116,8 +116,11 @@ class History:
         if problems:
             raise PromotionsError("\n".join([*problems, _RESTORE]))
 
-    def append(self, entry: Entry) -> None:
+    def append(self, entry: Entry) -> Entry:
         """Add an entry at the end; what is there stays as it is, byte for byte.
+
+        Returns:
+            The entry with its hash.
 
         Raises:
             DistilltestError: The file cannot be written.
@@ -127,8 +130,10 @@ class History:
         there = self.path.read_bytes() if self.path.is_file() else _HEADER.encode()
         if not there.endswith(b"\n"):
             there += b"\n"
-        block = yaml.safe_dump([entry.to_content()], sort_keys=False, allow_unicode=True, width=1000)
+        content = entry.to_content()
+        block = yaml.safe_dump([content], sort_keys=False, allow_unicode=True, width=1000)
         write_whole(self.path, there + b"\n" + block.encode())
+        return replace(entry, hash=content["hash"])
 
 
 def _read(path: Path) -> tuple[list[Any], list[Any]]:

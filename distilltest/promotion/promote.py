@@ -81,8 +81,7 @@ class Promoter:
         history.refuse_edits()
         model = self.config.model("candidate")
         gathered = gather(self.config, self.store, model.model, history.production)
-        runs = _runs(gathered)
-        written = _same(history, model.model, runs)
+        written = _same(history, model.model, gathered)
         if written is not None and written is history.production:
             return Result(Status.PROMOTE, gathered.evidence, entry=written, already=True)
         ends = self._shutdown(model.server, model.model)
@@ -90,7 +89,7 @@ class Promoter:
         if written is not None:
             # The evidence is the same, so what was decided after it stands.
             obstacles.append(
-                f"entry {written.number} promoted it on the same runs, and something else was put into production since. "
+                f"entry {written.number} promoted it on the same evidence, and something else was put into production since. "
                 f"`distilltest promotions rollback {written.number} --reason …` brings it back."
             )
         status = combine([gathered.status, *[Status.BLOCK for _ in obstacles]])
@@ -103,7 +102,7 @@ class Promoter:
             remarks.append("There was nothing to override: everything says promote. The reason is not recorded.")
         against = [f"{each.id}: {each.sentence}" for each in gathered.evidence if each.status is not Status.PROMOTE]
         overridden = Override(override or "", (*against, *obstacles)) if status is not Status.PROMOTE else None
-        entry = self._write(gathered, overridden, ends)
+        entry = self._write(history, gathered, overridden, ends)
         return Result(Status.PROMOTE, gathered.evidence, tuple(obstacles), tuple(remarks), entry)
 
     def roll_back(self, number: int | None, reason: str) -> tuple[Entry, Shutdown]:
@@ -145,16 +144,16 @@ class Promoter:
             previous=current.hash,
         )
         with self.store.alone():
-            self._append(history, entry)
-        return entry, ends
+            self._refuse_others(history)
+            return history.append(entry), ends
 
-    def _write(self, gathered: Gathered, override: Override | None, ends: Shutdown) -> Entry:
+    def _write(self, history: History, gathered: Gathered, override: Override | None, ends: Shutdown) -> Entry:
         """The report first, then the entry that names it: what a killed promotion leaves is written again, the same."""
         root, model = self.config.root, self.config.model("candidate")
         who, training_file = identity.who(root), self._training_file()
         reports = [(each.run, each.report) for each in gathered.evidence if each.run and each.report]
         with self.store.alone():
-            history = History.load(root)
+            self._refuse_others(history)
             number = len(history.entries) + 1
             kept = None
             if reports:
@@ -176,13 +175,12 @@ class Promoter:
                 report=kept,
                 previous=history.entries[-1].entry.hash if history.entries else None,
             )
-            return self._append(history, entry)
+            return history.append(entry)
 
-    def _append(self, history: History, entry: Entry) -> Entry:
+    def _refuse_others(self, history: History) -> None:
+        """Complain where another process has promoted since the history was read; nobody else writes now."""
         if len(History.load(self.config.root).entries) != len(history.entries):
             raise PromotionsError(f"{history.path}: somebody else promoted meanwhile. Look at it, and decide again.")
-        history.append(entry)
-        return History.load(self.config.root).entries[-1].entry
 
     def _when(self) -> str:
         return self.clock().astimezone(UTC).isoformat(timespec="seconds")
@@ -232,15 +230,13 @@ def keep_report(root: Path, folder: Path, report: RunReport) -> KeptReport:
     )
 
 
-def _runs(gathered: Gathered) -> dict[str, str | None]:
-    return {each.id: each.run for each in gathered.evidence if each.report}
-
-
-def _same(history: History, model: str, runs: dict[str, str | None]) -> Entry | None:
-    """The newest promotion of the same model on the same runs; a way back to it counts as it."""
+def _same(history: History, model: str, gathered: Gathered) -> Entry | None:
+    """The newest entry that puts the same model into production on the same evidence, from whichever runs."""
+    now = {each.id: Proof.of("", each.report).to_content() for each in gathered.evidence if each.report}
     for each in reversed(history.entries):
         source = history.find(each.entry.source).entry
-        if source.model.id == model and {proof.id: proof.run for proof in source.evaluations} == runs:
+        then = {proof.id: replace(proof, run="").to_content() for proof in source.evaluations}
+        if source.model.id == model and then == now:
             return each.entry
     return None
 

@@ -42,11 +42,13 @@ def ask_shutdown(config: Config, server: str, model: str, today: date) -> Shutdo
         known = config.server(server)
     except ConfigError as error:
         return Shutdown(warning=f"The shutdown date of {model} is not known: {error}")
-    client = openai_client(known, config).with_options(timeout=_TIMEOUT, max_retries=1)
+    base = None
     try:
-        ends = _ends(client, model)
-        base = model.split(":")[1] if ends is None and model.startswith("ft:") else None
-        ends = _ends(client, base) if base else ends
+        with openai_client(known, config).with_options(timeout=_TIMEOUT, max_retries=1) as client:
+            ends = _ends(client, model)
+            if ends is None and model.startswith("ft:"):
+                base = model.split(":")[1]
+                ends = _ends(client, base)
     except openai.APIStatusError as error:
         refused = error.status_code in (401, 403, 429) or (error.status_code >= 500 and error.status_code != 501)
         told = f"The shutdown date of {model} is not known: HTTP {error.status_code}: {error.message}"

@@ -84,6 +84,9 @@ def _check(config: Config, store: Store, suite: Mapping[str, Declared], written:
             edits.append(f"{proof.id}: the kept report does not have it")
             continue
         edits += [f"{proof.id}: {difference}" for difference in _differences(proof, report)]
+        tested = proof.roles.get("candidate", {}).get("model")
+        if tested != entry.model.id:
+            edits.append(f"{proof.id}: it puts {entry.model.id} into production, and the evaluations are of {tested}")
         said = _recompute(store, suite.get(proof.id), proof, report, edits)
         proved.append(f"{proof.id}: {said}")
     place = at(config.root / "promotions.yaml", written.line)
@@ -118,13 +121,11 @@ def _kept(root: Path, entry: Entry, edits: list[str]) -> dict[str, EvaluationRep
 
 def _differences(proof: Proof, report: EvaluationReport) -> list[str]:
     """Where an entry says something else than the kept report."""
-    other = Proof.of(proof.run, report)
-    names = ("verdict", "sentence", "dataset", "alpha", "rules", "roles", "judges")
-    pairs = [(name, _plain(getattr(proof, name)), _plain(getattr(other, name))) for name in names]
+    ours, theirs = proof.to_content(), Proof.of(proof.run, report).to_content()
     return [
-        f"{name} is {_short(ours)}, in the kept report {_short(theirs)}"
-        for name, ours, theirs in pairs
-        if ours != theirs
+        f"{name} is {_short(ours[name])}, in the kept report {_short(theirs[name])}"
+        for name in ours
+        if ours[name] != theirs[name]
     ]
 
 
@@ -134,7 +135,7 @@ def _recompute(store: Store, now: Declared | None, proof: Proof, report: Evaluat
     verdict = from_outcomes(report, now, outcomes) if outcomes and now is not None and not now.error else None
     if verdict is not None:
         again = Proof.of(proof.run, replace(report, verdict=verdict))
-        if again.verdict != proof.verdict or _plain(again.rules) != _plain(proof.rules):
+        if again.verdict != proof.verdict or again.to_content()["rules"] != proof.to_content()["rules"]:
             edits.append(
                 f"{proof.id}: says {proof.sentence!r}; the store's {len(outcomes)} outcomes say {verdict.sentence!r}"
             )
@@ -175,10 +176,6 @@ def _prompt(root: Path, name: str) -> str:
         return load_prompt(root / name, name).fingerprint
     except DistilltestError:
         return ""
-
-
-def _plain(value: Any) -> Any:
-    return orjson.loads(orjson.dumps(value))
 
 
 def _short(value: Any) -> str:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
+from urllib.parse import unquote
 
 Reply = Callable[[str, int], tuple[int, Any]]
 """(model, number in the question) → HTTP status and body."""
@@ -25,6 +26,8 @@ class AnsweringServer:
         self.special: dict[str, Reply] = {}
         self.scripted: dict[str, Callable[[dict[str, Any]], tuple[int, Any]]] = {}
         """Model → what it says to a whole request."""
+        self.shutdown_dates: dict[str, Any] | None = None
+        """Model → what ``GET /models/ID`` tells; None: there is no such endpoint."""
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -35,6 +38,18 @@ class AnsweringServer:
                 status, answer = owner.answer(body)
                 data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
                 self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def do_GET(self) -> None:
+                name = unquote(self.path.rpartition("/v1/models/")[2])
+                if owner.shutdown_dates is None or name not in owner.shutdown_dates:
+                    self.send_error(404)
+                    return
+                data = json.dumps({"id": name, "object": "model", "shutdown_date": owner.shutdown_dates[name]}).encode()
+                self.send_response(200)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
