@@ -41,7 +41,8 @@ def with_attempt(plan: Plan, store: Store, since: float) -> Plan:
         f"Attempt {number} on this dataset since the last promotion: "
         f"each rule is held to a level of {plan.looks.alpha:g} / {number} = {alpha:.4f}."
     )
-    return replace(plan, looks=replace(plan.looks, alpha=alpha), notes=(*plan.notes, note))
+    looks = replace(plan.looks, alpha=alpha)
+    return replace(plan, looks=looks, configured_alpha=plan.looks.alpha, notes=(*plan.notes, note))
 
 
 def counts_as_attempt(plan: Plan, outcomes: Iterable[Outcome]) -> bool:

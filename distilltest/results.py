@@ -83,7 +83,7 @@ class EvaluationResult:
     """``pass`` or ``score``."""
     trials: int
     alpha: float
-    """The level of each rule."""
+    """The level that the rules share out among looks: the configured one, divided by the number of the attempt."""
     verdict: Verdict
     outcomes: tuple[Outcome, ...]
     """In order of case, role, trial."""
@@ -97,6 +97,10 @@ class EvaluationResult:
     """Judges that were asked."""
     notes: tuple[str, ...] = ()
     """Sentences that a reader must know beside the verdict: the attempt, an early stop, cases left out."""
+    level: float | None = None
+    """The level at which each rule was decided, where looks share alpha; None for alpha itself."""
+    configured_alpha: float | None = None
+    """The level of distilltest.yaml, where attempts share it; None for alpha itself."""
     seconds: float = 0.0
     """From the first request to the verdict."""
 

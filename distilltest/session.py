@@ -111,10 +111,12 @@ class Session:
 
         return Engine(self.config, self.store, fresh=self.options.fresh, offline=self.options.offline, share=self.share)
 
-    @property
+    @cached_property
     def promoted_at(self) -> float:
         """When a model was promoted last (Unix time), 0 for never."""
-        return 0.0
+        from distilltest.promotion.role import promoted_at
+
+        return promoted_at(self.root)
 
     @staticmethod
     def other_purpose() -> str | None:

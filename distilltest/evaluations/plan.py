@@ -52,6 +52,8 @@ class Plan:
     """Ids of the cases that the candidate was trained on, as far as its training file is known."""
     labels: Labels | None = None
     """What people said of answers."""
+    configured_alpha: float | None = None
+    """The level of distilltest.yaml, where attempts share it."""
     notes: tuple[str, ...] = ()
     """Sentences for the report."""
     vacant: tuple[str, ...] = ()

@@ -107,6 +107,7 @@ class Runner:
             outcomes,
             store=self.store,
             run_id=self.run_id,
+            level=plan.looks.level(look or 0),
             judges=bench.uses(),
             notes=tuple(notes),
             seconds=time.perf_counter() - started,

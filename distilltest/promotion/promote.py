@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from distilltest.config import Config
-from distilltest.distillation.training_file import overlap
+from distilltest.distillation.overlap import find_overlap
 from distilltest.errors import PromotionsError
 from distilltest.gate import Status, combine
 from distilltest.promotion import identity
@@ -197,7 +197,9 @@ class Promoter:
         found: list[str] = []
         for each in gathered.evidence:
             declared = gathered.suite.get(each.id)
-            found += overlap(path, declared.requests or {}) if declared else []
+            requests = (declared.requests or {}) if declared else {}
+            left_out = {case for case in requests if each.report and each.report.evaluated < each.report.cases}
+            found += [] if left_out else find_overlap(path, requests.items(), threshold=None).leaked
         leaked = list(dict.fromkeys(found))
         some = ", ".join(leaked[:5]) + (", …" if len(leaked) > 5 else "")
         return f"{len(leaked)} requests of the evaluations are in the training file ({some})." if leaked else ""

@@ -23,9 +23,14 @@ def from_outcomes(report: EvaluationReport, now: Declared, outcomes: Sequence[Ou
     )
     if gate is None or not same or now.clusters is None or now.tags is None:
         return None
-    cases = list(now.clusters)
+    if any(rule.test == TESTS["labels"] for rule in report.verdict.rules):
+        return None  # what people said is not in the store
+    asked = {outcome.case_id for outcome in outcomes}
+    cases = [
+        case for case in now.clusters if case in asked
+    ]  # all of them, unless the run stopped early or left some out
     roles = [line.role for line in report.roles]
-    if {outcome.case_id for outcome in outcomes} != set(cases) or {outcome.role for outcome in outcomes} != set(roles):
+    if not len(cases) == len(asked) == report.evaluated or {outcome.role for outcome in outcomes} != set(roles):
         return None
     table = ResultsTable.from_outcomes(cases, roles, outcomes, report.metric, report.trials)
     latencies: dict[str, dict[str, list[float]]] = {role: {} for role in roles}
@@ -39,34 +44,29 @@ def from_outcomes(report: EvaluationReport, now: Declared, outcomes: Sequence[Ou
         values=table.values,
         binary=table.binary,
         failures=table.failures,
-        clusters=tuple(now.clusters.values()),
-        tags=tuple(now.tags.values()),
+        clusters=tuple(now.clusters[case] for case in cases),
+        tags=tuple(now.tags[case] for case in cases),
         usd={line.role: line.usd for line in report.roles},
         latencies=found,
         vacant=tuple({role for rule in gate for role in rule.needs} - set(roles)) if vacant else (),
         preferences=table.preferences,
     )
-    return decide(gate, table, alpha=report.alpha)
+    return decide(gate, table, alpha=report.level or report.alpha)
 
 
 def from_numbers(report: EvaluationReport) -> tuple[list[str], int]:
     """What in a report contradicts its own numbers, in words, and how many of its rules could be recomputed from them."""
-    rules = report.verdict.rules
+    rules, level = report.verdict.rules, report.level or report.alpha
     applicable = [rule for rule in rules if rule.status is not Status.NOT_APPLICABLE]
     problems, recomputed = [], 0
     for rule in applicable:
         if rule.estimate is not None and rule.role and rule.test in (TESTS["exact"], TESTS["tango"]):
             wrong = abs(rule.estimate - (rule.wins - rule.losses) / max(1, rule.n)) > SAME
             problems += [f"{rule.rule}: {rule.wins} won and {rule.losses} lost are not its difference"] if wrong else []
-        found = _weigh_again(rule, report.alpha, report.alpha / len(applicable))
+        found = _weigh_again(rule, level, level / len(applicable))
         if found is None:
-            if (
-                rule.p is not None
-                and rule.status is Status.PROMOTE
-                and rule.limit is not None
-                and rule.p > report.alpha
-            ):
-                problems.append(f"{rule.rule}: says promote with p = {rule.p:.4f}, above {report.alpha}")
+            if rule.p is not None and rule.status is Status.PROMOTE and rule.limit is not None and rule.p > level:
+                problems.append(f"{rule.rule}: says promote with p = {rule.p:.4f}, above {level:g}")
             continue
         recomputed += 1
         status, p = found
@@ -89,8 +89,12 @@ def _weigh_again(rule: RuleVerdict, alpha: float, block_alpha: float) -> tuple[S
     if rule.estimate is None:
         return None
     if rule.test in (TESTS["exact"], TESTS["tango"]) and rule.limit is not None:
-        test = exact_unconditional.p_value if rule.test == TESTS["exact"] else tango.p_value
-        p, against = test(rule.wins, rule.losses, rule.n, -rule.limit), test(rule.losses, rule.wins, rule.n, rule.limit)
+        ours, theirs = (rule.wins, rule.losses, rule.n, -rule.limit), (rule.losses, rule.wins, rule.n, rule.limit)
+        if rule.test == TESTS["tango"]:
+            p, against = tango.p_value(*ours), tango.p_value(*theirs)
+        else:
+            gamma = min(exact_unconditional.GAMMA, alpha / 100)
+            p, against = exact_unconditional.p_value(*ours, gamma), exact_unconditional.p_value(*theirs, gamma)
         return weigh(p, against, alpha, block_alpha), p
     if rule.test == "exact binomial test" and rule.limit is not None:
         passed = round(rule.estimate * rule.n)

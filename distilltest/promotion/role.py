@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
 
 from distilltest.config import Config
 from distilltest.errors import ConfigError
+from distilltest.promotion.entry import PROMOTE
 from distilltest.promotion.history import NAME, History
 from distilltest.records import Model
 
 ROLE = "promoted"
+
+
+def promoted_at(root: Path) -> float:
+    """When a model was promoted last (Unix time), 0 for never; a way back is no new promotion.
+
+    Raises:
+        PromotionsError: promotions.yaml is broken.
+    """
+    times = [each.entry.when for each in History.load(root).entries if each.entry.action == PROMOTE]
+    return datetime.fromisoformat(times[-1]).timestamp() if times else 0.0
 
 
 def with_promoted(config: Config) -> Config:

@@ -63,10 +63,12 @@ class Declared:
         was = tuple(rule.rule for rule in report.verdict.rules)
         if self.rules != was:
             found.append(f"the gate was [{', '.join(was)}] and is [{', '.join(self.rules)}]")
-        for name in ("metric", "trials", "alpha"):
-            before, now = getattr(report, name), getattr(self, name)
-            if before != now:
-                found.append(f"{name} was {before} and is {now}")
+        before = {"metric": report.metric, "trials": report.trials, "alpha": report.configured_alpha or report.alpha}
+        found += [
+            f"{name} was {was} and is {getattr(self, name)}"
+            for name, was in before.items()
+            if was != getattr(self, name)
+        ]
         lines = {line.role: line for line in report.roles}
         for role, (model, server, parameters, prompt, prompt_fingerprint) in (self.roles or {}).items():
             line = lines.pop(role, None)

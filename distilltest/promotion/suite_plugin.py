@@ -50,7 +50,7 @@ def _declared(evaluations: Any, identity: str, evaluation: Evaluation) -> Declar
         metric=evaluation.metric,
         trials=evaluation.trials,
         alpha=session.config.alpha,
-        rules=tuple(rule.describe() for rule in evaluation.gate),
+        rules=tuple(rule.describe() for rule in plan.gate),
         roles={
             role: (
                 model.model,
@@ -61,7 +61,7 @@ def _declared(evaluations: Any, identity: str, evaluation: Evaluation) -> Declar
             )
             for role, model in plan.models.items()
         },
-        gate=_pickled(evaluation.gate),
+        gate=_pickled(plan.gate),
     )
 
 

@@ -140,7 +140,8 @@ def _reproduce(run: RunReport) -> list[str]:
         rows.append(
             [
                 "tests",
-                ", ".join(dict.fromkeys(r.test for r in report.verdict.rules if r.test)) + f", α = {report.alpha}",
+                ", ".join(dict.fromkeys(r.test for r in report.verdict.rules if r.test))
+                + f", α = {report.level or report.alpha:.4g}",
             ]
         )
     return ["## How to do it again", _table(["what", "value"], _distinct(rows))]

@@ -79,6 +79,10 @@ class EvaluationReport:
     seconds: float
     notes: tuple[str, ...] = ()
     """Sentences that a reader must know beside the verdict."""
+    level: float | None = None
+    """The level at which each rule was decided, where looks share alpha."""
+    configured_alpha: float | None = None
+    """The level of distilltest.yaml, where attempts share it."""
 
     @classmethod
     def of(cls, result: EvaluationResult) -> EvaluationReport:
@@ -98,6 +102,8 @@ class EvaluationReport:
             changes=result.changes,
             judges=result.judges,
             notes=result.notes,
+            level=result.level,
+            configured_alpha=result.configured_alpha,
             seconds=round(result.seconds, 3),
         )
 
