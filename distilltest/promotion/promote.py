@@ -197,9 +197,11 @@ class Promoter:
         found: list[str] = []
         for each in gathered.evidence:
             declared = gathered.suite.get(each.id)
-            requests = (declared.requests or {}) if declared else {}
-            left_out = {case for case in requests if each.report and each.report.evaluated < each.report.cases}
-            found += [] if left_out else find_overlap(path, requests.items(), threshold=None).leaked
+            if declared is None or declared.requests is None or each.run is None:
+                continue
+            asked = {outcome.case_id for outcome in self.store.outcomes(each.run, each.id)}  # without those left out
+            texts = [(case, text) for case, text in declared.requests.items() if case in asked]
+            found += find_overlap(path, texts, threshold=None).leaked
         leaked = list(dict.fromkeys(found))
         some = ", ".join(leaked[:5]) + (", …" if len(leaked) > 5 else "")
         return f"{len(leaked)} requests of the evaluations are in the training file ({some})." if leaked else ""

@@ -137,13 +137,8 @@ def _reproduce(run: RunReport) -> list[str]:
             ]
             for line in report.roles
         ]
-        rows.append(
-            [
-                "tests",
-                ", ".join(dict.fromkeys(r.test for r in report.verdict.rules if r.test))
-                + f", α = {report.level or report.alpha:.4g}",
-            ]
-        )
+        tests = ", ".join(dict.fromkeys(rule.test for rule in report.verdict.rules if rule.test))
+        rows.append(["tests", f"{tests}, α = {report.level or report.alpha:.4g}"])
     return ["## How to do it again", _table(["what", "value"], _distinct(rows))]
 
 

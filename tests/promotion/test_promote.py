@@ -233,15 +233,15 @@ def test_a_model_that_was_trained_on_the_test_is_not_promoted(project, capsys):
     from distilltest.promotion.suite import file_fingerprint
 
     with Store.open(project.root / ".distilltest/store.sqlite3") as store:
-        store.remember_tuned(
-            {"model": "candidate", "training_file": str(training), "sha256": file_fingerprint(training)}
+        store.set_state(
+            "candidate", {"model": "candidate", "training_file": str(training), "sha256": file_fingerprint(training)}
         )
     assert project.run("promote") == 1
     assert "1 requests of the evaluations are in the training file (q-7)" in capsys.readouterr().out
     training.write_text(training.read_text().replace("Number 7!", "another"))
     with Store.open(project.root / ".distilltest/store.sqlite3") as store:
-        store.remember_tuned(
-            {"model": "candidate", "training_file": str(training), "sha256": file_fingerprint(training)}
+        store.set_state(
+            "candidate", {"model": "candidate", "training_file": str(training), "sha256": file_fingerprint(training)}
         )
     assert project.run("promote") == 0
     assert entries(project)[0]["training_file"] == {
