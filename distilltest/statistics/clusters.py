@@ -7,20 +7,34 @@ References:
     Resources 50, 317-372. (The degrees of freedom, clusters minus 1, and why few clusters mislead.)
     Canay, I. A., Romano, J. P. and Shaikh, A. M. (2017). Randomization tests under an approximate symmetry assumption.
     Econometrica 85, 1013-1030. (Flipping the sign of whole clusters.)
+    Hall, P. (1992). On the removal of skewness by transformation. Journal of the Royal Statistical Society B 54, 221-228.
+    Satterthwaite, F. E. (1946). An approximate distribution of estimates of variance components. Biometrics Bulletin 2,
+    110-114. (A variance that rests on a few clusters has few degrees of freedom.)
 
-Two tests of a mean difference of at most -delta, of which the larger p counts: the jackknife t errs with unequal
-clusters, the sign-flip with skewed ones. Assumption: the clusters are independent; inside one, anything goes. The mean is
-that of the cases, so a large cluster has more weight.
+Three tests of a mean difference of at most -delta, of which the largest p counts:
+
+- The jackknife t. Plain, it promotes up to a third of the candidates at the limit where a few documents are lost as a whole,
+  because the data often hold none of them, and 0.11 where a fifth are won or lost. So Hall's transformation corrects for
+  skewness to the bad side, and the degrees of freedom follow from the kurtosis: G - 1 at most.
+- The sign-flip of whole clusters, which errs with skewed clusters only.
+- The chance not to meet the lost clusters, if all others are like the mean (``values.all_equal``, a cluster counting as one
+  case): no test that trusts fewer clusters holds its level. It asks for 59 clusters where equal models must prove 5 points.
+
+Even without the sign-flip, 0.052 was the largest error in 60,000 runs of each of fifty kinds of data: 20 to 100 clusters of
+2 to 12 cases, some or all of which are won and lost together, margins of 0 to 15 points.
+Assumption: the clusters are independent; inside one, anything goes. The mean is that of the cases, so a large cluster has
+more weight.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
-from math import fsum, sqrt
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from math import fsum, inf, sqrt
 from typing import TYPE_CHECKING
 
-from distilltest.statistics import beta, values
+from distilltest.statistics import beta, skewness, values
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +47,9 @@ FEWEST = 10
 EXACT = 16
 """Up to so many clusters every pattern of signs is counted."""
 DRAWS = 9_999
+_BLOCK = 500
+_REMEMBERED = 100
+"""The patterns of so many clusters are kept: 8 MB."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +62,13 @@ class Clustered:
     """By the jackknife."""
     clusters: int
     jackknife: float | None
-    """The p-value of the jackknife t; none with fewer than two clusters."""
+    """The p-value of the corrected jackknife t; none with fewer than two clusters."""
     sign_flip: float
     """The p-value of the cluster sign-flip."""
+    unseen: float
+    """The chance not to have met the clusters that would make the mean -delta."""
     p: float | None
-    """The larger of the two; None, that is undecided, with fewer than 10 clusters."""
+    """The largest of the three; None, that is undecided, with fewer than 10 clusters."""
 
 
 def evaluate(differences: ArrayLike, clusters: Sequence[Hashable], delta: float, seed: int = 0) -> Clustered:
@@ -64,21 +83,25 @@ def evaluate(differences: ArrayLike, clusters: Sequence[Hashable], delta: float,
     Raises:
         ValueError: There are no differences, one is not in [-1, 1], or there is not one cluster a case.
 
-    Ten clusters of one case each are the ordinary t test (t = 1.5, 9 degrees of freedom: p = 0.0839 in any table):
+    Without skewness, ten clusters of one case are the ordinary t test (t = 1.5, 9 degrees of freedom: p = 0.0839 in any table):
 
     >>> result = evaluate([0.5, -0.25] * 5, range(10), 0.0625)
     >>> round((result.mean + 0.0625) / result.standard_error, 6), round(result.jackknife, 4)
     (1.5, 0.0839)
+
+    But had 16 % of all clusters been lost, so few would hold none of them once in six times:
+
+    >>> round(result.unseen, 4)
+    0.1615
     >>> evaluate([0.1, 0.2, 0.3], "aab", 0.05).p is None
     True
     """
     values.checked_margin(delta)
-    sums, sizes = _totals(differences, clusters)
-    mean, error = _jackknife(sums, sizes)
-    flip = _sign_flip(sums, sizes, delta, _signs(len(sums), seed))
-    t = _jackknife_p(sums, sizes, mean, error, delta)
-    p = None if t is None or len(sums) < FEWEST else max(t, flip)
-    return Clustered(mean, error, len(sums), t, flip, p)
+    data = _Data.of(differences, clusters, seed)
+    t = data.jackknife_p(delta)
+    flip, unseen = data.sign_flip(delta), values.all_equal(data.mean, data.count, delta)
+    p = None if t is None or data.count < FEWEST else max(t, flip, unseen)
+    return Clustered(data.mean, data.error, data.count, t, flip, unseen, p)
 
 
 def interval(
@@ -88,14 +111,74 @@ def interval(
 
     >>> low, high = interval([0.5, -0.25] * 18, [i // 3 for i in range(36)])
     >>> round(low, 3), round(high, 3)
-    (0.057, 0.193)
+    (-0.124, 0.318)
     """
     values.checked_level(alpha)
-    sums, sizes = _totals(differences, clusters)
-    if len(sums) < FEWEST:
+    data = _Data.of(differences, clusters, seed)
+    if data.count < FEWEST:
         return None
-    signs = _signs(len(sums), seed)
-    return -_margin(sums, sizes, signs, alpha), _margin(-sums, sizes, signs, alpha)
+    return -_margin(data, alpha), _margin(data.mirrored(), alpha)
+
+
+@dataclass(frozen=True)
+class _Data:
+    """What the three tests need to know of the clusters."""
+
+    count: int
+    mean: float
+    error: float
+    """The plain standard error by the jackknife."""
+    skew: float
+    """The mean third power of the clusters' residuals, in units of a cluster of the mean size."""
+    kurtosis: float
+    flipped_sums: Floats
+    """The sum of all differences under each pattern of signs; the data's own pattern is the first."""
+    flipped_sizes: Floats
+
+    @classmethod
+    def of(cls, differences: ArrayLike, clusters: Sequence[Hashable], seed: int) -> _Data:
+        import numpy as np
+
+        sums, sizes = _totals(differences, clusters)
+        mean, count = fsum(sums) / fsum(sizes), len(sums)
+        residuals = (sums - mean * sizes) / np.mean(sizes)
+        square = float(np.mean(residuals**2))
+        error = 0.0
+        if count > 1:
+            without = (np.sum(sums) - sums) / (np.sum(sizes) - sizes)
+            error = sqrt((count - 1) / count * float(np.sum((without - np.mean(without)) ** 2)))
+        flipped_sums, flipped_sizes = _flipped(sums, sizes, seed)
+        return cls(
+            count=count,
+            mean=mean,
+            error=error,
+            skew=float(np.mean(residuals**3)),
+            kurtosis=float(np.mean(residuals**4)) / square**2 if square > 1e-24 else inf,
+            flipped_sums=flipped_sums,
+            flipped_sizes=flipped_sizes,
+        )
+
+    def mirrored(self) -> _Data:
+        """The other model against the candidate."""
+        return replace(self, mean=-self.mean, skew=-self.skew, flipped_sums=-self.flipped_sums)
+
+    def jackknife_p(self, delta: float) -> float | None:
+        """The corrected jackknife t; equal clusters have no variance and are no certainty: then a cluster counts as one case."""
+        if self.count < 2:
+            return None
+        if self.error < 1e-12:
+            return values.all_equal(self.mean, self.count, delta)
+        against = min(0.0, self.skew) / self.count**2 / self.error**3  # skewness in favour is not believed
+        t = skewness.corrected((self.mean + delta) / self.error, against)
+        freedom = min(self.count - 1.0, max(1.0, 2.0 * self.count / max(self.kurtosis - 1.0, 1e-9)))
+        return beta.student_tail(t, freedom)
+
+    def sign_flip(self, delta: float) -> float:
+        """The share of sign patterns whose sum is at least that of the data."""
+        import numpy as np
+
+        shifted = self.flipped_sums + delta * self.flipped_sizes
+        return float(np.mean(shifted >= shifted[0] - 1e-9))
 
 
 def _totals(differences: ArrayLike, clusters: Sequence[Hashable]) -> tuple[Floats, Floats]:
@@ -113,54 +196,53 @@ def _totals(differences: ArrayLike, clusters: Sequence[Hashable]) -> tuple[Float
     return np.array([total for total, _ in totals]), np.array([size for _, size in totals])
 
 
-def _jackknife(sums: Floats, sizes: Floats) -> tuple[float, float]:
+def _flipped(sums: Floats, sizes: Floats, seed: int) -> tuple[Floats, Floats]:
+    """Both under every pattern of signs for few clusters, else under seeded ones, of which the first is the data's own."""
     import numpy as np
 
-    mean = fsum(sums) / fsum(sizes)
-    count = len(sums)
-    if count < 2:
-        return mean, 0.0
-    without = (np.sum(sums) - sums) / (np.sum(sizes) - sizes)
-    return mean, sqrt(max(0.0, (count - 1) / count * float(np.sum((without - np.mean(without)) ** 2))))
+    both = np.column_stack([sums, sizes])
+    found = np.concatenate([signs @ both for signs in _signs(len(sums), seed)])
+    return found[:, 0], found[:, 1]
 
 
-def _jackknife_p(sums: Floats, sizes: Floats, mean: float, error: float, delta: float) -> float | None:
-    """Equal clusters have no variance and are no certainty: then a cluster counts as one case."""
-    if len(sums) < 2:
-        return None
-    if error < 1e-12:
-        return values.all_equal(mean, len(sums), delta)
-    return beta.student_tail((mean + delta) / error, len(sums) - 1)
+def _signs(count: int, seed: int) -> Iterable[Floats]:
+    """Patterns of signs, block by block: many clusters would fill the memory."""
+    if count <= _REMEMBERED:
+        return (_few_signs(count, seed),)
+    return _drawn(count, seed)
 
 
-def _signs(count: int, seed: int) -> Floats:
-    """Every pattern of signs for few clusters, else seeded ones, of which the first is the data's own."""
+@lru_cache(maxsize=4)
+def _few_signs(count: int, seed: int) -> Floats:
     import numpy as np
 
-    if count <= EXACT:
-        patterns = np.arange(2**count)[:, None] >> np.arange(count) & 1
-    else:
-        patterns = np.random.default_rng(seed).integers(0, 2, (DRAWS + 1, count))
-        patterns[0] = 0
-    return np.where(patterns == 0, 1.0, -1.0)
+    if count > EXACT:
+        return np.concatenate(list(_drawn(count, seed)))
+    return np.where((np.arange(2**count)[:, None] >> np.arange(count) & 1) == 0, 1.0, -1.0)
 
 
-def _sign_flip(sums: Floats, sizes: Floats, delta: float, signs: Floats) -> float:
-    """The share of sign patterns whose sum is at least that of the data."""
+def _drawn(count: int, seed: int) -> Iterator[Floats]:
     import numpy as np
 
-    shifted = sums + delta * sizes
-    return float(np.mean(signs @ shifted >= np.sum(shifted) - 1e-9))
+    dice = np.random.default_rng(seed)
+    for start in range(0, DRAWS + 1, _BLOCK):
+        patterns = dice.integers(0, 2, (min(_BLOCK, DRAWS + 1 - start), count))
+        patterns[0] *= start > 0
+        yield np.asarray(1.0 - 2.0 * patterns, dtype=float)
 
 
-def _margin(sums: Floats, sizes: Floats, signs: Floats, alpha: float) -> float:
-    """The smallest margin at which both tests reject."""
-    mean, error = _jackknife(sums, sizes)
+def _margin(data: _Data, alpha: float) -> float:
+    """The smallest margin at which all three tests reject."""
     low, high = -1.0, 1.0
     for _ in range(24):
         middle = (low + high) / 2.0
-        t = _jackknife_p(sums, sizes, mean, error, middle)
-        if t is not None and t <= alpha and _sign_flip(sums, sizes, middle, signs) <= alpha:
+        t = data.jackknife_p(middle)
+        if (
+            t is not None
+            and t <= alpha
+            and values.all_equal(data.mean, data.count, middle) <= alpha
+            and data.sign_flip(middle) <= alpha
+        ):
             high = middle
         else:
             low = middle
