@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import fsum
 from typing import TYPE_CHECKING
 
 from distilltest.records import Outcome
@@ -12,8 +13,8 @@ from distilltest.records import Outcome
 if TYPE_CHECKING:
     from distilltest.statistics.prediction_powered import PredictionPowered
 
-EXACT_UP_TO = 1000
-"""Pairs up to which the exact test decides on pass and fail; above, Tango's score test is as good and faster."""
+EXACT_INTERVAL_UP_TO = 1000
+"""Pairs up to which the interval of pass and fail is that of the exact test; above, Tango's is as good to look at, and faster."""
 ENOUGH_LABELS = 200
 """Pairs labelled by people from which on they correct a judge."""
 TESTS = {
@@ -114,6 +115,10 @@ class ResultsTable:
         """The values that a role has."""
         return [value for value in self.values.get(role, ()) if value is not None]
 
+    def rows(self, role: str) -> list[int]:
+        """The rows in which a role has a value."""
+        return [row for row, value in enumerate(self.values.get(role, ())) if value is not None]
+
     def missing(self, role: str) -> int:
         """Cases without a value."""
         return len(self.case_ids) - len(self.present(role))
@@ -123,16 +128,18 @@ class ResultsTable:
         pairs = list(zip(self.values[candidate], self.values[role], strict=True))
         whole = [row for row, (ours, theirs) in enumerate(pairs) if ours is not None and theirs is not None]
         differences = tuple((pairs[row][0] or 0.0) - (pairs[row][1] or 0.0) for row in whole)
-        clusters: tuple[str, ...] = ()
-        if any(cluster is not None for cluster in self.clusters):
-            # A case without a cluster is one of its own.
-            clusters = tuple(self.clusters[row] or f"\0{self.case_ids[row]}" for row in whole)
         nobody = (None,) * len(pairs)
         labels = list(zip(self.human.get(candidate, nobody), self.human.get(role, nobody), strict=True))
         human = tuple(
             None if ours is None or theirs is None else ours - theirs for ours, theirs in (labels[row] for row in whole)
         )
-        return Comparison(role, differences, len(pairs) - len(whole), self.binary, clusters, human)
+        return Comparison(role, differences, len(pairs) - len(whole), self.binary, self.clusters_of(whole), human)
+
+    def clusters_of(self, rows: Iterable[int]) -> tuple[str, ...]:
+        """The cluster of each of these rows, of which one without a cluster is one of its own; empty where there are none."""
+        if all(cluster is None for cluster in self.clusters):
+            return ()
+        return tuple(self.clusters[row] or f"\0{self.case_ids[row]}" for row in rows)
 
     def only(self, tag: str) -> ResultsTable:
         """The cases with a tag."""
@@ -188,7 +195,7 @@ class Comparison:
     @property
     def difference(self) -> float:
         """The mean difference; there must be a pair."""
-        return self._corrected().mean if self.chosen == "labels" else sum(self.differences) / self.n
+        return self._corrected().mean if self.chosen == "labels" else fsum(self.differences) / self.n
 
     @property
     def labelled(self) -> int:
@@ -222,6 +229,8 @@ class Comparison:
             raise ValueError("t is for scores, or the mean of several trials, in independent cases")
         if test == "labels" and (self.labelled < 2 or self.clusters):
             raise ValueError("labels needs answers that people labelled, in independent cases")
+        if test == "anchored" and self.clusters:
+            raise ValueError("anchored is for independent cases, and these have clusters")
         if test == "clusters" and not self.clusters:
             raise ValueError("the cases have no clusters")
         return replace(self, test=test)
@@ -237,19 +246,19 @@ class Comparison:
             return "labels"
         if not self.binary:
             return "anchored"
-        return "exact" if self.n <= EXACT_UP_TO else "tango"
+        return "exact"
 
     @property
     def test_name(self) -> str:
         """What a report calls the test."""
         return TESTS[self.chosen]
 
-    def p_value(self, delta: float, level: float = 0.05) -> float:
+    def p_value(self, delta: float, alpha: float = 0.05) -> float:
         """How surprising the pairs are if the candidate is worse by ``delta`` or more; 1 where clusters are too few.
 
         Args:
-            delta: The margin.
-            level: What p will be held against: the exact test cannot come below a hundredth of it.
+            delta: The margin, in (-1, 1).
+            alpha: The level that it will be held against: the exact test adds a hundredth of a small one.
         """
         from distilltest.statistics import anchored, clusters, exact_unconditional, skewness, tango
 
@@ -262,7 +271,7 @@ class Comparison:
             p = clusters.evaluate(self.differences, self.clusters, delta).p
             return 1.0 if p is None else p
         if chosen == "exact":
-            gamma = min(exact_unconditional.GAMMA, level / 100)
+            gamma = min(exact_unconditional.GAMMA, alpha / 100.0)
             return exact_unconditional.p_value(self.wins, self.losses, self.n, delta, gamma)
         if chosen == "tango":
             return tango.p_value(self.wins, self.losses, self.n, delta)
@@ -279,8 +288,8 @@ class Comparison:
             return (-1.0, 1.0) if self.n < 2 else skewness.interval(self.differences, alpha)
         if chosen == "clusters":
             return clusters.interval(self.differences, self.clusters, alpha) or (-1.0, 1.0)
-        if chosen == "exact":
+        if chosen == "exact" and self.n <= EXACT_INTERVAL_UP_TO:
             return exact_unconditional.interval(self.wins, self.losses, self.n, alpha)
-        if chosen == "tango":
+        if chosen in ("exact", "tango"):
             return tango.interval(self.wins, self.losses, self.n, alpha)
         return anchored.interval(self.differences, alpha)

@@ -38,7 +38,7 @@ def decide(
             roles are 0 or 1, they are taken for pass and fail.
         base: The same for the base, aligned with the candidate's by case; and for the teacher, and for roles of your own.
         teacher: The same.
-        alpha: The level of each rule, one-sided, in (0, 0.5].
+        alpha: The level of each rule, one-sided, in (0, 0.5).
         clusters: What ties cases together, one a case; None for independent cases.
         tags: The tags of each case.
         human: Role → what people said of its answers, aligned, None where nobody has; with 200 labelled pairs or more the gate
@@ -47,7 +47,7 @@ def decide(
 
     Raises:
         SuiteError: There are no rules.
-        ValueError: A value is not a number in [0, 1], the arrays differ in length, or alpha is not in (0, 0.5].
+        ValueError: A value is not a number in [0, 1], the arrays differ in length, or alpha is not in (0, 0.5).
 
     >>> from distilltest import better_than, decide
     >>> decide(better_than("base"), candidate=[1] * 20, base=[0] * 15 + [1] * 5).status
@@ -60,8 +60,8 @@ def decide(
         table = _table(columns, clusters, tags, human or {})
     if not rules:
         raise SuiteError("A gate without rules could never block.")
-    if not 0 < alpha <= 0.5:
-        raise ValueError(f"alpha = {alpha} is not in (0, 0.5]")
+    if not 0 < alpha < 0.5:
+        raise ValueError(f"alpha = {alpha} is not in (0, 0.5)")
     for role, values in [*table.values.items(), *table.human.items()]:
         for case, value in zip(table.case_ids, values, strict=True):
             if value is not None and not (not isnan(value) and 0.0 <= value <= 1.0):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import fsum
 
 from distilltest.comparison import ResultsTable
 from distilltest.errors import SuiteError
+from distilltest.gate.means import evidence
 from distilltest.gate.rule import WORD, Rule, check_role, is_number, points, weigh
 from distilltest.gate.verdict import RuleVerdict, Status
 
@@ -25,22 +27,21 @@ class _AtLeast(Rule):
         return f"{self.role} at least {points(self.score)} %"
 
     def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
-        from distilltest.statistics import anchored, binomial
+        from distilltest.statistics import binomial
 
-        values = table.present(self.role)
-        n, estimate = len(values), sum(values) / len(values)
-        if table.binary:
-            passed = round(sum(values))
+        values, clusters = table.present(self.role), table.clusters_of(table.rows(self.role))
+        n, estimate = len(values), fsum(values) / len(values)
+        if table.binary and not clusters:
+            passed = round(fsum(values))
             p, against = binomial.at_least(passed, n, self.score), binomial.at_most(passed, n, self.score)
             low, high = binomial.interval(passed, n, alpha)
             counts, test = f"{passed} of {n} cases pass", "exact binomial test"
         else:
-            # The mean of values in [0, 1] against a number: the same test, anchored at the worst value, 0.
-            p = anchored.p_value([v - self.score for v in values], 0.0)
-            against = anchored.p_value([self.score - v for v in values], 0.0)
-            low, high = (bound + self.score for bound in anchored.interval([v - self.score for v in values], alpha))
-            low, high = max(0.0, low), min(1.0, high)
-            counts, test = f"mean score of {n} cases", "anchored mean test"
+            found = evidence([v - self.score for v in values], clusters, alpha)
+            p, against, test = found.p, found.against, found.test
+            low, high = max(0.0, found.low + self.score), min(1.0, found.high + self.score)
+            counts = f"{round(fsum(values))} of {n} cases pass" if table.binary else f"mean score of {n} cases"
+            counts += f" of {len(set(clusters))} clusters" if clusters else ""
         status = weigh(p, against, alpha, block_alpha)
         share = f"between {points(low)} % and {points(high)} %"
         sentence = f"{self.role} {WORD[status]} {share}, asked for {points(self.score)} % ({counts})"
@@ -72,9 +73,9 @@ class _Preferred(Rule):
         return f"preferred to {self.role}"
 
     def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
-        from distilltest.statistics import anchored
-
-        values = [value for value in table.preferences.get(self.role, ()) if value is not None]
+        shares = table.preferences.get(self.role, ())
+        rows = [row for row, share in enumerate(shares) if share is not None]
+        values = [share for share in shares if share is not None]
         if not values:
             return RuleVerdict(
                 self.describe(),
@@ -82,20 +83,19 @@ class _Preferred(Rule):
                 f'no answer was compared with {self.role}; call preference("{self.role}") in the test function',
             )
         # A share in [0, 1] against one half, as a difference in [-1, 1].
-        apart = [2 * value - 1 for value in values]
-        p, against = anchored.p_value(apart, 0.0), anchored.p_value([-d for d in apart], 0.0)
-        low, high = ((bound + 1) / 2 for bound in anchored.interval(apart, alpha))
+        found = evidence([2 * value - 1 for value in values], table.clusters_of(rows), alpha)
+        low, high = (found.low + 1) / 2, (found.high + 1) / 2
         won, lost = sum(value > 0.5 for value in values), sum(value < 0.5 for value in values)
-        status = weigh(p, against, alpha, block_alpha)
+        status = weigh(found.p, found.against, alpha, block_alpha)
         share = f"{points(max(0.0, low))} to {points(min(1.0, high))} %"
         counts = f"{won} preferred, {len(values) - won - lost} ties, {lost} not, in {len(values)} cases"
         return RuleVerdict(
             rule=self.describe(),
             status=status,
             sentence=f"the candidate {WORD[status]} preferred to {self.role} in {share} of cases, ties counted half ({counts})",
-            test="anchored mean test",
-            p=p,
-            estimate=sum(values) / len(values),
+            test=found.test,
+            p=found.p,
+            estimate=fsum(values) / len(values),
             low=max(0.0, low),
             high=min(1.0, high),
             limit=0.5,

@@ -48,7 +48,7 @@ class _Paired(Rule):
         if not pairs.n:
             return RuleVerdict(self.describe(), Status.INCOMPLETE, f"no case with results has the tag {self.tag!r}")
         p = pairs.p_value(-self.limit, alpha)
-        against = pairs.swapped().p_value(self.limit, alpha)
+        against = pairs.swapped().p_value(self.limit, block_alpha)
         low, high = pairs.interval(alpha)
         status = weigh(p, against, alpha, block_alpha)
         needed = self._needed(pairs, alpha, 0.0) if status is Status.UNDECIDED else None

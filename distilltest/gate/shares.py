@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from distilltest.comparison import ResultsTable
 from distilltest.errors import SuiteError
+from distilltest.gate.means import evidence
 from distilltest.gate.rule import WORD, Rule, check_role, is_number, points, weigh
 from distilltest.gate.verdict import RuleVerdict, Status
 
@@ -26,13 +27,14 @@ class _Recovers(Rule):
         return f"recovers {points(self.share)} % of the gap from {self.base} to {self.teacher}"
 
     def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
-        from distilltest.statistics import anchored, recovered
+        from distilltest.statistics import recovered
 
-        columns = zip(*(table.values[role] for role in self.needs), strict=True)
+        columns = list(zip(*(table.values[role] for role in self.needs), strict=True))
+        whole = [row for row, values in enumerate(columns) if None not in values]
         rows = [(c, b, t) for c, b, t in columns if c is not None and b is not None and t is not None]
         contrast = [c - (1 - self.share) * b - self.share * t for c, b, t in rows]
-        p, against = anchored.p_value(contrast, 0.0), anchored.p_value([-value for value in contrast], 0.0)
-        status = weigh(p, against, alpha, block_alpha)
+        weighed = evidence(contrast, table.clusters_of(whole), alpha)
+        status = weigh(weighed.p, weighed.against, alpha, block_alpha)
         n = len(rows)
         candidate, base, teacher = ([row[i] for row in rows] for i in range(3))
         found = recovered.evaluate(candidate, base, teacher, alpha) if n > 1 else None
@@ -52,8 +54,8 @@ class _Recovers(Rule):
             rule=self.describe(),
             status=status,
             sentence=sentence,
-            test="anchored mean test",
-            p=p,
+            test=weighed.test,
+            p=weighed.p,
             estimate=found.share if found else None,
             low=found.low if found else None,
             high=found.high if found else None,

@@ -60,7 +60,7 @@ def test_the_data_decide_the_test_and_the_suite_may_overrule_it():
     assert verdict.rules[0].test == "exact unconditional test"
     assert decide(not_worse_than("teacher", margin=0.05, test="tango"), table()).rules[0].test == "Tango's score test"
     many = {role: passing(0.9, 1200) for role in ("teacher", "candidate")}
-    assert decide(rule, **many).rules[0].test == "Tango's score test"
+    assert decide(rule, **many).rules[0].test == "exact unconditional test"
     scores = {role: [0.5 + value / 4 for value in column] for role, column in table().values.items()}
     assert decide(rule, **scores).rules[0].test == "anchored mean test"
     with pytest.raises(SuiteError, match="one trial of pass or fail"):
@@ -77,6 +77,28 @@ def test_clusters_are_weighed_as_clusters():
     few = decide(rule, **table().values, clusters=[i // 50 for i in range(N)])
     assert few.status is Status.UNDECIDED
     assert "4 clusters are too few to tell, at least 10 are needed" in few.sentence
+
+
+def test_rules_about_means_weigh_clusters_too():
+    values = dict(table().values)
+    documents = [i // 10 for i in range(N)]
+    for rule in (at_least(0.7), recovers(0.6)):
+        verdict = decide(rule, **values, clusters=documents)
+        assert (verdict.status, verdict.rules[0].test) == (Status.PROMOTE, "cluster jackknife and sign-flip")
+        assert decide(rule, **values, clusters=[i // 50 for i in range(N)]).status is Status.UNDECIDED
+    # Of 20 documents 19 pass as a whole: that is 20 observations, not 200.
+    passes = [float(i >= 10) for i in range(N)]
+    assert decide(at_least(0.9), candidate=passes).status is Status.PROMOTE
+    assert decide(at_least(0.9), candidate=passes, clusters=documents).status is Status.UNDECIDED
+    with pytest.raises(SuiteError, match="anchored is for independent cases"):
+        decide(not_worse_than("teacher", margin=0.05, test="anchored"), **values, clusters=documents)
+
+
+def test_a_small_level_can_still_be_reached():
+    values = {"candidate": [1.0] * 60, "base": [0.0] * 40 + [1.0] * 20}
+    assert decide(better_than("base"), **values, alpha=0.05 / 500).status is Status.PROMOTE
+    with pytest.raises(ValueError, match="alpha"):
+        decide(better_than("base"), **values, alpha=0.5)
 
 
 def test_always_blocks_on_one_failure():
