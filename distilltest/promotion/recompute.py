@@ -93,8 +93,8 @@ def _weigh_again(rule: RuleVerdict, alpha: float, block_alpha: float) -> tuple[S
         if rule.test == TESTS["tango"]:
             p, against = tango.p_value(*ours), tango.p_value(*theirs)
         else:
-            gamma = min(exact_unconditional.GAMMA, alpha / 100)
-            p, against = exact_unconditional.p_value(*ours, gamma), exact_unconditional.p_value(*theirs, gamma)
+            gamma, block_gamma = (min(exact_unconditional.GAMMA, level / 100) for level in (alpha, block_alpha))
+            p, against = exact_unconditional.p_value(*ours, gamma), exact_unconditional.p_value(*theirs, block_gamma)
         return weigh(p, against, alpha, block_alpha), p
     if rule.test == "exact binomial test" and rule.limit is not None:
         passed = round(rule.estimate * rule.n)
