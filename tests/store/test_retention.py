@@ -10,7 +10,7 @@ from store.stored import GIT, TERMS, grade, keep
 
 from distilltest.cli import main
 from distilltest.config import load_config
-from distilltest.errors import ConfigError
+from distilltest.errors import ConfigError, StoreError
 from distilltest.retention import DAY, open_for_work
 from distilltest.store import Selection, Store
 
@@ -74,6 +74,34 @@ def test_what_a_recent_run_or_the_last_promotion_used_is_kept(root):
     assert said == ["3 completions older than 30 days were deleted"]
     with stored(root) as store:
         assert store.delete_older(NOW, NOW, keep_runs=["run-4"]) == 0
+
+
+def test_every_run_that_promotions_yaml_names_stays_whole(root):
+    named, other = "20250101-120000-1f3a", "20250102-120000-1f3b"
+    with stored(root) as store:
+        for run, text in ((named, "named"), (other, "other")):
+            grade(store, run, GIT, [("c1", "candidate", keep(store, text, created=1.0), False)])
+            run_at(store, run, 1.0)
+    (root / "promotions.yaml").write_text(
+        f"- number: 1\n  evaluations:\n  - {{id: x, run: {named}, verdict: promote}}\n"
+    )
+    texts, _ = left(root)
+    assert texts == ["named"]
+    with stored(root) as store:
+        assert store.grades(named, GIT, "c1", "candidate", 0)[0].reason == "another text"
+        assert store.grades(other, GIT, "c1", "candidate", 0)[0].reason == ""
+
+
+def test_where_promotions_yaml_cannot_be_read_nothing_is_deleted(root):
+    with stored(root) as store:
+        keep(store, "old", created=1.0)
+    (root / "promotions.yaml").mkdir()
+    with pytest.raises(
+        StoreError, match=r"promotions.yaml cannot be read: Is a directory.*nothing older .* was deleted"
+    ):
+        left(root)
+    with stored(root) as store:
+        assert store.count_completions() == 1
 
 
 def test_an_old_run_keeps_its_figures_and_loses_its_texts(root):
