@@ -22,6 +22,7 @@
     ├── EndpointMissing              the server does not offer this endpoint (404, 405, 501 on files, jobs, ...)
     ├── TrainingFileError            a training file breaks the rules of the format
     ├── PromotionsError              promotions.yaml is broken, was edited, or has no such entry
+    ├── BadLines                     a file of completions has lines that cannot be imported
     └── JobFailed                    a fine-tuning job ended without a model
 
 A message names the subject, the value and the remedy. It is complete: the edges add nothing to it.
@@ -143,6 +144,10 @@ class TrainingFileError(DistilltestError):
 
 class PromotionsError(DistilltestError):
     """promotions.yaml is broken, was edited, or has no such entry."""
+
+
+class BadLines(DistilltestError):
+    """A file of completions has lines that cannot be imported, so nothing of it was."""
 
 
 class JobFailed(DistilltestError):

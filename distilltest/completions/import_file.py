@@ -11,15 +11,11 @@ import orjson
 from distilltest.completions.incoming import Place, read_answered
 from distilltest.completions.lines import BadLine, check_labels, from_line, is_line
 from distilltest.distillation.lines import read_lines
-from distilltest.errors import DistilltestError, at
+from distilltest.errors import BadLines, at
 from distilltest.store import Adding, Store
 
 MOST_SHOWN = 20
 """Bad lines that are told one by one."""
-
-
-class BadLines(DistilltestError):
-    """A file has lines that cannot be imported, so nothing of it was."""
 
 
 @dataclass

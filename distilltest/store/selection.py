@@ -113,10 +113,12 @@ class Selection:
 
 
 _MENTIONS = """(
-    instr(lower(json_extract(CAST(completion.answer AS TEXT), '$.text')), lower(?))
-    OR EXISTS (
+    EXISTS (
+        SELECT 1 FROM json_tree(CAST(completion.answer AS TEXT)) AS part
+        WHERE part.type = 'text' AND part.key IN ('text', 'refusal', 'arguments') AND instr(lower(part.value), lower(?))
+    ) OR EXISTS (
         SELECT 1 FROM json_tree(CAST(completion.request AS TEXT), '$.messages') AS part
-        WHERE part.type = 'text' AND part.key IN ('content', 'text') AND instr(lower(part.value), lower(?))
+        WHERE part.type = 'text' AND part.key IN ('content', 'text', 'arguments') AND instr(lower(part.value), lower(?))
     )
 )"""
 

@@ -197,6 +197,50 @@ raise SystemExit(main(["completions", "export", "out.jsonl"]))
     assert [path.name for path in project.root.iterdir() if "out" in path.name] == ["out.jsonl"]
 
 
+IMPORT = """
+import sys
+from pathlib import Path
+from distilltest.completions.import_file import import_file
+from distilltest.completions.incoming import Place
+from distilltest.config import load_config
+from distilltest.store import Store
+
+config = load_config(Path())
+with Store.open(config.store_path) as store:
+    place = Place(config, config.servers["s"], 1.0)
+    done = import_file(Path("in.jsonl"), store, place, progress=lambda n: print(n, flush=True))
+print("added", done.added, "known", done.known)
+"""
+
+
+def test_an_import_that_was_killed_left_nothing_behind_and_the_next_one_adds_all(project):
+    rows_ = [
+        {"messages": [{"role": "user", "content": f"number {i}"}], "answer": "x" * 500, "model": "m"}
+        for i in range(20_000)
+    ]
+    project.write("in.jsonl", lines(*rows_))
+    first = subprocess.Popen([sys.executable, "-c", IMPORT], stdout=subprocess.PIPE, text=True, cwd=project.root)
+    for _ in range(3):
+        first.stdout.readline()
+    first.kill()
+    first.wait()
+    first.stdout.close()
+    with project.store() as store:
+        assert store.count_completions() == 0
+    assert "20,000 completions added, 0 were" in project.run("import", "in.jsonl", "--server", "s")
+
+
+def test_two_imports_of_one_file_at_once_keep_each_completion_once(project):
+    rows_ = [
+        {"messages": [{"role": "user", "content": f"number {i}"}], "answer": "x", "model": "m"} for i in range(2_000)
+    ]
+    project.write("in.jsonl", lines(*rows_))
+    command = [sys.executable, "-c", IMPORT]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=project.root) for _ in range(2)]
+    said = sorted(process.communicate(timeout=60)[0].splitlines()[-1] for process in both)
+    assert said == ["added 0 known 2000", "added 2000 known 0"]
+
+
 GOOD = {"messages": MESSAGES, "answer": "a", "model": "teacher-1"}
 DEEP = '{"messages": [{"role": "user", "content": ' + "[" * 300 + "]" * 300 + '}], "answer": "a", "model": "m"}'
 EXPORTED = {

@@ -1,9 +1,10 @@
 """Which completions a selection finds, in which order, page by page."""
 
 import pytest
-from store.stored import GIT, TERMS, grade, keep
+from store.stored import GIT, TERMS, answered, grade, keep
 
 from distilltest.errors import StoreError
+from distilltest.records import Request, ToolCall
 from distilltest.store import Cursor, Selection, Store
 
 
@@ -37,6 +38,21 @@ def test_every_condition_narrows_and_together_they_narrow_further(store):
     assert texts(store, Selection(model="x' OR 1=1 --")) == []
     assert Selection().everything
     assert not Selection(passed=False).everything
+
+
+def test_a_text_is_found_wherever_a_request_or_an_answer_says_it(store):
+    parts = {"role": "user", "content": [{"type": "text", "text": "in a part"}]}
+    calls = {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"function": {"name": "f", "arguments": '"in a call"'}}],
+    }
+    request = Request("s", "http://x/v1", "m", (parts, calls))
+    answer = answered(request, "", refusal="in a refusal", tool_calls=(ToolCall("1", "g", '"in its call"'),))
+    store.save_all([(request, answer, b"{}")])
+    for text in ("in a part", "in a call", "in a refusal", "in its call"):
+        assert store.count_completions(Selection(text=text)) == 1, text
+    assert store.count_completions(Selection(text="assistant")) == 0
 
 
 def test_pages_hold_each_completion_once_also_where_times_are_equal_and_rows_come_and_go(store):
