@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from glob import escape
 from pathlib import Path
 from typing import BinaryIO
 
@@ -63,12 +64,15 @@ class Lines:
 def whole_file(path: Path) -> Iterator[Lines]:
     """Write lines; the file has its name when the block has ended well, and is not there (or as before) when it has not.
 
+    What a process that was killed left half written is removed.
+
     Raises:
         TrainingFileError: It cannot be written.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_left(path)
         with temporary.open("wb") as file:
             yield Lines(file)
         temporary.replace(path)
@@ -77,3 +81,18 @@ def whole_file(path: Path) -> Iterator[Lines]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _remove_left(path: Path) -> None:
+    """Remove temporary files of this name whose process has ended."""
+    if os.name != "posix":
+        return  # elsewhere a process cannot be asked for without harming it
+    for left in path.parent.glob(f".{escape(path.name)}.*"):
+        process = left.name.rpartition(".")[2]
+        if process.isdecimal():
+            try:
+                os.kill(int(process), 0)
+            except ProcessLookupError:
+                left.unlink(missing_ok=True)
+            except (OSError, OverflowError):
+                continue  # it is somebody else's, and runs

@@ -319,6 +319,7 @@ def test_killed_at_any_moment_nothing_received_is_asked_twice(tmp_path):
     assert total - before in range(300 - kept, 300 - kept + 11)  # the killed call's last answers may arrive late
     assert 300 <= total <= 300 + 2 * 20  # at most what was in flight at either kill, or on its way to the disk
     assert (tmp_path / "answers.jsonl").read_text().count("\n") == 300
+    assert list(tmp_path.glob(".answers.jsonl*")) == []  # what the killed ones had begun to write
 
 
 def test_interrupted_with_control_c_it_says_that_it_can_go_on(project, server):
