@@ -100,7 +100,9 @@ def _numbers(text: str, most: float, what: str) -> tuple[float, ...]:
         values = (-1.0,)
     if not all(0 <= value <= most for value in values):
         raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
-    return values
+    return tuple(
+        int(value) if value.is_integer() else value for value in values
+    )  # 0 as distilltest.yaml has it, not 0.0
 
 
 def run(arguments: argparse.Namespace) -> int:

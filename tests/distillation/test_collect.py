@@ -145,6 +145,12 @@ def test_every_combination_is_asked_as_often_as_samples_say(project, server, cap
     assert len(server.calls) == 16
 
 
+def test_a_temperature_that_the_model_has_anyway_is_no_other_request(project, server):
+    assert collect("requests.txt") == 0
+    assert collect("requests.txt", "--temperature", "0.0") == 0
+    assert len(server.calls) == 2
+
+
 def test_samples_at_temperature_0_are_remarked_upon(project, capsys):
     assert collect("requests.txt", "--samples", "3", "--dry-run") == 0
     assert "remark: at temperature 0 the samples of a request hardly differ" in capsys.readouterr().out
