@@ -16,11 +16,13 @@ from distilltest.distillation.graded import (
     pairs,
     source_of,
     trials_of,
+    whole,
 )
 from distilltest.distillation.preference_file import Preference, by_pass, by_score, from_table, write_preferences
 from distilltest.distillation.preferences import preference_findings
 from distilltest.distillation.ranking import Ranking, Samples
 from distilltest.distillation.select import render
+from distilltest.distillation.supervised_file import unfit
 from distilltest.distillation.whole_file import LeftOut
 from distilltest.engine import Engine
 from distilltest.errors import DistilltestError
@@ -56,7 +58,7 @@ def write(arguments: argparse.Namespace) -> int:
             cases = {**cases, **cases_of(own, config.root, [role for role in roles if role])}
             prompt = load_prompt(arguments.prompt) if arguments.prompt else None
             if arguments.judge is not None:
-                samples = _samples(arguments, config, store, evaluation, prompt, cases)
+                samples = _samples(arguments, config, store, evaluation, prompt, cases, left_out)
                 ranked, failed = _judged(arguments.judge, samples, config, store, left_out)
                 preferences = iter(ranked)
             else:
@@ -130,12 +132,15 @@ def _graded(
     if arguments.role:
         groups = trials_of(store, evaluation, arguments.role, labels)
         _say_source(evaluation, groups, arguments.role)
-        samples = ((render(t[0].stored, prompt, cases).messages, [as_answer(each) for each in t]) for t in groups)
+        samples = (
+            (render(t[0].stored, prompt, cases).messages, [as_answer(each) for each in t])
+            for t in whole(groups, left_out)
+        )
         return by_score(samples, left_out, least_gap=arguments.min_gap or 0.0)
     chosen = trials_of(store, evaluation, arguments.chosen, labels)
     rejected = trials_of(store, evaluation, arguments.rejected, labels)
     _say_source(evaluation, chosen, f"{arguments.chosen} and {arguments.rejected}")
-    found = pairs(chosen, rejected, prompt, cases, left_out)
+    found = pairs(whole(chosen, left_out), whole(rejected, left_out), prompt, cases, left_out)
     return by_pass(((picked.messages, one, other) for picked, one, other in found), left_out)
 
 
@@ -150,6 +155,7 @@ def _samples(
     evaluation: str | None,
     prompt: Prompt | None,
     cases: dict[str, Case],
+    left_out: LeftOut,
 ) -> list[Samples]:
     """Several answers to each request: an evaluation's trials, or what the store has of a model, whatever its system prompt."""
     labels = dict(arguments.metadata)
@@ -158,12 +164,15 @@ def _samples(
     if evaluation is not None:
         trials = trials_of(store, evaluation, role, labels)
         _say_source(evaluation, trials, role)
-        groups = {group[0].case_id: [each.stored for each in group] for group in trials}
+        groups = {group[0].case_id: [each.stored for each in group] for group in whole(trials, left_out)}
     else:
         model = arguments.model or config.with_tuned(store.get_state("candidate") or {}).model(role).model
         for stored in store.each_completion(Selection(model=model, metadata=labels)):
             asked = [m for m in stored.messages if m.get("role") not in ("system", "developer")]
-            if asked:
+            reason = unfit(stored.completion)
+            if reason is not None:
+                left_out.add(reason)
+            elif asked:
                 groups.setdefault(repr(asked), []).append(stored)
         print(f"{model}: answers to {len(groups):,} requests")
     found = []
@@ -185,7 +194,7 @@ def _judged(
     total = sum(each.pairs for each in samples)
     print(
         f"judge {judge.name!r} ({judge.model.model}): {total:,} pairs of answers to {len(samples):,} requests, each in both "
-        f"orders: {2 * total:,} calls at most",
+        f"orders: {2 * total:,} questions",
         flush=True,
     )
     with Engine(config, store) as engine, Bar("pairs", total) as bar:

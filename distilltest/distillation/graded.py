@@ -136,7 +136,7 @@ def pairs(
     """Two roles' answers to the same case: the first that passed of one, the first that failed of the other, where there are.
 
     Args:
-        chosen: The answers of the role that is to be learned from.
+        chosen: The answers of the role that is to be learned from, whole ones only.
         rejected: The answers of the role that is not.
         prompt: As in ``pick_graded``.
         cases: As in ``pick_graded``.
@@ -153,6 +153,17 @@ def pairs(
         yield render(good.stored, prompt, cases), as_answer(good), as_answer(bad)
     if others:
         left_out.add("answered by one of the roles only", len(others))
+
+
+def whole(groups: Iterable[Trials], left_out: LeftOut) -> Iterator[Trials]:
+    """Without refusals, cut-off and empty answers, which no preference can be learned from; those are counted."""
+    for trials in groups:
+        reasons = [unfit(each.stored.completion) for each in trials]
+        for reason in filter(None, reasons):
+            left_out.add(reason)
+        fit = tuple(each for each, reason in zip(trials, reasons, strict=True) if reason is None)
+        if fit:
+            yield fit
 
 
 def as_answer(graded: Graded) -> Answer:

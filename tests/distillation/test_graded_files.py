@@ -11,7 +11,7 @@ import pytest
 from engine.scripted_server import Reply, ScriptedServer
 
 from distilltest.cli import main
-from distilltest.distillation.graded import choose
+from distilltest.distillation.graded import choose, whole
 from distilltest.distillation.whole_file import LeftOut
 from distilltest.records import Completion
 from distilltest.store import Graded, StoredCompletion
@@ -176,6 +176,13 @@ def test_of_equal_scores_the_first_is_chosen_and_whole_answers_come_before_other
     assert left_out.counts == {"not graded": 1, "no answer passed": 1}
 
 
+def test_preferences_are_made_of_whole_answers():
+    left_out = LeftOut()
+    trials = (graded(0, 1.0, True, finish="length"), graded(1, 0.5, False), graded(2, 0.2, False, text=" "))
+    assert [[each.trial for each in group] for group in whole([trials, trials[:1]], left_out)] == [[1]]
+    assert left_out.counts == {"ended by length": 2, "empty": 1}
+
+
 def test_two_roles_make_a_pair_where_one_passes_and_the_other_fails(project, capsys):
     assert dataset("dpo", "--evaluation", "test_answers", "--chosen", "teacher", "--rejected", "base") == 0
     right = [n for n in range(CASES) if n % 4 != 2 and n % 10]
@@ -214,7 +221,7 @@ def test_a_judge_ranks_several_trials_in_both_orders_and_is_asked_once(project, 
     }
     assert len(pairs) == 33
     said = capsys.readouterr().out
-    assert "judge 'judge' (judge): 77 pairs of answers to 44 requests, each in both orders: 154 calls at most" in said
+    assert "judge 'judge' (judge): 77 pairs of answers to 44 requests, each in both orders: 154 questions" in said
     assert "both orders agreed on 77" in said
     assert "left out: 11 (only one answer)" in said
     calls = script.asked_judge - asked
