@@ -82,7 +82,8 @@ def _in_short(entry: Entry) -> str:
         return f"OVERRIDE: {entry.override.reason}"
     if len(entry.evaluations) != 1:
         return f"promote: {len(entry.evaluations)} evaluations"
-    return f"promote: {', '.join(str(rule['rule']) for rule in entry.evaluations[0].rules)}"
+    proved = [str(rule["rule"]) for rule in entry.evaluations[0].rules if rule["status"] == "promote"]
+    return f"promote: {', '.join(proved)}"
 
 
 def run_show(arguments: argparse.Namespace) -> int:

@@ -84,7 +84,7 @@ class Plan:
             DistilltestError: The dataset, a prompt, a role or a server is missing or wrong.
         """
         dataset = load_dataset(config.root / evaluation.dataset, evaluation.dataset)
-        gate = _gate(identity, evaluation, config)
+        gate = gate_of(identity, evaluation, config)
         vacant = (PROMOTED,) if PROMOTED not in config.models else ()
         needed = [role for rule in gate for role in rule.needs if role not in vacant]
         for role in needed:
@@ -172,7 +172,12 @@ class Plan:
         ]
 
 
-def _gate(identity: str, evaluation: Evaluation, config: Config) -> tuple[Rule, ...]:
+def gate_of(identity: str, evaluation: Evaluation, config: Config) -> tuple[Rule, ...]:
+    """The rules of an evaluation: the suite's, else those of distilltest.yaml.
+
+    Raises:
+        SuiteError: Neither has any, or those of distilltest.yaml are wrong.
+    """
     if evaluation.gate is not None:
         return evaluation.gate
     if not config.gate_rules:

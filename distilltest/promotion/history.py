@@ -52,7 +52,7 @@ class History:
         rows, nodes = _read(path)
         entries = []
         for number, (row, node) in enumerate(zip(rows, nodes, strict=True), start=1):
-            _check(path, number, row, node)
+            _check(number, row, node)
             entries.append(Written(Entry.from_content(row), row, int(node.start_mark.line) + 1))
         return cls(path, tuple(entries))
 
@@ -68,14 +68,12 @@ class History:
             PromotionsError: There is none.
         """
         if not self.entries:
-            raise PromotionsError(
-                f"{self.path}: nothing is promoted yet. `distilltest promote` writes the first entry."
-            )
+            raise PromotionsError(f"{NAME}: nothing is promoted yet. `distilltest promote` writes the first entry.")
         if number is None:
             return self.entries[-1]
         found = next((each for each in self.entries if each.entry.number == number), None)
         if found is None:
-            raise PromotionsError(f"{self.path}: there is no entry {number}; there are 1 to {len(self.entries)}.")
+            raise PromotionsError(f"{NAME}: there is no entry {number}; there are 1 to {len(self.entries)}.")
         return found
 
     def problems(self) -> list[str]:
@@ -84,7 +82,7 @@ class History:
         before: str | None = None
         sources: set[int] = set()
         for position, each in enumerate(self.entries, start=1):
-            entry, place = each.entry, at(self.path, each.line)
+            entry, place = each.entry, at(NAME, each.line)
             if entry.number != position:
                 found.append(
                     f"{place}: entry {entry.number} stands in place {position}: an entry was removed or moved."
@@ -146,18 +144,18 @@ def _read(path: Path) -> tuple[list[Any], list[Any]]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or error
-        raise PromotionsError(f"{at(path, mark.line + 1 if mark else None)}: not YAML: {problem}. {_RESTORE}") from None
+        raise PromotionsError(f"{at(NAME, mark.line + 1 if mark else None)}: not YAML: {problem}. {_RESTORE}") from None
     except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise PromotionsError(f"{path}: cannot be read: {error}. {_RESTORE}") from None
+        raise PromotionsError(f"{NAME}: cannot be read: {error}. {_RESTORE}") from None
     if rows is None or tree is None:
         return [], []
     if not isinstance(rows, list):
-        raise PromotionsError(f"{at(path, tree.start_mark.line + 1)}: promotions are a list of entries. {_RESTORE}")
-    _refuse_twice(path, tree)
+        raise PromotionsError(f"{at(NAME, tree.start_mark.line + 1)}: promotions are a list of entries. {_RESTORE}")
+    _refuse_twice(tree)
     return rows, list(tree.value)
 
 
-def _refuse_twice(path: Path, node: Any) -> None:
+def _refuse_twice(node: Any) -> None:
     """YAML takes the last of equal keys; a reader would see the first."""
     if isinstance(node.value, str):
         return
@@ -167,12 +165,12 @@ def _refuse_twice(path: Path, node: Any) -> None:
         if key is not None:
             if str(key.value) in seen:
                 line = key.start_mark.line + 1
-                raise PromotionsError(f"{at(path, line)}: {key.value!r} is there twice. {_RESTORE}")
+                raise PromotionsError(f"{at(NAME, line)}: {key.value!r} is there twice. {_RESTORE}")
             seen.add(str(key.value))
-        _refuse_twice(path, value)
+        _refuse_twice(value)
 
 
-def _check(path: Path, number: int, row: Any, node: Any) -> None:
+def _check(number: int, row: Any, node: Any) -> None:
     from jsonschema import Draft202012Validator
 
     schema = orjson.loads(resources.files("distilltest.promotion").joinpath("schema.json").read_bytes())
@@ -185,4 +183,4 @@ def _check(path: Path, number: int, row: Any, node: Any) -> None:
         children = node.value
         node = children[step] if isinstance(step, int) else next(v for k, v in children if k.value == step)
     where = ".".join(map(str, ["entry", number, *error.absolute_path]))
-    raise PromotionsError(f"{at(path, node.start_mark.line + 1)}: {where}: {error.message}. {_RESTORE}")
+    raise PromotionsError(f"{at(NAME, node.start_mark.line + 1)}: {where}: {error.message}. {_RESTORE}")

@@ -26,7 +26,7 @@ from distilltest.promotion.entry import (
 )
 from distilltest.promotion.evidence import Evidence, Gathered, gather, why_nothing
 from distilltest.promotion.files import write_whole
-from distilltest.promotion.history import History
+from distilltest.promotion.history import NAME, History
 from distilltest.promotion.shutdown import Shutdown, ask_shutdown
 from distilltest.promotion.suite import file_fingerprint
 from distilltest.reporting import json as json_report
@@ -120,13 +120,11 @@ class Promoter:
         current = history.find(None).entry
         earlier = [e.entry for e in history.entries if e.entry.action == PROMOTE and e.entry.number < current.source]
         if number is None and not earlier:
-            raise PromotionsError(f"{history.path}: before entry {current.source} nothing was promoted to go back to.")
+            raise PromotionsError(f"{NAME}: before entry {current.source} nothing was promoted to go back to.")
         target = earlier[-1] if number is None else history.find(number).entry
         target = history.find(target.source).entry
         if target.number == current.source:
-            raise PromotionsError(
-                f"{history.path}: entry {target.number} ({target.model.id}) is in production already."
-            )
+            raise PromotionsError(f"{NAME}: entry {target.number} ({target.model.id}) is in production already.")
         ends = self._shutdown(target.model.server, target.model.id)
         if ends.past:
             raise PromotionsError(f"{ends.past} It cannot go back into production.")
@@ -180,7 +178,7 @@ class Promoter:
     def _refuse_others(self, history: History) -> None:
         """Complain where another process has promoted since the history was read; nobody else writes now."""
         if len(History.load(self.config.root).entries) != len(history.entries):
-            raise PromotionsError(f"{history.path}: somebody else promoted meanwhile. Look at it, and decide again.")
+            raise PromotionsError(f"{NAME}: somebody else promoted meanwhile. Look at it, and decide again.")
 
     def _when(self) -> str:
         return self.clock().astimezone(UTC).isoformat(timespec="seconds")

@@ -42,7 +42,7 @@ def with_promoted(config: Config) -> Config:
     known = config.servers.get(entry.model.server)
     if known is None:
         raise ConfigError(
-            f"{config.root / NAME}: entry {entry.number}: {entry.model.id} is on the server {entry.model.server!r}, which is "
+            f"{NAME}: entry {entry.number}: {entry.model.id} is on the server {entry.model.server!r}, which is "
             f"not configured (there are {', '.join(config.servers)}). Add it under servers:, or name a model for "
             f"{ROLE!r} under models:."
         )

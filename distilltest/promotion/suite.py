@@ -28,7 +28,7 @@ class Declared:
 
     id: str
     error: str = ""
-    """Why it could not be resolved; then the rest is empty."""
+    """Why its roles could not be resolved, or its dataset not be read; then what follows is empty as far as it is not known."""
     dataset: str = ""
     dataset_fingerprint: str = ""
     clusters: Mapping[str, str | None] | None = None

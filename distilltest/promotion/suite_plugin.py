@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,38 +32,42 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def _declared(evaluations: Any, identity: str, evaluation: Evaluation) -> Declared:
+    from distilltest.dataset import load_dataset
     from distilltest.errors import DistilltestError
+    from distilltest.evaluations.plan import gate_of
     from distilltest.promotion.suite import Declared
 
+    session = evaluations.start()
     try:
-        session = evaluations.start()
-        plan = session.plan(identity, evaluation)
-        requests = {case.id: plan.request_text(case) for case in plan.dataset.cases}
+        dataset = load_dataset(session.root / evaluation.dataset, evaluation.dataset)
+        gate = gate_of(identity, evaluation, session.base_config)
     except DistilltestError as error:
         return Declared(identity, error=str(error))
-    return Declared(
+    declared = Declared(
         id=identity,
-        dataset=plan.dataset.name,
-        dataset_fingerprint=plan.dataset.fingerprint,
-        clusters={case.id: case.cluster for case in plan.dataset.cases},
-        tags={case.id: case.tags for case in plan.dataset.cases},
-        requests=requests,
+        dataset=dataset.name,
+        dataset_fingerprint=dataset.fingerprint,
+        clusters={case.id: case.cluster for case in dataset.cases},
+        tags={case.id: case.tags for case in dataset.cases},
         metric=evaluation.metric,
         trials=evaluation.trials,
-        alpha=session.config.alpha,
-        rules=tuple(rule.describe() for rule in plan.gate),
-        roles={
-            role: (
-                model.model,
-                model.server,
-                dict(model.parameters),
-                plan.prompts[role].name,
-                plan.prompts[role].fingerprint,
-            )
-            for role, model in plan.models.items()
-        },
-        gate=_pickled(plan.gate),
+        rules=tuple(rule.describe() for rule in gate),
+        gate=_pickled(gate),
     )
+    try:
+        plan = session.plan(identity, evaluation)
+        return replace(
+            declared,
+            requests={case.id: plan.request_text(case) for case in plan.dataset.cases},
+            alpha=session.config.alpha,
+            roles={
+                role: (model.model, model.server, dict(model.parameters), prompt.name, prompt.fingerprint)
+                for role, model in plan.models.items()
+                for prompt in [plan.prompts[role]]
+            },
+        )
+    except DistilltestError as error:
+        return replace(declared, error=str(error))
 
 
 def _pickled(gate: Any) -> bytes:

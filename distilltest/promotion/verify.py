@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ import orjson
 from distilltest.config import Config
 from distilltest.dataset import load_dataset
 from distilltest.errors import DistilltestError, at
+from distilltest.gate import Status
 from distilltest.promotion.entry import PROMOTE, Entry, Proof
-from distilltest.promotion.history import History, Written
+from distilltest.promotion.history import NAME, History, Written
 from distilltest.promotion.promote import FOLDER
 from distilltest.promotion.recompute import from_numbers, from_outcomes
 from distilltest.promotion.required import tidy
@@ -89,7 +90,7 @@ def _check(config: Config, store: Store, suite: Mapping[str, Declared], written:
             edits.append(f"{proof.id}: it puts {entry.model.id} into production, and the evaluations are of {tested}")
         said = _recompute(store, suite.get(proof.id), proof, report, edits)
         proved.append(f"{proof.id}: {said}")
-    place = at(config.root / "promotions.yaml", written.line)
+    place = at(NAME, written.line)
     return Checked(
         entry,
         tuple(f"{place}: entry {entry.number}: {edit}" for edit in edits),
@@ -121,29 +122,39 @@ def _kept(root: Path, entry: Entry, edits: list[str]) -> dict[str, EvaluationRep
 
 def _differences(proof: Proof, report: EvaluationReport) -> list[str]:
     """Where an entry says something else than the kept report."""
-    ours, theirs = proof.to_content(), Proof.of(proof.run, report).to_content()
-    return [
-        f"{name} is {_short(ours[name])}, in the kept report {_short(theirs[name])}"
-        for name in ours
-        if ours[name] != theirs[name]
-    ]
+    pairs = _unequal("", proof.to_content(), Proof.of(proof.run, report).to_content())
+    return [f"{path} is {_short(said)}, in the kept report {_short(kept)}" for path, said, kept in pairs]
+
+
+def _unequal(path: str, said: Any, kept: Any) -> Iterator[tuple[str, Any, Any]]:
+    """The innermost places in which two JSON values differ, as ``rules.1.lost``."""
+    if isinstance(said, dict) and isinstance(kept, dict) and said.keys() == kept.keys():
+        for name in said:
+            yield from _unequal(f"{path}.{name}", said[name], kept[name])
+    elif isinstance(said, list) and isinstance(kept, list) and len(said) == len(kept):
+        for number, (one, other) in enumerate(zip(said, kept, strict=True), start=1):
+            yield from _unequal(f"{path}.{number}", one, other)
+    elif said != kept:
+        yield path.removeprefix("."), said, kept
 
 
 def _recompute(store: Store, now: Declared | None, proof: Proof, report: EvaluationReport, edits: list[str]) -> str:
     """Say what the verdict was recomputed from; contradictions go to ``edits``."""
     outcomes = store.outcomes(proof.run, proof.id)
-    verdict = from_outcomes(report, now, outcomes) if outcomes and now is not None and not now.error else None
+    verdict = from_outcomes(report, now, outcomes) if outcomes and now is not None else None
     if verdict is not None:
-        again = Proof.of(proof.run, replace(report, verdict=verdict))
-        if again.verdict != proof.verdict or again.to_content()["rules"] != proof.to_content()["rules"]:
-            edits.append(
-                f"{proof.id}: says {proof.sentence!r}; the store's {len(outcomes)} outcomes say {verdict.sentence!r}"
-            )
+        said, made = proof.to_content(), Proof.of(proof.run, replace(report, verdict=verdict)).to_content()
+        for name in ("verdict", "rules"):
+            edits += [
+                f"{proof.id}: {path} is {_short(one)}; the store's {len(outcomes)} outcomes make it {_short(other)}"
+                for path, one, other in _unequal(name, said[name], made[name])
+            ]
         return f"{verdict.status}, recomputed from {len(outcomes)} outcomes in the store"
     problems, count = from_numbers(report)
     edits += [f"{proof.id}: {problem}" for problem in problems]
+    applicable = sum(rule.status is not Status.NOT_APPLICABLE for rule in report.verdict.rules)
     why = "the store does not have its run" if not outcomes else "the suite has changed since"
-    return f"{report.verdict.status}, {count} of {len(report.verdict.rules)} rules recomputed from the report's numbers ({why})"
+    return f"{report.verdict.status}, {count} of {applicable} rules recomputed from the report's numbers ({why})"
 
 
 def _since(config: Config, entry: Entry) -> list[str]:

@@ -106,7 +106,7 @@ def test_an_edit_of_anything_shows_with_its_line(three, old, new, words):
     assert old in text
     path.write_text(text.replace(old, new, 1))
     history = History.load(three)
-    assert any(words in problem and re.match(r".*promotions\.yaml:\d+: ", problem) for problem in history.problems())
+    assert any(words in problem and re.match(r"promotions\.yaml:\d+: ", problem) for problem in history.problems())
     with pytest.raises(PromotionsError, match="git checkout"):
         history.refuse_edits()
 

@@ -58,7 +58,7 @@ def test_an_edited_or_missing_report_shows(promoted, capsys, name):
     path.write_text(path.read_text().replace("candidate", "Candidate", 1))
     code, said = verify(promoted, capsys)
     assert code == 1
-    assert f"EDITED: {promoted.promotions}:4: entry 1: reports/promoted/1-candidate/{name} was edited" in said
+    assert f"EDITED: promotions.yaml:4: entry 1: reports/promoted/1-candidate/{name} was edited" in said
     path.unlink()
     code, said = verify(promoted, capsys)
     assert code == 1
@@ -77,7 +77,8 @@ def test_an_edited_entry_shows_and_nothing_is_promoted_on_top_of_it(promoted, ca
     code, said = verify(promoted, capsys)
     assert code == 1
     assert "promotions.yaml:4: entry 1 was edited" in said
-    assert "rules is" in said
+    assert "rules.2.lost is 0, in the kept report 1" in said
+    assert "the store's 180 outcomes make it" in said
     assert promoted.run("promote", "better") == 3
     assert "entry 1 was edited" in capsys.readouterr().err
 
@@ -102,7 +103,9 @@ def test_forged_numbers_with_right_hashes_show(promoted, capsys, change, store):
         shutil.rmtree(promoted.root / ".distilltest")
     code, said = verify(promoted, capsys)
     assert code == 1
-    words = "outcomes say" if store else "are not its difference" if change is turn_round else "its numbers make p ="
+    words = (
+        "outcomes make it" if store else "are not its difference" if change is turn_round else "its numbers make p ="
+    )
     assert words in said
 
 
@@ -119,7 +122,7 @@ def test_numbers_that_fit_each_other_and_not_the_store_show(promoted, capsys):
     forge(promoted, consistent)
     code, said = verify(promoted, capsys)
     assert code == 1
-    assert "the store's 180 outcomes say" in said
+    assert "the store's 180 outcomes make it" in said
 
 
 def test_an_entry_that_names_another_model_than_its_report_shows(promoted, capsys):
