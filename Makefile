@@ -51,6 +51,8 @@ bench: .venv/dev-stamp  ## figures as ratios against a bound of the same run
 	$(BIN)/python -m bench.judges
 	$(BIN)/python -m bench.idle
 	$(BIN)/python -m bench.json_schema
+	$(BIN)/python -m bench.decision
+	$(BIN)/python -m bench.calibration
 
 clean:  ## remove what was made
 	rm -rf .venv .venv-* .distilltest .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
