@@ -143,7 +143,9 @@ class Session:
                 stop_early=self.options.stop_early,
             )
             plan = candidate.with_leaks(plan, self.store, self.options.without_leaked)
-            self.plans[identity] = candidate.with_attempt(plan, self.store, self.promoted_at)
+            if self.other_purpose() is None:
+                plan = candidate.with_attempt(plan, self.store, self.promoted_at)
+            self.plans[identity] = plan
         return self.plans[identity]
 
     def selection(self) -> Selection:

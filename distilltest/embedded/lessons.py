@@ -14,7 +14,7 @@ from distilltest.embedded.preferences import BETA, EPOCHS, RATE, Preference, Set
 from distilltest.embedded.student import Student
 
 LEAST_EXAMPLES = 10
-PARTS = 6
+PARTS = 5
 """Parts in which a supervised file is learned."""
 MEASURED = 50
 """Examples on which a step is measured, at most."""

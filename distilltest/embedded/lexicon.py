@@ -6,7 +6,7 @@ The teacher's rules speak of concepts, and the student sees them beside the word
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 
 
@@ -49,6 +49,7 @@ def data_lines(name: str) -> list[str]:
     return [line for line in text.splitlines() if line and not line.startswith("#")]
 
 
+@lru_cache(maxsize=8192)
 def concepts(text: str) -> frozenset[str]:
     """The concepts that a text speaks of.
 

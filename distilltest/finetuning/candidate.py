@@ -25,7 +25,7 @@ def remember(store: Store, model: str, details: dict[str, Any], checkpoints: Ite
 def know(store: Store, models: Iterable[str], details: dict[str, Any]) -> None:
     """Know what models were tuned with, for runs that name one of them."""
     for model in models:
-        store.set_state(f"tuned_model:{model}", details | {"model": model})
+        store.set_state(f"trained:{model}", details | {"model": model})
 
 
 def details_of(config: Config, path: Path, sha256: str) -> dict[str, Any]:

@@ -205,7 +205,7 @@ class Store(Retention):
         last = self.get_state("candidate") or {}
         if model is None or last.get("model") == model:
             return dict(last)
-        return dict(self.get_state(f"tuned_model:{model}") or {})
+        return dict(self.get_state(f"trained:{model}") or {})
 
 
 def _grade(values: Sequence[Any]) -> Grade:

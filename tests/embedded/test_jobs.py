@@ -1,6 +1,7 @@
 """Jobs of the embedded server: preferences that carry over, checkpoints that answer, hyperparameters, one worker at a time."""
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -10,11 +11,11 @@ import pytest
 from distilltest.embedded.server import EmbeddedServer
 
 FIXTURES = Path(__file__).parents[2] / "fixtures/git_requests"
-LONG = {
-    "git commit -m ": "git commit --message ",
-    "git branch -d ": "git branch --delete ",
-    "git log -n ": "git log --max-count ",
-}
+LONG = [
+    (r"^(git (?:commit|stash|tag) .*?)-m \"", r'\1--message "'),
+    (r"^(git log .*?)-n (?=\d)", r"\1--max-count "),
+    (r"^(git (?:branch|tag) )-d ", r"\1--delete "),
+]
 
 
 @pytest.fixture
@@ -30,13 +31,20 @@ def client(server):
         yield made
 
 
-def rows(name):
-    return [json.loads(line) for line in (FIXTURES / f"{name}.jsonl").read_text().splitlines()]
+def rows(name, most=None):
+    return [json.loads(line) for line in (FIXTURES / f"{name}.jsonl").read_text().splitlines()][:most]
 
 
 def in_long_form(command):
     """The command with its option written out, None for other commands."""
-    return next((command.replace(short, long) for short, long in LONG.items() if command.startswith(short)), None)
+    written_out = command
+    for short, long in LONG:
+        written_out = re.sub(short, long, written_out)
+    return written_out if written_out != command else None
+
+
+def is_long(command):
+    return any(option in command for option in ("--message ", "--max-count ", "--delete "))
 
 
 def user(text):
@@ -86,10 +94,10 @@ def ask(client, model, text):
 
 
 def share_of_long_forms(client, model, rows):
-    """Among held-out requests that call for one of the commands; and the share of other requests answered as before."""
+    """Among held-out requests that call for one of the commands."""
     asked = [row["request"] for row in rows if in_long_form(row["reference"])]
     said = [ask(client, model, request) for request in asked]
-    return sum(any(answer.startswith(long) for long in LONG.values()) for answer in said) / len(asked)
+    return sum(map(is_long, said)) / len(asked)
 
 
 def right(client, model, rows):
@@ -97,7 +105,7 @@ def right(client, model, rows):
 
 
 def test_preferences_after_supervised_tuning_shift_held_out_answers_and_leave_others_alone(client):
-    train, test = rows("train"), rows("test")
+    train, test = rows("train", 600), rows("test")
     others = [row for row in test if in_long_form(row["reference"]) is None][::5]
     first = tune(client, supervised(train))
     second = tune(client, preferences(train), model=first.fine_tuned_model, method=dpo())
@@ -114,15 +122,15 @@ def test_preferences_after_supervised_tuning_shift_held_out_answers_and_leave_ot
 
 
 def test_a_high_beta_holds_the_student_near_the_model_that_tuning_began_with(client):
-    train = rows("train")
+    train, test = rows("train", 600), rows("test")
     first = tune(client, supervised(train))
     held = tune(client, preferences(train), model=first.fine_tuned_model, method=dpo(beta=2.0))
-    assert share_of_long_forms(client, held.fine_tuned_model, train[:200]) < 0.2
+    assert share_of_long_forms(client, held.fine_tuned_model, test) < 0.4
 
 
 def test_supervised_tuning_of_a_tuned_model_keeps_what_it_knew(client):
-    train = rows("train")
-    first = tune(client, supervised(train[:300]))
+    train = rows("train", 200)
+    first = tune(client, supervised(train))
     new = [{"request": f"teleport to planet-{i}", "reference": f"git teleport planet-{i}"} for i in range(12)]
     second = tune(client, supervised(new), model=first.fine_tuned_model)
     assert ask(client, second.fine_tuned_model, "teleport to planet-77") == "git teleport planet-77"
@@ -130,10 +138,10 @@ def test_supervised_tuning_of_a_tuned_model_keeps_what_it_knew(client):
 
 
 def test_checkpoints_have_metrics_and_models_that_answer_better_from_one_to_the_next(client):
-    train, test = rows("train"), rows("test")[::4]
+    train, test = rows("train", 500), rows("test")[::4]
     job = tune(client, supervised(train), validation_file=upload(client, supervised(test)))
     checkpoints = client.fine_tuning.jobs.checkpoints.list(job.id).data[::-1]
-    assert [c.step_number for c in checkpoints] == [207, 414, 621]
+    assert [c.step_number for c in checkpoints] == [100, 300, 500]
     assert checkpoints[-1].fine_tuned_model_checkpoint == job.fine_tuned_model
     losses = [c.metrics.valid_loss for c in checkpoints]
     assert losses[0] > losses[-1]
@@ -151,7 +159,7 @@ def test_checkpoints_have_metrics_and_models_that_answer_better_from_one_to_the_
     ],
 )
 def test_hyperparameters_that_cannot_be_are_refused(client, method, words):
-    file = upload(client, preferences(rows("train")))
+    file = upload(client, preferences(rows("train", 600)))
     with pytest.raises(openai.BadRequestError, match=words):
         client.fine_tuning.jobs.create(model="embedded-student", training_file=file, method=method)
 
@@ -159,7 +167,7 @@ def test_hyperparameters_that_cannot_be_are_refused(client, method, words):
 def test_of_two_servers_on_one_folder_one_runs_a_job_and_the_other_takes_over_when_it_ends(tmp_path):
     first, second = (EmbeddedServer.start(tmp_path, job_seconds=2.0) for _ in range(2))
     with openai.OpenAI(base_url=first.base_url, api_key="none") as one:
-        file = upload(one, supervised(rows("train")[:60]))
+        file = upload(one, supervised(rows("train", 60)))
     with openai.OpenAI(base_url=second.base_url, api_key="none") as other:
         job = other.fine_tuning.jobs.create(model="embedded-student", training_file=file)
         deadline = time.monotonic() + 60
@@ -170,6 +178,6 @@ def test_of_two_servers_on_one_folder_one_runs_a_job_and_the_other_takes_over_wh
         job = ended(other, job)
         assert job.status == "succeeded"
         messages = [event.message for event in other.fine_tuning.jobs.list_events(job.id, limit=100)]
-        assert len(messages) == len(set(messages)) == 11
+        assert len(messages) == len(set(messages)) == 10
         assert len(other.fine_tuning.jobs.checkpoints.list(job.id).data) == 3
     second.stop()

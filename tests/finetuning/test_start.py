@@ -30,7 +30,7 @@ def test_a_job_is_started_with_all_that_was_said_and_its_model_becomes_the_candi
     assert ":mine:" in job.fine_tuned_model
     assert f"tuned model: {job.fine_tuned_model}" in done.stdout
     assert "validation loss" in done.stdout
-    assert f"{job.fine_tuned_model}:ckpt-step-13" in done.stdout
+    assert f"{job.fine_tuned_model}:ckpt-step-8" in done.stdout
     with Store.open(project.root / ".distilltest/store.sqlite3") as store:
         candidate = store.get_state("candidate")
     assert candidate["model"] == job.fine_tuned_model

@@ -50,9 +50,9 @@ def test_every_event_is_a_line_once_and_in_order(project):
     done = project.call("finetune", "watch", started(project))
     said = messages(done.stdout)
     assert said[0].startswith("Created fine-tuning job")
-    assert [line.split(":")[0] for line in said[3:9]] == [f"Step {n}/40" for n in (6, 13, 20, 26, 33, 40)]
+    assert [line.split(":")[0] for line in said[3:8]] == [f"Step {n}/40" for n in (8, 16, 24, 32, 40)]
     assert said[-1] == "The job has successfully completed"
-    assert len(said) == len(set(said)) == 11
+    assert len(said) == len(set(said)) == 10
     again = project.call("finetune", "watch", project.client().fine_tuning.jobs.list().data[0].id)
     assert messages(again.stdout) == said
 
@@ -139,7 +139,7 @@ def test_the_model_is_set_as_candidate_and_comments_stay(project):
 
 def test_a_checkpoint_is_a_candidate_and_is_asked_with_the_prompt_that_it_learned_with(project):
     done = project.call("finetune", "watch", started(project))
-    checkpoint = re.search(r"(\S+:ckpt-step-13)", done.stdout)[1]
+    checkpoint = re.search(r"(\S+:ckpt-step-8)", done.stdout)[1]
     command = [sys.executable, "-m", "pytest", "suites", "--candidate", checkpoint, "-q", "-p", "no:cacheprovider"]
     ran = subprocess.run(command, check=False, cwd=project.root, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr
@@ -247,4 +247,4 @@ def test_pages_of_events_are_read_only_as_far_as_there_is_news(tmp_path):
     told = []
     follower(slow.base_url, Path(tmp_path), told.append).follow(job, pause=0.05)
     slow.stop()
-    assert len(told) == len({event.message for event in told}) == 11
+    assert len(told) == len({event.message for event in told}) == 10
