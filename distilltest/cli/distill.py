@@ -23,6 +23,11 @@ def add(commands: Any) -> None:
     )
     command.add_argument("--train-limit", type=int, metavar="N", help="learn from the first N training requests only")
     command.add_argument("--suffix", help="part of the tuned model's name")
+    command.add_argument(
+        "--promote",
+        action="store_true",
+        help="promote the tuned model if the verdict says so (see distilltest promote)",
+    )
     command.add_argument("--force", action="store_true", help="evaluate even where nothing has changed")
     command.set_defaults(run=run)
 
@@ -31,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the loop."""
     from distilltest.cli.bar import Bar
     from distilltest.config import load_config
-    from distilltest.distillation.loop import Loop
+    from distilltest.distillation.loop import STEPS, Loop
     from distilltest.retention import open_for_work
 
     def say(line: str) -> None:
@@ -46,8 +51,39 @@ def run(arguments: argparse.Namespace) -> int:
         force=arguments.force,
         train_limit=arguments.train_limit,
         suffix=arguments.suffix,
+        steps=STEPS + arguments.promote,
     )
     try:
-        return loop.run()
+        code = loop.run()
     finally:
         loop.store.close()
+    if arguments.promote:
+        started = loop.clock()
+        result = (
+            _promoted(config.root, loop.candidate, loop.run_id) if code == 0 else "none: the verdict is not promote"
+        )
+        say(f"{loop.steps}/{loop.steps}  promotion       {result}   ({loop.clock() - started:.1f} s)")
+    if loop.idle:
+        say("Nothing to do: requests, training file, configuration, suites and data are as they were.")
+    return code
+
+
+def _promoted(root: Path, model: str, run_id: str) -> str:
+    """Promote a model on a run, if that has not been done, and say what came of it."""
+    from distilltest.cli.promote import open_session
+    from distilltest.promotion.history import NAME, History
+    from distilltest.promotion.promote import Promoter
+
+    production = History.load(root).production
+    if production and production.model.id == model and any(proof.run == run_id for proof in production.evaluations):
+        return f"entry {production.number} of {NAME}, promoted before"
+    session = open_session(root, model)
+    try:
+        result = Promoter(session.config, session.store).promote()
+    finally:
+        session.close()
+    if result.entry is None:
+        why = [each.sentence for each in result.evidence] + list(result.obstacles)
+        return f"not promoted: {'; '.join(why)}"
+    kept = f"; the report that proved it is kept in {result.entry.report.folder}" if result.entry.report else ""
+    return f"entry {result.entry.number} of {NAME}{kept}"

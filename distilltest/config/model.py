@@ -77,6 +77,8 @@ class Distillation:
     """The prompt that the tuned student learns and is asked with; the teacher's where it is None."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     """Labels of the stored completions; the training file is picked by them."""
+    keep: str = "all"
+    """Which of the teacher's answers the student learns: ``all``, or ``matching`` the reference of their training request."""
     suites: str = "suites"
     """What pytest runs to decide about the candidate."""
     suffix: str | None = None

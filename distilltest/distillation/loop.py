@@ -18,10 +18,11 @@ from distilltest.dataset import load_dataset
 from distilltest.distillation.collect import Collected, asked, collect
 from distilltest.distillation.file_rules import refuse_bad
 from distilltest.distillation.inputs import read_inputs
+from distilltest.distillation.matching import keep_matching
 from distilltest.distillation.overlap import find_overlap, texts_of
 from distilltest.distillation.supervised import supervised_findings
 from distilltest.distillation.supervised_file import write_supervised
-from distilltest.distillation.whole_file import Written
+from distilltest.distillation.whole_file import LeftOut, Written
 from distilltest.engine import Engine
 from distilltest.errors import ConfigError, DistilltestError
 from distilltest.finetuning.answers import endpoint_errors
@@ -57,11 +58,19 @@ class Loop:
     """Evaluate even where nothing has changed."""
     train_limit: int | None = None
     suffix: str | None = None
+    steps: int = STEPS
+    """How many there are in all, with those of the caller."""
     clock: Callable[[], float] = time.perf_counter
     plan: Distillation = field(init=False)
     prompt: Prompt = field(init=False)
     student_prompt: Prompt = field(init=False)
     cases: tuple[Case, ...] = field(init=False)
+    candidate: str = field(init=False)
+    """The tuned model, once the loop has run."""
+    run_id: str = field(init=False)
+    """The run that decided about it."""
+    idle: bool = field(init=False, default=True)
+    """Whether nothing had to be done: nothing was sent, tuned or evaluated."""
 
     def __post_init__(self) -> None:
         config = self.config
@@ -85,11 +94,11 @@ class Loop:
             The exit code of the evaluation.
         """
         written = self._write(self._collect())
-        model = self._tune(written)
-        return self._evaluate(model, written)
+        self.candidate = self._tune(written)
+        return self._evaluate(self.candidate, written)
 
     def _step(self, number: int, name: str, result: str, started: float) -> None:
-        self.say(f"{number}/{STEPS}  {name:<15} {result}   ({self.clock() - started:.1f} s)")
+        self.say(f"{number}/{self.steps}  {name:<15} {result}   ({self.clock() - started:.1f} s)")
 
     def _collect(self) -> list[tuple[Case, Completion]]:
         started = self.clock()
@@ -107,14 +116,17 @@ class Loop:
                 f"{collected.failed} of {len(self.cases)} requests got no answer: {kind}: {sentence} "
                 "Run the same command again: only these are asked."
             )
+        self.idle = self.idle and not sent
         done = f"{sent} new" if sent else "all in the store, nothing sent"
         self._step(1, "teacher answers", f"{len(answers)} of {len(self.cases)} requests, {done}", started)
         return answers
 
     def _write(self, answers: list[tuple[Case, Completion]]) -> Written:
         started = self.clock()
-        examples = ((said, self.student_prompt.render(case)) for case, said in answers)
-        written = write_supervised(self.config.state_dir / "training" / "supervised.jsonl", examples)
+        left_out = LeftOut()
+        kept = keep_matching(answers, left_out) if self.plan.keep == "matching" else answers
+        examples = ((said, self.student_prompt.render(case)) for case, said in kept)
+        written = write_supervised(self.config.state_dir / "training" / "supervised.jsonl", examples, left_out)
         findings = refuse_bad(written.path, supervised_findings(written.path))
         shown = written.path.relative_to(self.config.root)
         notes = [f"{count} left out ({reason})" for reason, count in written.left_out.items()]
@@ -135,6 +147,7 @@ class Loop:
             self._remember(known, written)
             self._step(3, "fine-tuning", f"{known}, tuned before on the same file", started)
             return str(known)
+        self.idle = False
         with endpoint_errors(server.name, written.path):
             client = openai_client(server, self.config)
             tuning = TuningServer(server.name, student.base_url, client, self.config.state_dir)
@@ -170,7 +183,8 @@ class Loop:
             self._step(4, "evaluation", f"nothing has changed since run {before['run']}", started)
             self._conclude(before["run"], written)
             return int(before["code"])
-        self.say(f"4/{STEPS}  evaluation      pytest {self.plan.suites} --candidate {model}")
+        self.idle = False
+        self.say(f"4/{self.steps}  evaluation      pytest {self.plan.suites} --candidate {model}")
         self.store.close()  # pytest has it now
         code = subprocess.run(  # noqa: S603  # our own interpreter, no shell
             [sys.executable, "-m", "pytest", self.plan.suites, "--candidate", model], cwd=self.config.root, check=False
@@ -190,6 +204,7 @@ class Loop:
         from distilltest.reporting.report import EvaluationReport
 
         started = self.clock()
+        self.run_id = run
         leaked: list[str] = []
         total = 0
         for content in self.store.run_evaluations(run):
