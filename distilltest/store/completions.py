@@ -140,19 +140,25 @@ class Completions(Base):
             every_run: Also completions that the evaluation's latest run did not use, each as the latest run that used it graded
                 it. Without it: the evaluation's latest run alone.
         """
-        latest = "outcome.completion_key = latest.completion_key AND " if every_run else ""
+        latest = """(
+            SELECT max(run) FROM outcome AS latest INDEXED BY outcome_by_completion
+            WHERE latest.completion_key = outcome.completion_key AND latest.evaluation = outcome.evaluation
+        )"""
         query = f"""
             SELECT request, answer, metadata, run, case_id, role, outcome.trial, passed, score, grades
             FROM outcome JOIN completion ON completion.key = outcome.completion_key
-            WHERE outcome.evaluation = ? AND (? IS NULL OR role = ?)
-            AND run = (SELECT max(run) FROM outcome AS latest WHERE {latest} latest.evaluation = outcome.evaluation)
+            WHERE outcome.evaluation = ? AND (? IS NULL OR role = ?) AND run = {latest if every_run else "?"}
             AND (case_id, role, outcome.trial, run) > (?, ?, ?, ?)
             ORDER BY case_id, role, outcome.trial, run LIMIT ?
         """  # noqa: S608  # the condition is ours, the values are bound
+        values: list[Any] = [evaluation, role, role]
+        if not every_run:
+            with self._sql() as sql:
+                values += sql.execute("SELECT max(run) FROM outcome WHERE evaluation = ?", (evaluation,)).fetchone()
         after: tuple[str, str, int, str] = ("", "", -1, "")
         while True:
             with self._sql() as sql:
-                rows = sql.execute(query, [evaluation, role, role, *after, _CHUNK]).fetchall()
+                rows = sql.execute(query, [*values, *after, _CHUNK]).fetchall()
             for request, answer, labels, run, case_id, of_role, trial, passed, score, grades in rows:
                 yield Graded(
                     StoredCompletion(orjson.loads(request), read_completion(answer), orjson.loads(labels)),

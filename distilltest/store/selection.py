@@ -97,7 +97,8 @@ class Selection:
         conditions = [
             "used.completion_key = completion.key",
             f"""used.run = (
-                SELECT max(latest.run) FROM outcome AS latest WHERE latest.completion_key = completion.key AND {of_latest}
+                SELECT max(latest.run) FROM outcome AS latest {_INDEX}
+                WHERE latest.completion_key = completion.key AND {of_latest}
             )""",  # noqa: S608  # the conditions are ours, the values are bound
         ]
         values = latest_values
@@ -109,9 +110,11 @@ class Selection:
             if value is not None:
                 conditions.append(f"used.{column} = ?")
                 values = [*values, value]
-        return f"EXISTS (SELECT 1 FROM outcome AS used WHERE {' AND '.join(conditions)})", values  # noqa: S608
+        return f"EXISTS (SELECT 1 FROM outcome AS used {_INDEX} WHERE {' AND '.join(conditions)})", values  # noqa: S608
 
 
+_INDEX = "INDEXED BY outcome_by_completion"
+"""Said, because SQLite would rather look through all outcomes of the run."""
 _MENTIONS = """(
     EXISTS (
         SELECT 1 FROM json_tree(CAST(completion.answer AS TEXT)) AS part
