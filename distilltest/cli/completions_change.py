@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from distilltest.cli.completions_show import open_store
+from distilltest.cli.completions_show import open_store, printable
 from distilltest.cli.selection import agreed, selection_of
 from distilltest.completions.patterns import NAMES, Pattern, built_in, own
 from distilltest.completions.redaction import Findings, redact
@@ -102,7 +102,7 @@ def _say(findings: Findings, patterns: list[Pattern], count: int) -> None:
 
 
 def _short(text: str) -> str:
-    shown = " ".join(text.split())
+    shown = printable(" ".join(text.split()))
     return shown if len(shown) <= 40 else f"{shown[:39]}…"
 
 

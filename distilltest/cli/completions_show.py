@@ -74,7 +74,7 @@ def _cells(row: StoredRow) -> list[str]:
         row.model,
         _cut(_asked(stored)),
         _cut(answer_text(stored.completion)),
-        labels,
+        printable(labels),
     ]
 
 
@@ -106,7 +106,7 @@ def answer_text(completion: Completion) -> str:
 
 
 def _cut(text: str, width: int = 40) -> str:
-    text = _printable(" ".join(text.split()))
+    text = printable(" ".join(text.split()))
     return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
@@ -201,11 +201,11 @@ def _use(use: Use) -> list[str]:
     return [first, *reasons, *([f"  {use.failure}"] if use.failure else [])]
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Without signs that would steer a terminal."""
     return "".join(sign if sign.isprintable() or sign in "\n\t" else f"\\x{ord(sign):02x}" for sign in text)
 
 
 def _indented(text: str) -> str:
-    text = _printable(text)
+    text = printable(text)
     return textwrap.indent(text, "  ", lambda _: True)
