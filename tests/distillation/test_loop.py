@@ -123,6 +123,7 @@ def test_a_cancelled_job_is_named_and_the_next_call_starts_another(project, serv
     while not (jobs := client.fine_tuning.jobs.list().data):
         assert time.monotonic() < deadline
         time.sleep(0.1)
+    client.fine_tuning.jobs.pause(jobs[0].id)  # so that it cannot end before the command has started
     subprocess.run(command(project, "finetune", "cancel", jobs[0].id), check=True, capture_output=True)
     _, errors = running.communicate(timeout=60)
     assert running.returncode == 3
