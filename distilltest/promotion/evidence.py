@@ -91,7 +91,10 @@ def why_nothing(store: Store, model: str) -> str:
     latest = next((run for run in store.runs() if _candidate(store, run) == model), None)
     if latest is None:
         return f"the store has no run on {model}"
-    return f"no run on {model} is whole; the latest, {latest.id}, {why_not_whole(latest)}"
+    why = why_not_whole(latest)
+    if why is None:
+        return f"the suite has no evaluation any more in what run {latest.id} on {model} was asked for"
+    return f"no run on {model} is whole; the latest, {latest.id}, {why}"
 
 
 def _candidate(store: Store, run: StoredRun) -> str | None:
@@ -109,10 +112,10 @@ def _weigh(config: Config, store: Store, model: str, now: Declared, runs: list[S
     for run in runs:
         if why_not_whole(run) is not None:
             continue
-        content = next((each for each in store.run_evaluations(run.id) if each["id"] == now.id), None)
+        content = store.run_evaluation(run.id, now.id)
         if content is not None:
             return _judge(now, run, EvaluationReport.from_json(content), again, config.root)
-    others = [run for run in runs if any(each["id"] == now.id for each in store.run_evaluations(run.id))]
+    others = [run for run in runs if store.run_evaluation(run.id, now.id) is not None]
     why = f"; run {others[0].id} {why_not_whole(others[0])}" if others else ""
     return Evidence(now.id, Status.INCOMPLETE, f"no whole run on {model} has it{why}", f"Run `{again}`.")
 

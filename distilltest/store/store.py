@@ -90,6 +90,12 @@ class Store(Retention):
         with self._sql() as sql:
             return [orjson.loads(row[0]) for row in sql.execute(query)]
 
+    def run_evaluation(self, run: str, evaluation: str) -> dict[str, Any] | None:
+        """The report of one evaluation of a run, None where there is none."""
+        with self._sql() as sql:
+            row = sql.execute("SELECT report FROM evaluation WHERE (run, id) = (?, ?)", (run, evaluation)).fetchone()
+        return orjson.loads(row[0]) if row else None
+
     def save_outcomes(
         self,
         run: str,

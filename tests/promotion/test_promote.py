@@ -196,6 +196,18 @@ def test_what_proved_production_is_required_of_the_next_one(promoted, capsys):
     assert f"{NAME}: incomplete: no whole run on new has it" in said
 
 
+def test_a_suite_that_is_gone_or_broken_is_named(project, capsys):
+    path = project.root / "suites/test_numbers.py"
+    path.write_text("def broken(:\n")
+    assert project.run("promote") == 3
+    said = capsys.readouterr().err
+    assert "pytest cannot collect suites (exit code 2)" in said
+    assert "SyntaxError" in said
+    path.unlink()
+    assert project.run("promote") == 11
+    assert "the suite has no evaluation any more" in capsys.readouterr().out
+
+
 def test_an_override_is_recorded_and_shown_ever_after(project, capsys):
     assert project.run("promote", "bad", "--override", "  ") == 3
     assert project.run("promote", "bad", "--override", "the old one is shut down today") == 0

@@ -107,3 +107,16 @@ def test_from_the_first_promotion_on_the_rule_holds_and_the_promoted_model_keeps
     first = [said for name, said in asked if name == "tuned-1"]
     assert len(first) == 60
     assert all(said.startswith("short: number ") for said in first)
+
+
+def test_a_preference_to_what_is_not_there_yet_asks_no_judge(project, server):
+    project.configure("new", more="judge: {server: local, model: judge}\n")
+    gate = '[better_than("base"), preferred_to("promoted")]'
+    suite = (
+        SUITE.format(gate=gate)
+        .replace("not_worse_than", "preferred_to")
+        .replace("exact_match)", "exact_match, preference)")
+    )
+    project.write("suites/test_numbers.py", suite + '    preference("promoted")\n')
+    assert project.pytest() == 0
+    assert not [model for model, _ in server.calls if model == "judge"]
