@@ -76,10 +76,11 @@ def run_list(arguments: argparse.Namespace) -> int:
 
 
 def _in_short(entry: Entry) -> str:
+    override = f"OVERRIDE: {entry.override.reason}" if entry.override else ""
     if entry.restores is not None:
-        return f"back to {entry.restores}: {entry.reason}"
-    if entry.override:
-        return f"OVERRIDE: {entry.override.reason}"
+        return f"back to {entry.restores}: {entry.reason}" + (f" ({override})" if override else "")
+    if override:
+        return override
     if len(entry.evaluations) != 1:
         return f"promote: {len(entry.evaluations)} evaluations"
     proved = [str(rule["rule"]) for rule in entry.evaluations[0].rules if rule["status"] == "promote"]
@@ -95,7 +96,7 @@ def run_show(arguments: argparse.Namespace) -> int:
     written = History.load(arguments.root.resolve()).find(arguments.number)
     entry = written.entry
     if entry.override:
-        print(f"OVERRIDE: promoted without a proof by {entry.who.name}, because: {entry.override.reason}\n")
+        print(f"OVERRIDE: promoted without a proof, because: {entry.override.reason}\n")
     print(yaml.safe_dump(dict(written.content), sort_keys=False, allow_unicode=True, width=1000), end="")
     return 0
 

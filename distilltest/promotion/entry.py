@@ -124,6 +124,7 @@ class Entry:
     training_file: Mapping[str, str] | None = None
     """``path`` and ``sha256`` of what the model was tuned on, where the store knows it."""
     override: Override | None = None
+    """None where it was proved; a way back has that of the promotion which it restores."""
     restores: int | None = None
     """Of a way back: the entry that is in production again."""
     reason: str | None = None

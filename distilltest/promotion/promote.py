@@ -136,6 +136,7 @@ class Promoter:
             commit=identity.commit(self.config.root),
             model=replace(target.model, shutdown_date=ends.date or target.model.shutdown_date),
             training_file=target.training_file,
+            override=target.override,
             restores=target.number,
             reason=reason,
             report=target.report,

@@ -7,7 +7,7 @@ from plugin.answering_server import AnsweringServer
 from promotion.test_history import entry
 
 from distilltest.cli import main
-from distilltest.promotion.entry import PromotedModel
+from distilltest.promotion.entry import Override, PromotedModel
 from distilltest.promotion.history import History
 
 
@@ -53,6 +53,17 @@ def test_the_promotion_before_is_the_default_and_going_back_twice_goes_on(root, 
     said = capsys.readouterr().out
     assert "back to 2: complaints" in said
     assert next(line for line in said.splitlines() if "in production" in line).startswith("5 ")
+
+
+def test_an_override_is_shown_after_a_way_back_too(root, capsys):
+    before = production(root).hash
+    made = entry(4, previous=before, model=PromotedModel("x", "local"), override=Override("we must", ("it blocks",)))
+    before = History.load(root).append(made).hash
+    History.load(root).append(entry(5, previous=before, model=PromotedModel("y", "local")))
+    assert back(root, "--reason", "y is worse") == 0
+    assert production(root).override == Override("we must", ("it blocks",))
+    assert main(["promotions", "list", "--root", str(root)]) == 0
+    assert "back to 4: y is worse (OVERRIDE: we must)" in capsys.readouterr().out
 
 
 def test_a_number_names_the_promotion_forwards_too(root, capsys):
