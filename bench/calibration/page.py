@@ -35,9 +35,9 @@ CLOSING = """\
   (or documents, where there are clusters). A dataset of other cases proves something about those.
 - **Graders that are wrong.** The gate compares grades. A grader that errs more on one model than on the other shifts
   the difference; the table on judges shows by how much, and what labels mend.
-- **Documents that stay away.** The clustered test holds its level here, for documents that are lost as a whole too,
-  but it is no proof for every shape as the test of scores is: it may err somewhat more (0.06 was seen for documents
-  won or lost as a whole) for few documents that differ.
+- **Clusters of every shape.** For pass and fail, and for scores, the tests hold their level whatever the data look like. The
+  test for clusters holds it on the kinds above, of which documents that are lost as a whole are the hardest; it is no proof
+  for every kind.
 - **Slices with lopsided scores.** The guard over slices assumes that, where nothing changed, a difference could as
   well have the other sign. Many small losses that are made up by few large wins in the same slice are not of that
   kind; it blocks them more often than it says.
