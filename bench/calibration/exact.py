@@ -61,7 +61,7 @@ def at_limit(delta: float, lowest: float = 0.0, highest: float = 1.0, points: in
     """The chances of a win and of a loss where the candidate is worse by exactly delta, for agreements in a range."""
     # agreement = 1 - win - loss, win = loss - delta; a fine grid in the square root, for the few differences matter most.
     apart = np.linspace(sqrt(max(abs(delta), 1.0 - highest)), sqrt(1.0 - lowest), points) ** 2
-    return (apart - delta) / 2.0, (apart + delta) / 2.0
+    return np.maximum(0.0, (apart - delta) / 2.0), np.maximum(0.0, (apart + delta) / 2.0)
 
 
 def worst(least: Floats, n: int, delta: float, lowest: float = 0.0, highest: float = 1.0) -> float:

@@ -32,7 +32,7 @@ class Rate:
     def above(self, limit: float) -> bool:
         """Whether it is above a limit by more than the simulation's own error."""
         error = 0.0 if self.runs is None else sqrt(limit * (1.0 - limit) / self.runs)
-        return self.value > limit + ERRORS * error + 1e-9
+        return not self.value <= limit + ERRORS * error + 1e-9  # no number is no pass
 
     def __str__(self) -> str:
         if self.runs is None:

@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 
 from bench.calibration.exact import chance, least_wins, worst
+from bench.calibration.table import Rate
 from distilltest.gate import Status, better_than, decide, not_worse_than
 
 ALPHA = 0.05
 
 
-@pytest.mark.parametrize("delta", [0.0, 0.02, 0.05])
-@pytest.mark.parametrize("n", [30, 50, 100])
+@pytest.mark.parametrize(
+    ("n", "delta"), [(n, delta) for n in (30, 50, 100) for delta in (0.0, 0.02, 0.05)] + [(30, -0.05)]
+)
 def test_no_candidate_at_the_limit_or_below_is_promoted_more_often_than_alpha(n, delta):
     least = least_wins(n, delta, ALPHA)
     at_limit = worst(least, n, delta)
@@ -19,7 +21,7 @@ def test_no_candidate_at_the_limit_or_below_is_promoted_more_often_than_alpha(n,
     # Far from the limit nothing is promoted at all.
     assert worst(least, n, min(0.9, delta + 0.4)) < 1e-3
     # And the level is not given away where anything can be proven.
-    if (1 - delta) ** n < 0.4 or delta == 0:
+    if (1 - delta) ** n < 0.4 or delta <= 0:
         assert at_limit > 0.02
 
 
@@ -34,6 +36,14 @@ def test_decide_promotes_exactly_these_outcomes(n, delta):
                 candidate, teacher = [1] * wins + [0] * losses + [1] * apart, [0] * wins + [1] * losses + [1] * apart
                 promoted = decide(rule, candidate=candidate, teacher=teacher).status is Status.PROMOTE
                 assert promoted == (wins >= least[losses])
+
+
+def test_a_rate_above_its_level_and_one_that_is_no_number_are_failures():
+    assert Rate(0.0501).above(ALPHA)
+    assert not Rate(0.05).above(ALPHA)
+    assert not Rate(0.06, 1_000).above(ALPHA)
+    assert Rate(0.06, 10_000).above(ALPHA)
+    assert Rate(float("nan")).above(ALPHA)
 
 
 def test_the_chances_of_all_outcomes_make_one():
