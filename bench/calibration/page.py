@@ -24,8 +24,9 @@ uncertainty makes the command fail, and is marked here. A low figure is no merit
 nothing may be assumed, and the tables of power say what that price is: *power* is the chance that a candidate that
 deserves it is promoted.
 
-`python -m bench.calibration` checks a smaller selection in less than a minute; `python -m bench.calibration --full
---write docs/calibration.md` makes this page. The random numbers are seeded, so the same figures come out again.
+`python -m bench.calibration` checks a smaller selection in about a minute of processor time; `python -m
+bench.calibration --full --write docs/calibration.md` makes this page with many more runs. The random numbers are
+seeded, so the same figures come out again.
 """
 
 CLOSING = """\
@@ -39,8 +40,9 @@ CLOSING = """\
   test for clusters holds it on the kinds above, of which documents that are lost as a whole are the hardest; it is no proof
   for every kind.
 - **Slices with lopsided scores.** The guard over slices assumes that, where nothing changed, a difference could as
-  well have the other sign. Many small losses that are made up by few large wins in the same slice are not of that
-  kind; it blocks them more often than it says.
+  well have the other sign. Where it could not, it blocks too often: with ten slices of 40 cases, of which ten in eleven
+  lose 5 points and one in eleven wins 50, it blocked 40 of 60 candidates that were no worse on average. For pass and
+  fail this does not arise.
 - **Attempts that nobody counted.** Alpha is divided by the number of candidates that were tried on the same cases; a
   candidate that was tried elsewhere on those cases and given up is not counted.
 - **Other levels and margins** than those in the tables. They are computed by the same functions, but were not counted
