@@ -95,7 +95,7 @@ def _conclude(
             f"It is asked with {details['prompt']}, as in its training file, where a suite names {details['prompt_instead_of']}."
         )
     if end.set_candidate:
-        print(f"{set_candidate(config, model)}: models.candidate.model is {model}")
+        print(f"{set_candidate(config, model).name}: models.candidate.model is {model}")
     configured = config.models.get("candidate")
     named = end.set_candidate or configured is None or configured.model == model
     print(f"Evaluate it: pytest {suites_of(config)}{'' if named else f' --candidate {model}'}")

@@ -109,7 +109,8 @@ def _names(curve: Curve, right: float, last_column: float) -> Iterator[str]:
 
 
 def _numbers(curve: Curve, columns: Sequence[float]) -> Iterator[str]:
-    """The rate at each size, above or below its bar, where it covers no other number and no other bar; the last first."""
+    """The rate at each size, above or below its bar, where it covers no other number or bar and, if it can, no line."""
+    lines = [_y(share.rate) for share in curve.references.values()]
     taken: list[tuple[float, float, float, float]] = []
     rows = list(zip(curve.points, columns, strict=True))
     bars = [(column - 6, _y(p.share.high), column + 6, _y(p.share.low)) for p, column in rows]
@@ -117,7 +118,8 @@ def _numbers(curve: Curve, columns: Sequence[float]) -> Iterator[str]:
         point, column = rows[number]
         text = f"{100 * point.share.rate:.1f}"
         half = len(text) * CHARACTER / 2 + 2
-        for y in (_y(point.share.high) - 9, _y(point.share.low) + 19):
+        above_and_below = (_y(point.share.high) - 9, _y(point.share.low) + 19)
+        for y in sorted(above_and_below, key=lambda y: any(y - 12 < line < y + 3 for line in lines)):
             box = (column - half, y - 12, column + half, y + 3)
             others = [*taken, *bars[:number], *bars[number + 1 :]]
             if TOP - 14 < y < HEIGHT - BOTTOM - 2 and not any(_overlap(box, other) for other in others):

@@ -103,10 +103,11 @@ def test_killed_while_watching_the_job_goes_on_and_is_watched_again(tmp_path):
     server = EmbeddedServer.start(tmp_path / "server", job_seconds=10.0)
     project = Project.make(tmp_path / "project", server.base_url)
     first = project.popen("finetune", "start", "train.jsonl", "--watch", "--set-candidate")
+    job = first.stdout.readline().split(":")[0]
     until(lambda: "Step" in first.stdout.readline())
     kill(first)
     text = (project.root / "distilltest.yaml").read_text()
-    second = project.run("finetune", "watch", "--set-candidate")
+    second = project.run("finetune", "watch", job, "--set-candidate")
     server.stop()
     assert second.returncode == 0, second.stderr
     assert "candidate" not in text

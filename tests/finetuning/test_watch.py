@@ -58,7 +58,7 @@ def test_every_event_is_a_line_once_and_in_order(project):
 
 
 def test_without_a_name_the_newest_unfinished_job_is_watched(tmp_path):
-    slow = EmbeddedServer.start(tmp_path / "server", job_seconds=2.0)
+    slow = EmbeddedServer.start(tmp_path / "server", job_seconds=6.0)
     project = Project.make(tmp_path / "project", slow.base_url)
     job = started(project)
     done = project.call("finetune", "watch")
@@ -70,11 +70,11 @@ def test_without_a_name_the_newest_unfinished_job_is_watched(tmp_path):
 
 
 def test_lost_connections_are_waited_out_and_no_event_is_told_twice(tmp_path):
-    first = EmbeddedServer.start(tmp_path / "server", job_seconds=8.0)
+    first = EmbeddedServer.start(tmp_path / "server", job_seconds=60.0)
     port = int(first.base_url.rsplit(":", 1)[1].split("/")[0])
     project = Project.make(tmp_path / "project", first.base_url)
     watching = project.popen("finetune", "watch", started(project))
-    until(lambda: "running" in watching.stdout.readline())
+    until(lambda: "Created" in watching.stdout.readline())
     first.stop()
     until(lambda: "no answer" in watching.stdout.readline())
     second = EmbeddedServer.start(tmp_path / "server", port=port, job_seconds=0.05)
