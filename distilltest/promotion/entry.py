@@ -64,6 +64,7 @@ class Proof:
     dataset: Mapping[str, Any]
     """``path``, ``fingerprint`` and ``cases``."""
     alpha: float
+    """The level at which each rule was decided."""
     rules: tuple[Mapping[str, Any], ...]
     """Each rule's verdict with its numbers, rounded to six digits."""
     roles: Mapping[str, Mapping[str, Any]]
@@ -90,7 +91,7 @@ class Proof:
                 "fingerprint": report.dataset_fingerprint,
                 "cases": report.cases,
             },
-            alpha=report.alpha,
+            alpha=report.level or report.alpha,
             rules=tuple(_rule(rule) for rule in report.verdict.rules),
             roles={line.role: _role(line) for line in report.roles},
             judges=tuple({name: getattr(use, name) for name in judges} for use in report.judges),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -234,14 +234,31 @@ def keep_report(root: Path, folder: Path, report: RunReport) -> KeptReport:
 
 
 def _same(history: History, model: str, gathered: Gathered) -> Entry | None:
-    """The newest entry that puts the same model into production on the same evidence, from whichever runs."""
-    now = {each.id: Proof.of("", each.report).to_content() for each in gathered.evidence if each.report}
+    """The newest entry that puts the same model into production on the same evidence, from whichever runs.
+
+    Evaluated again after its promotion, a model is compared with itself as ``promoted`` and counts as another attempt. That is no
+    new evidence: what counts is what it was asked, what it must meet, and how it did.
+    """
+    proofs = [Proof.of("", each.report) for each in gathered.evidence if each.report]
     for each in reversed(history.entries):
         source = history.find(each.entry.source).entry
-        then = {proof.id: replace(proof, run="").to_content() for proof in source.evaluations}
-        if source.model.id == model and then == now:
+        overridden = source.override is not None
+        if source.model.id == model and _gist(source.evaluations, overridden) == _gist(proofs, overridden):
             return each.entry
     return None
+
+
+def _gist(proofs: Iterable[Proof], verdict: bool) -> dict[str, tuple[object, ...]]:
+    """Evaluation → dataset, rules and the candidate's results; with the verdict where a proof shall replace an override."""
+    return {
+        proof.id: (
+            proof.dataset["fingerprint"],
+            tuple(rule["rule"] for rule in proof.rules),
+            dict(proof.roles.get("candidate", {})),
+            proof.verdict if verdict else None,
+        )
+        for proof in proofs
+    }
 
 
 def _slug(model: str) -> str:

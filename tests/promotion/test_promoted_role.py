@@ -95,7 +95,10 @@ def test_from_the_first_promotion_on_the_rule_holds_and_the_promoted_model_keeps
         (first,) = yaml.safe_load(project.promotions.read_text())
         assert first["model"]["prompt"] == "short.yaml"
         assert first["evaluations"][0]["rules"][1]["status"] == "not applicable"
-        assert project.run("promote") == 0  # already
+        project.pytest()  # compared with itself: no new evidence, whatever it says
+        assert project.run("promote") == 0
+        assert "already promoted" in capsys.readouterr().out
+        assert len(yaml.safe_load(project.promotions.read_text())) == 1
         assert project.run("promotions", "verify") == 0
         project.configure("tuned-2")
         assert project.pytest() == 1
