@@ -118,6 +118,7 @@ def run(arguments: argparse.Namespace) -> int:
     from distilltest.errors import DistilltestError
     from distilltest.exit_codes import INCOMPLETE
     from distilltest.prompt import load_prompt
+    from distilltest.retention import open_for_work
     from distilltest.store import Store
     from distilltest.store.changes import MOST_LABELS
 
@@ -132,8 +133,8 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.samples, arguments.temperature, arguments.top_p, tuple(dict.fromkeys(map(_system, arguments.system)))
     )
 
-    with Store.open(config.store_path) as store:
-        model = _model(arguments, config.with_tuned(store.get_state("candidate") or {}))
+    with open_for_work(config, lambda line: print(line, flush=True)) as store:
+        model = _model(arguments, config.with_tuned(store.tuned()))
 
     def requests(seen: Seen | None = None) -> Iterator[Asked]:
         cases = islice(iter_inputs(arguments.dataset, seen=seen), arguments.limit)

@@ -103,7 +103,7 @@ def run_calibrate(arguments: argparse.Namespace) -> int:
     from distilltest.engine import Engine
     from distilltest.errors import DistilltestError
     from distilltest.judges.calibration import Calibration
-    from distilltest.store import Store
+    from distilltest.retention import open_for_work
 
     config = load_config(arguments.root.resolve())
     judge = config.judge(arguments.judge)
@@ -113,7 +113,7 @@ def run_calibrate(arguments: argparse.Namespace) -> int:
     asked = [_question(case, cases, arguments, config.root) for case in cases]
     names = list(asked[0].scores)
     people = [_label(case, names) for case in cases]
-    with Store.open(config.store_path) as store, Engine(config, store) as engine:
+    with open_for_work(config, print) as store, Engine(config, store) as engine:
         results = engine.run(_ask_all(asked, judge, engine))
         pairs = [
             (label, r.verdict) for label, r in zip(people, results, strict=True) if not isinstance(r, BaseException)
