@@ -11,16 +11,17 @@ from typing import Any
 import orjson
 
 from distilltest.embedded.errors import invalid, not_found
-from distilltest.embedded.models import Models
+from distilltest.embedded.interface import Models
 from distilltest.embedded.objects import Objects, page
 
 FINGERPRINT = "fp_distilltest_1"
-_TOKEN = re.compile(r"\w+|[^\w\s]")
+ROLES = ("system", "developer", "user", "assistant", "tool")
+TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
 def count_tokens(text: str) -> int:
     """Words and signs: the embedded models have no tokenizer."""
-    return len(_TOKEN.findall(text))
+    return len(TOKEN.findall(text))
 
 
 def check_metadata(metadata: Any) -> dict[str, str]:
@@ -37,22 +38,14 @@ def check_metadata(metadata: Any) -> dict[str, str]:
     return dict(metadata)
 
 
-def _user_text(messages: Any) -> str:
+def check_messages(messages: Any) -> list[dict[str, Any]]:
+    """Messages with known roles, at least one."""
     if not isinstance(messages, list) or not messages:
         raise invalid("messages is a list with at least one message", "messages")
     for number, message in enumerate(messages):
-        if not isinstance(message, dict) or message.get("role") not in (
-            "system",
-            "developer",
-            "user",
-            "assistant",
-            "tool",
-        ):
+        if not isinstance(message, dict) or message.get("role") not in ROLES:
             raise invalid(f"messages[{number}] needs a role: system, developer, user, assistant or tool", "messages")
-    for message in reversed(messages):
-        if message["role"] == "user":
-            return content_text(message.get("content"))
-    return ""
+    return messages
 
 
 def content_text(content: Any) -> str:
@@ -70,7 +63,7 @@ class Chat:
         self._objects = objects
         self._clock = clock
 
-    def complete(self, body: dict[str, Any]) -> dict[str, Any]:
+    async def complete(self, body: dict[str, Any]) -> dict[str, Any]:
         """A chat completion.
 
         Raises:
@@ -80,16 +73,13 @@ class Chat:
         if not isinstance(model, str):
             raise invalid("you must provide a model parameter", "model")
         if body.get("stream"):
-            raise invalid("the embedded server does not stream; leave `stream` out", "stream", "unsupported_value")
+            raise invalid("this server does not stream; leave `stream` out", "stream", "unsupported_value")
         count = body.get("n") or 1
         if not isinstance(count, int) or not 1 <= count <= 128:
             raise invalid("n is a whole number from 1 to 128", "n")
         metadata = check_metadata(body.get("metadata"))
-        messages = body.get("messages")
-        text = self._models.answer(model, _user_text(messages))
-        text, reason = _shape(text, body)
-        prompt_tokens = sum(count_tokens(content_text(m.get("content"))) + 3 for m in messages or [])
-        completion_tokens = count_tokens(text) * count
+        messages = check_messages(body.get("messages"))
+        answer = await self._models.answer(model, body, messages, count)
         now = self._clock()
         completion = {
             "id": f"chatcmpl-{secrets.token_hex(12)}",
@@ -99,16 +89,16 @@ class Chat:
             "choices": [
                 {
                     "index": index,
-                    "message": {"role": "assistant", "content": text, "refusal": None, "annotations": []},
+                    "message": {"role": "assistant", "content": choice.text, "refusal": None, "annotations": []},
                     "logprobs": None,
-                    "finish_reason": reason,
+                    "finish_reason": choice.finish_reason,
                 }
-                for index in range(count)
+                for index, choice in enumerate(answer.choices)
             ],
             "usage": {
-                "prompt_tokens": prompt_tokens,
-                "completion_tokens": completion_tokens,
-                "total_tokens": prompt_tokens + completion_tokens,
+                "prompt_tokens": answer.prompt_tokens,
+                "completion_tokens": answer.completion_tokens,
+                "total_tokens": answer.prompt_tokens + answer.completion_tokens,
                 "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
                 "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
             },
@@ -159,31 +149,3 @@ class Chat:
         self.get(identity)
         messages = orjson.loads(self._objects.data("completion", identity) or b"[]")
         return page([{"id": f"{identity}-{i}", **m} for i, m in enumerate(messages)], query, newest_first=False)
-
-
-def _shape(text: str, body: dict[str, Any]) -> tuple[str, str]:
-    """Honour ``response_format`` and the limit of tokens."""
-    wanted = body.get("response_format") or {"type": "text"}
-    kind = wanted.get("type") if isinstance(wanted, dict) else None
-    if kind == "json_object":
-        text = orjson.dumps({"answer": text}).decode()
-    elif kind == "json_schema":
-        text = orjson.dumps(_fill((wanted.get("json_schema") or {}).get("schema") or {}, text)).decode()
-    elif kind != "text":
-        raise invalid("response_format.type is text, json_object or json_schema", "response_format")
-    limit = body.get("max_completion_tokens") or body.get("max_tokens")
-    if isinstance(limit, int) and count_tokens(text) > limit:
-        ends = [match.end() for match in _TOKEN.finditer(text)]
-        return text[: ends[limit - 1]] if limit > 0 else "", "length"
-    return text, "stop"
-
-
-def _fill(schema: dict[str, Any], text: str) -> Any:
-    """The plainest value that a schema accepts, with the answer in its texts."""
-    if "enum" in schema:
-        return schema["enum"][0]
-    kind = schema.get("type")
-    if kind == "object":
-        return {name: _fill(part, text) for name, part in schema.get("properties", {}).items()}
-    plain: dict[Any, Any] = {"array": [], "number": 0, "integer": 0, "boolean": False, "null": None}
-    return plain.get(kind, text)

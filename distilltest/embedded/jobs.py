@@ -1,35 +1,41 @@
-"""Fine-tuning jobs: the student really learns from the uploaded lines."""
+"""Fine-tuning jobs. What is learned, and how, is the business of the models behind the server."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
-from distilltest.embedded.chat import check_metadata, count_tokens
+from distilltest.embedded.chat import check_metadata
 from distilltest.embedded.claim import Claim
 from distilltest.embedded.errors import ApiError, invalid, not_found
 from distilltest.embedded.files import Files
-from distilltest.embedded.lessons import METHODS, Step, TrainingFileInvalid, hyperparameters, read_examples, teach
-from distilltest.embedded.models import STUDENT, Models
+from distilltest.embedded.interface import METHODS, Models, TrainingFailed, Watch
 from distilltest.embedded.objects import Objects, page
 
 _ENDED = ("succeeded", "failed", "cancelled")
 _RESTING = (*_ENDED, "paused")
 LOOK = 0.5
 """Seconds between two looks for jobs that another server on the same folder has taken in or left."""
+_DIED = "The server ended while the job was running: the job begins anew"
 
 
 class Jobs:
-    """Fine-tuning jobs, run on the server's loop; a restart goes on with those that had not ended."""
+    """Fine-tuning jobs, run in threads beside the server's loop; a restart goes on with those that had not ended."""
 
-    def __init__(self, objects: Objects, files: Files, models: Models, seconds: float, claim: Claim) -> None:
+    def __init__(self, objects: Objects, files: Files, models: Models, claim: Claim) -> None:
         self._objects = objects
         self._files = files
         self._models = models
-        self._seconds = seconds
         self._claim = claim
+        self._pool = ThreadPoolExecutor(models.jobs_at_once + 2, "distilltest-job")
+        self._turn = asyncio.Semaphore(models.jobs_at_once)
+        self._watches: dict[str, Watch] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._more = asyncio.Event()
         self._overseer: asyncio.Task[None] | None = None
@@ -44,10 +50,6 @@ class Jobs:
         if not isinstance(model, str):
             raise invalid("you must provide a model parameter", "model")
         self._models.get(model)
-        if model != STUDENT and not model.startswith("ft:"):
-            raise ApiError(
-                403, f"Fine-tuning is not available for {model}", code="training_not_available", param="model"
-            )
         for name in ("training_file", "validation_file"):
             if body.get(name) is not None or name == "training_file":
                 self._files.get(str(body.get(name)))
@@ -57,15 +59,19 @@ class Jobs:
         suffix = body.get("suffix")
         if suffix is not None and (not isinstance(suffix, str) or len(suffix) > 64):
             raise invalid("suffix has up to 64 characters", "suffix")
+        seed = body.get("seed")
+        if seed is not None and (not isinstance(seed, int) or not 0 <= seed < 2**32):
+            raise invalid("seed is a whole number from 0 to 2^32 - 1", "seed")
         now = time.time()
         given = (method.get(method["type"]) or {}).get("hyperparameters") or body.get("hyperparameters")
-        values = hyperparameters(method["type"], given)
+        values = self._models.accept(model, method["type"], given)
+        seconds = self._models.job_seconds
         job = {
             "id": f"ftjob-{secrets.token_hex(12)}",
             "object": "fine_tuning.job",
             "created_at": int(now),
             "error": None,
-            "estimated_finish": int(now + self._seconds) + 1,
+            "estimated_finish": None if seconds is None else int(now + seconds) + 1,
             "fine_tuned_model": None,
             "finished_at": None,
             "hyperparameters": values,
@@ -75,7 +81,7 @@ class Jobs:
             "model": model,
             "organization_id": "org-local",
             "result_files": [],
-            "seed": body.get("seed") or 0,
+            "seed": seed or 0,
             "status": "validating_files",
             "suffix": suffix,
             "trained_tokens": None,
@@ -130,10 +136,16 @@ class Jobs:
 
     async def close(self) -> None:
         """Stop working; unfinished jobs go on at the next start."""
+        running = list(self._tasks)
         working = [*self._tasks.values(), *([self._overseer] if self._overseer else [])]
+        for watch in self._watches.values():
+            watch.stop()
         for task in working:
             task.cancel()
         await asyncio.gather(*working, return_exceptions=True)
+        await asyncio.to_thread(self._pool.shutdown)
+        for identity in running:
+            self._objects.put("stopped", {"id": identity}, time.time())  # and not dead
         self._claim.release()
 
     def _set_aside(self, identity: str, status: str, message: str) -> dict[str, Any]:
@@ -141,14 +153,21 @@ class Jobs:
         if job["status"] in _ENDED:
             raise invalid(f"Job {identity} has already ended: {job['status']}")
         self._event(identity, message)
-        return self._change(identity, status=status)
+        job = self._change(identity, status=status)
+        if identity in self._watches:
+            self._watches[identity].stop()
+        return job
 
     async def _oversee(self) -> None:
-        """Run every job that has not ended, while no other server does."""
+        """Run every job that has not ended, while no other server does; one that another server set aside is stopped."""
         while True:
             if self._claim.take():
                 for job in self._objects.all("job"):
-                    if job["status"] not in _RESTING and job["id"] not in self._tasks:
+                    resting = job["status"] in _RESTING
+                    if job["id"] in self._tasks:
+                        if resting:
+                            self._watches[job["id"]].stop()
+                    elif not resting and not self._died_too_often(job):
                         self._start(job["id"])
             try:
                 await asyncio.wait_for(self._more.wait(), LOOK)
@@ -156,67 +175,77 @@ class Jobs:
                 continue
             self._more.clear()
 
+    def _died_too_often(self, job: dict[str, Any]) -> bool:
+        """Whether a job was running at so many deaths of the server that it ends as failed: it would go on killing it."""
+        stopped = self._objects.delete("stopped", job["id"])
+        if self._models.deaths is None or stopped or job["status"] != "running":
+            return False
+        self._event(job["id"], _DIED, level="warn")
+        deaths = [event for event in self._objects.all("event", job["id"]) if event["message"] == _DIED]
+        if len(deaths) < self._models.deaths:
+            return False
+        reason = f"The server ended {len(deaths)} times while this job was running; it may need more memory."
+        self._fail(job["id"], TrainingFailed("server_died", reason))
+        return True
+
     def _start(self, identity: str) -> None:
-        task = asyncio.get_running_loop().create_task(self._run(identity))
+        told = {_mark(event["message"], event["data"]) for event in self._objects.all("event", identity)}
+        watch = Watch(partial(self._tell, identity, told), partial(self._checkpoint, identity))
+        task = asyncio.get_running_loop().create_task(self._run(identity, watch))
+        self._watches[identity] = watch
         self._tasks[identity] = task
-        task.add_done_callback(lambda _: self._tasks.pop(identity, None))
+        task.add_done_callback(lambda _: (self._tasks.pop(identity), self._watches.pop(identity)))
 
     def _change(self, identity: str, **values: Any) -> dict[str, Any]:
         job = {**self.get(identity), **values}
         self._objects.put("job", job, job["created_at"])
         return job
 
-    def _event(self, job: str, message: str, data: dict[str, Any] | None = None) -> None:
+    def _tell(
+        self, job: str, told: set[str], message: str, data: dict[str, Any] | None = None, level: str = "info"
+    ) -> bool:
+        """An event, unless it was told before a restart; of metrics, unless those of the same step were."""
+        mark = _mark(message, data)
+        if mark in told:
+            return False
+        told.add(mark)
+        self._event(job, message, data, level)
+        return True
+
+    def _event(self, job: str, message: str, data: dict[str, Any] | None = None, level: str = "info") -> None:
         now = time.time()
         event = {
             "id": f"ftevent-{secrets.token_hex(12)}",
             "object": "fine_tuning.job.event",
             "created_at": int(now),
-            "level": "info",
+            "level": level,
             "message": message,
             "type": "message" if data is None else "metrics",
             "data": data or {},
         }
         self._objects.put("event", event, now, parent=job)
 
-    async def _run(self, identity: str) -> None:
+    async def _run(self, identity: str, watch: Watch) -> None:
         try:
-            await self._work(identity)
+            await self._work(identity, watch)
         except Exception as error:
-            self._fail(identity, "server_error", f"{type(error).__name__}: {error}", "")
-            raise
+            if not watch.stopped:
+                self._fail(identity, _failure(identity, error))
 
-    async def _work(self, identity: str) -> None:
+    async def _work(self, identity: str, watch: Watch) -> None:
         job = self.get(identity)
-        method = job["method"]["type"]
-        values = job["method"][method]["hyperparameters"]
-        held_out: list[tuple[str, ...]] = []
-        reading = "training_file"
-        try:
-            examples = read_examples(self._files.content(job[reading]), method)
-            if job["validation_file"]:
-                reading = "validation_file"
-                held_out = read_examples(self._files.content(job[reading]), method, held_out=True)
-        except TrainingFileInvalid as error:
-            self._fail(identity, f"invalid_{reading}", str(error), reading)
-            return
-        for status, after in (("queued", ("validating_files",)), ("running", ("validating_files", "queued"))):
-            if self.get(identity)["status"] in after:
-                await asyncio.sleep(self._seconds / 5)
-                if self.get(identity)["status"] in _RESTING:
-                    return
-                self._change(identity, status=status)
-                self._event(identity, f"Job is {status}")
-        told = {event["data"].get("step") for event in self._objects.all("event", identity)}
-        name = _model_name(job)
-        steps = teach(self._models.student(job["model"]), method, examples, held_out, values)
-        while (step := await asyncio.to_thread(next, steps, None)) is not None:
-            if step.number not in told:
-                self._tell(identity, name, step)
-                await asyncio.sleep(self._seconds * 0.6 / min(step.total, 6))
-            if self.get(identity)["status"] in _RESTING:
-                return
-        tokens = sum(count_tokens(text) for example in examples for text in example)
+        files = [self._files.content(job[f]) if job[f] else None for f in ("training_file", "validation_file")]
+        training = await self._thread(self._models.prepare, job, *files)
+        watch.check()
+        method = {"type": job["method"]["type"], job["method"]["type"]: {"hyperparameters": training.hyperparameters}}
+        self._change(identity, hyperparameters=training.hyperparameters, method=method)
+        await self._reach(identity, watch, "queued", ("validating_files",))
+        async with self._turn:
+            watch.check()
+            await self._reach(identity, watch, "running", ("validating_files", "queued"))
+            name = _model_name(job)
+            tokens = await self._thread(training.run, name, watch)
+        watch.check()
         self._event(identity, f"New fine-tuned model created: {name}")
         self._event(identity, "The job has successfully completed")
         self._change(
@@ -228,16 +257,15 @@ class Jobs:
             estimated_finish=None,
         )
 
-    def _tell(self, identity: str, name: str, step: Step) -> None:
-        """Keep what a step came to: its model first, then its checkpoint, then its event."""
-        if step.kept:
-            model = name if step.number == step.total else f"{name}:ckpt-step-{step.number}"
-            self._models.add(model, step.student)
-            self._checkpoint(identity, model, step.metrics)
-        losses = f"training loss={step.metrics['train_loss']}"
-        if "valid_loss" in step.metrics:
-            losses += f", validation loss={step.metrics['valid_loss']}"
-        self._event(identity, f"Step {step.number}/{step.total}: {losses}", step.metrics)
+    async def _reach(self, identity: str, watch: Watch, status: str, after: tuple[str, ...]) -> None:
+        if self.get(identity)["status"] in after:
+            await asyncio.sleep((self._models.job_seconds or 0.0) / 5)
+            watch.check()
+            self._change(identity, status=status)
+            self._event(identity, f"Job is {status}")
+
+    async def _thread(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
 
     def _checkpoint(self, job: str, model: str, metrics: dict[str, Any]) -> None:
         now = time.time()
@@ -252,14 +280,29 @@ class Jobs:
         }
         self._objects.put("checkpoint", content, now, parent=job)
 
-    def _fail(self, identity: str, code: str, message: str, param: str) -> None:
-        self._event(identity, f"The job failed: {message}")
-        error = {"code": code, "message": message, "param": param}
+    def _fail(self, identity: str, failure: TrainingFailed) -> None:
+        self._event(identity, f"The job failed: {failure}", level="error")
+        error = {"code": failure.code, "message": str(failure), "param": failure.param}
         self._change(identity, status="failed", error=error, finished_at=int(time.time()), estimated_finish=None)
+
+
+def _mark(message: str, data: dict[str, Any] | None) -> str:
+    """What an event is known by: losses may differ in the last place when they are computed again."""
+    return message.split(":")[0] if data else message
+
+
+def _failure(identity: str, error: Exception) -> TrainingFailed:
+    """What a job says of an error; one that nobody thought of goes to the log as well."""
+    if isinstance(error, TrainingFailed):
+        return error
+    if isinstance(error, ApiError):
+        return TrainingFailed("invalid_request", str(error))
+    logging.getLogger(__name__).error("job %s failed", identity, exc_info=error)
+    return TrainingFailed("server_error", f"{type(error).__name__}: {error}")
 
 
 def _model_name(job: dict[str, Any]) -> str:
     """The same at every start of the job."""
     suffix = f":{job['suffix']}" if job["suffix"] else ":"
-    base = job["model"] if not job["model"].startswith("ft:") else job["model"].split(":")[1]
+    base = job["model"].split(":")[1] if job["model"].startswith("ft:") else job["model"].rsplit("/", 1)[-1]
     return f"ft:{base}:local{suffix}:{job['id'][-8:]}"

@@ -19,7 +19,6 @@ PARTS = 5
 MEASURED = 50
 """Examples on which a step is measured, at most."""
 CHECKPOINTS = 3
-METHODS = ("supervised", "dpo")
 
 
 class TrainingFileInvalid(Exception):

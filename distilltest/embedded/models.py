@@ -1,4 +1,4 @@
-"""The server's models by id: the teacher, the student, and what jobs have tuned."""
+"""The embedded models by id: the teacher, the student, and what jobs have tuned."""
 
 from __future__ import annotations
 
@@ -9,22 +9,33 @@ from typing import Any
 import orjson
 
 from distilltest.embedded import rulebook
-from distilltest.embedded.errors import ApiError
+from distilltest.embedded.chat import TOKEN, content_text, count_tokens
+from distilltest.embedded.embeddings import embeddings
+from distilltest.embedded.errors import ApiError, invalid
+from distilltest.embedded.interface import Answer, Choice
+from distilltest.embedded.learning import StudentTraining, read_file
+from distilltest.embedded.lessons import hyperparameters
 from distilltest.embedded.objects import Objects
 from distilltest.embedded.student import Student
 
 TEACHER = "embedded-teacher"
 STUDENT = "embedded-student"
+JOB_SECONDS = 1.5
+"""How long a job takes beside its learning."""
 _BORN = 1_760_000_000
 SHUTDOWN_DATES = "shutdown_dates.json"
 """In the server's folder: model id → the ``shutdown_date`` that ``GET /models`` shows. Without the file, no model ends."""
 
 
-class Models:
-    """Answers by model id."""
+class EmbeddedModels:
+    """The rule book, and students by model id."""
 
-    def __init__(self, objects: Objects) -> None:
+    jobs_at_once = 16
+    deaths: int | None = None
+
+    def __init__(self, objects: Objects, job_seconds: float = JOB_SECONDS) -> None:
         self._objects = objects
+        self.job_seconds: float | None = job_seconds
         self._untrained = Student.untrained()
         self._tuned = lru_cache(maxsize=16)(self._load)
 
@@ -45,15 +56,53 @@ class Models:
                 return model
         raise ApiError(404, f"The model `{identity}` does not exist", code="model_not_found", param="model")
 
-    def answer(self, identity: str, request: str) -> str:
-        """What a model says to a request.
+    async def answer(self, identity: str, body: dict[str, Any], messages: list[dict[str, Any]], count: int) -> Answer:
+        """The same to the same: all choices are equal.
 
         Raises:
             ApiError: 404 ``model_not_found``.
         """
-        if identity == TEACHER:
-            return rulebook.answer(request)
-        return self.student(identity).answer(request)
+        request = _user_text(messages)
+        text = rulebook.answer(request) if identity == TEACHER else self.student(identity).answer(request)
+        text, reason = _shape(text, body)
+        prompt_tokens = sum(count_tokens(content_text(m.get("content"))) + 3 for m in messages)
+        return Answer((Choice(text, reason),) * count, prompt_tokens, count_tokens(text) * count)
+
+    def embeddings(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Hashed trigrams."""
+        return embeddings(body)
+
+    def accept(self, identity: str, method: str, given: Any) -> dict[str, Any]:
+        """Only the student learns.
+
+        Raises:
+            ApiError: 403 ``training_not_available``, or 400 for a hyperparameter.
+        """
+        if identity != STUDENT and not identity.startswith("ft:"):
+            raise ApiError(
+                403, f"Fine-tuning is not available for {identity}", code="training_not_available", param="model"
+            )
+        return hyperparameters(method, given)
+
+    def prepare(self, job: dict[str, Any], training: bytes, validation: bytes | None) -> StudentTraining:
+        """Read a job's files.
+
+        Raises:
+            TrainingFailed: A file cannot be learned from.
+        """
+        method = job["method"]["type"]
+        return StudentTraining(
+            self.student(job["model"]),
+            method,
+            job["method"][method]["hyperparameters"],
+            read_file(training, method, "training_file"),
+            [] if validation is None else read_file(validation, method, "validation_file"),
+            self.job_seconds or 0.0,
+            self.add,
+        )
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
 
     def student(self, identity: str) -> Student:
         """The student behind an id."""
@@ -81,3 +130,39 @@ class Models:
 
 def _model(identity: str, created: int) -> dict[str, Any]:
     return {"id": identity, "object": "model", "created": created, "owned_by": "distilltest", "shutdown_date": None}
+
+
+def _user_text(messages: list[dict[str, Any]]) -> str:
+    """The last thing that the user said."""
+    for message in reversed(messages):
+        if message["role"] == "user":
+            return content_text(message.get("content"))
+    return ""
+
+
+def _shape(text: str, body: dict[str, Any]) -> tuple[str, str]:
+    """Honour ``response_format`` and the limit of tokens."""
+    wanted = body.get("response_format") or {"type": "text"}
+    kind = wanted.get("type") if isinstance(wanted, dict) else None
+    if kind == "json_object":
+        text = orjson.dumps({"answer": text}).decode()
+    elif kind == "json_schema":
+        text = orjson.dumps(_fill((wanted.get("json_schema") or {}).get("schema") or {}, text)).decode()
+    elif kind != "text":
+        raise invalid("response_format.type is text, json_object or json_schema", "response_format")
+    limit = body.get("max_completion_tokens") or body.get("max_tokens")
+    if isinstance(limit, int) and count_tokens(text) > limit:
+        ends = [match.end() for match in TOKEN.finditer(text)]
+        return text[: ends[limit - 1]] if limit > 0 else "", "length"
+    return text, "stop"
+
+
+def _fill(schema: dict[str, Any], text: str) -> Any:
+    """The plainest value that a schema accepts, with the answer in its texts."""
+    if "enum" in schema:
+        return schema["enum"][0]
+    kind = schema.get("type")
+    if kind == "object":
+        return {name: _fill(part, text) for name, part in schema.get("properties", {}).items()}
+    plain: dict[Any, Any] = {"array": [], "number": 0, "integer": 0, "boolean": False, "null": None}
+    return plain.get(kind, text)

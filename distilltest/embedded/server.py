@@ -15,45 +15,48 @@ from aiohttp import web
 
 from distilltest.embedded.chat import Chat
 from distilltest.embedded.claim import Claim
-from distilltest.embedded.embeddings import embeddings
 from distilltest.embedded.errors import ApiError, invalid
 from distilltest.embedded.files import Files
+from distilltest.embedded.interface import Models
 from distilltest.embedded.jobs import Jobs
-from distilltest.embedded.models import Models
 from distilltest.embedded.objects import Objects
 
 HOST = "127.0.0.1"
 """The only address: the server has no protection that a network would need."""
 LARGEST = 512 * 1024 * 1024
 """Bytes of one upload."""
-JOB_SECONDS = 1.5
-"""How long a job takes beside its learning."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def create_app(
-    folder: Path, *, latency: float = 0.0, api_key: str | None = None, job_seconds: float = JOB_SECONDS
+    folder: Path,
+    *,
+    models_of: Callable[[Objects], Models] | None = None,
+    latency: float = 0.0,
+    api_key: str | None = None,
+    job_seconds: float | None = None,
 ) -> web.Application:
     """The application.
 
     Args:
         folder: Where files, jobs, tuned models and stored completions are kept.
+        models_of: Makes the models that are served; the embedded ones where it is not given.
         latency: Seconds that each chat completion takes.
         api_key: Demand this key where one is given.
-        job_seconds: How long a fine-tuning job takes at least.
+        job_seconds: How long a fine-tuning job of the embedded student takes at least.
     """
     objects = Objects(folder)
-    models = Models(objects)
+    models = models_of(objects) if models_of else _embedded_models(objects, job_seconds)
     files = Files(objects)
     chat = Chat(models, objects)
-    jobs = Jobs(objects, files, models, job_seconds, Claim(folder))
+    jobs = Jobs(objects, files, models, Claim(folder))
     counts: Counter[str] = Counter()
     routes = web.RouteTableDef()
 
     @routes.post("/v1/chat/completions")
     async def create_completion(request: web.Request) -> web.Response:
         body = await _json(request)
-        answer = chat.complete(body)
+        answer = await chat.complete(body)
         if latency:
             await asyncio.sleep(latency)
         counts[str(body.get("model"))] += 1
@@ -83,13 +86,13 @@ def create_app(
     async def list_models(_: web.Request) -> web.Response:
         return _reply({"object": "list", "data": models.all()})
 
-    @routes.get("/v1/models/{id}")
+    @routes.get("/v1/models/{id:.+}")
     async def get_model(request: web.Request) -> web.Response:
         return _reply(models.get(request.match_info["id"]))
 
     @routes.post("/v1/embeddings")
     async def create_embeddings(request: web.Request) -> web.Response:
-        return _reply(embeddings(await _json(request)))
+        return _reply(models.embeddings(await _json(request)))
 
     @routes.post("/v1/files")
     async def create_file(request: web.Request) -> web.Response:
@@ -164,6 +167,7 @@ def create_app(
 
     async def stop(_: web.Application) -> None:
         await jobs.close()
+        models.close()
         objects.close()
 
     app = web.Application(middlewares=[in_openais_shape], client_max_size=LARGEST)
@@ -229,6 +233,12 @@ class EmbeddedServer:
         site = web.TCPSite(self._runner, HOST, self._port, backlog=1024)
         await site.start()
         self.base_url = f"http://{HOST}:{self._runner.addresses[0][1]}/v1"
+
+
+def _embedded_models(objects: Objects, job_seconds: float | None) -> Models:
+    from distilltest.embedded.models import JOB_SECONDS, EmbeddedModels
+
+    return EmbeddedModels(objects, JOB_SECONDS if job_seconds is None else job_seconds)
 
 
 async def _json(request: web.Request) -> dict[str, Any]:

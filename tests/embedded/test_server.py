@@ -152,6 +152,47 @@ def test_errors_have_openais_shape(client):
         )
 
 
+def test_a_job_whose_file_is_deleted_before_it_is_read_fails_and_says_so(tmp_path):
+    first = EmbeddedServer.start(tmp_path, job_seconds=60)
+    with openai.OpenAI(base_url=first.base_url, api_key="none") as client:
+        file = client.files.create(file=("train.jsonl", lines()), purpose="fine-tune")
+        job = client.fine_tuning.jobs.create(model="embedded-student", training_file=file.id)
+        client.files.delete(file.id)
+    first.stop()
+    second = EmbeddedServer.start(tmp_path, job_seconds=0.05)
+    deadline = time.monotonic() + 60
+    with openai.OpenAI(base_url=second.base_url, api_key="none") as client:
+        while (job := client.fine_tuning.jobs.retrieve(job.id)).status != "failed":
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert f"No such File object: {file.id}" in job.error.message
+    second.stop()
+
+
+def test_a_job_that_another_server_on_the_folder_cancels_stops(tmp_path):
+    first, second = (EmbeddedServer.start(tmp_path, job_seconds=5) for _ in range(2))
+    with (
+        openai.OpenAI(base_url=first.base_url, api_key="none") as one,
+        openai.OpenAI(base_url=second.base_url, api_key="none") as other,
+    ):
+        file = one.files.create(file=("train.jsonl", lines()), purpose="fine-tune")
+        job = one.fine_tuning.jobs.create(model="embedded-student", training_file=file.id)
+        other.fine_tuning.jobs.cancel(job.id)
+        told = len(one.fine_tuning.jobs.list_events(job.id).data)
+        time.sleep(2.0)  # in which it would have been queued and running
+        assert one.fine_tuning.jobs.retrieve(job.id).status == "cancelled"
+        assert len(one.fine_tuning.jobs.list_events(job.id).data) == told
+    first.stop()
+    second.stop()
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, "one"])
+def test_a_seed_that_no_generator_takes_is_refused(client, seed):
+    file = client.files.create(file=("a", lines()), purpose="fine-tune")
+    with pytest.raises(openai.BadRequestError, match="seed"):
+        client.fine_tuning.jobs.create(model="embedded-student", training_file=file.id, seed=seed)
+
+
 def test_a_key_is_demanded_where_one_is_set(tmp_path):
     server = EmbeddedServer.start(tmp_path, api_key="secret")
     with (
@@ -182,7 +223,18 @@ def test_it_listens_on_the_loopback_address_only(server):
 
 
 def test_the_models_read_no_files():
-    for name in ("features", "lexicon", "memory", "preferences", "rulebook", "rules", "slots", "student"):
+    for name in (
+        "features",
+        "learning",
+        "lessons",
+        "lexicon",
+        "memory",
+        "preferences",
+        "rulebook",
+        "rules",
+        "slots",
+        "student",
+    ):
         source = Path(distilltest.embedded.__file__).with_name(f"{name}.py").read_text()
         assert "fixtures" not in source
         called = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
