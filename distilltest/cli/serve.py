@@ -3,27 +3,55 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+_EPILOG = """\
+Tune a model of your own, and ask the result:
+  distilltest serve --trainer transformers --base-model ~/models/small --port 8000
+  (in distilltest.yaml)  servers: {mine: {base_url: "http://127.0.0.1:8000/v1"}}
+                         models:  {base: {server: mine, model: small}, ...}
+  distilltest distill    uploads, tunes and evaluates over that server
+"""
 
 
 def add(commands: Any) -> None:
     """Declare the command."""
     command = commands.add_parser(
         "serve",
-        help="run the embedded server by hand",
+        help="serve the API by hand: the embedded models, or a language model of your own that jobs tune",
         description=(
             "Serve OpenAI's API on 127.0.0.1 (and nowhere else): chat completions, stored completions, files, fine-tuning "
-            "jobs, embeddings. Its models are a rule book and a retrieval learner, no language models. GET "
-            "/distilltest/stats counts what it answered."
+            "jobs. Without options its models are a rule book and a retrieval learner, no language models. With --trainer "
+            "transformers it serves a Hugging Face causal language model, and its jobs really tune it (LoRA, supervised "
+            "and DPO); that needs: pip install 'distilltest[train]'. GET /distilltest/stats counts what it answered."
         ),
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("--port", type=int, default=8000, help="the port (default 8000; 0 takes a free one)")
     command.add_argument(
-        "--data", type=Path, default=Path(".distilltest/embedded"), metavar="DIR", help="where it keeps its data"
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="where files, jobs and tuned models are kept (default .distilltest/embedded, or .distilltest/trainer)",
     )
     command.add_argument(
-        "--latency-ms", type=float, default=0.0, metavar="MS", help="time that each chat completion takes"
+        "--latency-ms", type=float, default=0.0, metavar="MS", help="time that each chat completion takes in addition"
+    )
+    trainer = command.add_argument_group("a language model of your own")
+    trainer.add_argument(
+        "--trainer", choices=("embedded", "transformers"), default="embedded", help="what answers and learns"
+    )
+    trainer.add_argument("--base-model", metavar="MODEL", help="a folder that save_pretrained wrote, or a hub id")
+    trainer.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto takes cuda where there is one"
+    )
+    trainer.add_argument(
+        "--chat-template",
+        metavar="FILE",
+        help="a Jinja file in the place of the tokenizer's own template, or the word plain for a plain one",
     )
     command.set_defaults(run=run)
 
@@ -35,8 +63,15 @@ def run(arguments: argparse.Namespace) -> int:
     from distilltest.embedded.server import EmbeddedServer
     from distilltest.errors import DistilltestError
 
+    options: dict[str, Any] = {"latency": arguments.latency_ms / 1000}
+    folder = arguments.data or Path(".distilltest/embedded")
+    if arguments.trainer == "transformers":
+        folder = arguments.data or Path(".distilltest/trainer")
+        options["models_of"] = _trainer(arguments, folder)
+    else:
+        _refuse_options(arguments)
     try:
-        server = EmbeddedServer.start(arguments.data, arguments.port, latency=arguments.latency_ms / 1000)
+        server = EmbeddedServer.start(folder, arguments.port, **options)
     except OSError as error:
         raise DistilltestError(
             f"Port {arguments.port} cannot be used: {error.strerror}. Give another with --port."
@@ -50,3 +85,41 @@ def run(arguments: argparse.Namespace) -> int:
     finally:
         server.stop()
     return 0
+
+
+def _trainer(arguments: argparse.Namespace, folder: Path) -> Callable[[Any], Any]:
+    """Load the base model, and make what stands behind the server from it.
+
+    Raises:
+        ConfigError: The extra is missing, or the model cannot be loaded.
+    """
+    import warnings
+
+    from distilltest.errors import ConfigError
+    from distilltest.trainer.extra import require_extra
+
+    # what these libraries find old in each other is no news to who tunes a model
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"(accelerate|datasets|peft|transformers|trl)\.")
+    if arguments.base_model is None:
+        raise ConfigError("--trainer transformers needs a model to tune: add --base-model FOLDER, or a hub id.")
+    require_extra()
+    print(f"loading {arguments.base_model} …", flush=True)
+    from distilltest.trainer.loading import load_base
+    from distilltest.trainer.models import TransformersModels
+
+    base = load_base(arguments.base_model, device=arguments.device, chat_template=arguments.chat_template)
+    print(f"  model {base.name!r} on {base.device}, {base.context} tokens of context", flush=True)
+    return lambda objects: TransformersModels(objects, folder, base)
+
+
+def _refuse_options(arguments: argparse.Namespace) -> None:
+    """Say of options of the other trainer that they change nothing here.
+
+    Raises:
+        ConfigError: There is one.
+    """
+    from distilltest.errors import ConfigError
+
+    for name, given in (("--base-model", arguments.base_model), ("--chat-template", arguments.chat_template)):
+        if given is not None:
+            raise ConfigError(f"{name} is for a language model of your own: add --trainer transformers.")

@@ -1,0 +1,30 @@
+"""Whether the extra ``distilltest[train]`` is installed."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from distilltest.errors import ConfigError
+
+PACKAGES = ("torch", "transformers", "peft", "trl", "datasets", "accelerate")
+
+
+def require_extra() -> None:
+    """See that what the trainer needs is installed, without importing it.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    missing = [name for name in PACKAGES if not _found(name)]
+    if missing:
+        raise ConfigError(
+            f"The trainer needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed. "
+            "Run: pip install 'distilltest[train]'"
+        )
+
+
+def _found(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False

@@ -1,0 +1,174 @@
+"""A base model and what jobs have tuned, behind the embedded server's interface."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from distilltest.embedded.errors import ApiError, invalid
+from distilltest.embedded.interface import Answer, Training, TrainingFailed
+from distilltest.embedded.objects import Objects
+from distilltest.trainer import hyperparameters
+from distilltest.trainer.adapters import Adapters, adapter_problem
+from distilltest.trainer.asking import Ask, read_ask
+from distilltest.trainer.examples import plain
+from distilltest.trainer.loading import Base
+from distilltest.trainer.memory import out_of_memory
+from distilltest.trainer.template import TemplateRefused, render, token_ids
+
+DEFAULT_ANSWER = 1024
+"""Tokens of an answer at most where the request does not say."""
+
+
+class TransformersModels:
+    """One base model in memory, its adapters beside it. One request is answered at a time, and one job is trained."""
+
+    jobs_at_once = 1
+    job_seconds: float | None = None
+    deaths: int | None = 3
+
+    def __init__(self, objects: Objects, folder: Path, base: Base) -> None:
+        from distilltest.trainer.generation import Generator
+
+        self._objects = objects
+        self._folder = folder / "adapters"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if base.chat_template is not None:
+            (folder / "chat_template.jinja").write_text(base.chat_template)  # for the server that serves the adapters
+        self._base = base
+        self._born = int(time.time())
+        self._closing = threading.Event()
+        self._adapters = Adapters(base.model)
+        self._generator = Generator(base.tokenizer, base.end_ids, self._closing.is_set)
+        self._pool = ThreadPoolExecutor(1, "distilltest-answers")
+
+    def all(self) -> list[dict[str, Any]]:
+        """The base model, and what was tuned from it; what was tuned from others is kept, but not served."""
+        tuned = [model for model in self._objects.all("model") if model.get("root") == self._base.name]
+        return [_model(self._base.name, self._born, self._base.name), *tuned]
+
+    def get(self, identity: str) -> dict[str, Any]:
+        """One of them.
+
+        Raises:
+            ApiError: 404 ``model_not_found``.
+        """
+        for model in self.all():
+            if model["id"] == identity:
+                return model
+        raise ApiError(404, f"The model `{identity}` does not exist", code="model_not_found", param="model")
+
+    async def answer(self, identity: str, body: dict[str, Any], messages: list[dict[str, Any]], count: int) -> Answer:
+        """Answer in a thread, after the requests that came before.
+
+        Raises:
+            ApiError: There is no such model, or the request cannot be answered.
+        """
+        folder = self._adapter(identity)
+        ask = read_ask(body, count)
+        said = [{"role": m["role"], "content": _text(m, number)} for number, m in enumerate(messages)]
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._answer, folder, said, ask)
+
+    def embeddings(self, body: dict[str, Any]) -> dict[str, Any]:
+        """There are none.
+
+        Raises:
+            ApiError: 404.
+        """
+        raise ApiError(404, "This server has no embeddings: it trains and serves one language model.")
+
+    def accept(self, identity: str, method: str, given: Any) -> dict[str, Any]:
+        """Every served model can be tuned.
+
+        Raises:
+            ApiError: A hyperparameter is wrong.
+        """
+        return hyperparameters.read(method, given)
+
+    def prepare(self, job: dict[str, Any], training: bytes, validation: bytes | None) -> Training:
+        """Read a job's files.
+
+        Raises:
+            TrainingFailed: One cannot be learned from, or the model to be tuned is gone.
+        """
+        from distilltest.trainer.preference import PreferenceTraining
+        from distilltest.trainer.supervised import SupervisedTraining
+
+        try:
+            start = self._adapter(job["model"])
+        except ApiError as error:
+            raise TrainingFailed("model_not_found", str(error), "model") from None
+        kind = PreferenceTraining if job["method"]["type"] == "dpo" else SupervisedTraining
+        return kind.prepare(job, training, validation, self._base, start, self._folder, self._serve)
+
+    def close(self) -> None:
+        """End the answer that is being made."""
+        self._closing.set()
+        self._pool.shutdown(cancel_futures=True)
+
+    def _serve(self, identity: str, adapter: str) -> None:
+        now = time.time()
+        self._objects.put("model", _model(identity, int(now), self._base.name) | {"adapter": adapter}, now)
+
+    def _adapter(self, identity: str) -> Path | None:
+        """The folder of a model's adapter, None for the base model."""
+        name: str | None = self.get(identity).get("adapter")
+        if name is None:
+            return None
+        problem = adapter_problem(self._folder / name)
+        if problem:
+            raise ApiError(404, f"The model `{identity}` is gone: {problem}", code="model_not_found", param="model")
+        return self._folder / name
+
+    def _answer(self, folder: Path | None, messages: list[dict[str, Any]], ask: Ask) -> Answer:
+        try:
+            prompt = token_ids(self._base.tokenizer, render(self._base.tokenizer, messages, ask=True))
+        except TemplateRefused as error:
+            raise invalid(f"{error}", "messages") from None
+        room = self._base.context - len(prompt)
+        if room < (ask.most or 1):
+            raise invalid(
+                f"This model's maximum context length is {self._base.context} tokens. The messages take {len(prompt)}, "
+                f"which leaves {max(0, room)} for the answer. Shorten them, or ask for fewer.",
+                "messages",
+                "context_length_exceeded",
+            )
+        try:
+            with self._adapters.using(folder) as model:
+                answer = self._generator.answer(model, prompt, ask, ask.most or min(room, DEFAULT_ANSWER))
+        except Exception as error:
+            if out_of_memory(error):
+                raise invalid(
+                    f"There is not enough memory on {self._base.device} to answer. Ask for fewer tokens or choices, or "
+                    "send fewer messages.",
+                    "messages",
+                    "out_of_memory",
+                ) from None
+            raise
+        if self._closing.is_set():
+            raise ApiError(503, "The server stops.", kind="server_error")
+        return answer
+
+
+def _text(message: dict[str, Any], number: int) -> str:
+    content = message.get("content")
+    if isinstance(content, list) and all(isinstance(part, dict) and part.get("type") == "text" for part in content):
+        content = plain(content)
+    if not isinstance(content, str):
+        raise invalid(f"messages[{number}].content is a text; this server reads texts only", "messages")
+    return content
+
+
+def _model(identity: str, created: int, root: str) -> dict[str, Any]:
+    return {
+        "id": identity,
+        "object": "model",
+        "created": created,
+        "owned_by": "distilltest",
+        "shutdown_date": None,
+        "root": root,
+    }

@@ -1,0 +1,105 @@
+"""Conversations as a model reads them: through the tokenizer's chat template."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+PLAIN = (
+    "{{ bos_token if bos_token else '' }}{% for message in messages %}"
+    "{{ message['role'] | capitalize }}:\n{{ message['content'] }}"
+    "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{{ '\n\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}Assistant:\n{% endif %}"
+)
+"""For a base model without a template, where it is asked for."""
+NOT_LEARNED = -100
+"""The label of a token that is read and not learned."""
+
+
+class TemplateRefused(Exception):
+    """A chat template cannot show a conversation; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """A conversation in tokens."""
+
+    input_ids: list[int]
+    labels: list[int]
+    """The same tokens, ``NOT_LEARNED`` for those that are not learned."""
+
+    @property
+    def learned(self) -> bool:
+        """Whether there is anything to learn."""
+        return any(label != NOT_LEARNED for label in self.labels)
+
+
+def render(tokenizer: Any, messages: Sequence[dict[str, Any]], *, ask: bool) -> str:
+    """The text that stands for messages.
+
+    Args:
+        tokenizer: Whose chat template it is.
+        messages: With role and content, both texts.
+        ask: End with what makes the model answer.
+
+    Raises:
+        TemplateRefused: The template cannot show them.
+    """
+    import jinja2
+
+    plain = [{"role": _role(message["role"]), "content": message["content"]} for message in messages]
+    try:
+        return str(tokenizer.apply_chat_template(plain, tokenize=False, add_generation_prompt=ask))
+    except (jinja2.TemplateError, TypeError, KeyError) as error:
+        roles = ", ".join(message["role"] for message in plain) or "none"
+        raise TemplateRefused(f"the model's chat template refuses messages with the roles {roles}: {error}") from None
+
+
+def token_ids(tokenizer: Any, text: str) -> list[int]:
+    """A rendered text in tokens; the template has put in the special ones."""
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def teach(tokenizer: Any, messages: Sequence[dict[str, Any]], end_ids: frozenset[int]) -> list[Taught]:
+    """A conversation of which the assistant's messages are learned, but for those with ``weight`` 0.
+
+    Request and answer are turned into tokens apart, as they are when the model answers. Where the template shows an answer
+    otherwise when more follows it (without its thinking, say), each answer becomes an example of its own.
+
+    Raises:
+        TemplateRefused: The template cannot show the conversation, or shows an answer before it is asked for.
+    """
+    spans = []
+    whole = render(tokenizer, messages, ask=False)
+    for number, message in enumerate(messages):
+        if message["role"] == "assistant" and message.get("weight") != 0:
+            before = render(tokenizer, messages[:number], ask=True)
+            after = render(tokenizer, messages[: number + 1], ask=False)
+            if not after.startswith(before):
+                raise TemplateRefused("the model's chat template does not show an answer where it asks for one")
+            spans.append((before, after))
+    if all(whole.startswith(after) for _, after in spans):
+        pieces, last = [], 0
+        for before, after in spans:
+            pieces += [(whole[last : len(before)], False), (whole[len(before) : len(after)], True)]
+            last = len(after)
+        return [_taught(tokenizer, pieces, end_ids)]
+    return [_taught(tokenizer, [(b, False), (a[len(b) :], True)], end_ids) for b, a in spans]
+
+
+def _taught(tokenizer: Any, pieces: list[tuple[str, bool]], end_ids: frozenset[int]) -> Taught:
+    input_ids: list[int] = []
+    labels: list[int] = []
+    for text, learned in pieces:
+        ids = token_ids(tokenizer, text) if text else []
+        ends = [place for place, token in enumerate(ids) if token in end_ids]
+        last = ends[-1] + 1 if ends else len(ids)  # what the template puts after the end is never answered
+        input_ids += ids
+        labels += [t if learned and place < last else NOT_LEARNED for place, t in enumerate(ids)]
+    return Taught(input_ids, labels)
+
+
+def _role(role: str) -> str:
+    """Templates know no developer: it is the system's newer name."""
+    return "system" if role == "developer" else role

@@ -1,0 +1,100 @@
+"""What a training tells: losses step by step, checkpoints epoch by epoch. And it stops when it is told to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from transformers import TrainerCallback
+
+from distilltest.embedded.interface import TrainingFailed, Watch
+
+KEPT = 3
+"""Of the last so many epochs a checkpoint is kept, as the platform does."""
+_NAMES = {
+    "loss": "loss",
+    "mean_token_accuracy": "mean_token_accuracy",
+    "rewards/accuracies": "reward_accuracy",
+    "rewards/margins": "reward_margin",
+}
+
+
+class Told(TrainerCallback):
+    """Passes on what a Hugging Face trainer says.
+
+    Args:
+        watch: To whom.
+        save: Keeps the model of a step: the model, the step, whether it is the last, and the metrics.
+        epochs: How many there are.
+        validated: Whether each epoch ends with a validation.
+    """
+
+    def __init__(
+        self, watch: Watch, save: Callable[[Any, int, bool, dict[str, Any]], None], epochs: int, *, validated: bool
+    ) -> None:
+        self._watch = watch
+        self._save = save
+        self._epochs = epochs
+        self._validated = validated
+        self._train: dict[str, Any] = {}
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Stop where it shall."""
+        self._watch.check()
+
+    def on_substep_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Stop where it shall."""
+        self._watch.check()
+
+    def on_prediction_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Stop where it shall."""
+        self._watch.check()
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
+        """A step's losses.
+
+        Raises:
+            TrainingFailed: The loss is no number any more.
+        """
+        loss = (logs or {}).get("loss")
+        if loss is None:
+            return
+        step = state.global_step
+        if not math.isfinite(loss):
+            raise TrainingFailed(
+                "training_diverged",
+                f"The loss of step {step} is {loss}. Lower learning_rate_multiplier.",
+                "hyperparameters",
+            )
+        self._train = _metrics(logs or {}, "", "train")
+        data = {"step": step, "total_steps": state.max_steps, **self._train}
+        self._watch.event(f"Step {step}/{state.max_steps}: training loss={loss:.4f}", data)
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, Any], model: Any, **_: Any) -> None:
+        """An epoch's validation."""
+        valid = _metrics(metrics, "eval_", "valid")
+        data = self._train | valid | {f"full_{name}": value for name, value in valid.items()}
+        loss = metrics["eval_loss"]
+        self._watch.event(
+            f"Epoch {round(state.epoch)}/{self._epochs}: validation loss={loss:.4f}",
+            {"step": state.global_step, "total_steps": state.max_steps, **data},
+        )
+        self._checkpoint(state, model, data)
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, model: Any, **_: Any) -> None:
+        """An epoch without validation."""
+        if not self._validated:
+            self._checkpoint(state, model, self._train)
+
+    def _checkpoint(self, state: Any, model: Any, metrics: dict[str, Any]) -> None:
+        epoch = round(state.epoch)
+        if epoch > self._epochs - KEPT:
+            self._save(model, state.global_step, epoch == self._epochs, {"step": state.global_step, **metrics})
+
+
+def _metrics(logs: dict[str, Any], prefix: str, kind: str) -> dict[str, Any]:
+    """The trainer's values under the platform's names, in four decimal places."""
+    return {
+        f"{kind}_{name}": round(float(logs[prefix + key]), 4) for key, name in _NAMES.items() if prefix + key in logs
+    }

@@ -1,0 +1,155 @@
+"""What supervised and preference training have in common: a copy of the model, an adapter, a trainer, a result."""
+
+from __future__ import annotations
+
+import gc
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from distilltest.embedded.interface import TrainingFailed, Watch
+from distilltest.errors import DistilltestError
+from distilltest.trainer.adapters import new_config, save_adapter
+from distilltest.trainer.hyperparameters import RATES, resolve
+from distilltest.trainer.loading import Base
+from distilltest.trainer.memory import out_of_memory
+
+AT_ONCE = 4
+"""Examples in memory at once; larger batches are added up from parts."""
+EVENTS = 500
+"""Losses are told so many times at most."""
+
+
+@dataclass(frozen=True)
+class LoraTraining:
+    """A job with its files read.
+
+    ``start`` is the adapter that is tuned further, a copy of it: the result is one adapter on the base model, whatever it
+    came from, as vLLM loads it. It is None where the base model itself is tuned.
+    """
+
+    job: dict[str, Any]
+    base: Base
+    start: Path | None
+    folder: Path
+    """Where adapters are kept."""
+    serve: Callable[[str, str], None]
+    """Serves an adapter: the model's id, and the name of its folder."""
+    examples: list[dict[str, Any]]
+    held_out: list[dict[str, Any]]
+    notes: tuple[str, ...]
+    """What is to be said of the files."""
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """With what stands for ``auto``."""
+        return resolve(self._method, self.job["method"][self._method]["hyperparameters"], len(self.examples))
+
+    @property
+    def _method(self) -> str:
+        return str(self.job["method"]["type"])
+
+    def run(self, name: str, watch: Watch) -> int:
+        """Train, and serve the result.
+
+        Raises:
+            Stopped: It was told to stop.
+            TrainingFailed: There is no result.
+        """
+        for note in self.notes:
+            watch.event(note, level="warn")
+        try:
+            return self._run(name, watch)
+        except DistilltestError as error:
+            raise TrainingFailed("base_model", str(error), "model") from None
+        except Exception as error:
+            if out_of_memory(error):
+                raise TrainingFailed(
+                    "out_of_memory",
+                    f"The memory of {self.base.device} ran out. Lower batch_size below {AT_ONCE} (larger ones are taken "
+                    "in parts already), shorten the examples, take a smaller base model, or a larger machine.",
+                    "hyperparameters",
+                ) from None
+            raise
+        finally:
+            _free(self.base.device)
+
+    def _run(self, name: str, watch: Watch) -> int:
+        from peft import PeftModel, get_peft_model
+        from transformers import PrinterCallback, set_seed
+
+        from distilltest.trainer.told import Told
+
+        set_seed(self.job["seed"])
+        model = self.base.another_model()
+        if self.start is None:
+            model = get_peft_model(model, new_config())
+        else:
+            model = PeftModel.from_pretrained(model, str(self.start), is_trainable=True)
+        told = Told(watch, partial(self._save, name, watch), self._epochs, validated=bool(self.held_out))
+        with tempfile.TemporaryDirectory() as folder:
+            trainer = self._trainer(model, self._arguments(folder))
+            trainer.remove_callback(PrinterCallback)
+            trainer.add_callback(told)
+            trainer.train()
+        return self._tokens(trainer) * self._epochs
+
+    def _trainer(self, model: Any, arguments: dict[str, Any]) -> Any:
+        """A trainer of the method, from the arguments that all have."""
+        raise NotImplementedError
+
+    def _tokens(self, trainer: Any) -> int:
+        """Tokens of all examples."""
+        raise NotImplementedError
+
+    @property
+    def _epochs(self) -> int:
+        return int(self.hyperparameters["n_epochs"])
+
+    def _arguments(self, folder: str) -> dict[str, Any]:
+        chosen = self.hyperparameters
+        batch = int(chosen["batch_size"])
+        part = next(size for size in range(min(batch, AT_ONCE), 0, -1) if batch % size == 0)
+        steps = self._epochs * -(-len(self.examples) // batch)
+        on_gpu = self.base.device == "cuda"
+        half = str(self.base.model.dtype) == "torch.bfloat16"
+        return {
+            "output_dir": folder,
+            "seed": self.job["seed"],
+            "num_train_epochs": self._epochs,
+            "per_device_train_batch_size": part,
+            "per_device_eval_batch_size": part,
+            "gradient_accumulation_steps": batch // part,
+            "learning_rate": RATES[self._method] * float(chosen["learning_rate_multiplier"]),
+            "lr_scheduler_type": "linear",
+            "logging_steps": max(1, steps // EVENTS),
+            "logging_nan_inf_filter": False,
+            "eval_strategy": "epoch" if self.held_out else "no",
+            "save_strategy": "no",
+            "report_to": "none",
+            "disable_tqdm": True,
+            "use_cpu": not on_gpu,
+            "dataloader_pin_memory": on_gpu,
+            "gradient_checkpointing": on_gpu,
+            "bf16": half,
+        }
+
+    def _save(self, name: str, watch: Watch, model: Any, step: int, last: bool, metrics: dict[str, Any]) -> None:
+        """Keep a checkpoint; the last one is the tuned model."""
+        identity = name if last else f"{name}:ckpt-step-{step}"
+        adapter = self.job["id"] if last else f"{self.job['id']}-step-{step}"
+        save_adapter(model, self.folder / adapter)
+        self.serve(identity, adapter)
+        watch.checkpoint(identity, metrics)
+
+
+def _free(device: str) -> None:
+    """Give memory back."""
+    import torch
+
+    gc.collect()
+    if device == "cuda":
+        torch.cuda.empty_cache()
