@@ -2,7 +2,7 @@
 PYTHON ?= $(shell for v in 3.13 3.12 3.11 3; do python$$v -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo python$$v && break; done)
 BIN := .venv/bin
 
-.PHONY: help demo test check lint types contracts unit interpreters demo-in-a-copy bench clean
+.PHONY: help demo test check lint types contracts unit trainer interpreters demo-in-a-copy bench clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -24,7 +24,7 @@ demo: .venv/stamp  ## the whole loop on the embedded server: no key, no network
 	0|1|10|11) echo "The loop is done; exit code $$code is its verdict (0 promote, 1 block, 10 undecided, 11 incomplete).";; \
 	*) exit $$code;; esac
 
-test: check interpreters demo-in-a-copy  ## everything that CI checks
+test: check trainer interpreters demo-in-a-copy  ## everything that CI checks
 
 check: lint types contracts unit  ## what a change needs before it is committed
 
@@ -40,6 +40,9 @@ contracts: .venv/dev-stamp  ## imports go down only
 
 unit: .venv/dev-stamp  ## unit, property and end-to-end tests
 	$(BIN)/python -m pytest -q -n 2
+
+trainer:  ## the trainer's tests, in an environment of their own with PyTorch
+	PYTHON=$(PYTHON) scripts/trainer-tests
 
 interpreters: .venv/dev-stamp  ## quick tests on every Python and pytest that is supported and there
 	scripts/on-every-interpreter

@@ -1,6 +1,7 @@
 """A test that is skipped in CI fails: nothing is left out silently."""
 
 import os
+from importlib.util import find_spec
 
 import pytest
 from hypothesis import settings
@@ -8,6 +9,19 @@ from hypothesis import settings
 # How long a test takes is measured in bench/, not here.
 settings.register_profile("shared-machine", deadline=None, max_examples=50)
 settings.load_profile("shared-machine")
+
+collect_ignore = [] if find_spec("torch") else ["trainer"]
+LEFT_OUT = "tests/trainer is left out: PyTorch is not installed here. Run: make trainer"
+
+
+def pytest_report_header(config):
+    return LEFT_OUT if collect_ignore else None
+
+
+def pytest_terminal_summary(terminalreporter):
+    """With -q there is no header; it must be seen all the same."""
+    if collect_ignore and terminalreporter.config.get_verbosity() < 0:
+        terminalreporter.write_line(LEFT_OUT)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,0 +1,68 @@
+"""One tiny model, one server and one tuned model for all tests of the trainer: making them takes most of the time."""
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["OMP_NUM_THREADS"] = "1"  # what is tiny is slower in two threads, much so on a busy machine
+
+import openai
+import pytest
+from trainer.talking import run_job, supervised_lines
+from trainer.tiny import make_model
+
+from distilltest.embedded.server import EmbeddedServer
+from distilltest.trainer.loading import load_base
+from distilltest.trainer.models import TransformersModels
+
+DEPRECATED = (
+    r"ignore:.*is deprecated and will be removed in v6:FutureWarning:transformers\.(training_args|modeling_utils)"
+)
+"""What the libraries say to each other."""
+
+
+def pytest_itemcollected(item):
+    item.add_marker(pytest.mark.filterwarnings(DEPRECATED))
+
+
+def start(base, folder):
+    return EmbeddedServer.start(folder, models_of=lambda objects: TransformersModels(objects, folder, base))
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """The folder of the tiny model."""
+    return make_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def base(tiny):
+    return load_base(str(tiny), device="cpu")
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory):
+    """Where the server keeps its data."""
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="session")
+def client(base, data):
+    server = start(base, data)
+    with openai.OpenAI(base_url=server.base_url, api_key="none", max_retries=0) as made:
+        yield made
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def tuned(client):
+    """A supervised job that has succeeded."""
+    return run_job(
+        client,
+        supervised_lines(),
+        validation=supervised_lines(),
+        suffix="mine",
+        method={
+            "type": "supervised",
+            "supervised": {"hyperparameters": {"n_epochs": 20, "batch_size": 4, "learning_rate_multiplier": 40}},
+        },
+    )
