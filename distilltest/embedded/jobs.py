@@ -236,16 +236,16 @@ class Jobs:
         job = self.get(identity)
         files = [self._files.content(job[f]) if job[f] else None for f in ("training_file", "validation_file")]
         training = await self._thread(self._models.prepare, job, *files)
-        watch.check()
+        self._check(identity, watch)
         method = {"type": job["method"]["type"], job["method"]["type"]: {"hyperparameters": training.hyperparameters}}
         self._change(identity, hyperparameters=training.hyperparameters, method=method)
         await self._reach(identity, watch, "queued", ("validating_files",))
         async with self._turn:
-            watch.check()
+            self._check(identity, watch)
             await self._reach(identity, watch, "running", ("validating_files", "queued"))
             name = _model_name(job)
             tokens = await self._thread(training.run, name, watch)
-        watch.check()
+        self._check(identity, watch)
         self._event(identity, f"New fine-tuned model created: {name}")
         self._event(identity, "The job has successfully completed")
         self._change(
@@ -257,10 +257,20 @@ class Jobs:
             estimated_finish=None,
         )
 
+    def _check(self, identity: str, watch: Watch) -> None:
+        """Go on, unless this server or another one on the folder has set the job aside.
+
+        Raises:
+            Stopped: It has.
+        """
+        if self.get(identity)["status"] in _RESTING:
+            watch.stop()
+        watch.check()
+
     async def _reach(self, identity: str, watch: Watch, status: str, after: tuple[str, ...]) -> None:
         if self.get(identity)["status"] in after:
             await asyncio.sleep((self._models.job_seconds or 0.0) / 5)
-            watch.check()
+            self._check(identity, watch)
             self._change(identity, status=status)
             self._event(identity, f"Job is {status}")
 
