@@ -55,17 +55,18 @@ def load_labels(path: Path, name: str, dataset: Dataset) -> Labels:
     return Labels(name, values)
 
 
-def note_on(labels: Labels, answers: Iterable[tuple[str, float | None]], enough: int) -> str:
+def note_on(labels: Labels, roles: Iterable[str], answers: Iterable[tuple[str, float | None]], enough: int) -> str:
     """How many answers are labelled, as a sentence.
 
     Args:
         labels: The file.
+        roles: In the order of the report.
         answers: Role and people's value (None for none) of each answer.
         enough: Labelled pairs from which on the gate uses them.
     """
-    counts: dict[str, int] = {}
+    counts = dict.fromkeys(roles, 0)
     for role, value in answers:
-        counts[role] = counts.get(role, 0) + (value is not None)
+        counts[role] += value is not None
     each = ", ".join(f"{role} {count}" for role, count in counts.items())
     return (
         f"Answers labelled by people ({labels.name}): {each}. Where {enough} pairs or more have both labels, "

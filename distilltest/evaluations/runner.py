@@ -96,7 +96,7 @@ class Runner:
                 break
         notes = [*plan.notes, *_looked(plan, look or 0, reason)]
         if plan.labels is not None:
-            notes.append(note_on(plan.labels, [(o.role, o.human) for o in outcomes], ENOUGH_LABELS))
+            notes.append(note_on(plan.labels, plan.models, [(o.role, o.human) for o in outcomes], ENOUGH_LABELS))
         if reason is not None:
             verdict = replace(verdict, sentence=f"{verdict.sentence} (stopped early: {reason})")
             then()
