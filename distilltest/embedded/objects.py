@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import orjson
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS object (
-    kind    TEXT NOT NULL,   -- file, job, event, checkpoint, model, completion
+    kind    TEXT NOT NULL,   -- file, job, event, checkpoint, model, completion; stopped: a job that a stopped server left off
     id      TEXT NOT NULL,
     parent  TEXT,            -- the job of an event or a checkpoint
     created REAL NOT NULL,
@@ -65,6 +65,24 @@ class Objects:
                 [(kind, content["id"], created, orjson.dumps(content), data) for content, created, data in rows],
             )
             self._sql.execute("COMMIT")
+
+    def change(
+        self, kind: str, identity: str, change: Callable[[dict[str, Any]], dict[str, Any] | None]
+    ) -> dict[str, Any] | None:
+        """Change an object's content in one transaction, so that nothing that another server writes meanwhile is lost.
+
+        Returns:
+            The content as it is now; None where there is no such object, or where ``change`` said None.
+        """
+        with self._lock, self._sql:
+            self._sql.execute("BEGIN IMMEDIATE")
+            row = self._sql.execute("SELECT content FROM object WHERE kind = ? AND id = ?", (kind, identity)).fetchone()
+            changed = change(orjson.loads(row[0])) if row else None
+            if changed is not None:
+                self._sql.execute(
+                    "UPDATE object SET content = ? WHERE kind = ? AND id = ?", (orjson.dumps(changed), kind, identity)
+                )
+        return changed
 
     def get(self, kind: str, identity: str) -> dict[str, Any] | None:
         """An object, None where there is none."""

@@ -18,8 +18,10 @@ from distilltest.embedded.claim import Claim
 from distilltest.embedded.errors import ApiError, invalid
 from distilltest.embedded.files import Files
 from distilltest.embedded.interface import Models
+from distilltest.embedded.job_records import JobRecords
 from distilltest.embedded.jobs import Jobs
 from distilltest.embedded.objects import Objects
+from distilltest.embedded.worker import Worker
 
 HOST = "127.0.0.1"
 """The only address: the server has no protection that a network would need."""
@@ -49,7 +51,9 @@ def create_app(
     models = models_of(objects) if models_of else _embedded_models(objects, job_seconds)
     files = Files(objects)
     chat = Chat(models, objects)
-    jobs = Jobs(objects, files, models, Claim(folder))
+    records = JobRecords(objects)
+    worker = Worker(records, files, models, Claim(folder))
+    jobs = Jobs(records, files, models, worker)
     counts: Counter[str] = Counter()
     routes = web.RouteTableDef()
 
@@ -163,10 +167,10 @@ def create_app(
         return response
 
     async def start(_: web.Application) -> None:
-        jobs.resume()
+        worker.start()
 
     async def stop(_: web.Application) -> None:
-        await jobs.close()
+        await worker.close()
         models.close()
         objects.close()
 

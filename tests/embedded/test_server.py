@@ -10,6 +10,8 @@ import openai
 import pytest
 
 import distilltest.embedded
+from distilltest.embedded.learning import StudentTraining
+from distilltest.embedded.models import EmbeddedModels
 from distilltest.embedded.server import EmbeddedServer
 
 REQUESTS = ["switch to the branch docs", "show the status", "stash my changes", "list all tags", "push docs to origin"]
@@ -184,6 +186,32 @@ def test_a_job_that_another_server_on_the_folder_cancels_stops(tmp_path):
         assert len(one.fine_tuning.jobs.list_events(job.id).data) == told
     first.stop()
     second.stop()
+
+
+def test_a_job_that_another_server_cancels_at_its_very_end_stays_cancelled(tmp_path):
+    class CancelledAtItsEnd(StudentTraining):
+        def run(self, name, watch):
+            tokens = super().run(name, watch)
+            another = EmbeddedServer.start(tmp_path)
+            with openai.OpenAI(base_url=another.base_url, api_key="none") as client:
+                [job] = [job for job in client.fine_tuning.jobs.list() if job.status == "running"]
+                client.fine_tuning.jobs.cancel(job.id)
+            another.stop()
+            return tokens
+
+    class OneByOne(EmbeddedModels):
+        jobs_at_once = 1
+
+        def prepare(self, job, training, validation):
+            return CancelledAtItsEnd(**vars(super().prepare(job, training, validation)))
+
+    server = EmbeddedServer.start(tmp_path, models_of=lambda objects: OneByOne(objects, 0.05))
+    with openai.OpenAI(base_url=server.base_url, api_key="none") as client:
+        first, second = (run_job(client, lines()) for _ in range(2))  # the second runs when the first is done with
+        assert (client.fine_tuning.jobs.retrieve(first.id).status, second.status) == ("cancelled", "cancelled")
+        [newest, *_] = client.fine_tuning.jobs.list_events(first.id)
+        assert newest.message == "The job was cancelled"
+    server.stop()
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32, "one"])

@@ -9,8 +9,8 @@ from peft import PeftModel
 from trainer.conftest import start
 from trainer.talking import answer, ask, metrics, run_job, said, start_job, supervised_lines, wait
 
-from distilltest.embedded.jobs import _DIED
 from distilltest.embedded.objects import Objects
+from distilltest.embedded.worker import DIED
 from distilltest.trainer.adapters import IN_MEMORY, Adapters
 from distilltest.trainer.loading import load_base
 
@@ -80,7 +80,7 @@ def change(folder, job, *, deaths):
     method = {**SHORT, "supervised": {"hyperparameters": {"n_epochs": 1, "batch_size": 4}}}
     objects.put("job", {**kept, "method": method}, kept["created_at"])
     for number in range(deaths):
-        event = {"id": f"ftevent-{number}", "message": _DIED, "level": "warn", "type": "message", "data": {}}
+        event = {"id": f"ftevent-{number}", "message": DIED, "level": "warn", "type": "message", "data": {}}
         objects.put("event", {**event, "created_at": 1, "object": "fine_tuning.job.event"}, 1.0, parent=job.id)
     objects.close()
 
@@ -94,7 +94,7 @@ def test_a_job_that_a_death_interrupted_begins_anew_and_tuned_models_are_still_t
         job = wait(client, job)
         assert (job.status, job.hyperparameters.n_epochs) == ("succeeded", 1)
         [warned] = [e.message for e in client.fine_tuning.jobs.list_events(job.id, limit=100) if e.level == "warn"]
-        assert warned == _DIED
+        assert warned == DIED
         assert len(client.fine_tuning.jobs.checkpoints.list(job.id).data) == 1
     server.stop()
 
