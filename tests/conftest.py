@@ -4,11 +4,13 @@ import os
 from importlib.util import find_spec
 
 import pytest
-from hypothesis import settings
 
-# How long a test takes is measured in bench/, not here.
-settings.register_profile("shared-machine", deadline=None, max_examples=50)
-settings.load_profile("shared-machine")
+if find_spec("hypothesis"):  # the quick tests on every interpreter do without
+    from hypothesis import settings
+
+    # How long a test takes is measured in bench/, not here.
+    settings.register_profile("shared-machine", deadline=None, max_examples=50)
+    settings.load_profile("shared-machine")
 
 collect_ignore = [] if find_spec("torch") else ["trainer"]
 LEFT_OUT = "tests/trainer is left out: PyTorch is not installed here. Run: make trainer"
