@@ -11,6 +11,7 @@ from pathlib import Path
 
 from distilltest.dataset import RESERVED
 from distilltest.distillation.examples import Example, read_examples
+from distilltest.distillation.inputs import TEXT_FIELDS
 from distilltest.distillation.messages import last_user_text
 from distilltest.distillation.near import NEAR, NearIndex, folded
 from distilltest.prompt import Prompt
@@ -138,16 +139,25 @@ def _rank(pair: Pair) -> tuple[int, float, int, str]:
 
 
 def case_texts(case: Case) -> list[str]:
-    """What a case asks, where no prompt says it: the last user message of its messages, or else each of its texts.
+    """What a case asks, where no prompt says it.
 
-    >>> case_texts(Case("a", {"id": "a", "request": "show the log", "reference": "git log", "tags": ["history"]}))
+    The last user message of its messages, or else the fields that ``collect`` would ask, or else each of its texts.
+
+    >>> case_texts(Case("a", {"id": "a", "request": "show the log", "reference": "git log", "intent": "log"}))
     ['show the log']
+    >>> case_texts(Case("a", {"id": "a", "wish": "show the log", "manner": "short"}))
+    ['show the log', 'short']
     """
     for name in ("messages", "input"):
         messages = case.item.get(name)
         if isinstance(messages, list) and last_user_text(messages):
             return [last_user_text(messages)]
-    return [value for name, value in case.item.items() if name not in RESERVED and isinstance(value, str) and value]
+    texts = {
+        name: value
+        for name, value in case.item.items()
+        if name not in RESERVED and isinstance(value, str) and value.strip()
+    }
+    return [texts[name] for name in TEXT_FIELDS if name in texts] or list(texts.values())
 
 
 def texts_of(cases: Iterable[Case], prompt: Prompt | None) -> list[tuple[str, str]]:
