@@ -1,0 +1,75 @@
+"""Pages of docs/ whose files are written and whose commands are run, in order, and must say what the page says."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+DOCS = Path(__file__).parents[1] / "docs"
+FILE_OR_SESSION = re.compile(
+    r"(?:^`([\w./]+)`:\n\n```\w+\n(.*?)^```$)|(?:^```console\n(.*?)^```$)", re.DOTALL | re.MULTILINE
+)
+RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
+ANYTHING = "…"
+
+
+def commands(session: str) -> Iterator[tuple[str, list[str]]]:
+    """The commands of a session, each with the lines that it shall say."""
+    for part in re.split(r"^\$ ", session, flags=re.MULTILINE)[1:]:
+        command, _, said = part.partition("\n")
+        yield command, said.splitlines()
+
+
+def agrees(said: list[str], expected: list[str]) -> bool:
+    """Whether lines are as expected; ``…`` stands for any number of lines."""
+    if not expected:
+        return not said
+    if expected[0] == ANYTHING:
+        return any(agrees(said[skipped:], expected[1:]) for skipped in range(len(said) + 1))
+    return bool(said) and said[0] == expected[0] and agrees(said[1:], expected[1:])
+
+
+def without_run_ids(text: str) -> str:
+    """The text, with RUN for each id of a run."""
+    return RUN_ID.sub("RUN", text)
+
+
+def follow(page: str, folder: Path, plain: Callable[[str], str] = without_run_ids, **environment: str) -> int:
+    """Do in a folder what a page does: write its files, run its commands; compare what they say.
+
+    Args:
+        page: The name of the page, below docs/.
+        folder: Where to do it.
+        plain: Takes out of a text what differs from run to run; applied to the page and to what was said.
+        environment: Variables besides those of this process.
+
+    Returns:
+        How many commands ran: all of the page.
+    """
+    text = (DOCS / page).read_text(encoding="utf-8")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    ran = 0
+    for name, content, session in FILE_OR_SESSION.findall(text):
+        if name:
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text(content, encoding="utf-8")
+        for command, expected in commands(session):
+            done = subprocess.run(
+                ["bash", "-c", command],
+                check=False,
+                cwd=folder,
+                env=os.environ | {"PATH": path} | environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=300,
+            )
+            said = plain(done.stdout).splitlines()
+            assert agrees(said, [plain(line) for line in expected]), f"$ {command}\n{done.stdout}"
+            code = re.search(r"# exit code (\d+)", command)
+            assert done.returncode == (int(code[1]) if code else 0), f"$ {command}: {done.returncode}"
+            ran += 1
+    assert ran == text.count("\n$ ")
+    return ran
