@@ -24,7 +24,8 @@ demo: .venv/stamp  ## the whole loop on the embedded server: no key, no network
 	0|1|10|11) echo "The loop is done; exit code $$code is its verdict (0 promote, 1 block, 10 undecided, 11 incomplete).";; \
 	*) exit $$code;; esac
 
-test: check trainer interpreters demo-in-a-copy  ## everything that CI checks
+test:  ## everything that CI checks, two parts at a time; each prints when it has ended
+	$(MAKE) --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) check trainer interpreters demo-in-a-copy
 
 check: lint types contracts unit  ## what a change needs before it is committed
 
