@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib import metadata
@@ -156,15 +156,20 @@ class Session:
         return Selection(options.limit, options.tags, options.case_ids, self.other_purpose() or self.narrowed())
 
     def estimate(self, identity: str, evaluation: Evaluation, judged: int) -> PlanEstimate:
-        """What an evaluation will cost and can show; nothing is sent.
+        """What an evaluation will cost and can show; nothing is sent. Where there is no candidate yet, the base stands in.
 
         Raises:
             DistilltestError: Something it needs is missing or wrong.
         """
         from distilltest.evaluations.estimate import estimate
 
+        stands_in = "candidate" not in self.config.models
+        if stands_in:
+            self.config = self.config.with_model("candidate", self.config.model("base").model)
         plan = self.plan(identity, evaluation)
-        return estimate(plan, self.config, self.store, fresh=self.options.fresh, judged=judged)
+        found = estimate(plan, self.config, self.store, fresh=self.options.fresh, judged=judged)
+        note = "There is no candidate yet; the base stands in for it."
+        return replace(found, notes=(*found.notes, note)) if stands_in else found
 
     def evaluate(
         self,

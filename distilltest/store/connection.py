@@ -16,13 +16,18 @@ def connect(path: Path) -> sqlite3.Connection:
     """Open the store, in WAL mode, so that readers and one writer never wait for each other.
 
     ``synchronous=FULL`` makes every commit durable. The file, and a folder that is made for it, are for their owner only:
-    answers can be sensitive. SQLite gives its log and its index of the log the rights of the file.
+    answers can be sensitive. SQLite gives its log and its index of the log the rights of the file. git ignores a folder that
+    is made here.
 
     Raises:
         StoreError: The file cannot be made, is no store, or is of a newer distilltest.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            ignore = path.parent / ".gitignore"
+            ignore.touch(mode=0o600)
+            ignore.write_text("# What distilltest keeps here is not for git.\n*\n")
         if not path.exists():
             path.touch(mode=0o600)
         connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)

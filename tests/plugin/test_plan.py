@@ -54,6 +54,15 @@ def test_a_plan_with_a_mistake_says_so_and_fails(project):
     result.stdout.fnmatch_lines(["*a rule names the role 'ghost', which nothing plays*"])
 
 
+def test_without_a_candidate_the_base_stands_in(project):
+    config = (project.root / "distilltest.yaml").read_text()
+    project.write("distilltest.yaml", "".join(line for line in config.splitlines(True) if "candidate" not in line))
+    result = project.run("--plan")
+    assert result.ret == 0
+    assert "There is no candidate yet; the base stands in for it." in result.stdout.str()
+    assert project.run().ret == 1
+
+
 @pytest.mark.parametrize("options", [["-n", "2"], ["-p", "no:terminal"]], ids=str)
 def test_a_plan_works_with_other_options(project, options):
     result = project.run("--plan", *options)

@@ -23,6 +23,7 @@ def test_the_store_its_log_and_its_folder_are_for_their_owner_only(tmp_path, uma
         with Store.open(folder / "store.sqlite3") as store:
             keep(store, "one")
             assert {path.name for path in folder.iterdir()} == {
+                ".gitignore",
                 "store.sqlite3",
                 "store.sqlite3-wal",
                 "store.sqlite3-shm",
