@@ -66,6 +66,7 @@ class Engine:
         self._thread: threading.Thread | None = None
         self._lanes: dict[str, Lane] = {}
         self._flying: dict[str, asyncio.Task[Answer]] = {}
+        self._wanted: dict[str, asyncio.Future[Completion | None]] = {}
         self._done: set[str] = set()
         self._failed: dict[str, CallFailure] = {}
 
@@ -127,7 +128,7 @@ class Engine:
 
     async def complete(self, request: Request) -> Answer:
         """One answer, for code that runs on the engine's loop."""
-        stored = None if self._fresh and request.key not in self._done else self._store.completion(request.key)
+        stored = None if self._fresh and request.key not in self._done else await self._look_up(request.key)
         if stored is not None:
             self.counts.from_store += request.key not in self._done
             return stored
@@ -136,6 +137,27 @@ class Engine:
         if request.key in self._failed:
             return self._failed[request.key]
         return await asyncio.shield(self._task(request))
+
+    async def _look_up(self, key: str) -> Completion | None:
+        """What the store has under a key; keys that are asked for in one turn of the loop are looked up together."""
+        loop = asyncio.get_running_loop()
+        if not self._wanted:
+            loop.call_soon(self._look_all_up)
+        future = self._wanted.get(key)
+        if future is None:
+            future = self._wanted[key] = loop.create_future()
+        return await asyncio.shield(future)
+
+    def _look_all_up(self) -> None:
+        wanted, self._wanted = self._wanted, {}
+        try:
+            found = self._store.completions(list(wanted))
+        except StoreError as error:
+            for future in wanted.values():
+                future.set_exception(error)
+            return
+        for key, future in wanted.items():
+            future.set_result(found.get(key))
 
     def stop(self) -> None:
         """Cancel what is in flight; whatever has arrived is kept."""

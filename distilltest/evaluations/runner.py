@@ -42,6 +42,9 @@ class Graded(NamedTuple):
     """Why there are no grades although there is an answer."""
 
 
+Waiting = tuple[Slot, Completion, Future[tuple[Grade, ...]]]
+
+
 @dataclass
 class Runner:
     """Runs evaluations of one session: engine, store, and where results go."""
@@ -52,6 +55,8 @@ class Runner:
     run_id: str
     progress: Progress
     ahead: dict[str, list[Slot]] = field(default_factory=dict)
+    waiting: list[Waiting] = field(default_factory=list)
+    """Answers that were graded but for judges that have not answered yet."""
 
     def prefetch(self, plan: Plan) -> None:
         """Begin to fetch an evaluation's first chunk while another one is being graded."""
@@ -83,7 +88,8 @@ class Runner:
             slots = self._fetch(plan, chunk, None if look is not None else following)
             if following is None:
                 then()
-            graded = self._grade_and_keep(plan, slots, body, bench, len(outcomes), failed)
+            answers = self._grade(slots, body, bench, settle=look is not None)
+            graded = self._keep(plan, answers, len(outcomes), failed)
             failed += sum(outcome.failure is not None for outcome in graded)
             outcomes += graded
             if look is None:
@@ -122,13 +128,11 @@ class Runner:
             self.engine.prefetch([slot.request for slot in upcoming])
         return slots
 
-    def _grade_and_keep(
-        self, plan: Plan, slots: list[Slot], body: BoundBody, bench: JudgeBench, done: int, failed: int
-    ) -> list[Outcome]:
-        """Grade one chunk and keep its outcomes; so many were done, and failed, before it."""
+    def _keep(self, plan: Plan, answers: Iterator[Graded], done: int, failed: int) -> list[Outcome]:
+        """Keep the outcomes of one chunk; so many were done, and failed, before it."""
         chunk: list[Outcome] = []
         grades: dict[tuple[str, str, int], tuple[Grade, ...]] = {}
-        for each in self._grade(slots, body, bench):
+        for each in answers:
             chunk.append(_outcome(each, plan.labels))
             grades[each.case.id, each.role, each.trial] = each.grades
             failed += chunk[-1].failure is not None
@@ -136,10 +140,15 @@ class Runner:
         self.store.save_outcomes(self.run_id, plan.id, chunk, grades)
         return chunk
 
-    def _grade(self, slots: list[Slot], body: BoundBody, bench: JudgeBench) -> Iterator[Graded]:
-        """Grade answers as they arrive; what waits for judges is on its way while further answers come in."""
+    def _grade(self, slots: list[Slot], body: BoundBody, bench: JudgeBench, settle: bool) -> Iterator[Graded]:
+        """Grade answers as they arrive; what waits for judges is on its way while further answers come in.
+
+        What still waits after the last answer is handed out with the next chunk, so that judges have work all the time; where
+        the gate looks (``settle``), everything is handed out.
+        """
         __tracebackhide__ = True
-        waiting: list[tuple[Slot, Completion, Future[tuple[Grade, ...]]]] = []
+        due, self.waiting = self.waiting, []
+        whole = False
         try:
             for index, answer in self.engine.results([slot.request for slot in slots]):
                 slot = slots[index]
@@ -148,19 +157,23 @@ class Runner:
                     continue
                 call = Call(slot.case, answer, slot.role, slot.trial, bench)
                 if body.is_async:
-                    waiting.append((slot, answer, self.engine.submit(body.arun(call))))
+                    self.waiting.append((slot, answer, self.engine.submit(body.arun(call))))
                 elif body.run(call).pending:
-                    waiting.append((slot, answer, self.engine.submit(body.settle(call))))
+                    self.waiting.append((slot, answer, self.engine.submit(body.settle(call))))
                 else:
                     yield Graded(slot.case, slot.role, slot.trial, answer, body.finish(call))
-            for slot, answer, future in waiting:
+            if settle:
+                due, self.waiting = due + self.waiting, []
+            for slot, answer, future in due:
                 try:
                     yield Graded(slot.case, slot.role, slot.trial, answer, future.result())
                 except JudgeFailed as failure:
                     yield Graded(slot.case, slot.role, slot.trial, answer, failure=failure)
+            whole = True
         finally:
-            for *_, future in waiting:
-                future.cancel()
+            if not whole:
+                for *_, future in due + self.waiting:
+                    future.cancel()
 
 
 def _outcome(graded: Graded, labels: Labels | None) -> Outcome:
