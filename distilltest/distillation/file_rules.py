@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from distilltest.distillation.lines import Finding, digest
+from distilltest.distillation.lines import Finding, digest, read_lines
 from distilltest.distillation.tokens import Counter
 from distilltest.errors import TrainingFileError, at
 
@@ -118,3 +118,34 @@ def refuse_bad(path: Path, findings: Iterable[Finding]) -> list[Finding]:
         more = f"\n… and {len(fatal) - 10} more" if len(fatal) > 10 else ""
         raise TrainingFileError(f"{shown}{more}")
     return found
+
+
+def findings_of(
+    path: Path,
+    tally: Tally,
+    problems: Callable[[Any], Iterable[tuple[str, bool]]],
+    beside: Callable[[int, Any], Iterable[Finding]],
+) -> Iterator[Finding]:
+    """Everything about a file, in the order of its lines, whatever it is made for.
+
+    Args:
+        path: The file; it is read line by line.
+        tally: Counts what is read.
+        problems: What is wrong with the content of one line, and whether that is fatal.
+        beside: What else there is to say of a good line, by its number and content: twice there, too long.
+
+    Raises:
+        TrainingFileError: The file cannot be read.
+    """
+    large = too_large(path)
+    if large:
+        yield large
+    for line in read_lines(path):
+        findings = [Finding(line.number, line.problem)] if line.problem else []
+        if line.content is not None or not line.problem:
+            findings += [Finding(line.number, *problem) for problem in problems(line.content)]
+        fatal = [finding for finding in findings if finding.fatal]
+        if not fatal:
+            findings += beside(line.number, line.content)
+        yield from tally.line(line.number, fatal or findings)
+    yield from tally.whole()

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from distilltest.distillation.file_rules import LONGEST_EXAMPLE, Tally, too_large
-from distilltest.distillation.lines import Finding, digest, kind_of, read_lines
+from distilltest.distillation.file_rules import LONGEST_EXAMPLE, Tally, findings_of
+from distilltest.distillation.lines import Finding, digest, kind_of
 from distilltest.distillation.messages import message_problems, spoken
 from distilltest.distillation.tokens import Counter, counter
 
@@ -33,20 +33,9 @@ def preference_findings(
     Raises:
         TrainingFileError: The file cannot be read.
     """
-    large = too_large(path)
-    if large:
-        yield large
-    tally = Tally(tokens or counter(), max_tokens)
     pairs: dict[bytes, int] = {}
-    for line in read_lines(path):
-        findings = [Finding(line.number, line.problem)] if line.problem else []
-        if line.content is not None or not line.problem:
-            findings += [Finding(line.number, *problem) for problem in _problems(line.content)]
-        fatal = [finding for finding in findings if finding.fatal]
-        if not fatal:
-            findings += _beside(line.number, line.content, tally, pairs)
-        yield from tally.line(line.number, fatal or findings)
-    yield from tally.whole()
+    tally = Tally(tokens or counter(), max_tokens)
+    return findings_of(path, tally, _problems, lambda number, content: _beside(number, content, tally, pairs))
 
 
 def _problems(content: Any) -> Iterator[tuple[str, bool]]:
