@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from distilltest.distillation.near import NEAR
 from distilltest.distillation.overlap import find_overlap
 from distilltest.errors import SuiteError
 from distilltest.evaluations.plan import Plan
+from distilltest.files import sha256
 from distilltest.records import Outcome, fingerprint
 from distilltest.store import Attempt, Store
 
@@ -89,7 +89,7 @@ def with_leaks(plan: Plan, store: Store, leave_out: bool) -> Plan:
     if training is None:
         return plan
     shown = training.path.name
-    if not training.path.is_file() or _sha256(training.path) != training.sha256:
+    if not training.path.is_file() or sha256(training.path) != training.sha256:
         note = f"The candidate's training file {shown} is gone or has changed: whether cases were trained on cannot be said."
         return replace(plan, notes=(*plan.notes, note))
     found = _overlap(plan, training, store)
@@ -120,8 +120,3 @@ def _overlap(plan: Plan, training: Training, store: Store) -> dict[str, Any]:
         known = {"leaked": list(overlap.leaked), "near": near, "examples": overlap.examples}
         store.set_state(name, known)
     return known
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -1,15 +1,23 @@
-"""Writing files that nobody may ever see half written."""
+"""Files that nobody may ever see half written, and their fingerprints."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
 from distilltest.errors import DistilltestError
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(
+    path: Path, content: bytes, remedy: str = "Make room or change the rights, and run the same command again."
+) -> None:
     """Write a whole file or none: durable in a file beside it first, then renamed.
+
+    Args:
+        path: Where to; its folder is made.
+        content: All of it.
+        remedy: What to do where it cannot be written.
 
     Raises:
         DistilltestError: It cannot be written.
@@ -23,6 +31,14 @@ def write_whole(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         beside.replace(path)
     except OSError as error:
-        raise DistilltestError(
-            f"{path} cannot be written: {error.strerror}. Make room or change the rights, and run the same command again."
-        ) from None
+        raise DistilltestError(f"{path} cannot be written: {error.strerror}. {remedy}") from None
+
+
+def sha256(path: Path) -> str:
+    """A file's fingerprint, read a piece at a time.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import platform
 import secrets
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -229,6 +228,7 @@ class Session:
         Returns:
             The run's report, None where no evaluation came to a verdict.
         """
+        from distilltest.files import write_whole
         from distilltest.promotion.suite import file_fingerprint
         from distilltest.reporting import json as json_report
         from distilltest.reporting import markdown
@@ -244,8 +244,9 @@ class Session:
         info = self.info()
         report = RunReport.of(info, evaluations, unfinished, not_judged)
         folder = self.config.reports_dir / self.run_id
-        _write(folder / "report.md", markdown.render(report).encode())
-        _write(folder / "report.json", json_report.render(report))
+        remedy = "The results are in the store; make room or change the rights, and run again: nothing is asked twice."
+        write_whole(folder / "report.md", markdown.render(report).encode(), remedy)
+        write_whole(folder / "report.json", json_report.render(report), remedy)
         record = {
             "info": asdict(info),
             "candidate": self.config.models["candidate"].model,
@@ -260,6 +261,7 @@ class Session:
 
     def info(self) -> RunInfo:
         """The circumstances of the run."""
+        from distilltest.promotion.identity import commit
         from distilltest.results import RunInfo
 
         counts = [*self.counts, *([self.engine.counts] if self.sent_anything else [])]
@@ -273,7 +275,7 @@ class Session:
                 "pytest": metadata.version("pytest"),
                 "openai": metadata.version("openai"),
             },
-            git_commit=_git_commit(self.root),
+            git_commit=commit(self.root),
             sent=sum(c.sent for c in counts),
             from_store=sum(c.from_store for c in counts),
             failed=sum(c.failed for c in counts),
@@ -291,34 +293,6 @@ class Session:
             self.engine.stop()
         if "store" in self.__dict__:
             self.store.close()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a whole file or none, so that nobody ever reads half a report."""
-    from distilltest.errors import DistilltestError
-
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError as error:
-        raise DistilltestError(
-            f"The report {path} cannot be written: {error.strerror}. The results are in the store; "
-            "make room or change the rights, and run again: nothing is asked twice."
-        ) from None
-
-
-def _git_commit(root: Path) -> str | None:
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(root), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=5).stdout.strip()  # noqa: S603
-
-    try:
-        commit = git("rev-parse", "--short=12", "HEAD")
-        return f"{commit}+changes" if git("status", "--porcelain", "--untracked-files=no") else commit
-    except (OSError, subprocess.SubprocessError):
-        return None
 
 
 def command_line(arguments: Iterable[Any]) -> str:

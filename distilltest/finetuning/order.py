@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
+from distilltest import files
 from distilltest.errors import TrainingFileError
 from distilltest.records import fingerprint
 
@@ -87,8 +87,7 @@ def sha256(path: Path) -> str:
         TrainingFileError: It cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return files.sha256(path)
     except FileNotFoundError:
         raise TrainingFileError(f"{path} cannot be read: there is no such file. Check the path.") from None
     except OSError as error:

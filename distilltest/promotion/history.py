@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 
 from distilltest.errors import PromotionsError, at
+from distilltest.files import write_whole
 from distilltest.promotion.entry import ROLL_BACK, Entry, digest
-from distilltest.promotion.files import write_whole
 
 NAME = "promotions.yaml"
 _HEADER = """\

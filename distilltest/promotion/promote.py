@@ -12,6 +12,7 @@ from pathlib import Path
 from distilltest.config import Config
 from distilltest.distillation.overlap import find_overlap
 from distilltest.errors import PromotionsError
+from distilltest.files import write_whole
 from distilltest.gate import Status, combine
 from distilltest.promotion import identity
 from distilltest.promotion.entry import (
@@ -25,7 +26,6 @@ from distilltest.promotion.entry import (
     costs_of,
 )
 from distilltest.promotion.evidence import Evidence, Gathered, gather, why_nothing
-from distilltest.promotion.files import write_whole
 from distilltest.promotion.history import NAME, History
 from distilltest.promotion.shutdown import Shutdown, ask_shutdown
 from distilltest.promotion.suite import file_fingerprint

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import pickle
 import subprocess
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from distilltest.errors import SuiteError
+from distilltest.files import sha256
 from distilltest.gate import Rule
 from distilltest.reporting.report import EvaluationReport
 
@@ -87,7 +87,7 @@ class Declared:
 
 def file_fingerprint(path: Path) -> str:
     """The SHA-256 of a file, empty where there is none."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    return sha256(path) if path.is_file() else ""
 
 
 def collect_suite(root: Path, paths: Sequence[str], candidate: str) -> dict[str, Declared]:
