@@ -6,15 +6,15 @@ import asyncio
 import json
 import sys
 
+TEXT = "git status\nVERDICT: Y"
+"""What it answers to everything: an answer, and a judge's verdict."""
 BODY = json.dumps(
     {
         "id": "chatcmpl-bench",
         "object": "chat.completion",
         "created": 1,
         "model": "bench",
-        "choices": [
-            {"index": 0, "message": {"role": "assistant", "content": "git status\nVERDICT: Y"}, "finish_reason": "stop"}
-        ],
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": TEXT}, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 20, "completion_tokens": 2, "total_tokens": 22},
     }
 ).encode()

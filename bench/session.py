@@ -10,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench.server import TEXT
 from bench.throughput import AT_ONCE, CALLS, CASES, LATENCY, start
 
 SUITE = """\
@@ -30,7 +31,7 @@ def project(folder: Path, url: str, cases: int, gate: str, *roles: str) -> Path:
         f"servers:\n  s: {{base_url: '{url}', max_concurrency: {AT_ONCE}}}\nmodels:\n{models}"
     )
     (folder / "prompt.yaml").write_text('messages:\n  - {role: user, content: "{{ item.question }}"}\n')
-    rows = [{"id": f"c{n}", "question": f"number {n}", "reference": "git status\\nVERDICT: Y"} for n in range(cases)]
+    rows = [{"id": f"c{n}", "question": f"number {n}", "reference": TEXT} for n in range(cases)]
     (folder / "cases.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (folder / "test_suite.py").write_text(SUITE.format(gate=gate))
     (folder / "test_plain.py").write_text("def test_plain():\n    pass\n")

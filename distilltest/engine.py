@@ -12,20 +12,22 @@ import threading
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from functools import partial
+from typing import Any, Self, TypeVar, cast
 
+from distilltest.client import AiohttpChatClient, resolve_base_url
 from distilltest.config import Config
 from distilltest.errors import BudgetSpent, CallError, NotInStore, StoreError
+from distilltest.garbage import collect_rarely
+from distilltest.lane import Arrived, Lane, NotArrived
 from distilltest.records import CallFailure, Completion, Request
-from distilltest.store import Store
-
-if TYPE_CHECKING:
-    from distilltest.lane import Lane
+from distilltest.store import Lookup, Store
+from distilltest.waiting import wake
 
 T = TypeVar("T")
 Answer = Completion | CallFailure
-_AT_A_TIME = 25
-"""Requests that are handed to the loop in one turn of it."""
+Then = Callable[[Answer | Exception], None]
+"""Who is told, on the loop, what came of a request: an answer, or an error that is none of the call's."""
 
 
 @dataclass
@@ -64,9 +66,11 @@ class Engine:
         self.counts = Counts()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._collect_as_before: Callable[[], None] = lambda: None
         self._lanes: dict[str, Lane] = {}
-        self._flying: dict[str, asyncio.Task[Answer]] = {}
-        self._wanted: dict[str, asyncio.Future[Completion | None]] = {}
+        self._flying: dict[str, list[Then]] = {}
+        """Key → who waits for what is queued or in flight."""
+        self._lookup = Lookup(store.completions)
         self._done: set[str] = set()
         self._failed: dict[str, CallFailure] = {}
 
@@ -84,7 +88,7 @@ class Engine:
         stored = {} if self._fresh else self._store.completions(list(wanted))
         missing = [request for key, request in wanted.items() if key not in stored]
         if missing:
-            self._call_soon(self._task, missing)
+            self._call_soon(self._send, missing)
 
     def results(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
         """An answer for each request, as (its index, the answer): stored ones first, others as they arrive.
@@ -98,7 +102,7 @@ class Engine:
         known = [key for key in places if not self._fresh or key in self._done]
         stored = self._store.completions(known)
         missing = [requests[indices[0]] for key, indices in places.items() if key not in stored]
-        arrivals: queue.SimpleQueue[tuple[str, Answer | BaseException | None]] = queue.SimpleQueue()
+        arrivals: queue.SimpleQueue[tuple[str, Answer | Exception | None]] = queue.SimpleQueue()
         if missing and not self._offline:
             self._call_soon(lambda request: self._watch(request, arrivals), missing)
         for key, completion in stored.items():
@@ -113,7 +117,7 @@ class Engine:
             if answer is None:  # it had arrived for another evaluation before we asked
                 answer = self._store.completions([key])[key]
                 yield from self._hand_out(places[key], answer, sent=True)
-            elif isinstance(answer, BaseException):
+            elif isinstance(answer, Exception):
                 raise answer
             else:
                 yield from ((index, answer) for index in places[key])
@@ -128,36 +132,21 @@ class Engine:
 
     async def complete(self, request: Request) -> Answer:
         """One answer, for code that runs on the engine's loop."""
-        stored = None if self._fresh and request.key not in self._done else await self._look_up(request.key)
-        if stored is not None:
-            self.counts.from_store += request.key not in self._done
-            return stored
-        if self._offline:
-            return _not_in_store(request)
-        if request.key in self._failed:
-            return self._failed[request.key]
-        return await asyncio.shield(self._task(request))
-
-    async def _look_up(self, key: str) -> Completion | None:
-        """What the store has under a key; keys that are asked for in one turn of the loop are looked up together."""
-        loop = asyncio.get_running_loop()
-        if not self._wanted:
-            loop.call_soon(self._look_all_up)
-        future = self._wanted.get(key)
-        if future is None:
-            future = self._wanted[key] = loop.create_future()
-        return await asyncio.shield(future)
-
-    def _look_all_up(self) -> None:
-        wanted, self._wanted = self._wanted, {}
-        try:
-            found = self._store.completions(list(wanted))
-        except StoreError as error:
-            for future in wanted.values():
-                future.set_exception(error)
-            return
-        for key, future in wanted.items():
-            future.set_result(found.get(key))
+        key = request.key
+        if key not in self._flying:
+            stored = None if self._fresh and key not in self._done else await self._lookup.find(key)
+            if stored is None and key in self._done:  # it landed while we looked
+                stored = await self._lookup.find(key)
+            if stored is not None:
+                self.counts.from_store += key not in self._done
+                return stored
+            if self._offline:
+                return _not_in_store(request)
+            if key in self._failed:
+                return self._failed[key]
+        landed: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._send(request, partial(wake, landed))
+        return await landed
 
     def stop(self) -> None:
         """Cancel what is in flight; whatever has arrived is kept."""
@@ -170,6 +159,7 @@ class Engine:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+        self._collect_as_before()
 
     def _hand_out(self, indices: list[int], completion: Completion, *, sent: bool) -> Iterator[tuple[int, Answer]]:
         if sent:
@@ -183,65 +173,71 @@ class Engine:
 
     def _started(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
+            self._collect_as_before = collect_rarely()
             self._loop = asyncio.new_event_loop()
             self._thread = threading.Thread(target=self._loop.run_forever, name="distilltest-engine", daemon=True)
             self._thread.start()
         return self._loop
 
     def _call_soon(self, function: Callable[[Request], object], requests: Sequence[Request]) -> None:
-        """Call on the loop, a few requests at a time: the first ones are on their way while the others are prepared."""
-        loop = self._started()
+        """Call on the loop for each request, in order."""
 
-        def call(start: int = 0) -> None:
-            for request in requests[start : start + _AT_A_TIME]:
+        def call() -> None:
+            for request in requests:
                 function(request)
-            if start + _AT_A_TIME < len(requests):
-                loop.call_soon(call, start + _AT_A_TIME)
 
-        loop.call_soon_threadsafe(call)
-
-    def _task(self, request: Request) -> asyncio.Task[Answer]:
-        """The one task of a request."""
-        task = self._flying.get(request.key)
-        if task is None:
-            task = asyncio.get_running_loop().create_task(self._fetch(request))
-            self._flying[request.key] = task
-            task.add_done_callback(lambda _: self._flying.pop(request.key, None))
-        return task
+        self._started().call_soon_threadsafe(call)
 
     def _watch(self, request: Request, arrivals: queue.SimpleQueue[tuple[str, Any]]) -> None:
         key = request.key
         if key in self._done:
             arrivals.put((key, None))
-            return
-        if key in self._failed:
+        elif key in self._failed:
             arrivals.put((key, self._failed[key]))
-            return
+        else:
+            self._send(request, lambda answer: arrivals.put((key, answer)))
 
-        def arrived(task: asyncio.Task[Answer]) -> None:
-            if task.cancelled():
-                arrivals.put((key, StoreError("The session was stopped.")))
-            else:
-                arrivals.put((key, task.exception() or task.result()))
+    def _send(self, request: Request, then: Then | None = None) -> None:
+        """Send a request, unless it is under way already."""
+        under_way = request.key in self._flying
+        told = self._flying.setdefault(request.key, [])
+        if then is not None:
+            told.append(then)
+        if not under_way:
+            try:
+                self._lane(request.server).send(request, partial(self._arrived, request))
+            except Exception as error:  # the way to the server could not be made
+                self._tell(request.key, error)
 
-        self._task(request).add_done_callback(arrived)
+    def _arrived(self, request: Request, answer: Arrived | NotArrived) -> None:
+        """Keep what arrived. Nothing is awaited between arrival and this: what has arrived is queued for the store."""
+        if not isinstance(answer, NotArrived):
+            completion, body, attempts = answer
+            if attempts > 1:
+                completion = replace(completion, attempts=attempts)
+            self.counts.sent += 1
+            self.counts.usd += self._cost(completion)
+            self.counts.prompt_tokens += completion.usage.prompt_tokens
+            self.counts.completion_tokens += completion.usage.completion_tokens
+            try:
+                self._store.save(request, completion, body).add_done_callback(partial(self._saved, completion))
+            except Exception as error:
+                self._tell(request.key, error)
+        elif isinstance(answer.error, CallError):
+            failure = self._failure(request, answer.error.kind, str(answer.error), answer.attempts)
+            self._tell(request.key, failure)
+        else:
+            self._tell(request.key, answer.error)
 
-    async def _fetch(self, request: Request) -> Answer:
-        try:
-            completion, body, attempts = await self._lane(request.server).chat(request, self._check_budget)
-        except CallError as error:
-            attempts = int(error.__notes__[-1]) if getattr(error, "__notes__", None) else 0
-            return self._failure(request, error.kind, str(error), attempts)
-        if attempts > 1:
-            completion = replace(completion, attempts=attempts)
-        self.counts.sent += 1
-        self.counts.usd += self._cost(completion)
-        self.counts.prompt_tokens += completion.usage.prompt_tokens
-        self.counts.completion_tokens += completion.usage.completion_tokens
-        # Nothing is awaited between arrival and this line: a cancelled call has either not arrived or is queued.
-        await self._store.save(request, completion, body)
-        self._done.add(request.key)
-        return completion
+    def _saved(self, completion: Completion, saved: asyncio.Future[None]) -> None:
+        error = saved.exception()
+        if error is None:
+            self._done.add(completion.key)
+        self._tell(completion.key, completion if error is None else cast("Exception", error))
+
+    def _tell(self, key: str, answer: Answer | Exception) -> None:
+        for then in self._flying.pop(key, ()):
+            then(answer)
 
     def _failure(self, request: Request, kind: str, message: str, attempts: int) -> CallFailure:
         self.counts.failed += 1
@@ -252,12 +248,9 @@ class Engine:
     def _lane(self, name: str) -> Lane:
         lane = self._lanes.get(name)
         if lane is None:
-            from distilltest.client import AiohttpChatClient, resolve_base_url
-            from distilltest.lane import Lane
-
             server = self._config.server(name)
             client = AiohttpChatClient(server, resolve_base_url(server, self._config))
-            lane = self._lanes[name] = Lane(server, client, self._share)
+            lane = self._lanes[name] = Lane(server, client, self._share, self._check_budget)
         return lane
 
     def _cost(self, completion: Completion) -> float:
@@ -276,12 +269,14 @@ class Engine:
             )
 
     async def _close(self) -> None:
-        tasks = list(self._flying.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
         for lane in self._lanes.values():
             await lane.close()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        for key in list(self._flying):
+            self._tell(key, StoreError("The session was stopped."))
 
 
 def _not_in_store(request: Request) -> CallFailure:

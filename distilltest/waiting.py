@@ -1,4 +1,4 @@
-"""Waiting for several coroutines at once, without a task where there is only one."""
+"""Waiting for several coroutines at once, without a task where there is only one; and waking who waits."""
 
 from __future__ import annotations
 
@@ -14,3 +14,13 @@ async def together(awaitables: Sequence[Awaitable[T]]) -> list[T]:
     if len(awaitables) == 1:
         return [await awaitables[0]]
     return list(await asyncio.gather(*awaitables))
+
+
+def wake(future: asyncio.Future[T], result: T | Exception) -> None:
+    """Give a future its result, or its error, unless who waited was cancelled meanwhile."""
+    if future.done():
+        return
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)

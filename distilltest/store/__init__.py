@@ -2,6 +2,7 @@
 
 from distilltest.store.attempts import Attempt
 from distilltest.store.changes import Adding, Texts
+from distilltest.store.lookup import Lookup
 from distilltest.store.rows import Graded, StoredCompletion, StoredRow, Use
 from distilltest.store.selection import Cursor, Selection
 from distilltest.store.store import Store, StoredRun
@@ -11,6 +12,7 @@ __all__ = [
     "Attempt",
     "Cursor",
     "Graded",
+    "Lookup",
     "Selection",
     "Store",
     "StoredCompletion",
