@@ -42,3 +42,8 @@ def sha256(path: Path) -> str:
     """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def file_fingerprint(path: Path) -> str:
+    """The SHA-256 of a file, empty where there is none."""
+    return sha256(path) if path.is_file() else ""

@@ -229,7 +229,7 @@ class Session:
             The run's report, None where no evaluation came to a verdict.
         """
         from distilltest.files import write_whole
-        from distilltest.promotion.suite import file_fingerprint
+        from distilltest.promotion import code
         from distilltest.reporting import json as json_report
         from distilltest.reporting import markdown
         from distilltest.reporting.report import EvaluationReport, RunReport
@@ -253,7 +253,7 @@ class Session:
             "paths": list(self.paths),
             "narrowed": self.selection().narrowed(),
             "unfinished": unfinished,
-            "suites": {path: file_fingerprint(self.root / path) for path in {e.id.split("::")[0] for e in evaluations}},
+            "suites": {path: code.fingerprints(path, self.root) for path in {e.id.split("::")[0] for e in evaluations}},
         }
         verdict = str(report.verdict.status.value)
         self.store.finish_run(self.run_id, verdict=verdict, finished=time.time(), record=record)

@@ -15,6 +15,8 @@ from distilltest.prompt import Prompt, load_prompt
 from distilltest.records import Case, Message
 
 _FORMAT_FIELD = "{{ item.format }}"
+_OURS = "distilltest:judges/prompts/"
+"""How the names of our own prompts begin."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,20 @@ def judge_prompt(name: str, override: str | Path | None, root: Path) -> Prompt:
     return prompt
 
 
+def prompt_named(name: str, root: Path) -> Prompt:
+    """A judge's prompt by the name that it has in a report.
+
+    Raises:
+        PromptError: There is none, or it is broken.
+    """
+    return (
+        _own(name.removeprefix(_OURS).removesuffix(".yaml"))
+        if name.startswith(_OURS)
+        else load_prompt(root / name, name)
+    )
+
+
 @lru_cache(maxsize=32)
 def _own(name: str) -> Prompt:
     with resources.as_file(resources.files("distilltest.judges").joinpath(f"prompts/{name}.yaml")) as path:
-        return load_prompt(path, f"distilltest:judges/prompts/{name}.yaml")
+        return load_prompt(path, f"{_OURS}{name}.yaml")

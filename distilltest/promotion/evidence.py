@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from distilltest.config import Config
+from distilltest.errors import DistilltestError
 from distilltest.gate import Status, combine
+from distilltest.judges.question import prompt_named
+from distilltest.promotion import code
 from distilltest.promotion.entry import Entry
 from distilltest.promotion.required import inside, matches, path_of, tidy
-from distilltest.promotion.suite import Declared, collect_suite, file_fingerprint
+from distilltest.promotion.suite import Declared, collect_suite
 from distilltest.reporting.report import EvaluationReport
 from distilltest.store import Store, StoredRun
 
@@ -114,18 +117,20 @@ def _weigh(config: Config, store: Store, model: str, now: Declared, runs: list[S
             continue
         content = store.run_evaluation(run.id, now.id)
         if content is not None:
-            return _judge(now, run, EvaluationReport.from_json(content), again, config.root)
+            return _judge(now, run, EvaluationReport.from_json(content), again, config)
     others = [run for run in runs if store.run_evaluation(run.id, now.id) is not None]
     why = f"; run {others[0].id} {why_not_whole(others[0])}" if others else ""
     return Evidence(now.id, Status.INCOMPLETE, f"no whole run on {model} has it{why}", f"Run `{again}`.")
 
 
-def _judge(now: Declared, run: StoredRun, report: EvaluationReport, again: str, root: Path) -> Evidence:
-    changed = now.changes_since(report)
+def _judge(now: Declared, run: StoredRun, report: EvaluationReport, again: str, config: Config) -> Evidence:
+    changed = [*now.changes_since(report), *_other_judges(report, config)]
     path = now.id.partition("::")[0]
     record: Mapping[str, Any] = run.record or {}
-    if not changed and record["suites"].get(path) != file_fingerprint(root / path):
-        changed.append(f"{path} has changed")
+    made_of = record["suites"].get(path, "")
+    if not changed:  # a run of an older distilltest knows the test file alone
+        since = code.changed_since({path: made_of} if isinstance(made_of, str) else made_of, config.root)
+        changed = [f"{name} has changed" for name in since]
     status, sentence = report.verdict.status, report.verdict.sentence
     if changed:
         why = f"run {run.id} said {status}, but is older than the suite: {'; '.join(changed)}"
@@ -136,3 +141,26 @@ def _judge(now: Declared, run: StoredRun, report: EvaluationReport, again: str, 
         Status.INCOMPLETE: f"Run `{again}`: only what is missing is asked.",
     }.get(status, "")
     return Evidence(now.id, status, sentence, remedy, run.id, report)
+
+
+def prompt_fingerprint(name: str, root: Path) -> str:
+    """The fingerprint of a prompt of the project, or of one of our own for judges, as it is now; empty where there is none."""
+    try:
+        return prompt_named(name, root).fingerprint
+    except DistilltestError:
+        return ""
+
+
+def _other_judges(report: EvaluationReport, config: Config) -> list[str]:
+    """Which judges are no longer those that gave the verdicts, in words."""
+    found: dict[str, None] = {}
+    for use in report.judges:
+        judge = config.judges.get(use.judge)
+        if judge is None:
+            found[f"the judge {use.judge!r} is no longer configured"] = None
+            continue
+        if judge.model.model != use.model:
+            found[f"the judge {use.judge!r} was {use.model} and is {judge.model.model}"] = None
+        if prompt_fingerprint(use.prompt, config.root) != use.prompt_fingerprint:
+            found[f"the prompt {use.prompt} of the judge {use.judge!r} has changed"] = None
+    return list(found)

@@ -12,7 +12,7 @@ from pathlib import Path
 from distilltest.config import Config
 from distilltest.distillation.overlap import find_overlap
 from distilltest.errors import PromotionsError
-from distilltest.files import write_whole
+from distilltest.files import file_fingerprint, write_whole
 from distilltest.gate import Status, combine
 from distilltest.promotion import identity
 from distilltest.promotion.entry import (
@@ -28,7 +28,6 @@ from distilltest.promotion.entry import (
 from distilltest.promotion.evidence import Evidence, Gathered, gather, why_nothing
 from distilltest.promotion.history import NAME, History
 from distilltest.promotion.shutdown import Shutdown, ask_shutdown
-from distilltest.promotion.suite import file_fingerprint
 from distilltest.reporting import json as json_report
 from distilltest.reporting import markdown
 from distilltest.reporting.report import RunReport

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from distilltest.errors import SuiteError
-from distilltest.files import sha256
 from distilltest.gate import Rule
 from distilltest.reporting.report import EvaluationReport
 
@@ -83,11 +82,6 @@ class Declared:
                 found.append(f"the prompt of {role} ({prompt}) has changed")
         found += [f"{role} is no longer compared with" for role in lines]
         return found
-
-
-def file_fingerprint(path: Path) -> str:
-    """The SHA-256 of a file, empty where there is none."""
-    return sha256(path) if path.is_file() else ""
 
 
 def collect_suite(root: Path, paths: Sequence[str], candidate: str) -> dict[str, Declared]:

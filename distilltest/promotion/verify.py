@@ -13,14 +13,15 @@ import orjson
 from distilltest.config import Config
 from distilltest.dataset import load_dataset
 from distilltest.errors import DistilltestError, at
+from distilltest.files import file_fingerprint
 from distilltest.gate import Status
 from distilltest.promotion.entry import PROMOTE, Entry, Proof
+from distilltest.promotion.evidence import prompt_fingerprint
 from distilltest.promotion.history import NAME, History, Written
 from distilltest.promotion.promote import FOLDER
 from distilltest.promotion.recompute import from_numbers, from_outcomes
 from distilltest.promotion.required import tidy
-from distilltest.promotion.suite import Declared, collect_suite, file_fingerprint
-from distilltest.prompt import load_prompt
+from distilltest.promotion.suite import Declared, collect_suite
 from distilltest.reporting.report import EvaluationReport
 from distilltest.store import Store
 
@@ -166,8 +167,11 @@ def _since(config: Config, entry: Entry) -> list[str]:
             found[f"the dataset {dataset} has changed since"] = None
         for role, line in proof.roles.items():
             prompt = str(line["prompt"])
-            if _prompt(config.root, prompt) != line["prompt_fingerprint"]:
+            if prompt_fingerprint(prompt, config.root) != line["prompt_fingerprint"]:
                 found[f"the prompt {prompt} of {role} has changed since"] = None
+        for use in proof.judges:
+            if prompt_fingerprint(use["prompt"], config.root) != use["prompt_fingerprint"]:
+                found[f"the prompt {use['prompt']} of the judge {use['judge']!r} has changed since"] = None
     trained = entry.training_file or {}
     path = config.root / trained.get("path", "")
     if path.is_file() and file_fingerprint(path) != trained["sha256"]:
@@ -178,13 +182,6 @@ def _since(config: Config, entry: Entry) -> list[str]:
 def _dataset(root: Path, name: str) -> str:
     try:
         return load_dataset(root / name, name).fingerprint
-    except DistilltestError:
-        return ""
-
-
-def _prompt(root: Path, name: str) -> str:
-    try:
-        return load_prompt(root / name, name).fingerprint
     except DistilltestError:
         return ""
 

@@ -1,0 +1,88 @@
+"""The Python files of a project that a test file is made of: what it imports, and every ``conftest.py`` above it."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from distilltest.files import file_fingerprint
+
+_OURSELVES = Path(__file__).resolve().parents[1]
+
+
+def fingerprints(test_file: str, root: Path) -> dict[str, str]:
+    """What a test file is made of, as it is now.
+
+    Args:
+        test_file: Its path, relative to the root.
+        root: The folder of distilltest.yaml; files outside, and installed packages, are not looked at.
+
+    Returns:
+        Path relative to the root → SHA-256 of the file; empty for a ``conftest.py`` that could be there and is not.
+    """
+    root = root.resolve()
+    first = root / test_file
+    folders = [folder for folder in first.parents if folder.is_relative_to(root)]
+    conftests = [folder / "conftest.py" for folder in folders]
+    bases = _bases(first, root)
+    known: dict[Path, None] = {}
+    waiting = [first, *conftests]
+    while waiting:
+        path = waiting.pop()
+        if path not in known:
+            known[path] = None
+            waiting += _imported(path, bases, root)
+    return {path.relative_to(root).as_posix(): file_fingerprint(path) for path in sorted(known)}
+
+
+def changed_since(known: Mapping[str, str], root: Path) -> list[str]:
+    """Which of the files are no longer what they were; what is imported anew is imported by one that has changed."""
+    return [name for name, was in known.items() if file_fingerprint(root / name) != was]
+
+
+def _bases(test_file: Path, root: Path) -> list[Path]:
+    """Where Python finds the project's modules: pytest's entry for the test file, the root, and what is set up below it."""
+    own = test_file.parent
+    while (own / "__init__.py").is_file() and own != root:
+        own = own.parent
+    there = [Path(entry or ".").resolve() for entry in sys.path]
+    return list(dict.fromkeys([own, root, *(path for path in there if path.is_relative_to(root))]))
+
+
+def _imported(path: Path, bases: Sequence[Path], root: Path) -> Iterator[Path]:
+    """The project's files that a file's import statements load, wherever in it they stand."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError):  # it is not there, or not Python: then it has no verdict either
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            wanted = [(bases, alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            where = [path.parents[node.level - 1]] if 0 < node.level <= len(path.parents) else bases
+            module = f"{node.module}." if node.module else ""
+            wanted = [(where, module + alias.name) for alias in node.names]
+        else:
+            continue
+        for places, name in wanted:
+            for place in places:
+                yield from _files_of(place, name.split("."), root)
+
+
+def _files_of(place: Path, names: Sequence[str], root: Path) -> Iterator[Path]:
+    """The files that importing a dotted name executes; its last part may be a name inside a module."""
+    for name in names:
+        place = place / name
+        for path in (place.with_name(f"{name}.py"), place / "__init__.py"):
+            if path.is_file() and _of_the_project(path, root):
+                yield path
+        if not place.is_dir():
+            return
+
+
+def _of_the_project(path: Path, root: Path) -> bool:
+    if not path.is_relative_to(root) or path.is_relative_to(_OURSELVES):
+        return False
+    return "site-packages" not in path.relative_to(root).parts
