@@ -15,7 +15,7 @@ DAY = 86_400.0
 """Seconds."""
 PROMOTIONS = "promotions.yaml"
 """The file that says which model is in production. Every run that it names stays whole, however old it is."""
-_RUN = re.compile(r"\b\d{8}-\d{6}-[0-9a-f]{4}\b")
+_RUN = re.compile(r"\b\d{8}-\d{6}-[0-9a-z]{4}\b")
 """A run's name, wherever it stands."""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
-import secrets
+import string
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from distilltest.store import Store
 
 
+_BASE_36 = string.digits + string.ascii_lowercase
 PURPOSE = "DISTILLTEST_PURPOSE"
 """The environment variable by which a command says that a run is not to decide about a candidate."""
 
@@ -53,8 +54,19 @@ class Options:
 
 
 def new_run_id() -> str:
-    """A name for a run that sorts by time: ``20261121-093000-1f3a``."""
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    """A name for a run that sorts by time, to the microsecond: ``20261121-093000-c2lp``."""
+    return run_id(datetime.now(UTC))
+
+
+def run_id(began: datetime) -> str:
+    """The name of a run that began at a moment: its second, and the microseconds in base 36.
+
+    >>> run_id(datetime(2026, 11, 21, 9, 30, 0, 564013))
+    '20261121-093000-c371'
+    """
+    rest, last = divmod(began.microsecond, 36)
+    digits = (rest // 36**2, rest // 36 % 36, rest % 36, last)
+    return f"{began:%Y%m%d-%H%M%S}-{''.join(_BASE_36[digit] for digit in digits)}"
 
 
 @dataclass

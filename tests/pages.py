@@ -11,7 +11,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 FILE_OR_SESSION = re.compile(
     r"(?:^`([\w./]+)`:\n\n```\w+\n(.*?)^```$)|(?:^```console\n(.*?)^```$)", re.DOTALL | re.MULTILINE
 )
-RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
+RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-z]{4}")
 ANYTHING = "…"
 
 

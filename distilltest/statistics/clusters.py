@@ -134,6 +134,8 @@ class _Data:
     flipped_sums: Floats
     """The sum of all differences under each pattern of signs; the data's own pattern is the first."""
     flipped_sizes: Floats
+    symmetric: bool
+    """Whether swapping the two models gives the same clusters."""
 
     @classmethod
     def of(cls, differences: ArrayLike, clusters: Sequence[Hashable], seed: int) -> _Data:
@@ -147,7 +149,7 @@ class _Data:
         if count > 1:
             without = (np.sum(sums) - sums) / (np.sum(sizes) - sizes)
             error = sqrt((count - 1) / count * float(np.sum((without - np.mean(without)) ** 2)))
-        flipped_sums, flipped_sizes = _flipped(sums, sizes, seed)
+        flipped_sums, flipped_sizes, symmetric = _flipped(sums, sizes, seed)
         return cls(
             count=count,
             mean=mean,
@@ -156,10 +158,13 @@ class _Data:
             kurtosis=float(np.mean(residuals**4)) / square**2 if square > 1e-24 else inf,
             flipped_sums=flipped_sums,
             flipped_sizes=flipped_sizes,
+            symmetric=symmetric,
         )
 
     def mirrored(self) -> _Data:
         """The other model against the candidate."""
+        if self.symmetric:
+            return self
         return replace(self, mean=-self.mean, skew=-self.skew, flipped_sums=-self.flipped_sums)
 
     def jackknife_p(self, delta: float) -> float | None:
@@ -191,18 +196,27 @@ def _totals(differences: ArrayLike, clusters: Sequence[Hashable]) -> tuple[Float
     members: dict[Hashable, list[float]] = {}
     for cluster, difference in zip(clusters, d.tolist(), strict=True):
         members.setdefault(cluster, []).append(difference)
-    totals = [(fsum(group), float(len(group))) for group in members.values()]
-    totals.sort(key=lambda pair: (abs(pair[0]), pair[1], pair[0]))  # swapping roles keeps it, too
+    totals = _sorted([(fsum(group), float(len(group))) for group in members.values()])
     return np.array([total for total, _ in totals]), np.array([size for _, size in totals])
 
 
-def _flipped(sums: Floats, sizes: Floats, seed: int) -> tuple[Floats, Floats]:
-    """Both under every pattern of signs for few clusters, else under seeded ones, of which the first is the data's own."""
+def _sorted(totals: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    return sorted(totals, key=lambda pair: (abs(pair[0]), pair[1], pair[0]))
+
+
+def _flipped(sums: Floats, sizes: Floats, seed: int) -> tuple[Floats, Floats, bool]:
+    """Both under every pattern of signs for few clusters, else under seeded ones, of which the first is the data's own.
+
+    The seeded signs fall on the clusters as one of the two models sees them, whichever is called the candidate: swapping the
+    models swaps the result exactly. The third value says that both see the same.
+    """
     import numpy as np
 
-    both = np.column_stack([sums, sizes])
+    ours = list(zip(sums.tolist(), sizes.tolist(), strict=True))
+    theirs = _sorted([(-total, size) for total, size in ours])
+    both, side = np.array(max(ours, theirs)), 1.0 if ours >= theirs else -1.0
     found = np.concatenate([signs @ both for signs in _signs(len(sums), seed)])
-    return found[:, 0], found[:, 1]
+    return side * found[:, 0], found[:, 1], ours == theirs
 
 
 def _signs(count: int, seed: int) -> Iterable[Floats]:

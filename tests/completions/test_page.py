@@ -25,7 +25,7 @@ def steps():
 
 def plain(text):
     """Without what differs from run to run: names of runs, and times and widths of what the embedded server kept."""
-    text = re.sub(r"\d{8}-\d{6}-[0-9a-f]{4}", "RUN", text)
+    text = re.sub(r"\d{8}-\d{6}-[0-9a-z]{4}", "RUN", text)
     return text.replace(str(Path.cwd()), ".")
 
 

@@ -165,3 +165,12 @@ def test_many_clusters_need_little_memory():
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 100e6  # all signs at once would be 400 million bytes
+
+
+@pytest.mark.parametrize("counts", [(14, 2, 1), (15, 2, 2), (21, 3, 2)])
+def test_swapping_roles_mirrors_the_interval_where_the_signs_are_drawn(counts):
+    """Wins and losses of one size: which of them a drawn sign falls on must not depend on who is called the candidate."""
+    same, won, lost = counts
+    differences = [0.0] * same + [1.0] * won + [-1.0] * lost
+    low, high = clusters.interval(differences, range(len(differences)))
+    assert clusters.interval([-d for d in differences], range(len(differences))) == (-high, -low)
