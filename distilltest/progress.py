@@ -38,7 +38,7 @@ class PytestProgress:
         """Begin; nothing is shown before there is something to say."""
         return self
 
-    def __call__(self, done: int, total: int, failed: int) -> None:
+    def __call__(self, done: int, total: int, failed: int, waiting: int) -> None:
         """Show the state, unless it was shown a moment ago."""
         if self._quiet:
             return
@@ -48,9 +48,11 @@ class PytestProgress:
         with self._uncaptured():
             self._terminal = sys.stderr.isatty()
             if self._terminal:
-                self._show_bar(done, total, failed)
+                self._show_bar(done, total, failed, waiting)
             elif now - self._last >= EVERY:
-                print(f"{self._title}: {done} of {total} graded, {failed} calls failed", file=sys.stderr, flush=True)
+                judged = f", {waiting} wait for a judge" if waiting else ""
+                said = f"{self._title}: {done} of {total} graded{judged}, {failed} calls failed"
+                print(said, file=sys.stderr, flush=True)
             else:
                 return
         self._last = now
@@ -63,14 +65,14 @@ class PytestProgress:
             with self._uncaptured():
                 self._bar.close()
 
-    def _show_bar(self, done: int, total: int, failed: int) -> None:
+    def _show_bar(self, done: int, total: int, failed: int, waiting: int) -> None:
         if self._bar is None:
             from tqdm import tqdm
 
             title = self._title.rpartition("::")[2]
             self._bar = tqdm(total=total, desc=title, unit="call", leave=False, file=sys.stderr, dynamic_ncols=True)
-        if failed:
-            self._bar.set_postfix_str(f"{failed} failed", refresh=False)
+        more = (f"{waiting} wait for a judge" if waiting else "", f"{failed} failed" if failed else "")
+        self._bar.set_postfix_str(", ".join(filter(None, more)), refresh=False)
         self._bar.n = done
         self._bar.refresh()
 

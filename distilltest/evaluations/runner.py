@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
@@ -26,8 +27,8 @@ from distilltest.store import Store
 class Progress(Protocol):
     """Who is told how far an evaluation is."""
 
-    def __call__(self, done: int, total: int, failed: int) -> None:
-        """So many completions of all are graded; so many calls failed."""
+    def __call__(self, done: int, total: int, failed: int, waiting: int) -> None:
+        """So many completions of all are graded, so many calls failed, and so many answers wait for a judge."""
 
 
 class Graded(NamedTuple):
@@ -42,7 +43,12 @@ class Graded(NamedTuple):
     """Why there are no grades although there is an answer."""
 
 
-Waiting = tuple[Slot, Completion, Future[tuple[Grade, ...]]]
+class Waiting(NamedTuple):
+    """An answer that was graded but for judges that have not answered yet."""
+
+    slot: Slot
+    answer: Completion
+    grades: Future[tuple[Grade, ...]]
 
 
 @dataclass
@@ -55,8 +61,8 @@ class Runner:
     run_id: str
     progress: Progress
     ahead: dict[str, list[Slot]] = field(default_factory=dict)
-    waiting: list[Waiting] = field(default_factory=list)
-    """Answers that were graded but for judges that have not answered yet."""
+    waiting: deque[Waiting] = field(default_factory=deque)
+    """The oldest first."""
 
     def prefetch(self, plan: Plan) -> None:
         """Begin to fetch an evaluation's first chunk while another one is being graded."""
@@ -128,27 +134,27 @@ class Runner:
             self.engine.prefetch([slot.request for slot in upcoming])
         return slots
 
-    def _keep(self, plan: Plan, answers: Iterator[Graded], done: int, failed: int) -> list[Outcome]:
+    def _keep(self, plan: Plan, answers: Iterator[Graded | None], done: int, failed: int) -> list[Outcome]:
         """Keep the outcomes of one chunk; so many were done, and failed, before it."""
         chunk: list[Outcome] = []
         grades: dict[tuple[str, str, int], tuple[Grade, ...]] = {}
         for each in answers:
-            chunk.append(_outcome(each, plan.labels))
-            grades[each.case.id, each.role, each.trial] = each.grades
-            failed += chunk[-1].failure is not None
-            self.progress(done + len(chunk), plan.calls, failed)
+            if each is not None:
+                chunk.append(_outcome(each, plan.labels))
+                grades[each.case.id, each.role, each.trial] = each.grades
+                failed += chunk[-1].failure is not None
+            self.progress(done + len(chunk), plan.calls, failed, len(self.waiting))
         self.store.save_outcomes(self.run_id, plan.id, chunk, grades)
         return chunk
 
-    def _grade(self, slots: list[Slot], body: BoundBody, bench: JudgeBench, settle: bool) -> Iterator[Graded]:
-        """Grade answers as they arrive; what waits for judges is on its way while further answers come in.
+    def _grade(self, slots: list[Slot], body: BoundBody, bench: JudgeBench, settle: bool) -> Iterator[Graded | None]:
+        """Grade answers as they arrive; None for one that waits for a judge, which is handed out when it has its grades.
 
-        What still waits after the last answer is handed out with the next chunk, so that judges have work all the time; where
-        the gate looks (``settle``), everything is handed out.
+        What still waits after the chunk's last answer is handed out with the next chunk, so that judges have work all the
+        time; where the gate looks (``settle``), everything is handed out.
         """
         __tracebackhide__ = True
-        due, self.waiting = self.waiting, []
-        whole = False
+        due, whole = len(self.waiting), False
         try:
             for index, answer in self.engine.results([slot.request for slot in slots]):
                 slot = slots[index]
@@ -157,23 +163,34 @@ class Runner:
                     continue
                 call = Call(slot.case, answer, slot.role, slot.trial, bench)
                 if body.is_async:
-                    self.waiting.append((slot, answer, self.engine.submit(body.arun(call))))
+                    self.waiting.append(Waiting(slot, answer, self.engine.submit(body.arun(call))))
                 elif body.run(call).pending:
-                    self.waiting.append((slot, answer, self.engine.submit(body.settle(call))))
+                    self.waiting.append(Waiting(slot, answer, self.engine.submit(body.settle(call))))
                 else:
                     yield Graded(slot.case, slot.role, slot.trial, answer, body.finish(call))
-            if settle:
-                due, self.waiting = due + self.waiting, []
-            for slot, answer, future in due:
-                try:
-                    yield Graded(slot.case, slot.role, slot.trial, answer, future.result())
-                except JudgeFailed as failure:
-                    yield Graded(slot.case, slot.role, slot.trial, answer, failure=failure)
+                    continue
+                yield None
+                while self.waiting and self.waiting[0].grades.done():
+                    due -= 1
+                    yield _settled(self.waiting.popleft())
+            while self.waiting and (settle or due > 0):
+                due -= 1
+                yield _settled(self.waiting.popleft())
             whole = True
         finally:
             if not whole:
-                for *_, future in due + self.waiting:
-                    future.cancel()
+                for each in self.waiting:
+                    each.grades.cancel()
+                self.waiting.clear()
+
+
+def _settled(waiting: Waiting) -> Graded:
+    """An answer with what its judges said."""
+    (case, role, trial, _), answer, grades = waiting
+    try:
+        return Graded(case, role, trial, answer, grades.result())
+    except JudgeFailed as failure:
+        return Graded(case, role, trial, answer, failure=failure)
 
 
 def _outcome(graded: Graded, labels: Labels | None) -> Outcome:

@@ -11,7 +11,10 @@ References:
 Assumption: the pairs are independent; nothing is asymptotic. The nuisance parameter is the chance that only the other
 passes. Its Clopper-Pearson interval comes from the losses alone, which keeps two promises: one more win never raises p
 (the interval stays, the tail shrinks), and the level holds at every point of the null hypothesis, not only at its edge
-(given the losses, fewer wins are less surprising, and the edge has a point with the same chance of a loss).
+(given the losses, fewer wins are less surprising, and the edge has a point with the same chance of a loss). Both hold among
+outcomes of equally many pairs. With one pair more the outcomes are others, and p wavers. Counted up to 20 wins and 20
+losses: one more pair that is won raises no p below 0.5 (at margins from 0 to 0.2); pairs that agree raise a p of at most
+0.05 by 0.010 at most (at a margin of 0.1).
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from distilltest.embedded.interface import TrainingFailed
@@ -16,25 +14,27 @@ from distilltest.trainer.training import LoraTraining
 class PreferenceTraining(LoraTraining):
     """A DPO job. What is tuned is its own reference: the base model, or the adapter that it starts from."""
 
-    @classmethod
-    def prepare(
-        cls,
-        job: dict[str, Any],
-        training: bytes,
-        validation: bytes | None,
-        base: Base,
-        start: Path | None,
-        folder: Path,
-        serve: Callable[[str, str], None],
-    ) -> PreferenceTraining:
-        """Read the files, and see that the model's template can show them.
-
-        Raises:
-            TrainingFailed: A file cannot be learned from.
-        """
-        examples, notes = _read(training, base, "training_file")
-        held_out, more = _read(validation, base, "validation_file") if validation is not None else ([], ())
-        return cls(job, base, start, folder, serve, examples, held_out, notes + more)
+    @staticmethod
+    def _read(content: bytes, base: Base, field: str) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+        """Examples as messages, without those whose request fills the model's context, and what is to be said of them."""
+        tokenizer = base.another_tokenizer()
+        examples, lost = [], 0
+        for number, line in enumerate(read_file(content, "dpo", field=field), start=1):
+            prompt = _plain(line["input"]["messages"])
+            chosen, rejected = (_plain(line[name]) for name in ("preferred_output", "non_preferred_output"))
+            try:
+                asked = render(tokenizer, prompt, ask=True)
+                for answer in (chosen, rejected):
+                    if not render(tokenizer, prompt + answer, ask=False).startswith(asked):
+                        raise TemplateRefused("the model's chat template does not show an answer where it asks for one")
+            except TemplateRefused as error:
+                raise TrainingFailed(f"invalid_{field}", f"line {number}: {error}", field) from None
+            if len(token_ids(tokenizer, asked)) < base.context:
+                examples.append({"prompt": prompt, "chosen": chosen, "rejected": rejected})
+            else:
+                lost += 1
+        left_out = f"{field}: {lost} examples fill the model's {base.context} tokens before the answer and are left out"
+        return examples, (left_out,) if lost else ()
 
     def _trainer(self, model: Any, arguments: dict[str, Any]) -> Any:
         from datasets import Dataset, disable_progress_bars
@@ -54,32 +54,6 @@ class PreferenceTraining(LoraTraining):
             2 * len(example["prompt_ids"]) + len(example["chosen_ids"]) + len(example["rejected_ids"])
             for example in trainer.train_dataset
         )
-
-
-def _read(content: bytes, base: Base, field: str) -> tuple[list[dict[str, Messages]], tuple[str, ...]]:
-    """Examples as messages, without those whose request fills the model's context, and what is to be said of them."""
-    tokenizer = base.another_tokenizer()
-    examples, lost = [], 0
-    for number, line in enumerate(read_file(content, "dpo", field=field), start=1):
-        prompt = _plain(line["input"]["messages"])
-        chosen, rejected = (_plain(line[name]) for name in ("preferred_output", "non_preferred_output"))
-        try:
-            asked = render(tokenizer, prompt, ask=True)
-            for answer in (chosen, rejected):
-                if not render(tokenizer, prompt + answer, ask=False).startswith(asked):
-                    raise TemplateRefused("the model's chat template does not show an answer where it asks for one")
-        except TemplateRefused as error:
-            raise TrainingFailed(f"invalid_{field}", f"line {number}: {error}", field) from None
-        if len(token_ids(tokenizer, asked)) < base.context:
-            examples.append({"prompt": prompt, "chosen": chosen, "rejected": rejected})
-        else:
-            lost += 1
-    if not examples:
-        raise TrainingFailed(
-            f"invalid_{field}", f"No example's answer begins within the model's {base.context} tokens.", field
-        )
-    left_out = f"{field}: {lost} examples fill the model's {base.context} tokens before the answer and are left out"
-    return examples, (left_out,) if lost else ()
 
 
 def _plain(messages: Messages) -> Messages:

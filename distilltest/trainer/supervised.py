@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from distilltest.embedded.interface import TrainingFailed
@@ -16,25 +14,34 @@ from distilltest.trainer.training import LoraTraining
 class SupervisedTraining(LoraTraining):
     """A supervised job."""
 
-    @classmethod
-    def prepare(
-        cls,
-        job: dict[str, Any],
-        training: bytes,
-        validation: bytes | None,
-        base: Base,
-        start: Path | None,
-        folder: Path,
-        serve: Callable[[str, str], None],
-    ) -> SupervisedTraining:
-        """Read the files, and turn them into tokens.
-
-        Raises:
-            TrainingFailed: A file cannot be learned from.
-        """
-        examples, notes = _read(training, base, "training_file")
-        held_out, more = _read(validation, base, "validation_file") if validation is not None else ([], ())
-        return cls(job, base, start, folder, serve, examples, held_out, notes + more)
+    @staticmethod
+    def _read(content: bytes, base: Base, field: str) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+        """Examples as tokens, cut at the model's context, and what is to be said of them."""
+        tokenizer = base.another_tokenizer()
+        examples, cut, lost, endless = [], 0, 0, 0
+        for number, line in enumerate(read_file(content, "supervised", field=field), start=1):
+            try:
+                several = teach(tokenizer, texts(line["messages"]), base.end_ids)
+            except TemplateRefused as error:
+                raise TrainingFailed(f"invalid_{field}", f"line {number}: {error}", field) from None
+            for taught in several:
+                kept = Taught(taught.input_ids[: base.context], taught.labels[: base.context])
+                cut += len(kept.labels) < len(taught.labels)
+                endless += not any(label in base.end_ids for label in taught.labels)
+                if kept.learned:
+                    examples.append({"input_ids": kept.input_ids, "labels": kept.labels})
+                else:
+                    lost += 1
+        notes = []
+        if cut:
+            left_out = f"; {lost} of them had no answer left and are left out" if lost else ""
+            notes.append(f"{field}: {cut} examples were cut at the model's {base.context} tokens{left_out}")
+        if endless:
+            notes.append(
+                f"{field}: the chat template ends {endless} of the examples without an end token, so answers may not end by "
+                "themselves"
+            )
+        return examples, tuple(notes)
 
     def _trainer(self, model: Any, arguments: dict[str, Any]) -> Any:
         from datasets import Dataset
@@ -50,36 +57,3 @@ class SupervisedTraining(LoraTraining):
 
     def _tokens(self, trainer: Any) -> int:
         return sum(len(example["input_ids"]) for example in self.examples)
-
-
-def _read(content: bytes, base: Base, field: str) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
-    """Examples as tokens, cut at the model's context, and what is to be said of them."""
-    tokenizer = base.another_tokenizer()
-    examples, cut, lost, endless = [], 0, 0, 0
-    for number, line in enumerate(read_file(content, "supervised", field=field), start=1):
-        try:
-            several = teach(tokenizer, texts(line["messages"]), base.end_ids)
-        except TemplateRefused as error:
-            raise TrainingFailed(f"invalid_{field}", f"line {number}: {error}", field) from None
-        for taught in several:
-            kept = Taught(taught.input_ids[: base.context], taught.labels[: base.context])
-            cut += len(kept.labels) < len(taught.labels)
-            endless += not any(label in base.end_ids for label in taught.labels)
-            if kept.learned:
-                examples.append({"input_ids": kept.input_ids, "labels": kept.labels})
-            else:
-                lost += 1
-    if not examples:
-        raise TrainingFailed(
-            f"invalid_{field}", f"No example's answer begins within the model's {base.context} tokens.", field
-        )
-    notes = []
-    if cut:
-        left_out = f"; {lost} of them had no answer left and are left out" if lost else ""
-        notes.append(f"{field}: {cut} examples were cut at the model's {base.context} tokens{left_out}")
-    if endless:
-        notes.append(
-            f"{field}: the chat template ends {endless} of the examples without an end token, so answers may not end by "
-            "themselves"
-        )
-    return examples, tuple(notes)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from distilltest.embedded.interface import TrainingFailed, Watch
 from distilltest.errors import DistilltestError
@@ -42,6 +42,40 @@ class LoraTraining:
     held_out: list[dict[str, Any]]
     notes: tuple[str, ...]
     """What is to be said of the files."""
+
+    @classmethod
+    def prepare(
+        cls,
+        job: dict[str, Any],
+        training: bytes,
+        validation: bytes | None,
+        base: Base,
+        start: Path | None,
+        folder: Path,
+        serve: Callable[[str, str], None],
+    ) -> Self:
+        """Read a job's files, as far as the model can learn from them.
+
+        Raises:
+            TrainingFailed: A file cannot be learned from.
+        """
+        examples, notes = cls._some(training, base, "training_file")
+        held_out, more = cls._some(validation, base, "validation_file") if validation is not None else ([], ())
+        return cls(job, base, start, folder, serve, examples, held_out, notes + more)
+
+    @classmethod
+    def _some(cls, content: bytes, base: Base, field: str) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+        examples, notes = cls._read(content, base, field)
+        if not examples:
+            raise TrainingFailed(
+                f"invalid_{field}", f"No example's answer begins within the model's {base.context} tokens.", field
+            )
+        return examples, notes
+
+    @staticmethod
+    def _read(content: bytes, base: Base, field: str) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+        """The examples of a file as the method's trainer takes them, and what is to be said of the file."""
+        raise NotImplementedError
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
