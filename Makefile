@@ -40,7 +40,7 @@ contracts: .venv/dev-stamp  ## imports go down only
 	$(BIN)/lint-imports
 
 unit: .venv/dev-stamp  ## unit, property and end-to-end tests
-	$(BIN)/python -m pytest -q -n 2
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -q -n 2
 
 trainer:  ## the trainer's tests, in an environment of their own with PyTorch
 	PYTHON=$(PYTHON) scripts/trainer-tests

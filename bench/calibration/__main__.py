@@ -27,6 +27,7 @@ def tables(full: bool) -> list[Table]:
         clusters.table,
         clusters.power_table,
         slices.table,
+        slices.documents_table,
         slices.power_table,
         looks.table,
         looks.attempts_table,

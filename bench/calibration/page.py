@@ -39,10 +39,8 @@ CLOSING = """\
 - **Clusters of every shape.** For pass and fail, and for scores, the tests hold their level whatever the data look like. The
   test for clusters holds it on the kinds above, of which documents that are lost as a whole are the hardest; it is no proof
   for every kind.
-- **Slices with lopsided scores.** The guard over slices assumes that, where nothing changed, a difference could as
-  well have the other sign. Where it could not, it blocks too often: with ten slices of 40 cases, of which ten in eleven
-  lose 5 points and one in eleven wins 50, it blocked 40 of 60 candidates that were no worse on average. For pass and
-  fail this does not arise.
+- **Slices of every shape.** The guard over slices flips signs, which is exact for pass and fail. For scores and clusters
+  a t test with a correction for skewness must agree; that held on the lopsided kind above, and is no proof for every kind.
 - **Attempts that nobody counted.** Alpha is divided by the number of candidates that were tried on the same cases; a
   candidate that was tried elsewhere on those cases and given up is not counted.
 - **Other levels and margins** than those in the tables. They are computed by the same functions, but were not counted

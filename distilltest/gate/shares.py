@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from distilltest.comparison import ResultsTable
 from distilltest.errors import SuiteError
-from distilltest.gate.means import evidence
+from distilltest.gate.means import Evidence, evidence
 from distilltest.gate.rule import WORD, Rule, check_role, is_number, points, weigh
 from distilltest.gate.verdict import RuleVerdict, Status
 
@@ -113,38 +114,52 @@ class _Faster(Rule):
         return f"faster than {self.role}"
 
     def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
-        from distilltest.statistics import binomial
-
         columns = zip(table.latencies.get("candidate", ()), table.latencies.get(self.role, ()), strict=False)
-        pairs = [(ours, theirs) for ours, theirs in columns if ours is not None and theirs is not None]
-        apart = [theirs - ours for ours, theirs in pairs if ours != theirs]
+        apart = {
+            row: theirs - ours
+            for row, (ours, theirs) in enumerate(columns)
+            if ours is not None and theirs is not None and ours != theirs
+        }
         if not apart:
             return RuleVerdict(
                 self.describe(), Status.INCOMPLETE, f"no latencies of candidate and {self.role} are known"
             )
-        wins, n = sum(difference > 0 for difference in apart), len(apart)
-        p, against = binomial.at_least(wins, n, 0.5), binomial.at_most(wins, n, 0.5)
-        low, high = binomial.interval(wins, n, alpha)
-        status = weigh(p, against, alpha, block_alpha)
-        middle = sorted(apart)[n // 2]
+        faster = [difference > 0 for difference in apart.values()]
+        weighed = _more_than_half(faster, table.clusters_of(apart), alpha)
+        wins, n = sum(faster), len(faster)
+        status = weigh(weighed.p, weighed.against, alpha, block_alpha)
+        middle = sorted(apart.values())[n // 2]
         sentence = (
-            f"the candidate {WORD[status]} faster than {self.role} in {points(low)} to {points(high)} % of cases, "
-            f"by {1000 * abs(middle):.0f} ms {'less' if middle > 0 else 'more'} in the median ({wins} of {n} cases faster)"
+            f"the candidate {WORD[status]} faster than {self.role} in {points(weighed.low)} to {points(weighed.high)} % "
+            f"of cases, by {1000 * abs(middle):.0f} ms {'less' if middle > 0 else 'more'} in the median "
+            f"({wins} of {n} cases faster)"
         )
         return RuleVerdict(
             rule=self.describe(),
             status=status,
             sentence=sentence,
-            test="sign test",
-            p=p,
+            test=weighed.test,
+            p=weighed.p,
             estimate=wins / n,
-            low=low,
-            high=high,
+            low=weighed.low,
+            high=weighed.high,
             limit=0.5,
             n=n,
             wins=wins,
             losses=n - wins,
         )
+
+
+def _more_than_half(faster: Sequence[bool], clusters: Sequence[str], alpha: float) -> Evidence:
+    """What is known of the share of cases that are faster: by the sign test, or as the mean of signs where there are clusters."""
+    from distilltest.statistics import binomial
+
+    if clusters:
+        found = evidence([1.0 if each else -1.0 for each in faster], clusters, alpha)
+        return replace(found, low=(1.0 + found.low) / 2.0, high=(1.0 + found.high) / 2.0)
+    wins, n = sum(faster), len(faster)
+    p, against = binomial.at_least(wins, n, 0.5), binomial.at_most(wins, n, 0.5)
+    return Evidence(p, against, *binomial.interval(wins, n, alpha), "sign test")
 
 
 def recovers(share: float, *, base: str = "base", teacher: str = "teacher") -> Rule:

@@ -32,18 +32,19 @@ class _NoSliceRegresses(Rule):
     def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
         from distilltest.statistics.slices import largest_drop
 
-        pairs = zip(table.values["candidate"], table.values[self.role], table.tags, strict=False)
+        rows = enumerate(zip(table.values["candidate"], table.values[self.role], table.tags, strict=False))
         whole = [
-            (ours - theirs, tuple(tag for tag in tags if self.tags is None or tag in self.tags))
-            for ours, theirs, tags in pairs
+            (row, ours - theirs, tuple(tag for tag in tags if self.tags is None or tag in self.tags))
+            for row, (ours, theirs, tags) in rows
             if ours is not None and theirs is not None
         ]
-        known = {tag for _, tags in whole for tag in tags}
+        known = {tag for *_, tags in whole for tag in tags}
         unknown = sorted(set(self.tags or ()) - known)
         if unknown or not known:
             what = f"no case has the tag {unknown[0]!r}" if unknown else "the cases have no tags"
             return RuleVerdict(self.describe(), Status.INCOMPLETE, what)
-        found = largest_drop([difference for difference, _ in whole], [tags for _, tags in whole])
+        clusters = table.clusters_of(row for row, *_ in whole)
+        found = largest_drop([difference for _, difference, _ in whole], [tags for *_, tags in whole], clusters)
         worst = min(found.slices, key=lambda one: (one.p, one.difference))
         drops = [one for one in found.slices if one.tag in found.regressed]
         if drops:
@@ -59,7 +60,7 @@ class _NoSliceRegresses(Rule):
             rule=self.describe(),
             status=Status.BLOCK if drops else Status.PROMOTE,
             sentence=sentence,
-            test="largest drop over slices, sign-flip",
+            test=f"largest drop over slices, sign-flip{' of clusters' if clusters else ''}",
             p=found.p,
             n=len(whole),
         )

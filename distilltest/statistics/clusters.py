@@ -104,6 +104,16 @@ def evaluate(differences: ArrayLike, clusters: Sequence[Hashable], delta: float,
     return Clustered(data.mean, data.error, data.count, t, flip, unseen, p)
 
 
+def jackknife_p(differences: ArrayLike, clusters: Sequence[Hashable], delta: float) -> float | None:
+    """The corrected jackknife t alone, one of the three tests of :func:`evaluate`; None for a single cluster.
+
+    >>> evaluate([0.5, -0.25] * 5, range(10), 0.0625).jackknife == jackknife_p([0.5, -0.25] * 5, range(10), 0.0625)
+    True
+    """
+    values.checked_margin(delta)
+    return _Data.of(differences, clusters, None).jackknife_p(delta)
+
+
 def interval(
     differences: ArrayLike, clusters: Sequence[Hashable], alpha: float = 0.05, seed: int = 0
 ) -> tuple[float, float] | None:
@@ -138,7 +148,8 @@ class _Data:
     """Whether swapping the two models gives the same clusters."""
 
     @classmethod
-    def of(cls, differences: ArrayLike, clusters: Sequence[Hashable], seed: int) -> _Data:
+    def of(cls, differences: ArrayLike, clusters: Sequence[Hashable], seed: int | None) -> _Data:
+        """Without a seed, no signs are flipped."""
         import numpy as np
 
         sums, sizes = _totals(differences, clusters)
@@ -149,7 +160,8 @@ class _Data:
         if count > 1:
             without = (np.sum(sums) - sums) / (np.sum(sizes) - sizes)
             error = sqrt((count - 1) / count * float(np.sum((without - np.mean(without)) ** 2)))
-        flipped_sums, flipped_sizes, symmetric = _flipped(sums, sizes, seed)
+        none = np.empty(0), np.empty(0), False
+        flipped_sums, flipped_sizes, symmetric = none if seed is None else _flipped(sums, sizes, seed)
         return cls(
             count=count,
             mean=mean,

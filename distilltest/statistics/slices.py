@@ -7,17 +7,23 @@ References:
 
 The drop of a slice is -sum(d)/sqrt(sum(d^2)) over its cases. If nothing changed, each difference could as well have the
 other sign. So every case is flipped once, in all its slices together, and the p-value of a slice is the share of patterns
-in which the largest drop of any slice is at least its own. Assumption: the cases are independent.
+in which the largest drop of any slice is at least its own. Cases of one cluster are flipped together, and d is then the sum
+of a cluster's differences in the slice. Assumption: the clusters are independent, or the cases where there are none.
+
+Scores, and clusters, can be lopsided although nothing changed on average: many lose a little and a few win much. Their signs
+cannot be flipped. So for these a drop must be one for a t test with Hall's correction for skewness, too (Bonferroni's way,
+times the number of slices); the larger p counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from math import fsum
 from typing import TYPE_CHECKING
 
-from distilltest.statistics import values
+from distilltest.statistics import clusters as cluster_tests
+from distilltest.statistics import skewness, values
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +34,7 @@ if TYPE_CHECKING:
 FAMILY_LEVEL = 0.10
 """The chance to block a candidate that got worse nowhere, over all slices together."""
 EXACT = 14
-"""Up to so many cases with a difference every pattern of signs is counted."""
+"""Up to so many cases, or clusters, with a difference every pattern of signs is counted."""
 DRAWS = 9_999
 _BLOCK = 500
 
@@ -57,24 +63,34 @@ class Slices:
 
 
 def largest_drop(
-    differences: ArrayLike, tags: Sequence[Iterable[str]], level: float = FAMILY_LEVEL, seed: int = 0
+    differences: ArrayLike,
+    tags: Sequence[Iterable[str]],
+    clusters: Sequence[Hashable] = (),
+    level: float = FAMILY_LEVEL,
+    seed: int = 0,
 ) -> Slices:
     """Look for a regression in any slice.
 
     Args:
         differences: Candidate minus other, one a case, each in [-1, 1].
         tags: The tags of each case: none, one or many.
+        clusters: The cluster of each case; none where the cases are independent.
         level: The family-wise level.
-        seed: For the signs where there are more than 14 cases with a difference.
+        seed: For the signs where there are more than 14 cases (clusters) with a difference.
 
     Raises:
-        ValueError: A difference is not in [-1, 1], or there are not as many sets of tags.
+        ValueError: A difference is not in [-1, 1], or there are not as many sets of tags, or clusters.
 
     Five losses in five cases, in the only slice with differences, happen once in 2^5 patterns:
 
     >>> found = largest_drop([-1] * 5 + [0] * 5, [["legal"]] * 5 + [["code", "long"]] * 5)
     >>> [(s.tag, s.difference, s.p) for s in found.slices], found.regressed
     ([('code', 0.0, 1.0), ('legal', -1.0, 0.03125), ('long', 0.0, 1.0)], ('legal',))
+
+    But if the five are from one document, they are one loss:
+
+    >>> largest_drop([-1] * 5 + [0] * 5, [["legal"]] * 10, ["contract"] * 5 + [*range(5)]).p
+    0.5
     """
     import numpy as np
 
@@ -84,13 +100,22 @@ def largest_drop(
     sets = [frozenset(each) for each in tags]
     if len(sets) != d.size:
         raise ValueError(f"{d.size} differences, but {len(sets)} sets of tags: one a case is needed")
+    if clusters and len(clusters) != d.size:
+        raise ValueError(f"{d.size} differences, but {len(clusters)} clusters: one a case is needed")
     names = sorted(frozenset[str]().union(*sets))
     if not names:
         return Slices((), 1.0, ())
     member = np.array([[name in each for name in names] for each in sets], dtype=float)
-    observed, patterns = _drops(d, member, seed)
+    sums = d[:, None] * member
+    observed, patterns = _drops(_by_cluster(sums, clusters) if clusters else sums, seed)
     # An observed drop of nothing or less is no drop: no p-value is smaller than 1 for it.
     p = [1.0 if drop < 1e-12 else float(np.mean(patterns >= drop - 1e-9)) for drop in observed.tolist()]
+    if clusters or not np.all(np.isin(d, (-1.0, 0.0, 1.0))):
+        for i in range(len(names)):
+            if p[i] <= level:
+                inside = member[:, i] > 0
+                own = [cluster for cluster, here in zip(clusters, inside, strict=True) if here] if clusters else ()
+                p[i] = max(p[i], min(1.0, len(names) * _lopsided(-d[inside], own)))
     slices = tuple(
         Slice(name, int(member[:, i].sum()), fsum(d[member[:, i] > 0]) / int(member[:, i].sum()), p[i])
         for i, name in enumerate(names)
@@ -98,16 +123,39 @@ def largest_drop(
     return Slices(slices, min(p), tuple(s.tag for s in slices if s.p <= level))
 
 
-def _drops(d: Floats, member: Floats, seed: int) -> tuple[Floats, Floats]:
-    """The drop of each slice, and the largest of each pattern of signs; the data's own pattern is one of them."""
+def _lopsided(losses: Floats, clusters: Sequence[Hashable]) -> float:
+    """How surprising the losses of one slice are if their mean is 0 or less, whatever their skewness."""
+    if clusters:
+        p = cluster_tests.jackknife_p(losses, clusters, 0.0)
+        return 1.0 if p is None else p
+    return skewness.p_value(losses, 0.0) if losses.size > 1 else 1.0
+
+
+def _by_cluster(sums: Floats, clusters: Sequence[Hashable]) -> Floats:
+    """The sum of each cluster in each slice, from that of each case."""
     import numpy as np
 
-    matters = (d != 0.0) & (member.sum(axis=1) > 0)
-    squares = (d * d) @ member
-    # Cases in an order that depends neither on theirs nor on which model is called the candidate.
-    order = np.lexsort((d, *member.T, np.abs(d)))
-    order = order[matters[order]]
-    weights = -d[order, None] * member[order] / np.sqrt(np.where(squares > 0, squares, 1.0))
+    numbers: dict[Hashable, int] = {}
+    of = [numbers.setdefault(cluster, len(numbers)) for cluster in clusters]
+    added = np.zeros((len(numbers), sums.shape[1]))
+    np.add.at(added, of, sums)
+    return added
+
+
+def _drops(sums: Floats, seed: int) -> tuple[Floats, Floats]:
+    """The drop of each slice, and the largest of each pattern of signs; the data's own pattern is one of them.
+
+    Args:
+        sums: What each case (cluster) adds to each slice.
+        seed: For the signs.
+    """
+    import numpy as np
+
+    squares = (sums * sums).sum(axis=0)
+    # In an order that depends neither on that of the cases nor on which model is called the candidate.
+    order = np.lexsort((*sums.T, *np.abs(sums).T))
+    order = order[np.any(sums[order] != 0.0, axis=1)]
+    weights = -sums[order] / np.sqrt(np.where(squares > 0, squares, 1.0))
     count = len(order)
     observed = np.ones(count) @ weights
     largest = []

@@ -155,6 +155,40 @@ def test_costs_and_latencies():
     assert decide(faster_than("teacher"), table()).status is Status.INCOMPLETE
 
 
+def test_a_document_that_is_lost_is_one_loss():
+    teacher = [1.0] * 60
+    candidate = [0.0] * 6 + [1.0] * 54
+    tags = [("money",)] * 20 + [("other",)] * 40
+    of = ["contract"] * 6 + [f"letter {i}" for i in range(54)]
+    alone = decide(no_slice_regresses("teacher"), teacher=teacher, candidate=candidate, tags=tags)
+    together = decide(no_slice_regresses("teacher"), teacher=teacher, candidate=candidate, tags=tags, clusters=of)
+    assert (alone.status, together.status) == (Status.BLOCK, Status.PROMOTE)
+    assert "clusters" not in alone.rules[0].test
+    assert together.rules[0].test == "largest drop over slices, sign-flip of clusters"
+    each_lost = decide(
+        no_slice_regresses("teacher"),
+        teacher=teacher,
+        candidate=candidate,
+        tags=tags,
+        clusters=[str(i) for i in range(60)],
+    )
+    assert each_lost.status is Status.BLOCK
+
+
+def test_latencies_of_one_document_are_one_piece_of_evidence():
+    slow, fast = (0.2,) * N, (0.1,) * 150 + (0.3,) * 50
+    latencies = {"teacher": slow, "candidate": fast}
+    assert decide(faster_than("teacher"), table(latencies=latencies)).status is Status.PROMOTE
+    nine = tuple(f"document {i // 25}" for i in range(N))
+    found = decide(faster_than("teacher"), table(latencies=latencies, clusters=nine))
+    assert found.status is Status.UNDECIDED, "eight documents are too few"
+    assert found.rules[0].test == "cluster jackknife and sign-flip"
+    many = tuple(f"document {i // 2}" for i in range(N))
+    found = decide(faster_than("teacher"), table(latencies=latencies, clusters=many)).rules[0]
+    assert found.status is Status.PROMOTE
+    assert found.low < found.estimate == 0.75 < found.high
+
+
 def test_preferences():
     def judged(won, ties, lost):
         shares = (1.0,) * won + (0.5,) * ties + (0.0,) * lost

@@ -24,7 +24,8 @@ def find(data, **options):
 
 @settings(max_examples=15, deadline=None)
 @given(cases.filter(lambda data: len(data) <= 8))
-def test_the_p_values_count_every_pattern(data):
+def test_the_p_values_of_pass_and_fail_count_every_pattern(data):
+    data = [(d if abs(d) == 1.0 else 0.0, tags) for d, tags in data]
     names = sorted({tag for _, tags in data for tag in tags})
 
     def drops(signs):
@@ -47,6 +48,29 @@ def test_the_order_of_cases_changes_nothing(data, dice):
     shuffled = data.copy()
     dice.shuffle(shuffled)
     assert find(shuffled) == find(data)
+
+
+@settings(max_examples=15, deadline=None)
+@given(cases, st.integers(1, 3))
+def test_copies_of_a_case_in_its_cluster_add_nothing(data, copies):
+    names = [f"document {i}" for i in range(len(data))]
+    found = find(data * copies, clusters=names * copies)
+    assert [s.p for s in found.slices] == pytest.approx([s.p for s in find(data, clusters=names).slices])
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_lopsided_scores_whose_mean_is_no_worse_are_no_regression(size):
+    dice = np.random.default_rng(7)
+    tags = [(f"topic {i // 40}",) for i in range(400)]
+    clusters = [i // size for i in range(400)] if size > 1 else ()
+    lopsided, worse = 0, 0
+    for _ in range(40):
+        d = dice.choice([-0.05, 0.5], 400 // size, p=[10 / 11, 1 / 11]).repeat(size)
+        lopsided += bool(slices.largest_drop(d, tags, clusters).regressed)
+        d[:40] = np.where(dice.random(40 // size).repeat(size) < 0.5, -1.0, d[:40])
+        worse += slices.largest_drop(d, tags, clusters).regressed == ("topic 0",)
+    assert lopsided <= 4, "signs alone block more than half"
+    assert worse >= 36
 
 
 @settings(max_examples=40, deadline=None)
@@ -102,6 +126,8 @@ def test_impossible_data_are_refused():
         slices.largest_drop([float("nan")], [["a"]])
     with pytest.raises(ValueError, match="level"):
         slices.largest_drop([0.0], [["a"]], level=1.0)
+    with pytest.raises(ValueError, match="1 clusters"):
+        slices.largest_drop([0.0, 0.0], [["a"], ["a"]], clusters=["one"])
 
 
 def test_the_family_wise_error_and_the_power():
