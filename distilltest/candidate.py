@@ -12,8 +12,11 @@ from distilltest.distillation.overlap import find_overlap
 from distilltest.errors import SuiteError
 from distilltest.evaluations.plan import Plan
 from distilltest.files import sha256
+from distilltest.gate import Looks
 from distilltest.records import Outcome, fingerprint
 from distilltest.store import Attempt, Store
+
+_EARLY = "early"
 
 
 def attempt_of(plan: Plan) -> Attempt:
@@ -39,10 +42,44 @@ def with_attempt(plan: Plan, store: Store, since: float) -> Plan:
     alpha = plan.looks.alpha / number
     note = (
         f"Attempt {number} on this dataset since the last promotion: "
-        f"each rule is held to a level of {plan.looks.alpha:g} / {number} = {alpha:.4f}."
+        f"each rule is held to a level of {plan.looks.alpha:.4g} / {number} = {alpha:.4f}."
     )
     looks = replace(plan.looks, alpha=alpha)
-    return replace(plan, looks=looks, configured_alpha=plan.looks.alpha, notes=(*plan.notes, note))
+    return replace(
+        plan, looks=looks, configured_alpha=plan.configured_alpha or plan.looks.alpha, notes=(*plan.notes, note)
+    )
+
+
+def with_first_looks(plan: Plan, store: Store) -> Plan:
+    """Hold a candidate to the looks that were planned when it was judged first: to choose again is a further look.
+
+    Judged first with ``--stop-early``, the level at the end stays what it was there; judged first on all cases, it is judged at
+    the end again, where nothing is left to be saved.
+    """
+    first, early = store.get_state(_looks_of(plan)), plan.looks.last > 0
+    if first is None or plan.narrowed is not None or (first == _EARLY) == early:
+        return plan
+    alpha = plan.looks.alpha
+    if early:
+        looks = Looks.plan(len(plan.cases), alpha, early=False)
+        note = "This candidate was judged on all cases before: it is judged at the end again, without --stop-early."
+    else:
+        planned = Looks.plan(len(plan.cases), alpha, early=True)
+        level = planned.level(planned.last)
+        looks = replace(plan.looks, alpha=level)
+        note = f"This candidate was judged with --stop-early first: the level at the end stays {level:.4f}."
+    return replace(plan, looks=looks, configured_alpha=plan.configured_alpha or alpha, notes=(*plan.notes, note))
+
+
+def remember_looks(plan: Plan, store: Store) -> None:
+    """Keep whether looks were planned when a candidate was judged first."""
+    if store.get_state(_looks_of(plan)) is None:
+        store.set_state(_looks_of(plan), _EARLY if plan.looks.last else "at the end")
+
+
+def _looks_of(plan: Plan) -> str:
+    attempt = attempt_of(plan)
+    return f"looks:{fingerprint(attempt.dataset, attempt.evaluation, attempt.model, attempt.prompt)[:32]}"
 
 
 def counts_as_attempt(plan: Plan, outcomes: Iterable[Outcome]) -> bool:

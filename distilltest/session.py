@@ -155,6 +155,7 @@ class Session:
             )
             plan = candidate.with_leaks(plan, self.store, self.options.without_leaked)
             if self.other_purpose() is None:
+                plan = candidate.with_first_looks(plan, self.store)
                 plan = candidate.with_attempt(plan, self.store, self.promoted_at)
             self.plans[identity] = plan
         return self.plans[identity]
@@ -223,6 +224,7 @@ class Session:
         del self.plans[identity]
         if self.other_purpose() is None and candidate.counts_as_attempt(plan, result.outcomes):
             self.store.record_attempt(candidate.attempt_of(plan), at=time.time(), since=self.promoted_at)
+            candidate.remember_looks(plan, self.store)
         report = EvaluationReport.of(result)
         self.store.save_evaluation(self.run_id, identity, report.to_json())
         return report
