@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -150,15 +151,17 @@ def _label(text: str) -> tuple[str, str]:
     return key, value
 
 
-def connect(root: Path) -> tuple[Config, TuningServer]:
-    """The project's configuration, and the server that tunes its base."""
+@contextmanager
+def connect(root: Path) -> Iterator[tuple[Config, TuningServer]]:
+    """The project's configuration, and the server that tunes its base; connections end with the block."""
     from distilltest.client import openai_client
     from distilltest.config import load_config
     from distilltest.finetuning.jobs import TuningServer
 
     config = load_config(root.resolve())
     server = config.server(config.model("base").server)
-    return config, TuningServer(server.name, server.base_url, openai_client(server, config), config.state_dir)
+    with openai_client(server, config) as client:
+        yield config, TuningServer(server.name, server.base_url, client, config.state_dir)
 
 
 def run_start(arguments: argparse.Namespace) -> int:
@@ -174,9 +177,8 @@ def run_watch(arguments: argparse.Namespace) -> int:
     from distilltest.finetuning.sequence import Sequence
     from distilltest.store import Store
 
-    config, server = connect(arguments.root)
     end = finetune_watch.End(arguments.set_candidate, arguments.notify)
-    with Store.open(config.store_path) as store:
+    with connect(arguments.root) as (config, server), Store.open(config.store_path) as store:
         job = server.job(arguments.job) if arguments.job else server.newest_unfinished()
         sequence = Sequence.of_job(server, store, job.id)
         return finetune_watch.watch(config, server, store, sequence, job.id, end)
@@ -186,11 +188,11 @@ def run_list(arguments: argparse.Namespace) -> int:
     """Show jobs."""
     from tabulate import tabulate
 
-    _, server = connect(arguments.root)
-    rows = [
-        [job.id, job.status, time_of(job.created_at), method_of(job), job.model, job.fine_tuned_model or "-"]
-        for job in server.jobs(arguments.limit)
-    ]
+    with connect(arguments.root) as (_, server):
+        rows = [
+            [job.id, job.status, time_of(job.created_at), method_of(job), job.model, job.fine_tuned_model or "-"]
+            for job in server.jobs(arguments.limit)
+        ]
     print(tabulate(rows, ["job", "status", "created (UTC)", "method", "model", "tuned model"], disable_numparse=True))
     return 0
 
@@ -199,8 +201,8 @@ def run_show(arguments: argparse.Namespace) -> int:
     """Show one job."""
     from distilltest.cli import finetune_watch
 
-    config, server = connect(arguments.root)
-    job = server.job(arguments.job)
+    with connect(arguments.root) as (config, server):
+        job, checkpoints = server.job(arguments.job), server.checkpoints(arguments.job)
     settings = job.method and (job.method.dpo or job.method.supervised)
     values = settings.hyperparameters if settings and settings.hyperparameters else job.hyperparameters
     lines = {
@@ -223,14 +225,14 @@ def run_show(arguments: argparse.Namespace) -> int:
     for name, value in lines.items():
         if value not in (None, ""):
             print(f"{name + ':':<17}{value}")
-    finetune_watch.print_checkpoints(config, server.checkpoints(job.id))
+    finetune_watch.print_checkpoints(config, checkpoints)
     return 0
 
 
 def run_cancel(arguments: argparse.Namespace) -> int:
     """Cancel a job."""
-    _, server = connect(arguments.root)
-    job = server.cancel(arguments.job)
+    with connect(arguments.root) as (_, server):
+        job = server.cancel(arguments.job)
     print(f"{job.id} {job.status}")
     return 0
 
@@ -239,8 +241,8 @@ def run_checkpoints(arguments: argparse.Namespace) -> int:
     """Show a job's checkpoints."""
     from distilltest.cli import finetune_watch
 
-    config, server = connect(arguments.root)
-    found = server.checkpoints(arguments.job)
+    with connect(arguments.root) as (config, server):
+        found = server.checkpoints(arguments.job)
     finetune_watch.print_checkpoints(config, found)
     if not found:
         print(f"{arguments.job} has no checkpoints (yet), or server {server.name!r} keeps none.")

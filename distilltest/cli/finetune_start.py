@@ -37,8 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
         check(arguments.then_dpo, DPO)
     if arguments.beta is not None and method != DPO and not arguments.then_dpo:
         raise DistilltestError("--beta is for preferences: give a preference file, or --then-dpo FILE2.")
-    config, server = connect(arguments.root)
-    with Store.open(config.store_path) as store:
+    with connect(arguments.root) as (config, server), Store.open(config.store_path) as store:
         sequence = Sequence(server, store, orders(arguments, config, method), again=arguments.again)
         place, job = sequence.advance()
         new = job.id in sequence.started

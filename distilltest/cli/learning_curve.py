@@ -61,6 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from distilltest.cli.finetune_start import check
     from distilltest.cli.finetune_watch import LiveLine, display_for, suites_of
+    from distilltest.config import load_config
     from distilltest.finetuning.follow import Follower
     from distilltest.finetuning.order import Order
     from distilltest.learning_curve import text
@@ -68,22 +69,22 @@ def run(arguments: argparse.Namespace) -> int:
     from distilltest.learning_curve.subsets import write_subsets
     from distilltest.store import Store
 
-    config, server = finetune.connect(arguments.root)
+    config = load_config(arguments.root.resolve())
     path = _file(arguments, config)
     method = check(path, "auto")
     subsets = write_subsets(path, arguments.sizes, config.state_dir / "training", arguments.seed)
     epochs = {"n_epochs": arguments.epochs} if arguments.epochs not in (None, "auto") else {}
     suffix = config.distillation.suffix if config.distillation else None
     order = Order.of(config.model("base").model, path, method=method, hyperparameters=epochs, suffix=suffix)
+    suite = arguments.suite or suites_of(config)
+    with finetune.connect(arguments.root) as (_, server), Store.open(config.store_path) as store:
 
-    def follow(job: str) -> Any:
-        display = display_for(sys.stdout)
-        told = display.told if isinstance(display, LiveLine) else lambda _: None
-        with display:
-            return Follower(server, told, display.shown).follow(job)
+        def follow(job: str) -> Any:
+            display = display_for(sys.stdout)
+            told = display.told if isinstance(display, LiveLine) else lambda _: None
+            with display:
+                return Follower(server, told, display.shown).follow(job)
 
-    with Store.open(config.store_path) as store:
-        suite = arguments.suite or suites_of(config)
         measurement = Measurement(
             config, store, server, order, subsets, arguments.seed, suite, lambda line: print(line, flush=True), follow
         )

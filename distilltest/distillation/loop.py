@@ -148,8 +148,7 @@ class Loop:
             self._step(3, "fine-tuning", f"{known}, tuned before on the same file", started)
             return str(known)
         self.idle = False
-        with endpoint_errors(server.name, written.path):
-            client = openai_client(server, self.config)
+        with endpoint_errors(server.name, written.path), openai_client(server, self.config) as client:
             tuning = TuningServer(server.name, student.base_url, client, self.config.state_dir)
             job, _ = tuning.start(order, known=self.store.get_state(f"job:{mark}"))
             self.store.set_state(f"job:{mark}", job.id)

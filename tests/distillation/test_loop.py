@@ -40,6 +40,12 @@ def project(tmp_path, server):
     return root
 
 
+@pytest.fixture
+def client(server):
+    with OpenAI(base_url=server.base_url, api_key="none") as openai:
+        yield openai
+
+
 def configure(root, url, more=""):
     (root / "distilltest.yaml").write_text(
         f"servers:\n  s: {{base_url: '{url}', max_retries: 0}}\n"
@@ -70,8 +76,7 @@ def stats(server):
         return json.load(answer)
 
 
-def test_killed_while_the_job_runs_it_goes_on_with_the_same_job(project, server):
-    client = OpenAI(base_url=server.base_url, api_key="none")
+def test_killed_while_the_job_runs_it_goes_on_with_the_same_job(project, server, client):
     first = subprocess.Popen(command(project, "distill"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while not any(job.status == "running" for job in client.fine_tuning.jobs.list()):
@@ -116,8 +121,7 @@ def test_a_server_without_jobs_gets_a_clear_answer_and_the_file_is_kept(project,
     assert (project / ".distilltest/training/supervised.jsonl").read_text().count("\n") == 40
 
 
-def test_a_cancelled_job_is_named_and_the_next_call_starts_another(project, server):
-    client = OpenAI(base_url=server.base_url, api_key="none")
+def test_a_cancelled_job_is_named_and_the_next_call_starts_another(project, client):
     running = subprocess.Popen(command(project, "distill"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while not (jobs := client.fine_tuning.jobs.list().data):
@@ -132,11 +136,11 @@ def test_a_cancelled_job_is_named_and_the_next_call_starts_another(project, serv
     assert len(client.fine_tuning.jobs.list().data) == 2
 
 
-def test_too_little_to_learn_from_is_refused_before_anything_is_uploaded(project, server):
+def test_too_little_to_learn_from_is_refused_before_anything_is_uploaded(project, client):
     done = distill(project, "--train-limit", "5")
     assert done.returncode == 3
     assert "5 examples; platforms ask for at least 10" in done.stderr
-    assert not OpenAI(base_url=server.base_url, api_key="none").files.list().data
+    assert not client.files.list().data
 
 
 @pytest.mark.parametrize(

@@ -111,8 +111,16 @@ class Project:
             self.command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.root
         )
 
-    def client(self):
-        return OpenAI(base_url=self.url, api_key="none")
+    def jobs(self):
+        """The server's jobs, the newest first."""
+        with OpenAI(base_url=self.url, api_key="none") as client:
+            return client.fine_tuning.jobs.list().data
+
+    def ask(self, model, request):
+        """What a model answers."""
+        messages = [{"role": "user", "content": request}]
+        with OpenAI(base_url=self.url, api_key="none") as client:
+            return client.chat.completions.create(model=model, messages=messages).choices[0].message.content
 
     def stats(self):
         with urllib.request.urlopen(self.url.replace("/v1", "/distilltest/stats")) as answer:

@@ -116,7 +116,7 @@ def test_a_job_that_is_not_there_is_named(project, action):
 
 def test_a_job_that_has_ended_cannot_be_cancelled_and_the_server_says_why(project):
     project.call(*START, "--watch")
-    [job] = project.client().fine_tuning.jobs.list().data
+    [job] = project.jobs()
     done = project.call("finetune", "cancel", job.id)
     assert done.returncode == 3
     assert "has already ended: succeeded" in done.stderr
@@ -124,7 +124,7 @@ def test_a_job_that_has_ended_cannot_be_cancelled_and_the_server_says_why(projec
 
 def test_list_and_show_say_what_the_server_knows(project):
     assert project.call(*START, "--suffix", "mine", "--metadata", "team=git", "--watch").returncode == 0
-    [job] = project.client().fine_tuning.jobs.list().data
+    [job] = project.jobs()
     listed = project.call("finetune", "list").stdout
     assert job.id in listed
     assert job.fine_tuned_model in listed

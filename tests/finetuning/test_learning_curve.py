@@ -150,7 +150,7 @@ def test_a_curve_is_measured_written_and_found_again(project):
     assert measured["sentence"] in done.stdout
     assert measured["level"] == 0.9
     assert set(measured["references"]) == {"base", "teacher"}
-    jobs = {job.fine_tuned_model for job in project.client().fine_tuning.jobs.list()}
+    jobs = {job.fine_tuned_model for job in project.jobs()}
     assert {point["model"] for point in measured["points"]} == jobs
     for point in measured["points"]:
         report = json.loads((project.root / "reports" / point["run"] / "report.json").read_text())

@@ -7,11 +7,6 @@ from distilltest.embedded.server import EmbeddedServer
 from distilltest.store import Store
 
 
-def ask(client, model, request):
-    messages = [{"role": "user", "content": request}]
-    return client.chat.completions.create(model=model, messages=messages).choices[0].message.content
-
-
 def settings(job):
     method = job.method.dpo or job.method.supervised
     return {k: v for k, v in method.hyperparameters.to_dict().items() if v != "auto"}
@@ -23,7 +18,7 @@ def test_a_job_is_started_with_all_that_was_said_and_its_model_becomes_the_candi
         *("--learning-rate-multiplier", "0.5", "--suffix", "mine", "--seed", "7", "--metadata", "team=git", "--watch"),
     )
     assert done.returncode == 0, done.stderr
-    [job] = project.client().fine_tuning.jobs.list().data
+    [job] = project.jobs()
     assert (job.method.type, job.seed, job.metadata["team"]) == ("supervised", 7, "git")
     assert settings(job) == {"n_epochs": 3, "batch_size": 4, "learning_rate_multiplier": 0.5}
     assert job.validation_file is not None
@@ -66,7 +61,7 @@ def test_two_starts_at_once_make_one_job(project):
 def test_the_method_is_what_the_file_is_made_for(project):
     done = project.call("finetune", "start", "preferences.jsonl", "--beta", "0.2", "--watch")
     assert done.returncode == 0, done.stderr
-    [job] = project.client().fine_tuning.jobs.list().data
+    [job] = project.jobs()
     assert (job.method.type, settings(job)) == ("dpo", {"beta": 0.2})
 
 
@@ -75,10 +70,10 @@ def test_preferences_are_tuned_on_top_of_the_supervised_result(project):
         "finetune", "start", "train.jsonl", "--then-dpo", "preferences.jsonl", "--beta", "0.05", "--watch"
     )
     assert done.returncode == 0, done.stderr
-    second, first = project.client().fine_tuning.jobs.list().data
+    second, first = project.jobs()
     assert (second.model, second.method.type, settings(second)) == (first.fine_tuned_model, "dpo", {"beta": 0.05})
-    assert ask(project.client(), first.fine_tuned_model, "switch to branch new-1") == "git switch new-1"
-    assert ask(project.client(), second.fine_tuned_model, "switch to branch new-1") == "git checkout new-1"
+    assert project.ask(first.fine_tuned_model, "switch to branch new-1") == "git switch new-1"
+    assert project.ask(second.fine_tuned_model, "switch to branch new-1") == "git checkout new-1"
     assert f"tuned model: {second.fine_tuned_model}" in done.stdout
     again = project.call("finetune", "start", "train.jsonl", "--then-dpo", "preferences.jsonl", "--beta", "0.05")
     assert f"tuned model: {second.fine_tuned_model}" in again.stdout
@@ -91,7 +86,7 @@ def test_the_second_job_of_a_sequence_is_started_by_whoever_watches_the_first(pr
     assert "start the second job when it has succeeded" in started.stdout
     watched = project.call("finetune", "watch", job)
     assert watched.returncode == 0, watched.stderr
-    second, first = project.client().fine_tuning.jobs.list().data
+    second, first = project.jobs()
     assert (first.id, second.model) == (job, first.fine_tuned_model)
     assert f"tuned model: {second.fine_tuned_model}" in watched.stdout
 

@@ -1,5 +1,6 @@
 """``distilltest finetune watch``: every event once, through lost connections; what is done at the end."""
 
+import contextlib
 import json
 import os
 import pty
@@ -7,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import openai
 import pytest
@@ -53,7 +53,7 @@ def test_every_event_is_a_line_once_and_in_order(project):
     assert [line.split(":")[0] for line in said[3:8]] == [f"Step {n}/40" for n in (8, 16, 24, 32, 40)]
     assert said[-1] == "The job has successfully completed"
     assert len(said) == len(set(said)) == 10
-    again = project.call("finetune", "watch", project.client().fine_tuning.jobs.list().data[0].id)
+    again = project.call("finetune", "watch", project.jobs()[0].id)
     assert messages(again.stdout) == said
 
 
@@ -97,7 +97,7 @@ def test_ctrl_c_leaves_the_job_running_and_says_how_to_go_on(tmp_path):
     assert watching.returncode == 130
     assert f"distilltest finetune watch {job}" in errors
     assert "Traceback" not in errors
-    assert project.client().fine_tuning.jobs.retrieve(job).status not in ("cancelled", "failed")
+    assert next(each.status for each in project.jobs() if each.id == job) not in ("cancelled", "failed")
     slow.stop()
 
 
@@ -163,7 +163,7 @@ def test_the_notification_knows_how_the_job_ended(project):
     assert "ended with exit code 7" in failing.stderr
 
 
-def test_a_cancelled_job_is_an_error_and_notified_too(tmp_path):
+def test_a_cancelled_job_is_an_error_and_notified_too(tmp_path, follower):
     slow = EmbeddedServer.start(tmp_path / "server", job_seconds=60.0)
     project = Project.make(tmp_path / "project", slow.base_url)
     job = started(project)
@@ -177,26 +177,34 @@ def test_a_cancelled_job_is_an_error_and_notified_too(tmp_path):
     slow.stop()
 
 
-def follower(url, tmp_path, told=lambda _: None, **more):
-    return Follower(TuningServer("s", url, openai.OpenAI(base_url=url, api_key="none"), tmp_path), told, **more)
+@pytest.fixture
+def follower(tmp_path):
+    """Makes followers of jobs; their connections end with the test."""
+    with contextlib.ExitStack() as clients:
+
+        def make(url, told=lambda _: None, **more):
+            client = clients.enter_context(openai.OpenAI(base_url=url, api_key="none"))
+            return Follower(TuningServer("s", url, client, tmp_path), told, **more)
+
+        yield make
 
 
-def test_errors_of_the_server_are_waited_out_but_a_refused_key_is_not(tmp_path):
+def test_errors_of_the_server_are_waited_out_but_a_refused_key_is_not(follower):
     answers = iter(
         [reply({}, 503), reply({}, 429), reply(JOB), reply({"object": "list", "data": [], "has_more": False})]
     )
     waited = []
     with OddServer(lambda _method, _path: next(answers)) as server:
-        job, _ = follower(server.url, tmp_path, sleep=waited.append).follow("ftjob-1")
+        job, _ = follower(server.url, sleep=waited.append).follow("ftjob-1")
     assert (job.status, waited) == ("succeeded", [2.0, 4.0])
     with (
         OddServer(lambda _method, _path: reply({"error": {"message": "no"}}, 401)) as server,
         pytest.raises(DistilltestError, match="HTTP 401"),
     ):
-        follower(server.url, tmp_path).follow("ftjob-1")
+        follower(server.url).follow("ftjob-1")
 
 
-def test_after_ten_minutes_without_an_answer_following_gives_up_and_says_how_to_go_on(tmp_path):
+def test_after_ten_minutes_without_an_answer_following_gives_up_and_says_how_to_go_on(follower):
     with OddServer(lambda *_: reply({})) as server:
         url = server.url
     now = [0.0]
@@ -205,11 +213,11 @@ def test_after_ten_minutes_without_an_answer_following_gives_up_and_says_how_to_
         now[0] += seconds
 
     with pytest.raises(DistilltestError, match=r"not reachable.*Run the same command again"):
-        follower(url, tmp_path, sleep=sleep, clock=lambda: now[0]).follow("ftjob-1")
+        follower(url, sleep=sleep, clock=lambda: now[0]).follow("ftjob-1")
     assert PATIENCE < now[0] < PATIENCE + 20
 
 
-def test_losses_are_read_from_whatever_form_a_server_gives_them(tmp_path):
+def test_losses_are_read_from_whatever_form_a_server_gives_them(follower):
     base = {"object": "fine_tuning.job.event", "created_at": 1, "level": "info"}
     events = [
         base
@@ -231,7 +239,7 @@ def test_losses_are_read_from_whatever_form_a_server_gives_them(tmp_path):
     content = {"object": "list", "data": events, "has_more": False}
     told = []
     with OddServer(lambda _m, path: reply(content if "events" in path else JOB)) as server:
-        _, progress = follower(server.url, tmp_path, told.append).follow("ftjob-1")
+        _, progress = follower(server.url, told.append).follow("ftjob-1")
     assert [(e.step, e.steps, e.train_loss, e.valid_loss) for e in told] == [
         (10, 30, None, None),
         (20, 30, None, 0.3),
@@ -240,11 +248,11 @@ def test_losses_are_read_from_whatever_form_a_server_gives_them(tmp_path):
     assert (progress.step, progress.train, progress.valid) == (30, (0.1,), (0.3,))
 
 
-def test_pages_of_events_are_read_only_as_far_as_there_is_news(tmp_path):
+def test_pages_of_events_are_read_only_as_far_as_there_is_news(tmp_path, follower):
     slow = EmbeddedServer.start(tmp_path / "server", job_seconds=1.0)
     project = Project.make(tmp_path / "project", slow.base_url)
     job = started(project)
     told = []
-    follower(slow.base_url, Path(tmp_path), told.append).follow(job, pause=0.05)
+    follower(slow.base_url, told.append).follow(job, pause=0.05)
     slow.stop()
     assert len(told) == len({event.message for event in told}) == 10
