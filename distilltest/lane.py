@@ -80,7 +80,7 @@ class Lane:
             server: Where to.
             client: What carries the calls.
             share: How many processes share the server's limits.
-            check: Called before each attempt, when its turn has come; raises a CallError where nothing may be sent.
+            check: Called before each attempt; raises a CallError where nothing may be sent.
             chance: A number in [0, 1), so that calls that failed together are not tried again together.
         """
         self._server = server
@@ -141,10 +141,10 @@ class Lane:
             self._workers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     async def _make(self, call: _Call) -> None:
-        await self._wait_for_turn()
         try:
-            self._raise_if_closed(call.request)
-            self._check()
+            self._raise_unless_worth_sending(call.request)  # before a turn is taken that somebody else could use
+            await self._wait_for_turn()
+            self._raise_unless_worth_sending(call.request)
         except CallError as error:
             call.then(NotArrived(error, call.attempts))
             return
@@ -199,7 +199,8 @@ class Lane:
         ):
             self._closed[None] = failure
 
-    def _raise_if_closed(self, request: Request) -> None:
+    def _raise_unless_worth_sending(self, request: Request) -> None:
         known = self._closed.get(None) or self._closed.get(request.model)
         if known is not None:
             raise type(known)(str(known), status=known.status)
+        self._check()

@@ -60,6 +60,16 @@ def test_requests_per_minute_are_kept(tmp_path):
         assert sum(gap < 0.02 for gap in gaps) <= 2, "the calls went out in a burst"
 
 
+def test_what_will_not_be_sent_does_not_wait_for_its_turn(tmp_path):
+    with ScriptedServer(lambda _n, _b: Reply(401)) as server:
+        with engine(tmp_path, server, ", requests_per_minute: 120, max_concurrency: 2") as running:
+            started = time.monotonic()
+            failures = fetch(running, asked(40, server))
+        assert {failure.kind for failure in failures} == {"not authorised"}
+        assert len(server.calls) <= 2
+        assert time.monotonic() - started < 5, "40 turns take 20 s"
+
+
 def test_a_busy_server_is_given_the_time_it_asks_for(tmp_path):
     def script(number, _body):
         return Reply(429, headers={"retry-after-ms": "300"}) if number == 1 else Reply()
