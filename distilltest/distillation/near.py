@@ -14,7 +14,6 @@ import re
 import unicodedata
 import zlib
 from collections.abc import Iterator, Sequence
-from heapq import nsmallest
 from typing import Any
 
 import numpy as np
@@ -64,7 +63,8 @@ def shingles(text: str) -> frozenset[str]:
     found = words(text)
     if not found:
         return frozenset()
-    runs = frozenset(" ".join(found[i : i + _SHINGLE]) for i in range(max(1, len(found) - _SHINGLE + 1)))
+    runs = frozenset(map(" ".join, zip(*(found[i:] for i in range(_SHINGLE)), strict=False)))
+    runs = runs or frozenset((" ".join(found),))
     return runs if len(runs) <= _KEPT else frozenset(_least(runs))
 
 
@@ -85,7 +85,12 @@ def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
 
 
 def _least(runs: frozenset[str]) -> list[str]:
-    return nsmallest(_KEPT, runs, key=lambda run: (zlib.crc32(run.encode()), run))
+    """The ``_KEPT`` shingles with the least hashes; of equal ones, the first by alphabet."""
+    every = list(runs)
+    hashes = np.array([zlib.crc32(run.encode()) for run in every], dtype=np.uint32)
+    most = np.partition(hashes, _KEPT - 1)[_KEPT - 1] if len(every) > _KEPT else hashes.max()
+    low = np.flatnonzero(hashes <= most).tolist()
+    return [every[i] for i in sorted(low, key=lambda i: (hashes[i], every[i]))[:_KEPT]]
 
 
 class NearIndex:
