@@ -44,10 +44,7 @@ def with_attempt(plan: Plan, store: Store, since: float) -> Plan:
         f"Attempt {number} on this dataset since the last promotion: "
         f"each rule is held to a level of {plan.looks.alpha:.4g} / {number} = {alpha:.4f}."
     )
-    looks = replace(plan.looks, alpha=alpha)
-    return replace(
-        plan, looks=looks, configured_alpha=plan.configured_alpha or plan.looks.alpha, notes=(*plan.notes, note)
-    )
+    return _held_to(plan, replace(plan.looks, alpha=alpha), note)
 
 
 def with_first_looks(plan: Plan, store: Store) -> Plan:
@@ -68,13 +65,20 @@ def with_first_looks(plan: Plan, store: Store) -> Plan:
         level = planned.level(planned.last)
         looks = replace(plan.looks, alpha=level)
         note = f"This candidate was judged with --stop-early first: the level at the end stays {level:.4f}."
-    return replace(plan, looks=looks, configured_alpha=plan.configured_alpha or alpha, notes=(*plan.notes, note))
+    return _held_to(plan, looks, note)
+
+
+def _held_to(plan: Plan, looks: Looks, note: str) -> Plan:
+    """The plan with other looks than the configured ones, and why."""
+    configured = plan.configured_alpha or plan.looks.alpha
+    return replace(plan, looks=looks, configured_alpha=configured, notes=(*plan.notes, note))
 
 
 def remember_looks(plan: Plan, store: Store) -> None:
     """Keep whether looks were planned when a candidate was judged first."""
-    if store.get_state(_looks_of(plan)) is None:
-        store.set_state(_looks_of(plan), _EARLY if plan.looks.last else "at the end")
+    name = _looks_of(plan)
+    if store.get_state(name) is None:
+        store.set_state(name, _EARLY if plan.looks.last else "at the end")
 
 
 def _looks_of(plan: Plan) -> str:

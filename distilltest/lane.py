@@ -94,7 +94,6 @@ class Lane:
         self._queue: deque[_Call] = deque()
         self._workers: set[asyncio.Task[None]] = set()
         self._growing = False
-        self.retries = 0
 
     def send(self, request: Request, then: Then) -> None:
         """Queue a request, on the loop.
@@ -172,7 +171,6 @@ class Lane:
             self._learn(call.request, failure)
             call.then(NotArrived(failure, call.attempts))
             return
-        self.retries += 1
         asyncio.get_running_loop().call_later(self._patience(failure, call.attempts), self._again, call)
 
     def _again(self, call: _Call) -> None:

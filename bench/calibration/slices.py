@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from bench.calibration.table import Column, Rate, Row, Table, dice
@@ -11,33 +13,44 @@ from distilltest.statistics.slices import FAMILY_LEVEL
 
 TOPICS = tuple((f"topic {i // 40}",) for i in range(400))
 ACROSS = tuple((f"topic {i // 40}", f"length {i % 2}", f"language {i % 3}") for i in range(400))
-KINDS = {
-    "10 % of the cases differ": (0.10, (1.0,)),
-    "2 % of the cases differ": (0.02, (1.0,)),
-    "scores, 60 % of the cases differ": (0.60, (0.1, 0.2, 0.5)),
+Floats = np.ndarray
+
+
+def _either_sign(share: float, *sizes: float) -> Callable[[np.random.Generator], Floats]:
+    """A share of the cases differ, by one of the sizes, in either direction."""
+
+    def drawn(rolls: np.random.Generator) -> Floats:
+        return np.where(rolls.random(400) < share, rolls.choice([-1.0, 1.0], 400) * rolls.choice(sizes, 400), 0.0)
+
+    return drawn
+
+
+KINDS: dict[str, Callable[[np.random.Generator], Floats]] = {
+    "10 % of the cases differ": _either_sign(0.10, 1.0),
+    "2 % of the cases differ": _either_sign(0.02, 1.0),
+    "scores, 60 % of the cases differ": _either_sign(0.60, 0.1, 0.2, 0.5),
+    "scores, ten in eleven lose 5 points, one wins 50": lambda rolls: rolls.choice(
+        [-0.05, 0.5], 400, p=[10 / 11, 1 / 11]
+    ),
 }
-LOPSIDED = "scores, ten in eleven lose 5 points, one wins 50"
+
+
+def _blocks(d: Floats, tags: Sequence[tuple[str, ...]], clusters: Sequence[str] = ()) -> bool:
+    """Whether the guard blocks a candidate that differs so from the teacher."""
+    values = {"teacher": tuple(np.maximum(0.0, -d).tolist()), "candidate": tuple(np.maximum(0.0, d).tolist())}
+    binary = bool(np.all(np.isin(d, (-1.0, 0.0, 1.0))))
+    table = ResultsTable(tuple(map(str, range(d.size))), values, binary=binary, tags=tags, clusters=clusters)
+    return decide(no_slice_regresses("teacher"), table).status is Status.BLOCK
 
 
 def errors(kind: str, tags: str, drop: float, runs: int) -> Row:
     """How often the gate blocks; the first topic's candidate is worse by the drop."""
     rolls = dice(kind, tags, drop)
-    share, sizes = KINDS.get(kind, (1.0, ()))
     blocked, seen = [], []
     for _ in range(runs):
-        if kind == LOPSIDED:
-            d = rolls.choice([-0.05, 0.5], 400, p=[10 / 11, 1 / 11])
-        else:
-            d = np.where(rolls.random(400) < share, rolls.choice([-1.0, 1.0], 400) * rolls.choice(sizes, 400), 0.0)
+        d = KINDS[kind](rolls)
         d[:40] = np.where(rolls.random(40) < drop, -1.0, d[:40])
-        values = {"teacher": tuple(np.maximum(0.0, -d).tolist()), "candidate": tuple(np.maximum(0.0, d).tolist())}
-        table = ResultsTable(
-            tuple(map(str, range(400))),
-            values,
-            binary=sizes == (1.0,),
-            tags=ACROSS if tags == "overlapping" else TOPICS,
-        )
-        blocked.append(decide(no_slice_regresses("teacher"), table).status is Status.BLOCK)
+        blocked.append(_blocks(d, ACROSS if tags == "overlapping" else TOPICS))
         seen.append(bool(np.any(d.reshape(10, 40).mean(axis=1) < -0.05)))
     worse = f"{100 * drop:.0f} % of one topic lost" if drop else "no change"
     return (kind, tags, worse), (Rate.of(blocked), Rate.of(seen))
@@ -56,7 +69,7 @@ def table(full: bool) -> Table:
         (Column("the gate blocks", FAMILY_LEVEL), Column("any drop of more than 5 points")),
         tuple(
             (errors, (kind, tags, 0.0, runs))
-            for kind in (*KINDS, LOPSIDED)
+            for kind in KINDS
             for tags in ("topics", "overlapping")
             if full or tags == "overlapping"
         ),
@@ -70,10 +83,8 @@ def document_errors(size: int, runs: int) -> Row:
     clusters = tuple(str(i // size) for i in range(400))
     for _ in range(runs):
         d = rolls.choice([-1.0, 0.0, 1.0], 400 // size, p=[0.1, 0.8, 0.1]).repeat(size)
-        values = {"teacher": tuple(np.maximum(0.0, -d).tolist()), "candidate": tuple(np.maximum(0.0, d).tolist())}
-        for known, found in ((clusters, blocked), ((), ignored)):
-            table = ResultsTable(tuple(map(str, range(400))), values, tags=ACROSS, clusters=known)
-            found.append(decide(no_slice_regresses("teacher"), table).status is Status.BLOCK)
+        blocked.append(_blocks(d, ACROSS, clusters))
+        ignored.append(_blocks(d, ACROSS))
     return (f"documents of {size}", "overlapping", "no change"), (Rate.of(blocked), Rate.of(ignored))
 
 

@@ -61,7 +61,6 @@ def run(arguments: argparse.Namespace) -> int:
 
     from distilltest.cli.finetune_start import check
     from distilltest.cli.finetune_watch import LiveLine, display_for, suites_of
-    from distilltest.config import load_config
     from distilltest.finetuning.follow import Follower
     from distilltest.finetuning.order import Order
     from distilltest.learning_curve import text
@@ -69,15 +68,14 @@ def run(arguments: argparse.Namespace) -> int:
     from distilltest.learning_curve.subsets import write_subsets
     from distilltest.store import Store
 
-    config = load_config(arguments.root.resolve())
-    path = _file(arguments, config)
-    method = check(path, "auto")
-    subsets = write_subsets(path, arguments.sizes, config.state_dir / "training", arguments.seed)
-    epochs = {"n_epochs": arguments.epochs} if arguments.epochs not in (None, "auto") else {}
-    suffix = config.distillation.suffix if config.distillation else None
-    order = Order.of(config.model("base").model, path, method=method, hyperparameters=epochs, suffix=suffix)
-    suite = arguments.suite or suites_of(config)
-    with finetune.connect(arguments.root) as (_, server), Store.open(config.store_path) as store:
+    with finetune.connect(arguments.root) as (config, server), Store.open(config.store_path) as store:
+        path = _file(arguments, config)
+        method = check(path, "auto")
+        subsets = write_subsets(path, arguments.sizes, config.state_dir / "training", arguments.seed)
+        epochs = {"n_epochs": arguments.epochs} if arguments.epochs not in (None, "auto") else {}
+        suffix = config.distillation.suffix if config.distillation else None
+        order = Order.of(config.model("base").model, path, method=method, hyperparameters=epochs, suffix=suffix)
+        suite = arguments.suite or suites_of(config)
 
         def follow(job: str) -> Any:
             display = display_for(sys.stdout)

@@ -7,7 +7,7 @@ from math import fsum
 
 from distilltest.comparison import ResultsTable
 from distilltest.errors import SuiteError
-from distilltest.gate.means import evidence
+from distilltest.gate.means import counted, evidence, more_than_half
 from distilltest.gate.rule import WORD, Rule, check_role, is_number, points, weigh
 from distilltest.gate.verdict import RuleVerdict, Status
 
@@ -27,30 +27,27 @@ class _AtLeast(Rule):
         return f"{self.role} at least {points(self.score)} %"
 
     def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
-        from distilltest.statistics import binomial
-
         values, clusters = table.present(self.role), table.clusters_of(table.rows(self.role))
         n, estimate = len(values), fsum(values) / len(values)
         if table.binary and not clusters:
             passed = round(fsum(values))
-            p, against = binomial.at_least(passed, n, self.score), binomial.at_most(passed, n, self.score)
-            low, high = binomial.interval(passed, n, alpha)
-            counts, test = f"{passed} of {n} cases pass", "exact binomial test"
+            found = counted(passed, n, self.score, alpha)
+            low, high = found.low, found.high
+            counts = f"{passed} of {n} cases pass"
         else:
             found = evidence([v - self.score for v in values], clusters, alpha)
-            p, against, test = found.p, found.against, found.test
             low, high = max(0.0, found.low + self.score), min(1.0, found.high + self.score)
             counts = f"{round(fsum(values))} of {n} cases pass" if table.binary else f"mean score of {n} cases"
             counts += f" of {len(set(clusters))} clusters" if clusters else ""
-        status = weigh(p, against, alpha, block_alpha)
+        status = weigh(found.p, found.against, alpha, block_alpha)
         share = f"between {points(low)} % and {points(high)} %"
         sentence = f"{self.role} {WORD[status]} {share}, asked for {points(self.score)} % ({counts})"
         return RuleVerdict(
             rule=self.describe(),
             status=status,
             sentence=sentence,
-            test=test,
-            p=p,
+            test=found.test,
+            p=found.p,
             estimate=estimate,
             low=low,
             high=high,
@@ -82,12 +79,10 @@ class _Preferred(Rule):
                 Status.INCOMPLETE,
                 f'no answer was compared with {self.role}; call preference("{self.role}") in the test function',
             )
-        # A share in [0, 1] against one half, as a difference in [-1, 1].
-        found = evidence([2 * value - 1 for value in values], table.clusters_of(rows), alpha)
-        low, high = (found.low + 1) / 2, (found.high + 1) / 2
+        found = more_than_half(values, table.clusters_of(rows), alpha)
         won, lost = sum(value > 0.5 for value in values), sum(value < 0.5 for value in values)
         status = weigh(found.p, found.against, alpha, block_alpha)
-        share = f"{points(max(0.0, low))} to {points(min(1.0, high))} %"
+        share = f"{points(found.low)} to {points(found.high)} %"
         counts = f"{won} preferred, {len(values) - won - lost} ties, {lost} not, in {len(values)} cases"
         return RuleVerdict(
             rule=self.describe(),
@@ -96,8 +91,8 @@ class _Preferred(Rule):
             test=found.test,
             p=found.p,
             estimate=fsum(values) / len(values),
-            low=max(0.0, low),
-            high=min(1.0, high),
+            low=found.low,
+            high=found.high,
             limit=0.5,
             n=len(values),
             wins=won,

@@ -1,16 +1,16 @@
-"""Evidence about a mean, by the test that the data decide: the anchored one, or the clustered one."""
+"""Evidence about a mean or a share, by the test that the data decide: anchored, clustered, or exact binomial."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from distilltest.comparison import TESTS
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What values in [-1, 1] say of the claim that their mean is above 0."""
+    """What values say of the claim that their mean is above a limit."""
 
     p: float
     """How surprising they are if it is not; 1 where clusters are too few."""
@@ -40,3 +40,17 @@ def evidence(values: Sequence[float], clusters: Sequence[str], alpha: float) -> 
     p, against = (clustered.evaluate(each, clusters, 0.0).p for each in (values, mirrored))
     low, high = clustered.interval(values, clusters, alpha) or (-1.0, 1.0)
     return Evidence(1.0 if p is None else p, 1.0 if against is None else against, low, high, TESTS["clusters"])
+
+
+def more_than_half(shares: Sequence[float], clusters: Sequence[str], alpha: float) -> Evidence:
+    """Weigh the claim that shares in [0, 1], one a case, are above one half on average; the interval is of their mean."""
+    found = evidence([2 * share - 1 for share in shares], clusters, alpha)
+    return replace(found, low=max(0.0, (found.low + 1) / 2), high=min(1.0, (found.high + 1) / 2))
+
+
+def counted(passed: int, n: int, limit: float, alpha: float) -> Evidence:
+    """Weigh the claim that independent cases pass at more than a limit, exactly; the interval is of their share."""
+    from distilltest.statistics import binomial
+
+    p, against = binomial.at_least(passed, n, limit), binomial.at_most(passed, n, limit)
+    return Evidence(p, against, *binomial.interval(passed, n, alpha), "exact binomial test")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from distilltest.comparison import ResultsTable
 from distilltest.errors import SuiteError
-from distilltest.gate.means import Evidence, evidence
+from distilltest.gate.means import counted, evidence, more_than_half
 from distilltest.gate.rule import WORD, Rule, check_role, is_number, points, weigh
 from distilltest.gate.verdict import RuleVerdict, Status
 
@@ -125,8 +124,12 @@ class _Faster(Rule):
                 self.describe(), Status.INCOMPLETE, f"no latencies of candidate and {self.role} are known"
             )
         faster = [difference > 0 for difference in apart.values()]
-        weighed = _more_than_half(faster, table.clusters_of(apart), alpha)
-        wins, n = sum(faster), len(faster)
+        wins, n, clusters = sum(faster), len(faster), table.clusters_of(apart)
+        weighed = (
+            more_than_half(faster, clusters, alpha)
+            if clusters
+            else replace(counted(wins, n, 0.5, alpha), test="sign test")
+        )
         status = weigh(weighed.p, weighed.against, alpha, block_alpha)
         middle = sorted(apart.values())[n // 2]
         sentence = (
@@ -148,18 +151,6 @@ class _Faster(Rule):
             wins=wins,
             losses=n - wins,
         )
-
-
-def _more_than_half(faster: Sequence[bool], clusters: Sequence[str], alpha: float) -> Evidence:
-    """What is known of the share of cases that are faster: by the sign test, or as the mean of signs where there are clusters."""
-    from distilltest.statistics import binomial
-
-    if clusters:
-        found = evidence([1.0 if each else -1.0 for each in faster], clusters, alpha)
-        return replace(found, low=(1.0 + found.low) / 2.0, high=(1.0 + found.high) / 2.0)
-    wins, n = sum(faster), len(faster)
-    p, against = binomial.at_least(wins, n, 0.5), binomial.at_most(wins, n, 0.5)
-    return Evidence(p, against, *binomial.interval(wins, n, alpha), "sign test")
 
 
 def recovers(share: float, *, base: str = "base", teacher: str = "teacher") -> Rule:

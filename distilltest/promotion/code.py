@@ -27,12 +27,12 @@ def fingerprints(test_file: str, root: Path) -> dict[str, str]:
     folders = [folder for folder in first.parents if folder.is_relative_to(root)]
     conftests = [folder / "conftest.py" for folder in folders]
     bases = _bases(first, root)
-    known: dict[Path, None] = {}
+    known: set[Path] = set()
     waiting = [first, *conftests]
     while waiting:
         path = waiting.pop()
         if path not in known:
-            known[path] = None
+            known.add(path)
             waiting += _imported(path, bases, root)
     return {path.relative_to(root).as_posix(): file_fingerprint(path) for path in sorted(known)}
 

@@ -47,22 +47,23 @@ async def until(holds):
         await asyncio.sleep(0)
 
 
+async def answers(client, texts):
+    """What is told of calls over a lane that makes one at a time."""
+    lane, told = lane_of(client, 1), []
+    for text in texts:
+        lane.send(request(text), told.append)
+    await until(lambda: len(told) == len(texts))
+    await lane.close()
+    return told
+
+
 def request(text):
     return Request("s", "http://x/v1", "m", ({"role": "user", "content": text},))
 
 
 def test_first_come_first_served_and_a_call_that_failed_goes_before_those_that_wait():
     client = Client(turns=2, failing=["1"])
-
-    async def run():
-        lane, told = lane_of(client, 1), []
-        for text in "1234":
-            lane.send(request(text), told.append)
-        await until(lambda: len(told) == 4)
-        await lane.close()
-        return told
-
-    told = asyncio.run(run())
+    told = asyncio.run(answers(client, "1234"))
     assert client.asked in (["1", "1", "2", "3", "4"], ["1", "2", "1", "3", "4"])
     assert sorted((each.completion.text, each.attempts) for each in told) == [("1", 2), ("2", 1), ("3", 1), ("4", 1)]
 
@@ -112,15 +113,7 @@ def test_a_bug_in_one_call_is_told_and_the_others_go_on():
                 raise KeyError("a bug")
             return await super().chat(request)
 
-    async def run():
-        lane, told = lane_of(Broken(), 1), []
-        for text in "123":
-            lane.send(request(text), told.append)
-        await until(lambda: len(told) == 3)
-        await lane.close()
-        return told
-
-    first, second, third = asyncio.run(run())
+    first, second, third = asyncio.run(answers(Broken(), "123"))
     assert isinstance(second, NotArrived)
     assert isinstance(second.error, KeyError)
     assert (first.completion.text, third.completion.text) == ("1", "3")

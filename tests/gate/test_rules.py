@@ -179,8 +179,8 @@ def test_latencies_of_one_document_are_one_piece_of_evidence():
     slow, fast = (0.2,) * N, (0.1,) * 150 + (0.3,) * 50
     latencies = {"teacher": slow, "candidate": fast}
     assert decide(faster_than("teacher"), table(latencies=latencies)).status is Status.PROMOTE
-    nine = tuple(f"document {i // 25}" for i in range(N))
-    found = decide(faster_than("teacher"), table(latencies=latencies, clusters=nine))
+    eight = tuple(f"document {i // 25}" for i in range(N))
+    found = decide(faster_than("teacher"), table(latencies=latencies, clusters=eight))
     assert found.status is Status.UNDECIDED, "eight documents are too few"
     assert found.rules[0].test == "cluster jackknife and sign-flip"
     many = tuple(f"document {i // 2}" for i in range(N))

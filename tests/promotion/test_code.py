@@ -1,10 +1,7 @@
 """A suite is more than its test file: what it imports, the conftest files above it, and the judges that it asks."""
 
-import json
-import re
-
 import pytest
-from plugin.answering_server import chat_answer
+from plugin.test_judges import honest
 from promotion.projects import GATE, SUITE
 
 from distilltest.promotion import code
@@ -93,12 +90,6 @@ def test_a_run_with_other_code_proves_nothing(project, capsys, name, text):
     if before is not None:
         project.write(name, before)
         assert project.run("promote") == 0
-
-
-def honest(body):
-    answer = re.search(r"<answer (\w+)>\n(.*?)\n</answer \1>", body["messages"][1]["content"], re.DOTALL)[2]
-    verdict = "Y" if answer.startswith("answer") else "N"
-    return 200, chat_answer("judge", json.dumps({"reasons": "so", "verdict": verdict}))
 
 
 JUDGED = SUITE.replace("exact_match(completion.text, case.reference)", "CALL").replace("exact_match", "criteria_match")
