@@ -224,8 +224,7 @@ class Engine:
             except Exception as error:
                 self._tell(request.key, error)
         elif isinstance(answer.error, CallError):
-            failure = self._failure(request, answer.error.kind, str(answer.error), answer.attempts)
-            self._tell(request.key, failure)
+            self._tell(request.key, self._failure(request, answer.error, answer.attempts))
         else:
             self._tell(request.key, answer.error)
 
@@ -239,9 +238,9 @@ class Engine:
         for then in self._flying.pop(key, ()):
             then(answer)
 
-    def _failure(self, request: Request, kind: str, message: str, attempts: int) -> CallFailure:
+    def _failure(self, request: Request, error: CallError, attempts: int) -> CallFailure:
         self.counts.failed += 1
-        failure = CallFailure(request.key, request.model, kind, message, attempts)
+        failure = CallFailure(request.key, request.model, error.kind, str(error), attempts, error.permanent)
         self._failed[request.key] = failure
         return failure
 

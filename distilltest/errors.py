@@ -62,6 +62,8 @@ class CallError(DistilltestError):
 
     kind = "call failed"
     """What a report calls this kind of failure, in two or three words."""
+    permanent = False
+    """Whether the same request would fail again, so that asking again is no remedy."""
 
     def __init__(self, message: str, *, status: int | None = None, retry_after: float | None = None) -> None:
         super().__init__(message)

@@ -137,6 +137,8 @@ class Usage:
     completion_tokens: int = 0
     cached_tokens: int = 0
     """Part of the prompt tokens that came from the server's cache."""
+    known: bool = True
+    """False where the server did not say: the numbers are then 0 and mean nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,8 @@ class CallFailure:
     message: str
     """The whole sentence."""
     attempts: int = 1
+    permanent: bool = False
+    """The same request will fail again (a content filter, a prompt over the context length): asking again is no remedy."""
 
 
 @dataclass(frozen=True, slots=True)
