@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import orjson
 
+from distilltest.answers import completion_of
 from distilltest.config import Config, Server
 from distilltest.errors import (
     AuthenticationFailed,
@@ -24,7 +25,7 @@ from distilltest.errors import (
     ServerFailed,
     ServerUnreachable,
 )
-from distilltest.records import Completion, Request, ToolCall, Usage
+from distilltest.records import Completion, Request
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -115,8 +116,7 @@ class AiohttpChatClient:
                 f"{self._where(request)}: {_connection_words(error)}. Is the server running there?"
             ) from None
         latency = time.perf_counter() - started
-        made = self._embedding if request.endpoint == "embeddings" else self._completion
-        return made(request, body, latency), body
+        return self._completion(request, body, latency), body
 
     async def close(self) -> None:
         """Close all connections."""
@@ -125,69 +125,18 @@ class AiohttpChatClient:
     def _where(self, request: Request) -> str:
         return f"{request.model} at {self._urls[request.endpoint]}"
 
-    def _embedding(self, request: Request, body: bytes, latency: float) -> Completion:
-        """An embedding is kept as a completion whose text is the vector in JSON."""
-        try:
-            content = orjson.loads(body)
-            vector = [float(number) for number in content["data"][0]["embedding"]]
-            tokens = (content.get("usage") or {}).get("prompt_tokens") or 0
-        except (orjson.JSONDecodeError, KeyError, IndexError, TypeError, ValueError, AttributeError):
-            shown = body[:200].decode(errors="replace")
-            raise BadAnswer(f"{self._where(request)}: the answer is no embedding: {shown!r}.") from None
-        return Completion(
-            key=request.key,
-            server=request.server,
-            model=request.model,
-            text=orjson.dumps(vector).decode(),
-            finish_reason="stop",
-            usage=Usage(prompt_tokens=tokens),
-            latency=latency,
-            created=time.time(),
-        )
-
     def _completion(self, request: Request, body: bytes, latency: float) -> Completion:
         try:
             return completion_of(request, orjson.loads(body), latency=latency, created=time.time())
-        except (orjson.JSONDecodeError, KeyError, IndexError, TypeError, AttributeError) as error:
-            what = (
-                "it is not whole JSON"
-                if isinstance(error, orjson.JSONDecodeError)
-                else "it has no choices with a message"
+        except (orjson.JSONDecodeError, KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+            what, lacks = (
+                ("embedding", "a vector")
+                if request.endpoint == "embeddings"
+                else ("chat completion", "choices with a message")
             )
+            why = "it is not whole JSON" if isinstance(error, orjson.JSONDecodeError) else f"it has no {lacks}"
             shown = body[:200].decode(errors="replace")
-            raise BadAnswer(f"{self._where(request)}: the answer is no chat completion, {what}: {shown!r}.") from None
-
-
-def completion_of(request: Request, content: Any, *, latency: float, created: float) -> Completion:
-    """What a chat completion object says, as the answer to a request: its first choice.
-
-    Raises:
-        KeyError, IndexError, TypeError, AttributeError: It is no chat completion.
-    """
-    choice = content["choices"][0]
-    message = choice["message"]
-    usage = content.get("usage") or {}
-    calls = message.get("tool_calls") or ()
-    return Completion(
-        key=request.key,
-        server=request.server,
-        model=request.model,
-        text=message.get("content") or "",
-        finish_reason=choice.get("finish_reason") or "stop",
-        refusal=message.get("refusal"),
-        tool_calls=tuple(ToolCall(c["id"], c["function"]["name"], c["function"]["arguments"]) for c in calls),
-        usage=Usage(
-            prompt_tokens=usage.get("prompt_tokens") or 0,
-            completion_tokens=usage.get("completion_tokens") or 0,
-            cached_tokens=(usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0,
-        ),
-        latency=latency,
-        served_id=content.get("id") or "",
-        served_model=content.get("model") or "",
-        system_fingerprint=content.get("system_fingerprint"),
-        created=created,
-        trial=request.trial,
-    )
+            raise BadAnswer(f"{self._where(request)}: the answer is no {what}, {why}: {shown!r}.") from None
 
 
 def raise_for_status(

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from distilltest.client import completion_of
+from distilltest.answers import completion_of
 from distilltest.completions.identity import identify
 from distilltest.completions.lines import BadLine, check_labels
 from distilltest.config import Config, Server
