@@ -1,14 +1,10 @@
-"""The results of one evaluation, aligned by case, and the candidate paired with another role."""
+"""The candidate paired with another role, case by case, and what the pairs prove."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from math import fsum
 from typing import TYPE_CHECKING
-
-from distilltest.records import Outcome
 
 if TYPE_CHECKING:
     from distilltest.statistics.prediction_powered import PredictionPowered
@@ -26,138 +22,6 @@ TESTS = {
     "labels": "prediction-powered t test (PPI++)",
 }
 """What a rule's ``test=`` may be → what a report calls it."""
-
-
-@dataclass(frozen=True)
-class ResultsTable:
-    """One value a case and role: what the gate decides on."""
-
-    case_ids: tuple[str, ...]
-    values: Mapping[str, Sequence[float | None]]
-    """Role → values in [0, 1], aligned with ``case_ids``; None where a call failed. The mean of a case's trials."""
-    binary: bool = True
-    """Whether every value is 0 or 1 by construction (metric ``pass``, one trial)."""
-    narrowed: str | None = None
-    """Why these are not all cases of the dataset, None where they are."""
-    leaked: tuple[str, ...] = ()
-    """Ids of the cases that the candidate was trained on: a verdict on them would be worth nothing."""
-    failures: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    """Role → kind of call failure → how often."""
-    clusters: Sequence[str | None] = ()
-    """What ties cases together, aligned with ``case_ids``; empty where nothing does."""
-    tags: Sequence[tuple[str, ...]] = ()
-    """The tags of each case, aligned with ``case_ids``; empty where there are none."""
-    usd: Mapping[str, float | None] = field(default_factory=dict)
-    """Role → money for its answers, None where a price is not known."""
-    latencies: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
-    """Role → seconds of each case's answer, aligned with ``case_ids``."""
-    vacant: tuple[str, ...] = ()
-    """Roles that nothing plays yet: a rule about one of them does not apply."""
-    preferences: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
-    """Other role → how often the candidate's answer was preferred to its, in [0, 1], aligned with ``case_ids``."""
-    human: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
-    """Role → what people said of its answers, in [0, 1], aligned with ``case_ids``; None where an answer has no label."""
-
-    @classmethod
-    def from_outcomes(
-        cls,
-        case_ids: Sequence[str],
-        roles: Sequence[str],
-        outcomes: Iterable[Outcome],
-        metric: str,
-        trials: int = 1,
-        narrowed: str | None = None,
-    ) -> ResultsTable:
-        """Align outcomes by case id and average trials; a case with a failed trial has no value.
-
-        Raises:
-            ValueError: An outcome is of no case or role of the table, or a case has more trials than there are.
-        """
-        index = {case: row for row, case in enumerate(case_ids)}
-        sums: dict[str, list[float]] = {role: [0.0] * len(case_ids) for role in roles}
-        seen: dict[str, list[int]] = {role: [0] * len(case_ids) for role in roles}
-        failures: dict[str, Counter[str]] = {role: Counter() for role in roles}
-        preferred: dict[str, dict[int, float]] = {}
-        human: dict[str, list[float | None]] = {role: [None] * len(case_ids) for role in roles}
-        for outcome in outcomes:
-            if outcome.case_id not in index or outcome.role not in sums:
-                raise ValueError(f"an outcome of case {outcome.case_id!r} on {outcome.role!r} is not of this table")
-            value = outcome.value(metric)
-            if value is None:
-                failures[outcome.role][outcome.failure or "no grade"] += 1
-                continue
-            row = index[outcome.case_id]
-            human[outcome.role][row] = outcome.human if trials == 1 else None
-            for other, share in outcome.preferences.items():
-                of = preferred.setdefault(other, {})
-                of[row] = of.get(row, 0.0) + share / trials
-            sums[outcome.role][row] += value
-            seen[outcome.role][row] += 1
-        if any(count > trials for counts in seen.values() for count in counts):
-            raise ValueError(f"a case has more than {trials} trials")
-        return cls(
-            case_ids=tuple(case_ids),
-            values={
-                role: tuple(s / trials if k == trials else None for s, k in zip(sums[role], seen[role], strict=True))
-                for role in roles
-            },
-            binary=metric == "pass" and trials == 1,
-            narrowed=narrowed,
-            failures={role: dict(counts) for role, counts in failures.items() if counts},
-            preferences={
-                other: tuple(of.get(row) if seen["candidate"][row] == trials else None for row in range(len(case_ids)))
-                for other, of in preferred.items()
-            },
-            human={role: tuple(column) for role, column in human.items() if any(v is not None for v in column)},
-        )
-
-    def present(self, role: str) -> list[float]:
-        """The values that a role has."""
-        return [value for value in self.values.get(role, ()) if value is not None]
-
-    def rows(self, role: str) -> list[int]:
-        """The rows in which a role has a value."""
-        return [row for row, value in enumerate(self.values.get(role, ())) if value is not None]
-
-    def missing(self, role: str) -> int:
-        """Cases without a value."""
-        return len(self.case_ids) - len(self.present(role))
-
-    def compare(self, role: str, candidate: str = "candidate") -> Comparison:
-        """Pair the candidate with another role, case by case; cases that lack one of the two are counted, not used."""
-        pairs = list(zip(self.values[candidate], self.values[role], strict=True))
-        whole = [row for row, (ours, theirs) in enumerate(pairs) if ours is not None and theirs is not None]
-        differences = tuple((pairs[row][0] or 0.0) - (pairs[row][1] or 0.0) for row in whole)
-        nobody = (None,) * len(pairs)
-        labels = list(zip(self.human.get(candidate, nobody), self.human.get(role, nobody), strict=True))
-        human = tuple(
-            None if ours is None or theirs is None else ours - theirs for ours, theirs in (labels[row] for row in whole)
-        )
-        return Comparison(role, differences, len(pairs) - len(whole), self.binary, self.clusters_of(whole), human)
-
-    def clusters_of(self, rows: Iterable[int]) -> tuple[str, ...]:
-        """The cluster of each of these rows, of which one without a cluster is one of its own; empty where there are none."""
-        if all(cluster is None for cluster in self.clusters):
-            return ()
-        return tuple(self.clusters[row] or f"\0{self.case_ids[row]}" for row in rows)
-
-    def only(self, tag: str) -> ResultsTable:
-        """The cases with a tag."""
-        rows = [row for row, tags in enumerate(self.tags) if tag in tags]
-
-        def cut(columns: Mapping[str, Sequence[float | None]]) -> dict[str, tuple[float | None, ...]]:
-            return {role: tuple(column[row] for row in rows) for role, column in columns.items()}
-
-        return replace(
-            self,
-            case_ids=tuple(self.case_ids[row] for row in rows),
-            values=cut(self.values),
-            clusters=tuple(self.clusters[row] for row in rows) if self.clusters else (),
-            tags=tuple(self.tags[row] for row in rows),
-            latencies=cut(self.latencies),
-            preferences=cut(self.preferences),
-            human=cut(self.human),
-        )
 
 
 @dataclass(frozen=True)

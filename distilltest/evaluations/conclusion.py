@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from distilltest.comparison import ResultsTable
 from distilltest.config import Config
 from distilltest.evaluations.changes import find_changes
 from distilltest.evaluations.plan import Plan
@@ -13,6 +12,7 @@ from distilltest.gate import Verdict
 from distilltest.records import Case, Model, Outcome, mean
 from distilltest.results import EvaluationResult, JudgeUse
 from distilltest.store import Store
+from distilltest.table import ResultsTable
 
 
 def table_of(plan: Plan, config: Config, cases: Sequence[Case], outcomes: Sequence[Outcome]) -> ResultsTable:

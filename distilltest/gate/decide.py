@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from math import isnan
 
-from distilltest.comparison import ResultsTable
 from distilltest.errors import SuiteError
 from distilltest.gate.rule import Rule
 from distilltest.gate.verdict import RuleVerdict, Status, Verdict, combine
+from distilltest.table import ResultsTable
 
 
 def decide(

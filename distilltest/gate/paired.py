@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import isfinite
 
-from distilltest.comparison import TESTS, Comparison, ResultsTable
+from distilltest.comparison import TESTS, Comparison
 from distilltest.errors import SuiteError
 from distilltest.gate.rule import Rule, between, check_role, is_number, points, signed, weigh
 from distilltest.gate.verdict import RuleVerdict, Status
+from distilltest.table import ResultsTable
 
 FEWEST_CLUSTERS = 10
 """With fewer, nothing can be said of clustered cases."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from distilltest.comparison import ResultsTable
 from distilltest.errors import SuiteError
 from distilltest.gate.verdict import RuleVerdict, Status
+from distilltest.table import ResultsTable
 
 
 class Rule(ABC):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from distilltest.comparison import ResultsTable
 from distilltest.errors import SuiteError
 from distilltest.gate.means import counted, evidence, more_than_half
 from distilltest.gate.rule import WORD, Rule, check_role, is_number, points, weigh
 from distilltest.gate.verdict import RuleVerdict, Status
+from distilltest.table import ResultsTable
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from distilltest.comparison import ResultsTable
 from distilltest.errors import SuiteError
 from distilltest.gate.rule import Rule, check_role, points
 from distilltest.gate.verdict import RuleVerdict, Status
+from distilltest.table import ResultsTable
 
 
 @dataclass(frozen=True, slots=True)

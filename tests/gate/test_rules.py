@@ -19,9 +19,9 @@ from distilltest import (
     preferred_to,
     recovers,
 )
-from distilltest.comparison import ResultsTable
 from distilltest.errors import SuiteError
 from distilltest.gate import Status
+from distilltest.table import ResultsTable
 
 N = 200
 

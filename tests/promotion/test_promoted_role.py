@@ -6,13 +6,13 @@ from promotion.projects import SUITE
 from promotion.test_history import entry
 
 from distilltest import better_than, decide, not_worse_than
-from distilltest.comparison import ResultsTable
 from distilltest.config import load_config
 from distilltest.errors import ConfigError, PromotionsError
 from distilltest.gate import Status
 from distilltest.promotion.entry import PromotedModel
 from distilltest.promotion.history import History
 from distilltest.promotion.role import with_promoted
+from distilltest.table import ResultsTable
 
 RULES = [better_than("base"), not_worse_than("promoted", margin=0.02)]
 

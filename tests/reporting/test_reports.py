@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from distilltest import at_least, better_than, not_worse_than
-from distilltest.comparison import ResultsTable
 from distilltest.gate import decide
 from distilltest.records import Model, Outcome
 from distilltest.reporting import json as json_report
 from distilltest.reporting import markdown, terminal
 from distilltest.reporting.report import EvaluationReport, RunReport
 from distilltest.results import Change, EvaluationResult, RunInfo, Sample
+from distilltest.table import ResultsTable
 
 GOLD = Path(__file__).parent / "gold"
 N = 200
