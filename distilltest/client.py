@@ -7,31 +7,24 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
-from distilltest.answers import completion_of
+from distilltest.answers import ErrorInside, Filtered, Malformed, completion_of
 from distilltest.config import Config, Server
-from distilltest.errors import (
-    AuthenticationFailed,
-    BadAnswer,
-    CallError,
-    ModelNotFound,
-    RateLimited,
-    RequestRejected,
-    ServerFailed,
-    ServerUnreachable,
-)
+from distilltest.errors import BadAnswer, ContentFiltered, NoConnection, ServerUnreachable
+from distilltest.faults import failure_inside, failure_of
 from distilltest.records import Completion, Request
 
 if TYPE_CHECKING:
+    import aiohttp
     from openai import OpenAI
 
     from distilltest.embedded.server import EmbeddedServer
 
+LARGEST_BODY = 64 * 2**20
+"""Bytes of a response, decompressed, that are read at most."""
 _embedded: dict[str, EmbeddedServer] = {}
 _embedded_lock = threading.Lock()
 
@@ -76,7 +69,11 @@ def openai_client(server: Server, config: Config) -> OpenAI:
 
 
 class AiohttpChatClient:
-    """Chat completions over aiohttp. Retries, limits and the budget are the engine's business."""
+    """Chat completions over aiohttp. Retries, limits and the budget are the engine's business.
+
+    Redirects are not followed (the key and the prompts would go where nobody configured), and proxies of the environment are not
+    used.
+    """
 
     def __init__(self, server: Server, base_url: str) -> None:
         import aiohttp
@@ -86,11 +83,12 @@ class AiohttpChatClient:
         self._urls = {e: URL(f"{base_url}/{e}") for e in ("chat/completions", "embeddings")}  # parsed once
         headers = {"Content-Type": "application/json"}
         if server.api_key:
-            headers["Authorization"] = f"Bearer {server.api_key}"
+            headers["Authorization"] = f"Bearer {server.api_key.strip()}"
+        self._connected = False
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=server.max_concurrency, ttl_dns_cache=300),
+            connector=self._connector(),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=server.timeout),
+            timeout=aiohttp.ClientTimeout(total=server.timeout, connect=server.connect_timeout),
             headers=headers,
         )
 
@@ -99,11 +97,14 @@ class AiohttpChatClient:
         import aiohttp
 
         started = time.perf_counter()
+        url = self._urls[request.endpoint]
         try:
-            async with self._session.post(self._urls[request.endpoint], data=request.encoded) as response:
-                body = await response.read()
-                if response.status >= 400:
-                    raise_for_status(self._server, request, response.status, response.headers, body)
+            async with self._session.post(url, data=request.encoded, allow_redirects=False) as response:
+                body = await self._body(request, response)
+                if response.status >= 300:
+                    raise failure_of(self._server, request, response.status, response.headers, body)
+        except aiohttp.ConnectionTimeoutError:
+            raise self._no_connection(request, f"no connection within {self._server.connect_timeout:g} s") from None
         except TimeoutError:
             raise ServerUnreachable(
                 f"{self._where(request)}: no answer within {self._server.timeout:g} s. "
@@ -111,84 +112,78 @@ class AiohttpChatClient:
             ) from None
         except aiohttp.ClientPayloadError as error:
             raise BadAnswer(f"{self._where(request)}: the answer broke off ({error}).") from None
+        except aiohttp.ClientResponseError as error:
+            raise BadAnswer(f"{self._where(request)}: what it sent is not HTTP ({error.message:.200}).") from None
+        except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
+            raise self._no_connection(request, _connection_words(error)) from None
         except aiohttp.ClientError as error:
             raise ServerUnreachable(
                 f"{self._where(request)}: {_connection_words(error)}. Is the server running there?"
             ) from None
-        latency = time.perf_counter() - started
-        return self._completion(request, body, latency), body
+        return self._completion(request, body, time.perf_counter() - started), body
 
     async def close(self) -> None:
         """Close all connections."""
         await self._session.close()
 
+    def _connector(self) -> aiohttp.TCPConnector:
+        """A pool of connections that tells when the first one has been made."""
+        import aiohttp
+
+        client = self
+
+        class Connector(aiohttp.TCPConnector):
+            async def _create_connection(self, *args: Any, **options: Any) -> Any:
+                made = await super()._create_connection(*args, **options)
+                client._connected = True
+                return made
+
+        # No limit: how many calls are in flight is the lane's business, and nobody waits here against the timeout.
+        return Connector(limit=0, ttl_dns_cache=300)
+
+    def _no_connection(self, request: Request, words: str) -> NoConnection:
+        remedy = (
+            f"It answered before; is server {self._server.name!r} still running?"
+            if self._connected
+            else f"Check the base_url of server {self._server.name!r}, and that it is running."
+        )
+        return NoConnection(f"{self._where(request)}: {words}. {remedy}", first_contact=not self._connected)
+
+    async def _body(self, request: Request, response: aiohttp.ClientResponse) -> bytes:
+        """The whole body; the server does not decide how much memory it takes."""
+        length = response.content_length
+        if length is not None and length <= LARGEST_BODY and "Content-Encoding" not in response.headers:
+            return await response.read()
+        chunks, size = [], 0
+        async for chunk in response.content.iter_any():
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > LARGEST_BODY:
+                response.close()
+                raise BadAnswer(f"{self._where(request)}: the response is longer than {LARGEST_BODY // 2**20} MiB.")
+        return b"".join(chunks)
+
     def _where(self, request: Request) -> str:
-        return f"{request.model} at {self._urls[request.endpoint]}"
+        return f"{request.model} at {self._urls[request.endpoint].with_user(None)}"
 
     def _completion(self, request: Request, body: bytes, latency: float) -> Completion:
         try:
             return completion_of(request, orjson.loads(body), latency=latency, created=time.time())
-        except (orjson.JSONDecodeError, KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-            what, lacks = (
-                ("embedding", "a vector")
-                if request.endpoint == "embeddings"
-                else ("chat completion", "choices with a message")
-            )
-            why = "it is not whole JSON" if isinstance(error, orjson.JSONDecodeError) else f"it has no {lacks}"
-            shown = body[:200].decode(errors="replace")
-            raise BadAnswer(f"{self._where(request)}: the answer is no {what}, {why}: {shown!r}.") from None
-
-
-def raise_for_status(
-    server: Server, request: Request, status: int, headers: Mapping[str, str], body: bytes
-) -> NoReturn:
-    """Turn an error response into our tree of errors."""
-    words = _error_message(body)
-    where = f"{request.model} on server {server.name!r}: HTTP {status}: {words}"
-    kind: type[CallError]
-    if status in (401, 403):
-        variable = server.api_key_variable
-        remedy = (
-            f"Check the key in {variable}." if variable else f'Give server {server.name!r} an api_key: "${{NAME}}".'
-        )
-        kind, text = AuthenticationFailed, f"{where} {remedy}"
-    elif status == 404:
-        kind, text = ModelNotFound, f"{where} Check the model's name in distilltest.yaml or on the command line."
-    elif status == 429:
-        kind, text = RateLimited, f"{where} Lower max_concurrency or requests_per_minute of the server, or try later."
-    elif status >= 500 or status in (408, 409):
-        kind, text = ServerFailed, f"{where} Try again later: only what is missing is asked."
-    else:
-        kind, text = RequestRejected, f"{where} Mend the prompt or the model's parameters."
-    raise kind(text, status=status, retry_after=_retry_after(headers))
-
-
-def _error_message(body: bytes) -> str:
-    try:
-        content = orjson.loads(body)
-        text = content["error"]["message"] if isinstance(content["error"], dict) else content["error"]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        text = body[:200].decode(errors="replace").strip() or "(no words)"
-    text = str(text)
-    return text if text.endswith((".", "!", "?")) else f"{text}."
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait: ``retry-after-ms``, or ``Retry-After`` in seconds or as a date."""
-    lower = {name.lower(): value for name, value in headers.items()}
-    try:
-        if "retry-after-ms" in lower:
-            return max(0.0, float(lower["retry-after-ms"]) / 1000)
-        return max(0.0, float(lower["retry-after"]))
-    except KeyError:
-        return None
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(lower["retry-after"]).timestamp() - time.time())
-    except (KeyError, ValueError, TypeError):
-        return None
+        except orjson.JSONDecodeError:
+            why = "it is not whole JSON"
+        except ErrorInside as inside:
+            raise failure_inside(self._server, request, inside.error) from None
+        except Filtered as filtered:
+            raise ContentFiltered(
+                f"{self._where(request)}: a content filter withheld the answer or broke it off: {filtered}. "
+                "It is not graded. Change the case, or take it out of the dataset."
+            ) from None
+        except Malformed as malformed:
+            why = str(malformed)
+        what = "an embedding" if request.endpoint == "embeddings" else "a chat completion"
+        shown = body[:200].decode(errors="replace")
+        raise BadAnswer(f"{self._where(request)}: the response is not {what}, {why}: {shown!r}.") from None
 
 
 def _connection_words(error: Any) -> str:
-    return str(error).strip() or type(error).__name__
+    return str(error).strip().rstrip(".") or type(error).__name__

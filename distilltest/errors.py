@@ -9,13 +9,21 @@
     ├── SuiteError                   a test function or a rule is written in a way that cannot work
     ├── StoreError                   the store cannot be opened, read or written
     ├── CallError                    a request got no completion
-    │   ├── ServerUnreachable        no connection, or no answer in time
-    │   ├── AuthenticationFailed     401 and 403: the key is missing, wrong or not allowed
-    │   ├── ModelNotFound            404 for the model
+    │   ├── ServerUnreachable        the connection was lost, or there was no answer in time
+    │   │   └── NoConnection         no connection could be made: an unknown name, a refused port, a failed TLS handshake
+    │   ├── AuthenticationFailed     401, or the code of a key that is missing or invalid
+    │   ├── QuotaSpent               402, or the code of a spent quota or an inactive account
+    │   ├── ModelNotFound            the code of a model that the server does not have
+    │   ├── NotFound                 404 without such a code: the model, the address, or this one call
+    │   ├── Forbidden                403: this request is not allowed (moderation, region, permissions)
+    │   ├── PromptTooLong            413, or the code of a prompt over the context length
+    │   ├── ContentFiltered          a content filter rejected the prompt or withheld the answer
+    │   ├── RequestRejected          any other 4xx, or another error in place of an answer: the request itself is wrong
     │   ├── RateLimited              429 until the retries ran out
-    │   ├── BadAnswer                2xx, but not a chat completion: half a JSON, no choices
-    │   ├── RequestRejected          any other 4xx: the request itself is wrong
+    │   ├── BadAnswer                2xx, but not a chat completion: half a JSON, no choices, no content
     │   ├── ServerFailed             5xx until the retries ran out
+    │   ├── NotSent                  calls before it all failed, so this one was not sent
+    │   ├── Unexpected               a bug of ours in one call; the others go on
     │   ├── BudgetSpent              the money that may be spent is spent
     │   └── NotInStore               --offline, and the store has no such completion
     ├── JudgeFailed                  a judge gave no answer that can be used
@@ -31,6 +39,7 @@ A message names the subject, the value and the remedy. It is complete: the edges
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 
 class DistilltestError(Exception):
@@ -58,12 +67,22 @@ class StoreError(DistilltestError):
 
 
 class CallError(DistilltestError):
-    """A request got no completion after all retries. Recorded as a call failure, never as a grade."""
+    """A request got no completion after all retries. Recorded as a call failure, never as a grade.
+
+    Each kind states here how it is treated; ``faults.py`` says which response is which kind.
+    """
 
     kind = "call failed"
     """What a report calls this kind of failure, in two or three words."""
     permanent = False
     """Whether the same request would fail again, so that asking again is no remedy."""
+    retried = False
+    """Whether the same request is sent again, up to the server's ``max_retries``."""
+    closes: Literal["server", "model"] | None = None
+    """What one such failure closes: calls that wait are told the same and are not sent."""
+    in_a_row: int | None = None
+    """So many failures in a row without a success close the model; None: such a failure is the request's own and proves nothing
+    about others. Kinds that are not retried count only for a model that has never answered in this session."""
 
     def __init__(self, message: str, *, status: int | None = None, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -73,46 +92,125 @@ class CallError(DistilltestError):
         """Seconds that the server asked us to wait, from ``Retry-After``."""
 
 
+_IN_A_ROW = 20
+"""Enough that chance cannot explain it (if half of all calls failed, 20 in a row would happen once in a million), few enough that
+a misspelled model costs a moment and not a night."""
+_REJECTED_IN_A_ROW = 100
+"""Rejections are cheap and often lie in the cases (the longest ones first, say), so more of them are waited for."""
+
+
 class ServerUnreachable(CallError):
-    """No connection to the server, or no answer within the timeout."""
+    """The connection was lost, or there was no answer within the timeout."""
 
     kind = "server not reachable"
+    retried = True
+    in_a_row = _IN_A_ROW
+
+
+class NoConnection(ServerUnreachable):
+    """No connection could be made."""
+
+    closes = "server"
+
+    def __init__(self, message: str, *, first_contact: bool = False) -> None:
+        super().__init__(message)
+        self.first_contact = first_contact
+        """Whether there has been no connection to this server in the session: an address that is wrong rather than a server
+        that is away for a moment."""
 
 
 class AuthenticationFailed(CallError):
-    """401 or 403: the key is missing, wrong or not allowed to do this."""
+    """The key is missing or invalid."""
 
     kind = "not authorised"
+    closes = "server"
+
+
+class QuotaSpent(CallError):
+    """The account has no credit left, or a limit of spending is reached: waiting does not help."""
+
+    kind = "quota spent"
+    closes = "server"
 
 
 class ModelNotFound(CallError):
-    """404: the server does not have this model."""
+    """The server does not have this model."""
 
     kind = "no such model"
+    closes = "model"
+
+
+class NotFound(CallError):
+    """404 that does not say what is missing: the model, the address, or something of this one call."""
+
+    kind = "not found"
+    in_a_row = _IN_A_ROW
+
+
+class Forbidden(CallError):
+    """403: the server does not answer this request."""
+
+    kind = "not allowed"
+    permanent = True
+    in_a_row = _REJECTED_IN_A_ROW
+
+
+class PromptTooLong(CallError):
+    """The prompt, with the answer's room, is over the model's context length."""
+
+    kind = "prompt too long"
+    permanent = True
+
+
+class ContentFiltered(CallError):
+    """A content filter rejected the prompt or withheld the answer."""
+
+    kind = "content filter"
+    permanent = True
 
 
 class RateLimited(CallError):
     """429, again and again until the retries ran out."""
 
     kind = "rate limited"
+    retried = True
+    in_a_row = _IN_A_ROW
 
 
 class BadAnswer(CallError):
-    """The server said 2xx, but what it sent is no chat completion."""
+    """The server said 2xx, but what it sent holds no answer."""
 
     kind = "unusable answer"
+    retried = True
+    in_a_row = _IN_A_ROW
 
 
 class RequestRejected(CallError):
-    """The server rejected the request itself (any other 4xx)."""
+    """The server rejected the request itself (any other 4xx, or an error in place of an answer)."""
 
     kind = "request rejected"
+    permanent = True
+    in_a_row = _REJECTED_IN_A_ROW
 
 
 class ServerFailed(CallError):
     """5xx, again and again until the retries ran out."""
 
     kind = "server error"
+    retried = True
+    in_a_row = _IN_A_ROW
+
+
+class NotSent(CallError):
+    """The calls of this model before it all failed, so this one was not sent."""
+
+    kind = "not sent"
+
+
+class Unexpected(CallError):
+    """An exception that should not have happened while one call was made or its answer taken in."""
+
+    kind = "internal error"
 
 
 class BudgetSpent(CallError):

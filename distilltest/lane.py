@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import random
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, cast
@@ -12,21 +13,23 @@ from typing import NamedTuple, cast
 from distilltest.client import ChatClient
 from distilltest.config import Server
 from distilltest.errors import (
-    AuthenticationFailed,
-    BadAnswer,
     CallError,
-    ModelNotFound,
+    DistilltestError,
+    NoConnection,
+    NotSent,
     RateLimited,
-    ServerFailed,
     ServerUnreachable,
+    Unexpected,
 )
 from distilltest.records import Completion, Request
+from distilltest.standing import Standing
 
 LONGEST_WAIT = 120.0
 """Seconds that we wait at most between two attempts, whatever the server asks."""
+FIRST_CONTACT = 3.0
+"""Seconds after which a server that has never been reached is given up; one that answered before gets all its retries."""
 _AT_A_TIME = 3
 """Connections that are begun in one turn of the loop (2 to 5 were fastest, a fortieth faster than all at once)."""
-_RETRIED = (BadAnswer, RateLimited, ServerFailed, ServerUnreachable)
 
 
 class Arrived(NamedTuple):
@@ -50,13 +53,17 @@ class NotArrived(NamedTuple):
 Then = Callable[[Arrived | NotArrived], None]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Call:
     """A request on its way, and who is told."""
 
     request: Request
     then: Then
     attempts: int = 0
+    began: float = 0.0
+    """The loop's time at the first attempt."""
+    failure: CallError | None = None
+    """Of the last attempt."""
 
 
 class Lane:
@@ -90,8 +97,15 @@ class Lane:
         self._limit = max(1, server.max_concurrency // share)
         self._pace = 60.0 * share / server.requests_per_minute if server.requests_per_minute else 0.0
         self._next_start = 0.0
-        self._closed: dict[str | None, CallError] = {}
+        self._closed: CallError | None = None
+        self._models: defaultdict[str, Standing] = defaultdict(Standing)
+        self._held: dict[str, list[_Call]] = {}
+        """Model → calls that wait for those in flight, because it is doubted."""
+        self._heard = float("-inf")
+        """The loop's time of the last response, whatever it said."""
         self._queue: deque[_Call] = deque()
+        self._waiting: dict[_Call, asyncio.TimerHandle] = {}
+        """What is tried again later."""
         self._workers: set[asyncio.Task[None]] = set()
         self._growing = False
 
@@ -101,7 +115,8 @@ class Lane:
         Args:
             request: What to ask.
             then: Called once on the loop: with what arrived, or with the error where nothing did after all retries or an earlier
-                call showed that nothing can. Not called where the lane is closed before.
+                call showed that nothing can. Not called where the lane is closed before. Where it raises on what arrived, it is
+                called again, with that as the error.
         """
         self._queue.append(_Call(request, then))
         self._work_on()
@@ -110,6 +125,9 @@ class Lane:
         """Drop what is queued, break off what is in flight, and let go of connections."""
         self._limit = 0  # what waits to be tried again finds no worker
         self._queue.clear()
+        for handle in self._waiting.values():
+            handle.cancel()
+        self._waiting.clear()
         workers = list(self._workers)
         for worker in workers:
             worker.cancel()
@@ -140,22 +158,47 @@ class Lane:
             self._workers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     async def _make(self, call: _Call) -> None:
+        standing = self._models[call.request.model]
         try:
-            self._raise_unless_worth_sending(call.request)  # before a turn is taken that somebody else could use
+            if not self._worth_sending(call, standing):  # before a turn is taken that somebody else could use
+                return
             await self._wait_for_turn()
-            self._raise_unless_worth_sending(call.request)
+            if not self._worth_sending(call, standing):
+                return
         except CallError as error:
-            call.then(NotArrived(error, call.attempts))
+            self._tell(call, NotArrived(error, call.attempts))
             return
+        if not call.attempts:
+            call.began = asyncio.get_running_loop().time()
         call.attempts += 1
+        standing.in_flight += 1
         try:
-            completion, body = await self._client.chat(call.request)
+            try:
+                completion, body = await self._client.chat(call.request)
+            finally:
+                standing.in_flight -= 1
         except CallError as failure:
-            self._failed(call, failure)
+            self._failed(call, standing, failure)
         except Exception as error:  # a bug: whoever asked is told, and the worker goes on
-            call.then(NotArrived(error, call.attempts))
+            self._tell(call, NotArrived(_unexpected(call.request, error), call.attempts))
         else:
-            call.then(Arrived(completion, body, call.attempts))
+            standing.succeeded()
+            self._heard = asyncio.get_running_loop().time()
+            self._tell(call, Arrived(completion, body, call.attempts))
+        if standing.doubted is not None or self._held:
+            self._settle(call.request.model, standing)
+
+    def _tell(self, call: _Call, answer: Arrived | NotArrived) -> None:
+        """Tell who asked. An exception there is this call's failure: the worker goes on with the next one."""
+        try:
+            call.then(answer)
+        except Exception as error:
+            try:
+                call.then(NotArrived(_unexpected(call.request, error), call.attempts))
+            except Exception as further:
+                asyncio.get_running_loop().call_exception_handler(
+                    {"message": "distilltest: nobody could be told of a failed call", "exception": further}
+                )
 
     async def _wait_for_turn(self) -> None:
         """Keep the pace of requests_per_minute, and a pause that the server asked for."""
@@ -166,15 +209,25 @@ class Lane:
         if start > now:
             await asyncio.sleep(start - now)
 
-    def _failed(self, call: _Call, failure: CallError) -> None:
-        if not isinstance(failure, _RETRIED) or call.attempts > self._server.max_retries:
-            self._learn(call.request, failure)
-            call.then(NotArrived(failure, call.attempts))
+    def _failed(self, call: _Call, standing: Standing, failure: CallError) -> None:
+        call.failure = failure
+        if not isinstance(failure, ServerUnreachable):
+            self._heard = asyncio.get_running_loop().time()
+        delay = self._patience(failure, call.attempts)
+        if failure.retried and call.attempts <= self._server.max_retries and not self._given_up(call, failure, delay):
+            self._waiting[call] = asyncio.get_running_loop().call_later(delay, self._again, call)
             return
-        asyncio.get_running_loop().call_later(self._patience(failure, call.attempts), self._again, call)
+        self._learn(call, standing, failure)
+        self._tell(call, NotArrived(failure, call.attempts))
+
+    def _given_up(self, call: _Call, failure: CallError, delay: float) -> bool:
+        """Whether the server has never been reached and would not be tried again in time."""
+        waited = asyncio.get_running_loop().time() - call.began + delay
+        return isinstance(failure, NoConnection) and failure.first_contact and waited > FIRST_CONTACT
 
     def _again(self, call: _Call) -> None:
         """Before all others: who asked first has waited longest."""
+        self._waiting.pop(call, None)
         self._queue.appendleft(call)
         self._work_on()
 
@@ -188,17 +241,55 @@ class Lane:
             self._next_start = max(self._next_start, asyncio.get_running_loop().time() + delay)
         return delay
 
-    def _learn(self, request: Request, failure: CallError) -> None:
-        """What one call proved, a thousand others need not try: no key, no model, no server."""
-        if isinstance(failure, ModelNotFound):
-            self._closed[request.model] = failure
-        elif isinstance(failure, AuthenticationFailed) or (
-            isinstance(failure, ServerUnreachable) and "no answer within" not in str(failure)
-        ):
-            self._closed[None] = failure
+    def _learn(self, call: _Call, standing: Standing, failure: CallError) -> None:
+        """What one call proved, a thousand others need not try."""
+        standing.failed(failure)
+        # A server that answers others while this call finds no connection is there.
+        if failure.closes == "server" and not (isinstance(failure, NoConnection) and self._heard > call.began):
+            self._closed = failure
+        if self._closed is not None or standing.closed is not None:
+            self._try_now()
 
-    def _raise_unless_worth_sending(self, request: Request) -> None:
-        known = self._closed.get(None) or self._closed.get(request.model)
+    def _settle(self, model: str, standing: Standing) -> None:
+        """Once no call in flight can restore a doubted model, close it. Then, or when it is restored, what was held goes on."""
+        if standing.may_recover:
+            return
+        if standing.doubted is not None:
+            standing.conclude(f"{model} on server {self._server.name!r}")
+            self._try_now()
+        self._queue.extendleft(reversed(self._held.pop(model, [])))
+        self._work_on()
+
+    def _try_now(self) -> None:
+        """After something was closed: nothing that it concerns waits for its next attempt."""
+        for call, handle in list(self._waiting.items()):
+            if self._closed is not None or self._models[call.request.model].closed is not None:
+                handle.cancel()
+                self._again(call)
+
+    def _worth_sending(self, call: _Call, standing: Standing) -> bool:
+        """Whether to send a call now; a doubted model's calls are held until those in flight have come back.
+
+        Raises:
+            CallError: Nothing may be sent, or an earlier call showed that it would fail.
+        """
+        known = self._closed or standing.closed
         if known is not None:
-            raise type(known)(str(known), status=known.status)
+            raise call.failure if call.failure is not None and isinstance(known, NotSent) else copy.copy(known)
         self._check()
+        if standing.may_recover:
+            self._held.setdefault(call.request.model, []).append(call)
+            return False
+        return True
+
+
+def _unexpected(request: Request, error: Exception) -> Exception:
+    """What is told of an exception that is not a call's: errors of ours stay what they are (a store that is full, say)."""
+    if isinstance(error, DistilltestError):
+        return error
+    told = Unexpected(
+        f"{request.model}: {type(error).__name__}: {error}. This is a fault of distilltest, not of the model: please report it. "
+        "Run again to ask for this answer once more."
+    )
+    told.__cause__ = error
+    return told

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from distilltest.answers import completion_of
+from distilltest.answers import NoAnswer, completion_of
 from distilltest.completions.identity import identify
 from distilltest.completions.lines import BadLine, check_labels
 from distilltest.config import Config, Server
@@ -176,8 +176,8 @@ def _completion(answer: Any) -> tuple[dict[str, Any], bytes]:
         whole = {**answer, "choices": [{**choices[0], "message": message}]}
         try:
             completion_of(_ANY, whole, latency=0.0, created=0.0)
-        except (KeyError, IndexError, TypeError, AttributeError):
-            raise BadLine("no chat completion: its tool calls or its usage are broken.") from None
+        except NoAnswer as error:
+            raise BadLine(f"no answer that could be graded: {error}.") from None
         return whole, orjson.dumps(answer)
     if isinstance(answer, dict) and ("content" in answer or "tool_calls" in answer):
         reason = "tool_calls" if answer.get("tool_calls") else "stop"
@@ -193,9 +193,7 @@ def _assistant(message: Any) -> dict[str, Any]:
     if not isinstance(message, dict):
         raise BadLine('"choices[0].message" is no message.')
     said = message.get("content")
-    if isinstance(said, list):
-        said = "".join(str(part.get("text", "")) for part in said if isinstance(part, dict))
-    if said is not None and not isinstance(said, str):
+    if said is not None and not isinstance(said, str | list):
         raise BadLine(f"the answer's content is {said!r:.60}. It is a text, or null.")
     refusal = message.get("refusal")
     if refusal is not None and not isinstance(refusal, str):

@@ -274,9 +274,21 @@ EXPORTED = {
         ({**CHAT, "choices": [{"message": {"content": 7}}], "messages": MESSAGES}, "the answer's content is 7"),
         (
             {**CHAT, "choices": [{"message": {"content": "", "tool_calls": [{"id": "1"}]}}], "messages": MESSAGES},
-            "tool calls",
+            "tool_calls[0].function is missing",
         ),
-        ({**CHAT, "usage": 7, "messages": MESSAGES}, "usage are broken"),
+        (
+            {"messages": MESSAGES, "model": "m", "answer": {"content": [{"type": "text", "value": "x"}]}},
+            "not a part with a text",
+        ),
+        ({**CHAT, "choices": [{"message": {"content": None}}], "messages": MESSAGES}, "no content, no tool call"),
+        (
+            {
+                **CHAT,
+                "choices": [{"message": {"content": ""}, "finish_reason": "content_filter"}],
+                "messages": MESSAGES,
+            },
+            "its finish_reason is 'content_filter'",
+        ),
         ({"request": 7, "response": CHAT}, '"request" is no object'),
         ({**EXPORTED, "request": 7}, '"request" is no body'),
         ({**EXPORTED, "completion": {**EXPORTED["completion"], "key": "short"}}, "no key of a completion"),

@@ -18,6 +18,8 @@ class Reply:
     body: bytes | None = None
     """Instead of a chat completion."""
     headers: dict[str, str] = field(default_factory=dict)
+    code: str | None = None
+    """Of an error."""
     delay: float = 0.0
     drop: bool = False
     """Close the connection without an answer."""
@@ -103,7 +105,7 @@ class ScriptedServer:
 
 def answer(body: dict[str, Any], reply: Reply) -> dict[str, Any]:
     if reply.status >= 400:
-        return {"error": {"message": f"status {reply.status}", "type": "error", "code": None}}
+        return {"error": {"message": f"status {reply.status}", "type": "error", "code": reply.code}}
     message = {"role": "assistant", "content": reply.text}
     return {
         "id": "chatcmpl-1",

@@ -84,12 +84,12 @@ def test_a_busy_server_is_given_the_time_it_asks_for(tmp_path):
 
 
 def test_retry_after_in_seconds_and_as_a_date():
-    from distilltest.client import _retry_after
+    from distilltest.faults import retry_after
 
-    assert _retry_after({"Retry-After": "2"}) == 2.0
-    assert _retry_after({"Retry-After": time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 30))}) > 25
-    assert _retry_after({"Retry-After": "soon"}) is None
-    assert _retry_after({}) is None
+    assert retry_after({"Retry-After": "2"}) == 2.0
+    assert retry_after({"Retry-After": time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 30))}) > 25
+    assert retry_after({"Retry-After": "soon"}) is None
+    assert retry_after({}) is None
 
 
 @pytest.mark.parametrize("broken", [Reply(500), Reply(drop=True), Reply(body=b'{"choices": [{"mess'), Reply(cut=True)])
@@ -129,9 +129,12 @@ def test_a_slow_answer_is_not_waited_for_beyond_the_timeout(tmp_path):
         assert "timeout" in failure.message
 
 
-@pytest.mark.parametrize(("status", "kind"), [(401, "not authorised"), (403, "not authorised"), (404, "no such model")])
-def test_what_one_call_proves_a_hundred_others_need_not_try(tmp_path, status, kind):
-    with ScriptedServer(lambda _n, _b: Reply(status, delay=0.01)) as server:
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [(401, None, "not authorised"), (402, None, "quota spent"), (404, "model_not_found", "no such model")],
+)
+def test_what_one_call_proves_a_hundred_others_need_not_try(tmp_path, status, code, kind):
+    with ScriptedServer(lambda _n, _b: Reply(status, code=code, delay=0.01)) as server:
         with engine(tmp_path, server, ", max_concurrency: 4") as running:
             failures = fetch(running, asked(100, server))
         assert {f.kind for f in failures} == {kind}
@@ -140,7 +143,7 @@ def test_what_one_call_proves_a_hundred_others_need_not_try(tmp_path, status, ki
 
 def test_a_missing_model_closes_only_itself(tmp_path):
     with (
-        ScriptedServer(lambda _n, body: Reply(404 if body["model"] == "a" else 200)) as server,
+        ScriptedServer(lambda _n, body: Reply(404 if body["model"] == "a" else 200, code="model_not_found")) as server,
         engine(tmp_path, server, models=("a", "b")) as running,
     ):
         answers = fetch(running, asked(5, server, "a") + asked(5, server, "b"))
