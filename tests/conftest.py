@@ -1,19 +1,58 @@
-"""A test that is skipped in CI fails: nothing is left out silently."""
+"""What holds for every test: the same surroundings everywhere, the same examples each time, nothing skipped or left behind."""
 
 import os
+import time
 from importlib.util import find_spec
+from pathlib import Path
 
+import leftovers
+import processes
 import pytest
 
-if find_spec("hypothesis"):  # the quick tests on every interpreter do without
-    from hypothesis import settings
+HYPOTHESIS = find_spec("hypothesis") is not None  # the quick tests on every interpreter do without
+TIMES = int(os.environ.get("DISTILLTEST_EXAMPLES", "0"))
+"""How many times the usual number of examples Hypothesis tries, at random; 0 stands for the usual ones, always the same."""
 
-    # How long a test takes is measured in bench/, not here.
-    settings.register_profile("shared-machine", deadline=None, max_examples=50)
-    settings.load_profile("shared-machine")
+if HYPOTHESIS:
+    from hypothesis import HealthCheck, is_hypothesis_test, settings
+
+    # How long an example takes depends on the machine; it is measured in bench/, not here.
+    patient = {"deadline": None, "max_examples": 50, "suppress_health_check": [HealthCheck.too_slow]}
+    settings.register_profile("the same every time", derandomize=True, **patient)
+    settings.register_profile("explore", print_blob=True, **patient)
+    settings.load_profile("explore" if TIMES else "the same every time")
 
 collect_ignore = [] if find_spec("torch") else ["trainer"]
 LEFT_OUT = "tests/trainer is left out: PyTorch is not installed here. Run: make trainer"
+
+OURS = ("distilltest", "bench", "suites", "tests", *{path.stem for path in Path(__file__).parent.glob("[a-z]*")})
+"""The top-level modules whose warnings are errors, also when another package points to them as the caller."""
+
+FOREIGN = ("BUILD_NUMBER", "CI", "COLUMNS", "FORCE_COLOR", "LINES", "NO_COLOR", "PYTEST_ADDOPTS", "PY_COLORS")
+FOREIGN_PREFIXES = ("AZURE_", "DISTILLTEST_", "GIT_", "GITHUB_", "LC_", "OPENAI_", "PYTHONWARN", "TIKTOKEN_")
+"""Environment variables that a program may heed and that differ from machine to machine."""
+
+
+def pytest_configure(config):
+    config.addinivalue_line("filterwarnings", f"error:::({'|'.join(sorted(OURS))})(\\.|$)")
+    processes.let_children_have_signals()
+    leftovers.adopt_orphans()
+    if os.environ.get("WATCH"):
+        config.pluginmanager.register(leftovers.Watch(), "leftovers")
+
+
+def pytest_collection_modifyitems(items):
+    """Multiply the examples, where that is asked for."""
+    if not (HYPOTHESIS and TIMES):
+        return
+    for item in items:
+        test = getattr(item, "obj", None)
+        owner = getattr(item, "cls", None)
+        if is_hypothesis_test(test):
+            own = test._hypothesis_internal_use_settings
+            test._hypothesis_internal_use_settings = settings(own, max_examples=own.max_examples * TIMES)
+        elif owner is not None and isinstance(getattr(owner, "settings", None), settings):  # a state machine
+            owner.settings = settings(owner.settings, max_examples=owner.settings.max_examples * TIMES)
 
 
 def pytest_report_header(config):
@@ -27,7 +66,26 @@ def pytest_terminal_summary(terminalreporter):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def lean_subprocesses():
+def same_surroundings(tmp_path_factory):
+    """Whatever a terminal, a CI system or somebody's home folder would change is the same for every run."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ:
+            if name in FOREIGN or name.startswith(FOREIGN_PREFIXES) or name.lower().endswith("_proxy"):
+                patch.delenv(name)
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        patch.setenv("LANG", "C.UTF-8")
+        patch.setenv("TERM", "dumb")
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        mask = os.umask(0o022)
+        yield
+        os.umask(mask)
+    time.tzset()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def lean_subprocesses(same_surroundings):
     """Where a test starts pytest, only what it needs is loaded: Hypothesis' plugin alone takes a second of processor time.
 
     These processes use the bytecode of our modules that this one wrote, and write none: a suite that a test writes twice in one
@@ -41,10 +99,19 @@ def lean_subprocesses():
         yield
 
 
+def _not_skipped(report):
+    """Make a failure of what was left out: nobody reads the number of skipped tests."""
+    if report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"A test that is skipped shows nothing: {report.longrepr}"
+    return report
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
-    report = yield
-    if report.skipped and os.environ.get("CI") and not hasattr(report, "wasxfail"):
-        report.outcome = "failed"
-        report.longrepr = f"skipped in CI: {report.longrepr}"
-    return report
+    return _not_skipped((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    return _not_skipped((yield))

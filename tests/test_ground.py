@@ -1,0 +1,131 @@
+"""What all tests stand on: warnings of our own are errors, nothing is left behind, nothing is skipped, children get signals."""
+
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import leftovers
+import processes
+import pytest
+
+TESTS = str(Path(__file__).parent)
+
+
+def warn_as(module, category=DeprecationWarning, message="unread_data() is deprecated"):
+    warnings.warn_explicit(message, category, "somewhere.py", 1, module=module, registry={})
+
+
+@pytest.mark.parametrize("module", ["distilltest.client", "tests.engine.test_stop", "engine.scripted_server", "pages"])
+def test_a_warning_that_our_own_modules_cause_is_an_error(module):
+    with pytest.raises(DeprecationWarning):
+        warn_as(module)
+
+
+@pytest.mark.filterwarnings("ignore:unread_data")  # after which it would be in the summary of this run
+def test_a_warning_inside_another_package_is_none_of_ours():
+    warn_as("aiohttp.multipart")
+    warn_as("distilltest_extension", UserWarning)
+
+
+@pytest.mark.parametrize(
+    ("category", "message"),
+    [
+        (ResourceWarning, "unclosed file"),
+        (RuntimeWarning, "coroutine 'f' was never awaited"),
+        (pytest.PytestUnraisableExceptionWarning, "Exception ignored in"),
+    ],
+)
+def test_what_names_no_caller_is_an_error_wherever_it_is_noticed(category, message):
+    with pytest.raises(category):
+        warn_as("asyncio.base_events", category, message)
+
+
+SLEEPS = "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])"
+LEAVES = [
+    (SLEEPS, "process"),
+    (f"subprocess.run([sys.executable, '-c', {'import subprocess, sys; ' + SLEEPS!r}])", "process"),
+    ("threading.Thread(target=threading.Event().wait, args=(1,), name='idle').start()", "thread idle"),
+    ("os.open(__file__, os.O_RDONLY)", "file descriptor"),
+    ("socket.socket().detach()", "socket"),
+]
+START = "import os, socket, subprocess, sys, threading, pytest\n"
+
+
+def run_watched(pytester, monkeypatch, text):
+    monkeypatch.setattr(leftovers, "GRACE", 0.1)
+    pytester.makepyfile(START + text)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return pytester.runpytest_inprocess(
+            "-p", "no:cacheprovider", "-p", "no:distilltest", plugins=[leftovers.Watch()]
+        )
+
+
+@pytest.mark.parametrize(("leave", "named"), LEAVES, ids=["process", "orphan", "thread", "file", "socket"])
+def test_what_a_test_leaves_behind_is_an_error_that_names_it(pytester, monkeypatch, leave, named):
+    before = leftovers.Belongings.now()
+    result = run_watched(pytester, monkeypatch, f"def test_it():\n    {leave}\n")
+    result.assert_outcomes(passed=1, errors=1)
+    for number, _ in (leftovers.Belongings.now() - before).files:
+        os.close(int(number))
+    result.stdout.fnmatch_lines(["*the test left behind:*", f"*{named}*"])
+
+
+def test_what_a_fixture_of_a_wider_scope_started_is_no_tests_leftover(pytester, monkeypatch):
+    result = run_watched(
+        pytester,
+        monkeypatch,
+        "@pytest.fixture(scope='module')\ndef shared():\n"
+        "    with open(__file__) as file, subprocess.Popen(['cat'], stdin=subprocess.PIPE) as cat:\n        yield\n"
+        "def test_first(shared): pass\ndef test_second(shared): pass\n",
+    )
+    result.assert_outcomes(passed=2)
+
+
+def test_a_failed_test_has_no_second_error_and_its_processes_end(pytester, monkeypatch):
+    result = run_watched(pytester, monkeypatch, f"def test_it():\n    {SLEEPS}\n    assert 0\n")
+    result.assert_outcomes(failed=1)
+    assert "sleep" not in "".join(map(leftovers.command_of, leftovers.children()))
+
+
+CHILD = "from signal import *; print(getsignal(SIGINT) is default_int_handler, getsignal(SIGHUP).name)"
+PARENT = f"""
+import os, signal, subprocess, sys
+sys.path.insert(0, {TESTS!r})
+signal.signal(signal.SIGINT, signal.SIG_IGN); signal.signal(signal.SIGHUP, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+import processes
+processes.let_children_have_signals()
+os.kill(os.getpid(), signal.SIGINT)
+subprocess.run([sys.executable, "-c", {CHILD!r}])
+"""
+
+
+def test_children_get_signals_where_a_shell_in_the_background_ignores_them():
+    done = subprocess.run([sys.executable, "-c", PARENT], capture_output=True, text=True, check=True)
+    assert done.stdout == "True SIG_DFL\n"
+
+
+def test_a_started_process_ends_with_its_block_and_so_does_what_it_started():
+    code = "import subprocess, sys; subprocess.Popen(['sleep', '60']); print('on', flush=True); sys.stdin.read()"
+    with processes.started([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == "on\n"
+    assert process.returncode == -9
+    assert process.stdout.closed
+
+
+def test_a_test_that_is_skipped_fails(pytester):
+    conftest = Path(TESTS, "conftest.py").read_text()
+    hook = conftest[conftest.index("def _not_skipped") :]
+    pytester.makeconftest("import pytest\n\n" + hook)
+    pytester.makepyfile(
+        test_one="import pytest\ndef test_it(): pytest.skip('not today')",
+        test_two="import pytest\npytest.importorskip('nothing')",
+    )
+    result = pytester.runpytest_inprocess(
+        "-p", "no:cacheprovider", "-p", "no:distilltest", "--continue-on-collection-errors"
+    )
+    result.assert_outcomes(failed=1, errors=1)
+    result.stdout.fnmatch_lines(["*skipped shows nothing*not today*"])
