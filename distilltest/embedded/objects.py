@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS object (
     parent  TEXT,            -- the job of an event or a checkpoint
     created REAL NOT NULL,
     content BLOB NOT NULL,   -- the JSON object as the API shows it
-    data    BLOB,            -- a file's bytes, a model's weights, a completion's messages
+    data    BLOB,            -- a model's weights, a completion's messages
     serial  INTEGER PRIMARY KEY AUTOINCREMENT,
     UNIQUE (kind, id)
 );
@@ -30,7 +30,7 @@ class Objects:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = folder / "server.sqlite3"
         path.touch(mode=0o600)
         self._sql = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
@@ -95,6 +95,25 @@ class Objects:
         with self._lock:
             row = self._sql.execute("SELECT data FROM object WHERE kind = ? AND id = ?", (kind, identity)).fetchone()
         return bytes(row[0]) if row and row[0] is not None else None
+
+    def with_data(self, kind: str) -> list[str]:
+        """Ids of the objects of a kind that have data."""
+        with self._lock:
+            rows = self._sql.execute("SELECT id FROM object WHERE kind = ? AND data IS NOT NULL", (kind,)).fetchall()
+        return [identity for (identity,) in rows]
+
+    def open_data(self, kind: str, identity: str) -> sqlite3.Blob:
+        """What is kept with an object, to be read in pieces."""
+        with self._lock:
+            [serial] = self._sql.execute(
+                "SELECT serial FROM object WHERE kind = ? AND id = ?", (kind, identity)
+            ).fetchone()
+            return self._sql.blobopen("object", "data", serial, readonly=True)
+
+    def drop_data(self, kind: str, identity: str) -> None:
+        """Forget what is kept with an object."""
+        with self._lock:
+            self._sql.execute("UPDATE object SET data = NULL WHERE kind = ? AND id = ?", (kind, identity))
 
     def all(self, kind: str, parent: str | None = None) -> list[dict[str, Any]]:
         """All objects of a kind, the oldest first."""

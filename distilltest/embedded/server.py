@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,17 +17,18 @@ from distilltest.embedded.chat import Chat
 from distilltest.embedded.claim import Claim
 from distilltest.embedded.errors import ApiError, invalid
 from distilltest.embedded.files import Files
+from distilltest.embedded.guard import Handler, for_no_page, programs_on_this_machine_only
 from distilltest.embedded.interface import Models
 from distilltest.embedded.job_records import JobRecords
 from distilltest.embedded.jobs import Jobs
 from distilltest.embedded.objects import Objects
+from distilltest.embedded.transfer import receive, send
 from distilltest.embedded.worker import Worker
 
 HOST = "127.0.0.1"
 """The only address: the server has no protection that a network would need."""
-LARGEST = 512 * 1024 * 1024
-"""Bytes of one upload."""
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+LARGEST_JSON = 64 * 1024 * 1024
+"""Bytes of one request that is not an upload."""
 
 
 def create_app(
@@ -100,11 +101,7 @@ def create_app(
 
     @routes.post("/v1/files")
     async def create_file(request: web.Request) -> web.Response:
-        form = await request.post()
-        upload = form.get("file")
-        if not isinstance(upload, web.FileField):
-            raise invalid("the form needs a file", "file")
-        return _reply(files.create(upload.filename, str(form.get("purpose")), upload.file.read()))
+        return _reply(await receive(request, files))
 
     @routes.get("/v1/files")
     async def list_files(request: web.Request) -> web.Response:
@@ -115,8 +112,8 @@ def create_app(
         return _reply(files.get(request.match_info["id"]))
 
     @routes.get("/v1/files/{id}/content")
-    async def file_content(request: web.Request) -> web.Response:
-        return web.Response(body=files.content(request.match_info["id"]), content_type="application/octet-stream")
+    async def file_content(request: web.Request) -> web.StreamResponse:
+        return await send(request, files.open(request.match_info["id"]))
 
     @routes.delete("/v1/files/{id}")
     async def delete_file(request: web.Request) -> web.Response:
@@ -155,16 +152,22 @@ def create_app(
     @web.middleware
     async def in_openais_shape(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
-            if api_key is not None and request.headers.get("Authorization") != f"Bearer {api_key}":
-                raise ApiError(401, "Incorrect API key provided.", code="invalid_api_key")
-            response = await handler(request)
+            return await handler(request)
         except ApiError as error:
-            response = _reply(error.content, error.status)
+            return _reply(error.content, error.status)
         except web.HTTPException as error:
             content = ApiError(error.status, f"{request.method} {request.path}: {error.reason}").content
-            response = _reply(content, error.status)
+            return _reply(content, error.status)
+
+    async def with_an_id(_: web.Request, response: web.StreamResponse) -> None:
         response.headers["x-request-id"] = f"req_{secrets.token_hex(8)}"
-        return response
+
+    @web.middleware
+    async def with_the_key(request: web.Request, handler: Handler) -> web.StreamResponse:
+        given = request.headers.get("Authorization", "").encode(errors="replace")
+        if api_key is not None and not secrets.compare_digest(given, f"Bearer {api_key}".encode()):
+            raise ApiError(401, "Incorrect API key provided.", code="invalid_api_key")
+        return await handler(request)
 
     async def start(_: web.Application) -> None:
         worker.start()
@@ -174,7 +177,9 @@ def create_app(
         models.close()
         objects.close()
 
-    app = web.Application(middlewares=[in_openais_shape], client_max_size=LARGEST)
+    layers = [in_openais_shape, programs_on_this_machine_only, with_the_key]
+    app = web.Application(middlewares=layers, client_max_size=LARGEST_JSON)
+    app.on_response_prepare.extend([with_an_id, for_no_page])
     app.add_routes(routes)
     app.on_startup.append(start)
     app.on_cleanup.append(stop)
@@ -246,6 +251,8 @@ def _embedded_models(objects: Objects, job_seconds: float | None) -> Models:
 
 
 async def _json(request: web.Request) -> dict[str, Any]:
+    if request.content_type != "application/json":  # which no page sends elsewhere without being asked for leave
+        raise ApiError(415, f"Send JSON: the Content-Type is {request.content_type}, not application/json.")
     try:
         body = orjson.loads(await request.read())
     except orjson.JSONDecodeError:

@@ -13,7 +13,7 @@ from typing import Any
 from distilltest.embedded.claim import Claim
 from distilltest.embedded.errors import ApiError
 from distilltest.embedded.files import Files
-from distilltest.embedded.interface import Models, Stopped, TrainingFailed, Watch
+from distilltest.embedded.interface import Models, Stopped, Training, TrainingFailed, Watch
 from distilltest.embedded.job_records import ACTIVE, JobRecords
 
 LOOK = 0.5
@@ -123,8 +123,7 @@ class Worker:
 
     async def _work(self, identity: str, watch: Watch) -> None:
         job = self._records.get(identity)
-        files = [self._files.content(job[f]) if job[f] else None for f in ("training_file", "validation_file")]
-        training = await self._thread(self._models.prepare, job, *files)
+        training = await self._thread(self._prepare, job)
         method = {"type": job["method"]["type"], job["method"]["type"]: {"hyperparameters": training.hyperparameters}}
         self._change(identity, watch, hyperparameters=training.hyperparameters, method=method)
         await self._reach(identity, watch, "queued", ("validating_files",))
@@ -144,6 +143,11 @@ class Worker:
             trained_tokens=tokens,
             estimated_finish=None,
         )
+
+    def _prepare(self, job: dict[str, Any]) -> Training:
+        training, validation = job["training_file"], job["validation_file"]
+        held_out = self._files.content(validation) if validation else None
+        return self._models.prepare(job, self._files.content(training), held_out)
 
     async def _reach(self, identity: str, watch: Watch, status: str, after: tuple[str, ...]) -> None:
         if self._check(identity, watch) in after:
