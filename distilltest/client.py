@@ -13,7 +13,7 @@ import orjson
 
 from distilltest.answers import ErrorInside, Filtered, Malformed, completion_of
 from distilltest.config import Config, Server
-from distilltest.errors import BadAnswer, ContentFiltered, NoConnection, ServerUnreachable
+from distilltest.errors import BadAnswer, ConfigError, ContentFiltered, NoConnection, ServerUnreachable
 from distilltest.faults import failure_inside, failure_of
 from distilltest.records import Completion, Request
 
@@ -81,6 +81,10 @@ class AiohttpChatClient:
 
         self._server = server
         self._urls = {e: URL(f"{base_url}/{e}") for e in ("chat/completions", "embeddings")}  # parsed once
+        if server.api_key and URL(base_url).user:
+            raise ConfigError(
+                f"server {server.name!r} has both an api_key and a user in its base_url. Only one can be sent: remove one."
+            )
         headers = {"Content-Type": "application/json"}
         if server.api_key:
             headers["Authorization"] = f"Bearer {server.api_key.strip()}"
