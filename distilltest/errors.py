@@ -38,8 +38,14 @@ A message names the subject, the value and the remedy. It is complete: the edges
 
 from __future__ import annotations
 
+import os
+import traceback
 from pathlib import Path
 from typing import Literal
+
+DEBUG = "DISTILLTEST_DEBUG"
+"""The environment variable that shows tracebacks to whoever looks for a bug."""
+_PACKAGE = Path(__file__).parent
 
 
 class DistilltestError(Exception):
@@ -252,6 +258,22 @@ class BadLines(DistilltestError):
 
 class JobFailed(DistilltestError):
     """A fine-tuning job failed or was cancelled."""
+
+
+def unexpected(error: BaseException) -> str:
+    """What to say of an exception that is none of ours: what it was, where, and how to report it; never a traceback.
+
+    With ``DISTILLTEST_DEBUG=1`` the traceback is there too.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if _PACKAGE in Path(frame.filename).parents]
+    where = f" ({own[-1].filename}:{own[-1].lineno})" if own else ""
+    said = traceback.format_exception_only(error)[-1].strip()
+    text = (
+        f"Internal error: {said}{where}. This is a bug in distilltest; whatever was stored before is safe. "
+        f"Please report it with the traceback that the same command shows with {DEBUG}=1."
+    )
+    return f"{text}\n{''.join(traceback.format_exception(error))}" if os.environ.get(DEBUG) else text
 
 
 def at(path: Path | str, line: int | None = None) -> str:

@@ -8,18 +8,20 @@ from __future__ import annotations
 import inspect
 import os
 import types
-from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Generator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
 from distilltest import fixtures
-from distilltest.exit_codes import INCOMPLETE, UNDECIDED
+from distilltest.exit_codes import COULD_NOT_RUN, INCOMPLETE, UNDECIDED
 
 if TYPE_CHECKING:
     from distilltest.evaluations.declaration import Evaluation
     from distilltest.reporting.report import EvaluationReport, RunReport
     from distilltest.session import Session
+
+T = TypeVar("T")
 
 globals().update(
     {name: getattr(fixtures, name) for name in ("case", "completion", *fixtures.GRADERS)}
@@ -28,6 +30,8 @@ globals().update(
 _ATTRIBUTE = "__distilltest_evaluation__"
 _STATUS = "distilltest_verdict"
 """The user property of a test report that says an item's verdict; JUnit files carry it too."""
+_ERROR = "error"
+"""What stands there for an evaluation that came to no verdict, because something that it needs is broken."""
 _ROLES = "distilltest_roles"
 """The user property with a line for each role, for -v."""
 
@@ -116,6 +120,9 @@ class EvaluationPlugin:
         self.order: list[str] = []
         self.verdicts: dict[str, str] = {}
         self.unjudged: list[str] = []
+        self.broken: set[str] = set()
+        """Evaluations that could not run, or whose fixtures failed afterwards."""
+        self.uncollected = 0
         self.other_failures = 0
         self.deselected = 0
         self.upcoming: pytest.Item | None = None
@@ -185,10 +192,9 @@ class EvaluationPlugin:
             return None
         if session.testsfailed:
             raise session.Interrupted(f"{session.testsfailed} errors during collection")
-        from distilltest.errors import DistilltestError
         from distilltest.reporting.plan import render
 
-        try:
+        def plan() -> None:
             plans = []
             for item in session.items:
                 declared = _evaluation(getattr(item, "obj", None))
@@ -197,9 +203,9 @@ class EvaluationPlugin:
                     plans.append(self.start().estimate(item.nodeid, declared, judged))
             if plans:
                 self.planned = render(plans, self.start().config.budget_usd)
-        except DistilltestError as error:
-            self.error = str(error)
-            session.testsfailed = 1
+
+        self.attempt(plan)
+        session.testsfailed += self.error is not None  # pytest's way to an exit code that is not 0; ours replaces it
         return True
 
     @pytest.hookimpl(tryfirst=True)
@@ -262,11 +268,22 @@ class EvaluationPlugin:
         quiet = reporter is None or self.worker is not None or self.config.option.verbose < 0
         return PytestProgress(title, None if quiet else self.config.pluginmanager.getplugin("capturemanager"), quiet)
 
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Mark an evaluation that failed without a verdict; a worker's reports carry the mark to the controller."""
+        report = yield
+        properties = dict(report.user_properties)
+        if report.failed and _STATUS not in properties and _evaluation(getattr(item, "obj", None)) is not None:
+            report.user_properties.append((_STATUS, _ERROR))
+        return report
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Collect verdicts, and failures that are none of ours."""
+        """Collect verdicts, evaluations without one, and failures that are none of ours."""
         properties = dict(report.user_properties)
         if report.skipped and properties.get(_STATUS) == fixtures.NOT_JUDGED:
             self.unjudged.append(report.nodeid)
+        elif report.failed and _STATUS in properties and (report.when != "call" or properties[_STATUS] == _ERROR):
+            self.broken.add(report.nodeid)
         elif report.when == "call" and _STATUS in properties:
             self.verdicts[report.nodeid] = str(properties[_STATUS])
             reporter = self.config.pluginmanager.getplugin("terminalreporter")
@@ -278,48 +295,61 @@ class EvaluationPlugin:
             self.other_failures += 1
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """A module that could not be collected is a failure that is none of ours."""
-        self.other_failures += report.failed
+        """Count modules that could not be collected: they may hold evaluations."""
+        self.uncollected += report.failed
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the reports and say the exit code; nothing about printing can skip this."""
-        from distilltest.errors import DistilltestError
-
         if self.worker is not None:
             output: dict[str, Any] = self.config.workeroutput  # type: ignore[attr-defined]
             output["distilltest_said"] = self.said
-            if self.session is not None and self.session.sent_anything:
-                output["distilltest_counts"] = self.session.engine.counts.to_json()
-            return
-        if not self.verdicts and not self.unjudged:
-            return
-        if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-            session.exitstatus = self.exit_code(int(session.exitstatus))
+            if self.session is not None:
+                self.attempt(self.session.close)
+                if self.session.sent_anything:
+                    output["distilltest_counts"] = self.session.engine.counts.to_json()
+            output["distilltest_error"] = self.error
+        elif self.verdicts or self.unjudged or self.broken or self.error:
+            if self.verdicts or self.unjudged:
+                unfinished = self.unfinished(session)
+                self.report = self.attempt(lambda: self.start().finish(self.order, unfinished, self.unjudged))
+            self.attempt(self.start().close)
+            if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+                session.exitstatus = self.exit_code(int(session.exitstatus))
+
+    def attempt(self, action: Callable[[], T]) -> T | None:
+        """Do something at the session's end, where pytest would show a traceback: what goes wrong is kept to be shown."""
+        from distilltest.errors import DistilltestError, unexpected
+
         try:
-            self.report = self.start().finish(self.order, self.unfinished(session), self.unjudged)
+            return action()
         except DistilltestError as error:
-            self.error = str(error)
-            if session.exitstatus == pytest.ExitCode.OK:
-                session.exitstatus = INCOMPLETE
+            self.error = self.error or str(error)
+        except Exception as error:
+            self.error = self.error or unexpected(error)
+        return None
 
     def unfinished(self, session: pytest.Session) -> str | None:
         """Why there may be evaluations without a verdict, None where there are none."""
         if session.exitstatus == pytest.ExitCode.INTERRUPTED or session.shouldstop or session.shouldfail:
             return "the session was stopped before its end"
-        if self.other_failures:
-            return f"{self.other_failures} tests failed or errored without a verdict"
+        without = self.other_failures + len(self.broken) + self.uncollected
+        if without:
+            return f"{without} tests failed or errored without a verdict"
         if self.unjudged:
             return f"{len(self.unjudged)} evaluations were not judged, because no judge is configured"
         return None
 
     def exit_code(self, exitstatus: int) -> int:
-        """Blocked is pytest's own 1; if nothing blocked and nothing else failed, say what else kept it from promoting."""
-        if self.other_failures or "block" in self.verdicts.values():
+        """Blocked is pytest's own 1, as is any other failing test; if there is neither, say what else kept it from promoting."""
+        verdicts = self.verdicts.values()
+        if self.other_failures or "block" in verdicts:
             return exitstatus
-        if "incomplete" in self.verdicts.values() or self.unjudged:
+        if self.broken or self.uncollected or self.error:
+            return COULD_NOT_RUN
+        if "incomplete" in verdicts or self.unjudged:
             return INCOMPLETE
-        return UNDECIDED if "undecided" in self.verdicts.values() else exitstatus
+        return UNDECIDED if "undecided" in verdicts else exitstatus
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show the comparison and the verdict."""
@@ -350,7 +380,7 @@ class EvaluationPlugin:
             return (yield)
         finally:
             if self.session is not None:
-                self.session.close()
+                self.attempt(self.session.close)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Remember the order of the suite."""
@@ -371,7 +401,9 @@ class EvaluationPlugin:
         """Add up what a worker sent, and show what it said."""
         for line in getattr(node, "workeroutput", {}).get("distilltest_said", ()):
             self.say(line)
-        counts = getattr(node, "workeroutput", {}).get("distilltest_counts")
+        output = getattr(node, "workeroutput", {})
+        self.error = self.error or output.get("distilltest_error")
+        counts = output.get("distilltest_counts")
         if counts:
             from distilltest.engine import Counts
 

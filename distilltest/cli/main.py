@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 from distilltest import __version__
@@ -22,8 +24,8 @@ from distilltest.cli import (
     promotions,
     serve,
 )
-from distilltest.errors import DistilltestError
-from distilltest.exit_codes import ERROR, INTERRUPTED
+from distilltest.errors import DEBUG, DistilltestError, unexpected
+from distilltest.exit_codes import BROKEN_PIPE, ERROR, INTERNAL_ERROR, INTERRUPTED
 
 _COMMANDS = (
     init,
@@ -46,8 +48,9 @@ A newcomer's way:
   pytest suites/              evaluate again; exit code 0: it may be promoted
   distilltest promote         put it into production, on the record
 
-Exit codes of distill and promote are pytest's: 0 promote, 1 block, 10 undecided, 11 incomplete; 2 a wrong command line,
-3 an error that the message explains.
+Exit codes: 0 done; 2 a wrong command line; 3 an error that the message explains; 70 a bug in distilltest; 130 Ctrl-C.
+distill and promote end as pytest does: 0 promote, 1 block, 10 undecided, 11 incomplete, 12 an evaluation could not run.
+A check or verification that says no ends with 1.
 """
 
 
@@ -72,17 +75,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    chosen = parser().parse_args(arguments)
     try:
-        return int(chosen.run(chosen))
+        chosen = parser().parse_args(arguments)
+        code = int(chosen.run(chosen))
+        sys.stdout.flush()  # a reader that has gone is met here, not when the interpreter ends
+        return code
     except DistilltestError as error:
-        print(f"distilltest: error: {error}", file=sys.stderr)
+        _say(f"distilltest: error: {error}")
+        _trace()
         return ERROR
     except KeyboardInterrupt:
-        print(
-            "\nInterrupted. Everything that had arrived is kept: the same command goes on from here.", file=sys.stderr
-        )
+        _say("\nInterrupted. Everything that had arrived is kept: the same command goes on from here.")
         return INTERRUPTED
     except BrokenPipeError:
+        _let_go_of_output()
+        return BROKEN_PIPE
+    except OSError as error:
+        if error.filename is None or error.strerror is None:
+            _say(f"distilltest: {unexpected(error)}")
+            return INTERNAL_ERROR
+        _say(f"distilltest: error: {error.filename}: {error.strerror}. Change the path or its rights, and run again.")
+        _trace()
+        return ERROR
+    except Exception as error:
+        _say(f"distilltest: {unexpected(error)}")
+        return INTERNAL_ERROR
+
+
+def _say(text: str) -> None:
+    """Say it to whoever reads standard error, if anybody does."""
+    with contextlib.suppress(OSError, ValueError):
+        print(text, file=sys.stderr, flush=True)
+
+
+def _trace() -> None:
+    if os.environ.get(DEBUG):
+        _say(traceback.format_exc())
+
+
+def _let_go_of_output() -> None:
+    """Write nothing more to a pipe that nobody reads, so that the interpreter does not complain of it when it ends."""
+    with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0

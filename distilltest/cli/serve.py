@@ -73,6 +73,8 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         server = EmbeddedServer.start(folder, arguments.port, **options)
     except OSError as error:
+        if error.filename is not None:
+            raise DistilltestError(f"{error.filename}: {error.strerror}. Give another folder with --data.") from None
         raise DistilltestError(
             f"Port {arguments.port} cannot be used: {error.strerror}. Give another with --port."
         ) from None

@@ -25,6 +25,7 @@ from distilltest.distillation.supervised_file import write_supervised
 from distilltest.distillation.whole_file import LeftOut, Written
 from distilltest.engine import Engine
 from distilltest.errors import ConfigError, DistilltestError
+from distilltest.exit_codes import VERDICTS
 from distilltest.finetuning.answers import endpoint_errors
 from distilltest.finetuning.candidate import remember
 from distilltest.finetuning.follow import Event, Follower, result
@@ -184,17 +185,19 @@ class Loop:
             return int(before["code"])
         self.idle = False
         self.say(f"4/{self.steps}  evaluation      pytest {self.plan.suites} --candidate {model}")
+        earlier = self.store.latest_run()
         self.store.close()  # pytest has it now
         code = subprocess.run(  # noqa: S603  # our own interpreter, no shell
             [sys.executable, "-m", "pytest", self.plan.suites, "--candidate", model], cwd=self.config.root, check=False
         ).returncode
         self.store = Store.open(self.config.store_path)
         run = self.store.latest_run()
-        if run is None or run[1] is None:
+        if run is None or run == earlier or run[1] is None:
             raise DistilltestError(
                 f"pytest {self.plan.suites} came to no verdict (exit code {code}); its output says why."
             )
-        self.store.set_state(state, {"inputs": inputs, "run": run[0], "code": code})
+        if code in VERDICTS:
+            self.store.set_state(state, {"inputs": inputs, "run": run[0], "code": code})
         self._step(4, "evaluation", f"run {run[0]}, exit code {code}", started)
         self._conclude(run[0], written)
         return code

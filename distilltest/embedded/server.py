@@ -227,6 +227,9 @@ class EmbeddedServer:
             self._loop.run_until_complete(self._serve())
         except BaseException as error:
             self._error = error
+            if self._runner is not None:
+                self._loop.run_until_complete(self._runner.cleanup())
+            self._loop.close()
             self._ready.set()
             return
         self._ready.set()

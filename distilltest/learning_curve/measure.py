@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from distilltest.config import Config
 from distilltest.distillation.lines import read_bytes
 from distilltest.errors import DistilltestError
-from distilltest.exit_codes import INCOMPLETE, UNDECIDED
+from distilltest.exit_codes import VERDICTS
 from distilltest.finetuning.candidate import details_of, know
 from distilltest.finetuning.follow import Progress, result
 from distilltest.finetuning.jobs import TuningServer
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 PURPOSE = ("DISTILLTEST_PURPOSE", "learning-curve")
 """The environment variable by which a run knows that it is no attempt at a promotion."""
-_VERDICTS = (0, 1, UNDECIDED, INCOMPLETE)
 
 
 @dataclass
@@ -119,7 +118,7 @@ class Measurement:
             text=True,
         )
         run = self.store.latest_run()
-        if done.returncode not in _VERDICTS or run is None or run == before or run[1] is None:
+        if done.returncode not in VERDICTS or run is None or run == before or run[1] is None:
             raise DistilltestError(
                 f"pytest {self.suite} --candidate {model} came to no verdict (exit code {done.returncode}):\n"
                 f"{_tail(done.stdout + done.stderr)}"

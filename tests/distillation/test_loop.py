@@ -99,6 +99,11 @@ def test_killed_while_the_job_runs_it_goes_on_with_the_same_job(project, server,
     assert "tuned before on the same file" in third.stdout
     assert "nothing has changed since run" in third.stdout
     assert stats(server)["chat_completions"] == asked + 180
+    suite = project / "suites" / "test_git.py"
+    suite.write_text(suite.read_text().replace("exact_match(completion", "no_such_name(completion"))
+    broken = distill(project)
+    assert broken.returncode == 3  # and the verdict of the run before is not taken for this one's
+    assert "came to no verdict (exit code 12)" in broken.stderr
 
 
 def test_leaked_requests_make_the_verdict_worthless(project):

@@ -1,6 +1,6 @@
 """What the body of an evaluation may do."""
 
-from distilltest.exit_codes import UNDECIDED
+from distilltest.exit_codes import COULD_NOT_RUN, UNDECIDED
 
 
 def test_an_assert_is_a_grade_with_pytests_explanation(project):
@@ -64,7 +64,7 @@ def test_alternatives_of_the_case_count(project):
 def test_an_exception_in_the_body_is_an_error_that_names_the_case(project):
     project.suite("raise KeyError('oops')", parameters="completion")
     result = project.run()
-    assert result.ret == 1
+    assert result.ret == COULD_NOT_RUN
     result.stdout.fnmatch_lines(["*KeyError: 'oops'*", "*while grading case 'q-*cases.jsonl:*"])
     assert "distilltest/evaluations" not in result.stdout.str()
 
@@ -72,14 +72,14 @@ def test_an_exception_in_the_body_is_an_error_that_names_the_case(project):
 def test_skipping_in_the_body_is_no_pass(project):
     project.suite("import pytest; pytest.skip('not today')", parameters="completion")
     result = project.run()
-    assert result.ret == 1
+    assert result.ret == COULD_NOT_RUN
     result.stdout.fnmatch_lines(["*would look like a pass*"])
 
 
 def test_a_body_that_records_nothing_is_an_error(project):
     project.suite("len(completion.text)", parameters="completion")
     result = project.run()
-    assert result.ret == 1
+    assert result.ret == COULD_NOT_RUN
     result.stdout.fnmatch_lines(["*recorded no grade*Call a grader*"])
 
 
@@ -94,7 +94,7 @@ def test_a_function_without_completion_is_refused_when_it_is_collected(project):
 def test_a_missing_reference_is_named(project):
     project.cases(10, reference=None)
     result = project.run()
-    assert result.ret == 1
+    assert result.ret == COULD_NOT_RUN
     result.stdout.fnmatch_lines(["*cases.jsonl:*has no reference*"])
 
 
@@ -109,5 +109,5 @@ def test_a_fixture_that_wants_the_case_is_told_where_to_go(project):
     )
     project.suite("exact_match(completion.text, early)", parameters="completion, exact_match, early")
     result = project.run()
-    assert result.ret == 1
+    assert result.ret == COULD_NOT_RUN
     result.stdout.fnmatch_lines(["*only while the test function's body runs*"])

@@ -2,6 +2,8 @@
 
 import pytest
 
+from distilltest.exit_codes import COULD_NOT_RUN
+
 SUITE = """
 from distilltest import evaluation
 
@@ -34,7 +36,7 @@ def test_the_rules_of_the_configuration_decide(project):
 def test_without_any_rules_the_message_says_where_to_write_some(project):
     with_gate(project, "")
     result = project.run()
-    assert result.ret == 1
+    assert result.ret == COULD_NOT_RUN
     assert "has no gate=" in result.stdout.str()
     assert "gate: {rules: [{better_than: base}]}" in result.stdout.str()
 
@@ -51,7 +53,7 @@ def test_without_any_rules_the_message_says_where_to_write_some(project):
 def test_a_mistake_in_a_rule_is_named_with_its_line(project, gate, message):
     with_gate(project, gate)
     result = project.run()
-    assert result.ret == 1
+    assert result.ret == COULD_NOT_RUN
     out = result.stdout.str()
     assert message in out
     assert "distilltest.yaml:7" in out

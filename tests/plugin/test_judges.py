@@ -6,6 +6,8 @@ import re
 import pytest
 from plugin.answering_server import chat_answer
 
+from distilltest.exit_codes import COULD_NOT_RUN
+
 FENCED = re.compile(r"<(answer[\w-]*) (\w+)>\n(.*?)\n</\1 \2>", re.DOTALL)
 
 
@@ -81,7 +83,7 @@ def test_an_async_body_can_use_a_grade(judged):
 def test_a_plain_body_that_uses_a_grade_is_told_how(judged):
     judged.suite('assert criteria_match(completion.text, "x").passed', parameters="case, completion, criteria_match")
     result = judged.run()
-    assert result.ret == 1
+    assert result.ret == COULD_NOT_RUN
     result.stdout.fnmatch_lines(["*write `async def` and `grade = await criteria_match(...)`*"])
 
 
@@ -279,7 +281,7 @@ def test_own_graders_are_fixtures(judged):
     assert judged.run().ret == 0
     judged.suite("wrong()", parameters="case, completion, wrong")
     result = judged.run()
-    assert result.ret == 1
+    assert result.ret == COULD_NOT_RUN
     result.stdout.fnmatch_lines(["*@grader wrong returned True; it returns a Grade*"])
 
 
@@ -322,7 +324,7 @@ def test_cosine_asks_for_embeddings(judged):
         parameters="case, completion, text_similarity",
     )
     result = judged.run()
-    assert result.ret == 1
+    assert result.ret == COULD_NOT_RUN
     result.stdout.fnmatch_lines(["*Add `embeddings: {server: NAME, model: MODEL}`*"])
     judged.write("distilltest.yaml", text + "embeddings: {server: embedded, model: embedded-embeddings}\n")
     result = judged.run()

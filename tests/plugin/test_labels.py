@@ -2,6 +2,8 @@
 
 import json
 
+from distilltest.exit_codes import COULD_NOT_RUN
+
 
 def rows_of(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
@@ -55,6 +57,6 @@ def test_bad_labels_are_named_with_their_line(project):
     ]:
         project.write("labels.jsonl", "\n".join(map(json.dumps, [good, row])))
         result = project.run()
-        assert result.ret == 1
+        assert result.ret == COULD_NOT_RUN
         assert message in result.stdout.str()
         assert "Traceback" not in result.stdout.str()

@@ -2,6 +2,8 @@
 
 import pytest
 
+from distilltest.exit_codes import COULD_NOT_RUN
+
 
 def test_a_plan_sends_nothing_and_runs_nothing(project):
     result = project.run("--plan")
@@ -50,7 +52,7 @@ def test_a_plan_counts_questions_to_judges(project):
 def test_a_plan_with_a_mistake_says_so_and_fails(project):
     project.suite(gate='[better_than("ghost")]')
     result = project.run("--plan")
-    assert result.ret != 0
+    assert result.ret == COULD_NOT_RUN
     result.stdout.fnmatch_lines(["*a rule names the role 'ghost', which nothing plays*"])
 
 
@@ -60,7 +62,7 @@ def test_without_a_candidate_the_base_stands_in(project):
     result = project.run("--plan")
     assert result.ret == 0
     assert "There is no candidate yet; the base stands in for it." in result.stdout.str()
-    assert project.run().ret == 1
+    assert project.run().ret == COULD_NOT_RUN
 
 
 @pytest.mark.parametrize("options", [["-n", "2"], ["-p", "no:terminal"]], ids=str)

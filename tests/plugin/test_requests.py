@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from distilltest.exit_codes import INCOMPLETE
+from distilltest.exit_codes import COULD_NOT_RUN, INCOMPLETE
 
 
 def test_a_second_run_asks_nothing(project):
@@ -97,7 +97,7 @@ def test_a_server_that_is_not_there_is_named(project):
 def test_bad_input_is_named_with_its_place(project, name, text, words):
     project.write(name, text)
     result = project.run()
-    assert result.ret == 1
+    assert result.ret == COULD_NOT_RUN
     result.stdout.fnmatch_lines([words])
     assert "Traceback" not in result.stdout.str()
     assert not project.server.calls
@@ -106,7 +106,7 @@ def test_bad_input_is_named_with_its_place(project, name, text, words):
 def test_a_dataset_that_is_not_there_is_named(project):
     (project.root / "cases.jsonl").unlink()
     result = project.run()
-    assert result.ret == 1
+    assert result.ret == COULD_NOT_RUN
     result.stdout.fnmatch_lines(["*cases.jsonl: there is no such file*"])
     result.stdout.no_fnmatch_line("*another exception occurred*")
 
@@ -114,7 +114,7 @@ def test_a_dataset_that_is_not_there_is_named(project):
 def test_an_unknown_role_in_a_rule_is_named(project):
     project.suite(gate='[better_than("bas")]')
     result = project.run()
-    assert result.ret == 1
+    assert result.ret == COULD_NOT_RUN
     result.stdout.fnmatch_lines(["*the role 'bas'*base, teacher, candidate*"])
 
 
@@ -122,7 +122,7 @@ def test_a_missing_key_variable_is_named(project):
     text = (project.root / "distilltest.yaml").read_text().replace("{base_url", "{api_key: '${NO_SUCH_KEY}', base_url")
     project.write("distilltest.yaml", text)
     result = project.run()
-    assert result.ret == 1
+    assert result.ret == COULD_NOT_RUN
     result.stdout.fnmatch_lines(["*NO_SUCH_KEY, which is not set*"])
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from distilltest.exit_codes import INCOMPLETE, UNDECIDED
+from distilltest.exit_codes import COULD_NOT_RUN, INCOMPLETE, UNDECIDED
 
 
 def test_a_good_candidate_is_promoted(project):
@@ -106,7 +106,7 @@ def test_a_run_with_an_error_in_another_evaluation_is_never_reported_as_promoted
     project.write(
         "suites/test_other.py", text.replace("exact_match(completion.text, case.reference)", "raise KeyError")
     )
-    assert project.run().ret == 1
+    assert project.run().ret == COULD_NOT_RUN
     report = json.loads((project.reports()[0].parent / "report.json").read_text())
     assert report["verdict"]["status"] == "incomplete"
 
