@@ -10,12 +10,13 @@ from typing import Any
 
 import orjson
 
-from distilltest.errors import PromptError, at
+from distilltest.data import absent, read_yaml
+from distilltest.errors import PromptError
 from distilltest.records import Case, Message, fingerprint
 
-_FIELD = re.compile(r"\{\{\s*(.*?)\s*\}\}", re.DOTALL)
-_PATH = re.compile(r"item((?:\.\w+|\[\d+\])+)\Z")
-_STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
+_FIELD = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+_PATH = re.compile(r"item((?:\.\w+|\[[0-9]{1,9}\])+)\Z")
+_STEP = re.compile(r"\.(\w+)|\[([0-9]+)\]")
 _ROLES = ("system", "developer", "user", "assistant")
 
 
@@ -36,10 +37,11 @@ class Prompt:
         Raises:
             PromptError: A field that the case does not have.
         """
-        return tuple(
-            {**message, "content": _FIELD.sub(lambda match: self._value(match[1], case), message["content"])}
-            for message in self.messages
-        )
+        return tuple({**message, "content": self._filled(message["content"], case)} for message in self.messages)
+
+    def _filled(self, content: str, case: Case) -> str:
+        head, tail = _last_field(content)
+        return _FIELD.sub(lambda match: self._value(match[1].strip(), case), head) + tail
 
     def _value(self, expression: str, case: Case) -> str:
         path = _PATH.match(expression)
@@ -63,31 +65,18 @@ def load_prompt(path: Path, name: str | None = None) -> Prompt:
     Raises:
         PromptError: There is no such file, it is broken, or a field is not of the form ``{{ item.name }}``.
     """
-    import yaml
-
     name = name or str(path)
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if absent(path):
         raise PromptError(
             f"{name}: there is no such prompt file ({path}). "
             "Paths are relative to the folder of distilltest.yaml (pytest's rootdir without one)."
-        ) from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise PromptError(
-            f"{at(name, mark.line + 1 if mark else None)}: not YAML: {getattr(error, 'problem', error)}."
-        ) from None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise PromptError(f"{at(name, line)}: not UTF-8 ({error.reason}). Save the file as UTF-8.") from None
-    except OSError as error:
-        raise PromptError(f"{name}: cannot be read: {error}.") from None
-    messages = content.get("messages") if isinstance(content, Mapping) else None
+        )
+    tree = read_yaml(path, name, PromptError)
+    messages = tree.value.get("messages") if isinstance(tree.value, Mapping) else None
     if not isinstance(messages, list) or not messages:
-        raise PromptError(f'{name}: a prompt file has "messages:", a list with role and content.')
-    for number, message in enumerate(messages, start=1):
-        _check(message, f"{name}: message {number}")
+        raise PromptError(f'{tree.place("messages")}: a prompt file has "messages:", a list with role and content.')
+    for number, message in enumerate(messages):
+        _check(message, f"{tree.place('messages', number)}: message {number + 1}")
     return Prompt(name=name, messages=tuple(messages), fingerprint=fingerprint(messages))
 
 
@@ -95,9 +84,16 @@ def _check(message: Any, subject: str) -> None:
     if not isinstance(message, Mapping) or not isinstance(message.get("content"), str):
         raise PromptError(f'{subject} needs "role" and "content", both texts.')
     if message.get("role") not in _ROLES:
-        raise PromptError(f"{subject} has the role {message.get('role')!r}; the roles are {', '.join(_ROLES)}.")
-    for expression in _FIELD.findall(message["content"]):
+        raise PromptError(f"{subject} has the role {message.get('role')!r:.60}; the roles are {', '.join(_ROLES)}.")
+    for expression in map(str.strip, _FIELD.findall(_last_field(message["content"])[0])):
         if not _PATH.match(expression):
             raise PromptError(
-                f"{subject}: {{{{ {expression} }}}} is no field. Write {{{{ item.name }}}}, where name is a field of the case."
+                f"{subject}: {{{{ {expression:.60} }}}} is no field. "
+                "Write {{ item.name }}, where name is a field of the case."
             )
+
+
+def _last_field(content: str) -> tuple[str, str]:
+    """The text up to the last ``}}`` and the rest, in which no field can end: without it, looking for one takes forever."""
+    end = content.rfind("}}") + 2
+    return (content[:end], content[end:]) if end > 1 else ("", content)

@@ -22,6 +22,72 @@ def test_every_module_says_what_it_is_for_and_can_be_read_in_one_sitting():
         assert text.count("\n") <= 500, path
 
 
+READERS_OF_YAML = ("data/yaml_build.py", "data/yaml_text.py")
+READERS_OF_OTHER_TEXTS = {
+    "csv": ("data/rows.py",),
+    "json": ("data/json_text.py",),
+    "tomllib": (),
+}
+"""Who reads such texts. JSON that a program of ours wrote, or a model said, is in `OF_PROGRAMS`."""
+OF_PROGRAMS = (
+    "finetuning/configured.py",  # writes one text
+    "graders/json_schema.py",  # a schema in memory, made JSON and back
+    "graders/python_process.py",  # our own process
+    "graders/python_worker.py",
+)
+LOADS_OF_JSON = {
+    "client.py": "the wire",
+    "completions/import_file.py": "labels that were read and checked just before",
+    "completions/redaction.py": "the store",
+    "config/load.py": "the schema that comes with distilltest",
+    "data/json_text.py": "files that people write",
+    "distillation/messages.py": "a text inside a file: whether it is JSON",
+    "evaluations/bench.py": "the store",
+    "faults.py": "the wire",
+    "graders/json_schema.py": "what a model said",
+    "graders/sample.py": "what a model said",
+    "graders/template.py": "what a model said",
+    "graders/tool_calls.py": "what a model said",
+    "graders/valid_json.py": "what a model said",
+    "judges/answer.py": "what a model said",
+    "promotion/history.py": "the schema that comes with distilltest",
+    "promotion/verify.py": "a report that distilltest wrote; its hash is compared first",
+}
+"""Where orjson.loads is called, and what it reads. What people write goes through distilltest.data instead."""
+
+
+def modules_under(*folders_of_their_own):
+    for path in PACKAGE.rglob("*.py"):
+        name = path.relative_to(PACKAGE).as_posix()
+        if not name.startswith(folders_of_their_own):
+            yield name, ast.parse(path.read_text())
+
+
+def imported(tree):
+    """Top-level packages that a module imports when it runs."""
+    for block in ast.walk(tree):
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING":
+            block.body = [ast.Pass()]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield (node.module or "").split(".")[0]
+
+
+def test_only_one_package_reads_yaml_csv_and_json_that_people_write():
+    """The embedded server and the trainer read the wire, and the store its own rows."""
+    calls = set()
+    for name, tree in modules_under("embedded/", "trainer/", "store/", "reporting/"):
+        found = set(imported(tree))
+        assert "yaml" not in found or name in READERS_OF_YAML, name
+        for library, readers in READERS_OF_OTHER_TEXTS.items():
+            assert library not in found or name in (*readers, *OF_PROGRAMS), (name, library)
+        if any(isinstance(node, ast.Attribute) and ast.unparse(node) == "orjson.loads" for node in ast.walk(tree)):
+            calls.add(name)
+    assert calls <= set(LOADS_OF_JSON), "read it with distilltest.data, or say here what it reads"
+
+
 def test_every_command_is_documented():
     from distilltest.cli.main import parser
 

@@ -89,15 +89,14 @@ def _in_short(entry: Entry) -> str:
 
 def run_show(arguments: argparse.Namespace) -> int:
     """Show one entry, as it stands in the file."""
-    import yaml
-
+    from distilltest.data import yaml_of
     from distilltest.promotion.history import History
 
     written = History.load(arguments.root.resolve()).find(arguments.number)
     entry = written.entry
     if entry.override:
         print(f"OVERRIDE: promoted without a proof, because: {entry.override.reason}\n")
-    print(yaml.safe_dump(dict(written.content), sort_keys=False, allow_unicode=True, width=1000), end="")
+    print(yaml_of(dict(written.content)), end="")
     return 0
 
 

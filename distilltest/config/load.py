@@ -8,19 +8,25 @@ from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import orjson
 
 from distilltest.config.model import DEFAULT_JUDGE, EMBEDDED_URL, Config, Distillation, Judge, Price, Server
-from distilltest.errors import ConfigError, at
+from distilltest.data import Tree, absent, brief, kind_of, read_yaml
+from distilltest.errors import ConfigError
 from distilltest.records import Model
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
+    from jsonschema.protocols import Validator
 
 CONFIG_NAME = "distilltest.yaml"
 _VARIABLE = re.compile(r"\$\{(\w+)\}\Z")
 _MODEL_KEYS = ("server", "model", "prompt", "parameters", "structured")
+_DEAREST = 1e9
+_MOST_SHOWN = 20
+"""Mistakes that are told one by one."""
 EMBEDDED_MODELS = {"base": "embedded-student", "teacher": "embedded-teacher"}
 """The roles that the embedded server plays where nothing is configured. Its candidate is made by a fine-tuning job."""
 
@@ -36,7 +42,7 @@ def load_config(root: Path, overrides: Mapping[str, str] | None = None) -> Confi
         ConfigError: The file is broken, has unknown keys or wrong values.
     """
     path = root / CONFIG_NAME
-    config = _parse(path) if path.is_file() else _config(root, None, {})
+    config = _config(root, None, {}) if absent(path) else _parse(path)
     for role, model in (overrides or {}).items():
         config = config.with_model(role, model)
     return config
@@ -49,47 +55,26 @@ def schema() -> dict[str, Any]:
 
 
 def _parse(path: Path) -> Config:
-    content, node = _read_yaml(path)
-    if content is None:
-        content = {}
-    from jsonschema import Draft202012Validator
-
-    errors = sorted(
-        Draft202012Validator(schema()).iter_errors(content), key=lambda e: [str(p) for p in e.absolute_path]
-    )
+    tree = read_yaml(path, str(path), ConfigError)
+    content = {} if tree.value is None else tree.value
+    errors = sorted(_validator().iter_errors(content), key=lambda error: [str(step) for step in error.absolute_path])
     if errors:
-        raise ConfigError("\n".join(_explain(path, node, error) for error in errors))
-    return _config(path.parent, path, content, node)
+        more = f"\n… and {len(errors) - _MOST_SHOWN} more" if len(errors) > _MOST_SHOWN else ""
+        raise ConfigError("\n".join(_explain(tree, error) for error in errors[:_MOST_SHOWN]) + more)
+    return _config(path.parent, path, content, tree)
 
 
-def _read_yaml(path: Path) -> tuple[Any, Any]:
-    import yaml
+def _validator() -> Validator:
+    """A whole number is one that is written so: 1e9 is not."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
 
-    try:
-        text = path.read_text(encoding="utf-8")
-        return yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or error
-        raise ConfigError(f"{at(path, mark.line + 1 if mark else None)}: not YAML: {problem}.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}.") from None
+    kinds = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+    made: Validator = extend(Draft202012Validator, type_checker=kinds)(schema())  # type: ignore[no-untyped-call]
+    return made
 
 
-def _line(node: Any, steps: Iterable[str | int], key: str | None = None) -> int | None:
-    """The line of the value at a path in the YAML tree, or of one of its keys."""
-    for step in steps:
-        children = node.value
-        named = {} if isinstance(step, int) else {name.value: value for name, value in children}
-        node = children[step] if isinstance(step, int) else named.get(step, node)
-    if key is not None and isinstance(node.value, list):
-        for name, _ in node.value:
-            if name.value == key:
-                return int(name.start_mark.line) + 1
-    return int(node.start_mark.line) + 1 if node is not None else None
-
-
-def _explain(path: Path, node: Any, error: ValidationError) -> str:
+def _explain(tree: Tree, error: ValidationError) -> str:
     steps = list(error.absolute_path)
     where = ".".join(map(str, steps)) or "the file"
     if error.validator == "additionalProperties":
@@ -97,10 +82,21 @@ def _explain(path: Path, node: Any, error: ValidationError) -> str:
         assert isinstance(error.instance, Mapping)
         known = list(error.schema["properties"])
         unknown = [key for key in error.instance if key not in known]
-        line = _line(node, steps, unknown[0])
         word = "key" if len(unknown) == 1 else "keys"
-        return f"{at(path, line)}: unknown {word} {', '.join(map(repr, unknown))} in {where}. {_nearest(unknown[0], known)}"
-    return f"{at(path, _line(node, steps))}: {where}: {error.message}."
+        names = brief(", ".join(map(repr, unknown)))
+        return f"{tree.place(*steps, unknown[0])}: unknown {word} {names} in {where}. {_nearest(unknown[0], known)}"
+    return f"{tree.place(*steps)}: {brief(where)}: {brief(error.message)}.{_hint(error)}"
+
+
+def _hint(error: ValidationError) -> str:
+    """What a text may have been meant for, where another kind is wanted."""
+    if error.validator != "type" or not isinstance(error.instance, str):
+        return ""
+    if error.validator_value == "boolean":
+        return " Write true or false, without quotes."
+    if error.validator_value in ("number", "integer"):
+        return " Write the number without quotes and as JSON does: 0.5, 100."
+    return ""
 
 
 def _nearest(word: str, known: list[str]) -> str:
@@ -110,8 +106,8 @@ def _nearest(word: str, known: list[str]) -> str:
     return (f"Did you mean {close[0]!r}? " if close else "") + f"Allowed: {', '.join(known)}."
 
 
-def _config(root: Path, path: Path | None, content: Mapping[str, Any], node: Any = None) -> Config:
-    servers = {name: _server(name, values) for name, values in content.get("servers", {}).items()}
+def _config(root: Path, path: Path | None, content: Mapping[str, Any], tree: Tree | None = None) -> Config:
+    servers = {name: _server(name, values, tree) for name, values in content.get("servers", {}).items()}
     servers.setdefault("embedded", Server(name="embedded", base_url=EMBEDDED_URL))
     described = content.get("models") or {
         role: {"server": "embedded", "model": model, "temperature": 0} for role, model in EMBEDDED_MODELS.items()
@@ -120,10 +116,9 @@ def _config(root: Path, path: Path | None, content: Mapping[str, Any], node: Any
     def model(role: str, values: Mapping[str, Any], *steps: str) -> Model:
         server = servers.get(values["server"])
         if server is None:
-            line = _line(node, [*steps, "server"])
+            place = tree.place(*steps, "server") if tree else root
             raise ConfigError(
-                f"{at(path or root, line)}: {'.'.join(steps)}: there is no server {values['server']!r} "
-                f"(there are {', '.join(servers)})."
+                f"{place}: {'.'.join(steps)}: there is no server {values['server']!r} (there are {', '.join(servers)})."
             )
         parameters = {k: v for k, v in values.items() if k not in _MODEL_KEYS} | values.get("parameters", {})
         return Model(role, server.name, server.base_url, values["model"], parameters, values.get("prompt"))
@@ -147,7 +142,7 @@ def _config(root: Path, path: Path | None, content: Mapping[str, Any], node: Any
         embeddings=embeddings,
         prices=_prices(root, content.get("prices")),
         alpha=content.get("gate", {}).get("alpha", 0.05),
-        gate_rules=_gate_rules(path or root, content.get("gate", {}).get("rules", []), node),
+        gate_rules=_gate_rules(content.get("gate", {}).get("rules", []), tree),
         budget_usd=content.get("budget", {}).get("usd"),
         distillation=Distillation(**distillation) if distillation else None,
         retention_days=content.get("retention", {}).get("days"),
@@ -155,15 +150,20 @@ def _config(root: Path, path: Path | None, content: Mapping[str, Any], node: Any
     )
 
 
-def _gate_rules(path: Path, declared: Iterable[Any], node: Any) -> tuple[tuple[str, Any, str], ...]:
+def _gate_rules(declared: Iterable[Any], tree: Tree | None) -> tuple[tuple[str, Any, str], ...]:
     rules = []
     for number, rule in enumerate(declared):
         name, argument = (rule, None) if isinstance(rule, str) else next(iter(rule.items()))
-        rules.append((name, argument, f"{at(path, _line(node, ['gate', 'rules', number]))}: gate.rules"))
+        place = f"{tree.place('gate', 'rules', number)}: " if tree else ""
+        rules.append((name, argument, f"{place}gate.rules"))
     return tuple(rules)
 
 
-def _server(name: str, values: Mapping[str, Any]) -> Server:
+def _server(name: str, values: Mapping[str, Any], tree: Tree | None) -> Server:
+    problem = _url_problem(values["base_url"])
+    if problem:
+        place = f"{tree.place('servers', name, 'base_url')}: " if tree else ""
+        raise ConfigError(f"{place}servers.{name}.base_url: {brief(repr(values['base_url']), 120)} {problem}")
     secret = values.get("api_key")
     match = _VARIABLE.match(secret) if secret else None
     return Server(
@@ -175,20 +175,41 @@ def _server(name: str, values: Mapping[str, Any]) -> Server:
     )
 
 
+def _url_problem(url: str) -> str | None:
+    """Why requests cannot be sent there; None where they can."""
+    if url == EMBEDDED_URL:
+        return None
+    if any(sign.isspace() or not sign.isprintable() for sign in url):
+        return "has a space or a control character. Take it out."
+    try:
+        parts = urlsplit(url)
+        if parts.hostname and parts.port != 0:
+            return None
+    except ValueError as error:
+        return f"is not a URL: {error}. Write https://HOST/v1."
+    return "names no host. Write https://HOST/v1."
+
+
 def _prices(root: Path, name: str | None) -> dict[str, Price]:
     if name is None:
         return {}
     path = root / name
-    if not path.is_file():
+    if absent(path):
         raise ConfigError(f'{name}: there is no such price file ({path}); "prices:" in {root / CONFIG_NAME} names it.')
-    content, _ = _read_yaml(path)
+    tree = read_yaml(path, name, ConfigError)
+    content = {} if tree.value is None else tree.value
+    if not isinstance(content, Mapping):
+        raise ConfigError(f"{tree.place()}: {kind_of(content)}; a price file has models, each with its prices.")
     allowed = Price.__slots__
-    for model, values in (content or {}).items():
+    for model, values in content.items():
         if not isinstance(values, Mapping) or set(values) - set(allowed):
-            raise ConfigError(f"{name}: {model}: a price has {', '.join(allowed)}, in USD per million tokens.")
+            raise ConfigError(
+                f"{tree.place(model)}: {brief(model)}: a price has {', '.join(allowed)}, in USD per million tokens."
+            )
         for kind, value in values.items():
-            if not isinstance(value, int | float) or isinstance(value, bool) or value < 0:
+            if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= _DEAREST:
                 raise ConfigError(
-                    f"{name}: {model}.{kind} is {value!r}; a price is a number of USD per million tokens."
+                    f"{tree.place(model, kind)}: {brief(model)}.{kind} is {value!r:.60}; "
+                    "a price is a number of USD per million tokens."
                 )
-    return {str(model): Price(**values) for model, values in (content or {}).items()}
+    return {model: Price(**values) for model, values in content.items()}

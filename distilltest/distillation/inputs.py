@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from distilltest.distillation.lines import digest, kind_of
+from distilltest.data import Row, kind_of, text_lines, yaml_rows
+from distilltest.distillation.lines import digest
 from distilltest.distillation.messages import message_problems
-from distilltest.distillation.tables import FORMATS, YAML, Row, read_rows, text_lines, yaml_rows
+from distilltest.distillation.tables import FORMATS, WRAPPED, YAML, read_rows
 from distilltest.errors import DatasetError, at
 from distilltest.records import Case, Message, fingerprint
 
@@ -103,9 +104,9 @@ def _rows(path: Path) -> Iterator[Row]:
     if suffix in FORMATS:
         return read_rows(path)
     if suffix in YAML:
-        return yaml_rows(path)
+        return yaml_rows(path, str(path), DatasetError, WRAPPED)
     if suffix in PLAIN:
-        return ((number, line.strip()) for number, line in text_lines(path) if line.strip())
+        return ((number, line.strip()) for number, line in text_lines(path, str(path), DatasetError) if line.strip())
     raise DatasetError(
         f"{path}: it ends in {path.suffix!r}; requests are read from {', '.join((*FORMATS, *YAML))} and, one a line, "
         f"{', '.join(PLAIN[1:])}. Rename or convert it."

@@ -11,10 +11,9 @@ from typing import Any
 
 import orjson
 
-from distilltest.errors import DistilltestError, TrainingFileError, at
-
-LONGEST = 64 * 1024 * 1024
-"""Bytes on one line: room for a conversation with pictures, but not for a whole file without line ends."""
+from distilltest.data import Unreadable, lines, parse_row
+from distilltest.data.files import not_utf8, wide_encoding
+from distilltest.errors import TrainingFileError
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,31 +40,13 @@ class Line:
     """What is wrong with the line as text, and the remedy."""
 
 
-def read_bytes(path: Path, error: type[DistilltestError] = TrainingFileError) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file with their numbers, without their ends.
-
-    Args:
-        path: The file.
-        error: What to raise.
+def read_bytes(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines of a training file with their numbers, without their ends.
 
     Raises:
-        DistilltestError: The file cannot be read, or has a line of more than ``LONGEST`` bytes.
+        TrainingFileError: The file cannot be read, or has a line of more than ``LONGEST`` bytes.
     """
-    try:
-        with path.open("rb") as file:
-            number = 0
-            while line := file.readline(LONGEST + 1):
-                number += 1
-                if len(line) > LONGEST:
-                    raise error(
-                        f"{at(path, number)}: more than {LONGEST // 1024**2} MB on one line. "
-                        "JSONL has one object a line: put a line end after each."
-                    )
-                yield number, line.removesuffix(b"\n")
-    except FileNotFoundError:
-        raise error(f"{path} cannot be read: there is no such file. Check the path.") from None
-    except OSError as caught:
-        raise error(f"{path} cannot be read: {caught.strerror}.") from None
+    return lines(path, str(path), TrainingFileError)
 
 
 def read_lines(path: Path) -> Iterator[Line]:
@@ -92,11 +73,10 @@ def read_lines(path: Path) -> Iterator[Line]:
             yield Line(number, None, problem)
             continue
         try:
-            yield Line(number, orjson.loads(line), bom or None)
-        except orjson.JSONDecodeError as error:
-            yield Line(
-                number, None, f"not JSON: {error.msg} (column {error.colno}). Each line is one whole object, in UTF-8."
-            )
+            yield Line(number, parse_row(line), bom or None)
+        except Unreadable as problem:
+            more = " Each line is one whole object, in UTF-8." if str(problem).startswith("not JSON") else ""
+            yield Line(number, None, f"{problem}{more}")
 
 
 def _another_kind(first: bytes) -> str | None:
@@ -109,36 +89,6 @@ def _another_kind(first: bytes) -> str | None:
         return "the file is a JSON list. Write one object a line, no brackets around and no commas between."
     if start == b"{":
         return "an object spread over several lines. Write each object on one line. The other lines were not looked at."
-    return None
-
-
-def wide_encoding(first: bytes) -> str | None:
-    """The encoding of a file of wide characters, by its first line; None where it has none.
-
-    >>> wide_encoding("a request".encode("utf-16-le")), wide_encoding(b"a request")
-    ('UTF-16', None)
-    """
-    if first.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
-        return "UTF-32"
-    if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "UTF-16"
-    return "UTF-16" if first.count(b"\x00") * 3 > len(first) else None
-
-
-def not_utf8(line: bytes) -> str | None:
-    """Why a line is not UTF-8, None where it is.
-
-    >>> not_utf8("größer".encode("latin-1"))
-    "not UTF-8: byte 0xf6 at column 3 ('ö' in Windows-1252 or Latin-1, perhaps). Save the file as UTF-8."
-    """
-    try:
-        line.decode()
-    except UnicodeDecodeError as error:
-        byte = line[error.start : error.start + 1]
-        guess = byte.decode("cp1252", errors="replace")
-        perhaps = f" ({guess!r} in Windows-1252 or Latin-1, perhaps)" if guess.isprintable() and guess != "�" else ""
-        column = len(line[: error.start].decode()) + 1
-        return f"not UTF-8: byte 0x{byte.hex()} at column {column}{perhaps}. Save the file as UTF-8."
     return None
 
 
@@ -156,13 +106,3 @@ def digest(*values: Any) -> bytes:
             encoded = repr(value).encode("utf-8", "surrogatepass")
         hashed.update(encoded + b"\n")
     return hashed.digest()
-
-
-def kind_of(value: Any) -> str:
-    """What a JSON value is, in words.
-
-    >>> kind_of([]), kind_of(None), kind_of(1.5)
-    ('a list', 'null', 'a number')
-    """
-    names = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
-    return names.get(type(value), "a number")

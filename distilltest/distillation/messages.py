@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from distilltest.distillation.lines import kind_of
+from distilltest.data import kind_of
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 _KEYS = ("role", "content", "name", "weight", "tool_calls", "tool_call_id", "function_call", "refusal", "audio")

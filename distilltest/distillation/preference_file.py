@@ -14,7 +14,8 @@ from typing import Any
 
 import orjson
 
-from distilltest.distillation.lines import digest, kind_of
+from distilltest.data import kind_of
+from distilltest.distillation.lines import digest
 from distilltest.distillation.messages import text_of
 from distilltest.distillation.tables import read_rows
 from distilltest.distillation.whole_file import LeftOut, Written, whole_file

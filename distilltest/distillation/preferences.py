@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from distilltest.data import kind_of
 from distilltest.distillation.file_rules import LONGEST_EXAMPLE, Tally, findings_of
-from distilltest.distillation.lines import Finding, digest, kind_of
+from distilltest.distillation.lines import Finding, digest
 from distilltest.distillation.messages import message_problems, spoken
 from distilltest.distillation.tokens import Counter, counter
 

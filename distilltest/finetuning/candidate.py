@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from distilltest.errors import DistilltestError
+from distilltest.data import Unreadable, lines, parse_row
+from distilltest.errors import DistilltestError, TrainingFileError
 from distilltest.prompt import load_prompt
 
 if TYPE_CHECKING:
@@ -41,12 +40,11 @@ def _written_with(path: Path, root: Path, prompt: str) -> bool:
     """Whether the first example has the messages of a prompt, as far as they say the same to every case."""
     try:
         templates = load_prompt(root / prompt, prompt).messages
-        with path.open("rb") as file:
-            example = orjson.loads(file.readline())
+        example = parse_row(next(lines(path, str(path), TrainingFileError))[1])
         messages = (example.get("input") or example)["messages"]
         if "input" not in example:
             messages = messages[:-1]  # the answer
-    except (DistilltestError, OSError, orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
+    except (DistilltestError, Unreadable, StopIteration, AttributeError, KeyError, TypeError):
         return False
     if len(messages) != len(templates):
         return False

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distilltest.data import nodes, parse_yaml, read_bytes, text_of, yaml_of
 from distilltest.errors import ConfigError, at
 
 if TYPE_CHECKING:
@@ -29,10 +30,7 @@ def set_candidate(config: Config, model: str) -> Path:
         raise ConfigError(
             f"{config.root / 'distilltest.yaml'}: there is no such file to set the candidate in. {by_hand}."
         )
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}.") from None
+    text = text_of(read_bytes(path, str(path), ConfigError), str(path), ConfigError)
     changed = with_candidate(text, model, path, by_hand)
     if changed != text:
         _replace(path, changed)
@@ -45,10 +43,8 @@ def with_candidate(text: str, model: str, path: Path, by_hand: str) -> str:
     Raises:
         ConfigError: It cannot be done safely.
     """
-    import yaml
-
-    before = yaml.safe_load(text)
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    before = parse_yaml(text, str(path), ConfigError).value
+    root = nodes(text, str(path), ConfigError)
     models = _value(root, "models")
     if not _is_mapping(models) or not models.value:
         raise ConfigError(f'{at(path, _line(models))}: there is no "models:" with models. {by_hand}.')
@@ -56,7 +52,7 @@ def with_candidate(text: str, model: str, path: Path, by_hand: str) -> str:
     entry = dict(before["models"].get("candidate") or before["models"].get("base") or {}) | {"model": model}
     if candidate is None:
         entry.pop("prompt", None)  # the base's
-        shown = yaml.safe_dump(entry, default_flow_style=True, sort_keys=False, width=10_000, allow_unicode=True)
+        shown = yaml_of(entry, flow=True, width=float("inf"))
         changed = _added(text, models, f"candidate: {shown.strip()}")
     else:
         node = _value(candidate, "model")
@@ -65,8 +61,8 @@ def with_candidate(text: str, model: str, path: Path, by_hand: str) -> str:
         changed = text[: node.start_mark.index] + _quoted(model) + text[node.end_mark.index :]
     wanted = {**before, "models": {**before["models"], "candidate": entry}}
     try:
-        same = yaml.safe_load(changed) == wanted
-    except yaml.YAMLError:
+        same = parse_yaml(changed, str(path), ConfigError).value == wanted
+    except ConfigError:
         same = False
     if not same:
         raise ConfigError(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import orjson
 
+from distilltest.data import read_json, read_yaml
 from distilltest.errors import SuiteError
 from distilltest.graders.text import normalise, quote
 from distilltest.records import Grade
@@ -186,22 +187,15 @@ def compiled(schema: Any, formats: bool = False) -> Compiled:
 
 @lru_cache(maxsize=_KEPT)
 def _of_file(path: Path, formats: bool) -> Compiled:
+    shown = f"json_schema: the schema {path}"
+    if path.suffix.lower() in (".yaml", ".yml"):
+        schema = read_yaml(path, shown, SuiteError).value
+    else:
+        schema = read_json(path, shown, SuiteError, any_size=True).value
     try:
-        text = path.read_bytes()
-        return _of_text(_of_yaml(text) if path.suffix.lower() in (".yaml", ".yml") else text, formats)
-    except OSError as error:
-        raise SuiteError(f"json_schema: the schema {path} cannot be read: {error.strerror}.") from None
+        return _of_text(_text(schema), formats)
     except SuiteError as error:
         raise SuiteError(f"{error} The schema is in {path}.") from None
-
-
-def _of_yaml(text: bytes) -> bytes:
-    import yaml
-
-    try:
-        return _text(yaml.safe_load(text))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise SuiteError(f"json_schema: the schema is not YAML: {' '.join(str(error).split())}.") from None
 
 
 @lru_cache(maxsize=_KEPT)

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from distilltest.data import Tree, absent, brief, read_yaml, yaml_of
 from distilltest.errors import PromotionsError, at
 from distilltest.files import write_whole
 from distilltest.promotion.entry import ROLL_BACK, Entry, digest
@@ -47,13 +48,13 @@ class History:
             PromotionsError: It is no YAML, or an entry is not what distilltest writes.
         """
         path = root / NAME
-        if not path.is_file():
+        if absent(path):
             return cls(path, ())
-        rows, nodes = _read(path)
+        tree, rows = _read(path)
         entries = []
-        for number, (row, node) in enumerate(zip(rows, nodes, strict=True), start=1):
-            _check(number, row, node)
-            entries.append(Written(Entry.from_content(row), row, int(node.start_mark.line) + 1))
+        for index, row in enumerate(rows):
+            _check(index, row, tree)
+            entries.append(Written(Entry.from_content(row), row, tree.line(index)))
         return cls(path, tuple(entries))
 
     @property
@@ -123,54 +124,27 @@ class History:
         Raises:
             DistilltestError: The file cannot be written.
         """
-        import yaml
-
         there = self.path.read_bytes() if self.path.is_file() else _HEADER.encode()
         if not there.endswith(b"\n"):
             there += b"\n"
         content = entry.to_content()
-        block = yaml.safe_dump([content], sort_keys=False, allow_unicode=True, width=1000)
+        block = yaml_of([content])
         write_whole(self.path, there + b"\n" + block.encode())
         return replace(entry, hash=content["hash"])
 
 
-def _read(path: Path) -> tuple[list[Any], list[Any]]:
-    """The rows, and the YAML nodes with their lines."""
-    import yaml
-
+def _read(path: Path) -> tuple[Tree, list[Any]]:
     try:
-        text = path.read_text(encoding="utf-8")
-        tree, rows = yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or error
-        raise PromotionsError(f"{at(NAME, mark.line + 1 if mark else None)}: not YAML: {problem}. {_RESTORE}") from None
-    except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise PromotionsError(f"{NAME}: cannot be read: {error}. {_RESTORE}") from None
-    if rows is None or tree is None:
-        return [], []
-    if not isinstance(rows, list):
-        raise PromotionsError(f"{at(NAME, tree.start_mark.line + 1)}: promotions are a list of entries. {_RESTORE}")
-    _refuse_twice(tree)
-    return rows, list(tree.value)
+        tree = read_yaml(path, NAME, PromotionsError)
+    except PromotionsError as error:
+        raise PromotionsError(f"{error} {_RESTORE}") from None
+    rows = tree.value
+    if rows is not None and not isinstance(rows, list):
+        raise PromotionsError(f"{tree.place()}: promotions are a list of entries. {_RESTORE}")
+    return tree, rows or []
 
 
-def _refuse_twice(node: Any) -> None:
-    """YAML takes the last of equal keys; a reader would see the first."""
-    if isinstance(node.value, str):
-        return
-    seen: set[str] = set()
-    for child in node.value:
-        key, value = child if isinstance(child, tuple) else (None, child)
-        if key is not None:
-            if str(key.value) in seen:
-                line = key.start_mark.line + 1
-                raise PromotionsError(f"{at(NAME, line)}: {key.value!r} is there twice. {_RESTORE}")
-            seen.add(str(key.value))
-        _refuse_twice(value)
-
-
-def _check(number: int, row: Any, node: Any) -> None:
+def _check(index: int, row: Any, tree: Tree) -> None:
     from jsonschema import Draft202012Validator
 
     schema = orjson.loads(resources.files("distilltest.promotion").joinpath("schema.json").read_bytes())
@@ -179,8 +153,6 @@ def _check(number: int, row: Any, node: Any) -> None:
     )
     if error is None:
         return
-    for step in error.absolute_path:
-        children = node.value
-        node = children[step] if isinstance(step, int) else next(v for k, v in children if k.value == step)
-    where = ".".join(map(str, ["entry", number, *error.absolute_path]))
-    raise PromotionsError(f"{at(NAME, node.start_mark.line + 1)}: {where}: {error.message}. {_RESTORE}")
+    where = ".".join(map(str, ["entry", index + 1, *error.absolute_path]))
+    place = tree.place(index, *error.absolute_path)
+    raise PromotionsError(f"{place}: {where}: {brief(error.message)}. {_RESTORE}")

@@ -256,7 +256,7 @@ EXPORTED = {
         ("[1]", "no object"),
         ("7", "no object"),
         ("", "a blank line"),
-        (DEEP, "nested more than 250 deep"),
+        (DEEP, "nested more than 100 deep"),
         ({"answer": "a"}, 'no "messages"'),
         ({**GOOD, "messages": []}, 'no "messages"'),
         ({**GOOD, "messages": ["hello"]}, "messages[0] has no role"),
@@ -329,7 +329,7 @@ def test_many_bad_lines_are_counted_and_the_first_are_shown(project):
         (["import", "--from-server", "--skip-bad"], "--skip-bad goes with a FILE"),
         (["import", "in.jsonl", "--server", "nobody"], "there is no server 'nobody'"),
         (["import", "missing.jsonl"], "there is no such file"),
-        (["import", "."], "cannot be read: Is a directory"),
+        (["import", "."], "cannot be read: it is a folder"),
     ],
 )
 def test_a_wrong_import_is_told_in_a_sentence(project, arguments, words):

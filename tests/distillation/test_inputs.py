@@ -66,7 +66,7 @@ def test_ids_tags_clusters_and_messages_are_kept(tmp_path):
             '{"id": 1, "q": "b"}\n{"id": "1", "q": "c"}\n',
             ":2: the id '1' is there twice with different content",
         ),
-        ("f.jsonl", '{"x": ' * 600 + "1" + "}" * 600, ":1: the request cannot be written as JSON"),
+        ("f.jsonl", '{"x": ' * 600 + "1" + "}" * 600, ":1: lists and objects are nested more than 100 deep"),
         ("f.json", '{"requests": [\n"a",\n[]]}', ":3: the request is a list"),
         ("f.csv", "request,x\na,b\n,\n", ":3: the request is empty"),
         ("f.csv", "request,x\na\n", ":2: 1 fields"),

@@ -270,14 +270,14 @@ def test_a_broken_schema_is_an_error_of_the_suite(schema, message):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.json", None, "cannot be read: No such file"),
-        ("a.json", b"{", "not JSON: .* The schema is in .*a.json"),
-        ("a.json", b"\xff\xfe", "not JSON"),
-        ("a.json", b'{"maximum": NaN}', "not JSON: NaN"),
+        ("a.json", None, "cannot be read: there is no such file"),
+        ("a.json", b"{", "a.json:1: not JSON"),
+        ("a.json", b"\xff\xfe", "a.json:1: the file is UTF-16"),
+        ("a.json", b'{"maximum": NaN}', "a.json:1: not JSON"),
         ("a.json", b'{"type": 3}', "broken: .* The schema is in .*a.json"),
         ("a.yaml", b"a: [", "not YAML"),
         ("a.yml", b"", "a schema is an object, true or false, not None"),
-        ("a.yml", b"\xff\xfe\xff", "not YAML"),
+        ("a.yml", b"a: \xff", "a.yml:1: not UTF-8"),
     ],
 )
 def test_a_broken_file_is_an_error_that_names_it(tmp_path, name, content, message):

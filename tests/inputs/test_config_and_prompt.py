@@ -1,5 +1,7 @@
 """distilltest.yaml and prompt files: what they mean, and every mistake with its place."""
 
+import json
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -51,12 +53,50 @@ def test_a_model_has_its_server_parameters_and_prompt(tmp_path, monkeypatch):
         ("a: [\n", "not YAML"),
         ("prices: p.yaml\n", "there is no such price file"),
         ("servers:\n  s: {base_url: http://x, api_key: sk-123}\n", "servers.s.api_key"),
+        (SERVER + "models: {}\nservers: {}\n", "distilltest.yaml:4: the key 'servers' is there twice, first on line 1"),
+        (
+            "servers:\n  s:\n    base_url: http://x\n    max_concurrency: 1e9\n",
+            ":4: servers.s.max_concurrency: 1000000000.0",
+        ),
+        (
+            "servers:\n  s:\n    base_url: http://x\n    max_concurrency: -1\n",
+            ":4: servers.s.max_concurrency: -1 is less",
+        ),
+        ("servers: {s: {base_url: http://x, max_concurrency: 1000000000}}", "is greater than the maximum of 10000"),
+        ("servers: {s: {base_url: http://x, timeout: 1e30}}", "servers.s.timeout: 1e+30 is greater"),
+        ("servers: {s: {base_url: http://x, max_retries: 3.0}}", "3.0 is not of type 'integer'"),
+        ("servers: {s: {base_url: 'http://'}}", "servers.s.base_url"),
+        (
+            "servers:\n  s:\n    base_url: 'http://[x/v1'\n",
+            "distilltest.yaml:3: servers.s.base_url: 'http://[x/v1' is not a URL",
+        ),
+        ("servers: {s: {base_url: 'http://x:99999999/v1'}}", "is not a URL: Port out of range"),
+        ("servers: {s: {base_url: 'http:///v1'}}", "names no host"),
+        ("servers: {s: {base_url: 'http://a b/v1'}}", "has a space or a control character"),
+        ("servers: {s: {base_url: 'ftp://x'}}", "servers.s.base_url"),
+        (SERVER + "models:\n  base: {server: s, model: ''}\n", "models.base.model: '' should be non-empty"),
+        (
+            SERVER + "models:\n  base: {server: s, model: m, temperature: '0'}\n",
+            ":4: models.base.temperature: '0' is not of",
+        ),
+        (
+            SERVER + "models:\n  base: {server: s, model: m, temperature: .5}\n",
+            "Write the number without quotes and as JSON",
+        ),
+        (SERVER + "models:\n  base: {server: s, model: m, parallel_tool_calls: yes}\n", "Write true or false"),
+        (SERVER + "models:\n  base: {server: s, model: 5}\n", "models.base.model: 5 is not of type 'string'"),
+        ("retention: {days: 100000000000}\n", "retention.days"),
+        ("- a\n", "distilltest.yaml:1: the file: ['a'] is not of type 'object'"),
+        ("servers: " + "[" * 500 + "]" * 500, "distilltest.yaml:1: lists and objects are nested more than 100 deep"),
+        ('servers: "' + "x" * 100_000 + '"', "is not of type 'object'"),
+        ("prices: 'a\\0b'\n", "there is no such price file"),
     ],
 )
 def test_a_mistake_in_the_configuration_is_named(tmp_path, text, words):
     with pytest.raises(ConfigError) as caught:
         config(tmp_path, text)
     assert words in str(caught.value)
+    assert len(str(caught.value)) < 1000
 
 
 def test_a_secret_that_is_not_set_names_its_variable(tmp_path, monkeypatch):
@@ -104,12 +144,26 @@ def test_fields_are_filled_in_and_never_executed(tmp_path):
         ('messages:\n  - {role: user, content: "{{ itm.x }}"}\n', "message 1: {{ itm.x }} is no field"),
         ('messages:\n  - {role: user, content: "{{ item.__class__() }}"}\n', "is no field"),
         ("messages: [\n", "not YAML"),
+        (
+            "messages:\n  - {role: user, content: x}\n  - {role: [], content: x}\n",
+            "p.yaml:3: message 2 has the role []",
+        ),
+        ("messages:\n  - {role: user, content: 2026}\n", 'message 1 needs "role" and "content"'),
+        ('messages:\n  - {role: user, content: "{{ item[' + "9" * 5000 + '] }}"}\n', "is no field"),
+        ("a: &a [x]\nmessages:\n  - &b [*b]\n", "p.yaml:3: *b stands inside of what it stands for"),
     ],
 )
 def test_a_mistake_in_a_prompt_is_named(tmp_path, text, words):
     with pytest.raises(PromptError) as caught:
         prompt(tmp_path, text)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("unclosed", ["{{" + " " * 200_000, "{{" * 200_000, "{{ a " * 50_000, "}}" + "{" * 200_000])
+def test_braces_that_are_never_closed_are_text_and_take_no_time(tmp_path, unclosed):
+    (tmp_path / "p.json").write_text(json.dumps({"messages": [{"role": "user", "content": "{{ item.a }}" + unclosed}]}))
+    made = load_prompt(tmp_path / "p.json")
+    assert made.render(Case("x", {"a": "b"}))[0]["content"] == "b" + unclosed
 
 
 def test_a_field_that_a_case_does_not_have_is_named_with_the_fields_it_has(tmp_path):

@@ -64,7 +64,7 @@ def test_the_fingerprint_changes_with_a_row_and_with_the_order(tmp_path):
         ("d.jsonl", '{"id": "a", "alternatives": "x"}\n', "it must be a list"),
         ("d.jsonl", "\n \n", "the dataset is empty"),
         ("d.jsonl", b'{"id": "\xff"}\n', "d.jsonl:1: not UTF-8"),
-        ("d.json", '{"id": "a"}', "a .json dataset is a list of objects"),
+        ("d.json", '{"id": "a"}', "d.json:1: a dataset is a list of objects, not an object"),
         ("d.json", '[{"id": "a"},\n', "d.json:2: not JSON"),
         ("d.yaml", "- id: a\n- {id: b\n", "not YAML"),
         ("d.csv", "id,q\n1,a,b\n", "d.csv:2: 3 fields, but the header has 2"),

@@ -1,0 +1,96 @@
+"""Opening files: what is no regular file in UTF-8 is refused in a sentence, and nothing is waited for."""
+
+import os
+
+import pytest
+
+from distilltest.config import load_config
+from distilltest.data import csv_rows, jsonl_rows, read_yaml
+from distilltest.dataset import load_dataset
+from distilltest.errors import ConfigError, DatasetError, DistilltestError
+from distilltest.prompt import load_prompt
+
+ENDINGS = ("jsonl", "json", "yaml", "csv")
+
+
+def of_kind(path, kind):
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "loop":
+        path.symlink_to(path.name)
+    elif kind == "broken link":
+        path.symlink_to("nowhere")
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("folder", "it is a folder"),
+        ("pipe", "it is a pipe"),
+        ("device", "it is a device"),
+        ("loop", "oo many"),
+        ("broken link", "no such file"),
+    ],
+)
+def test_only_regular_files_are_read_and_nothing_is_waited_for(tmp_path, kind, words):
+    for ending in ENDINGS:
+        path = tmp_path / f"f.{ending}"
+        of_kind(path, kind)
+        with pytest.raises(DatasetError, match=words):
+            load_dataset(path)
+    with pytest.raises(DistilltestError, match=words):
+        load_prompt(tmp_path / "f.yaml")
+    (tmp_path / "f.yaml").rename(tmp_path / "distilltest.yaml")
+    if kind == "loop":
+        (tmp_path / "distilltest.yaml").unlink()
+        of_kind(tmp_path / "distilltest.yaml", kind)
+    with pytest.raises(ConfigError, match=words):  # and the embedded server does not serve in its place
+        load_config(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a\0b.yaml", "a" * 5000 + ".yaml"])
+def test_a_name_that_no_file_can_have_is_refused(tmp_path, name):
+    with pytest.raises(DistilltestError, match=r"cannot be"):
+        read_yaml(tmp_path / name, name, DistilltestError)
+    with pytest.raises(DistilltestError):
+        load_prompt(tmp_path / name)
+    with pytest.raises(DistilltestError):
+        load_dataset(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "words"),
+    [
+        ("utf-16", "f.yaml:1: the file is UTF-16"),
+        ("utf-32", "is UTF-32"),
+        ("latin-1", "f.yaml:2: not UTF-8: byte 0xfc"),
+    ],
+)
+def test_another_encoding_is_named(tmp_path, encoding, words):
+    path = tmp_path / "f.yaml"
+    path.write_bytes("a: b\nc: Prüfung\n".encode(encoding))
+    with pytest.raises(DistilltestError) as caught:
+        read_yaml(path, "f.yaml", DistilltestError)
+    assert words in str(caught.value)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path):
+    (tmp_path / "f.yaml").write_bytes(b"\xef\xbb\xbfa: b")
+    assert read_yaml(tmp_path / "f.yaml", "f.yaml", DistilltestError).value == {"a": "b"}
+    (tmp_path / "f.jsonl").write_bytes(b'\xef\xbb\xbf{"a": 1}\r\n\r\n{"a": 2}')
+    assert list(jsonl_rows(tmp_path / "f.jsonl", "f", DatasetError)) == [(1, {"a": 1}), (3, {"a": 2})]
+
+
+def test_a_csv_field_may_be_long_and_may_have_line_ends(tmp_path):
+    path = tmp_path / "f.csv"
+    long = "x" * 300_000
+    path.write_text(f'id,text\n1,"{long}"\n2,"a\nb"\n3,c\n')
+    assert list(csv_rows(path, "f.csv", DatasetError)) == [
+        (2, {"id": "1", "text": long}),
+        (3, {"id": "2", "text": "a\nb"}),
+        (5, {"id": "3", "text": "c"}),
+    ]
