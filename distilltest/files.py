@@ -8,10 +8,15 @@ from pathlib import Path
 
 from distilltest.errors import DistilltestError
 
+_REMEDY = "Make room or change the rights, and run the same command again."
 
-def write_whole(
-    path: Path, content: bytes, remedy: str = "Make room or change the rights, and run the same command again."
-) -> None:
+
+def unwritable(path: Path, error: OSError, remedy: str = _REMEDY) -> DistilltestError:
+    """What to raise if a file cannot be written."""
+    return DistilltestError(f"{path} cannot be written: {error.strerror or error}. {remedy}")
+
+
+def write_whole(path: Path, content: bytes, remedy: str = _REMEDY) -> None:
     """Write a whole file or none: durable in a file beside it first, then renamed.
 
     Args:
@@ -31,7 +36,7 @@ def write_whole(
             os.fsync(file.fileno())
         beside.replace(path)
     except OSError as error:
-        raise DistilltestError(f"{path} cannot be written: {error.strerror}. {remedy}") from None
+        raise unwritable(path, error, remedy) from None
 
 
 def sha256(path: Path) -> str:

@@ -30,6 +30,7 @@ READERS_OF_OTHER_TEXTS = {
 }
 """Who reads such texts. JSON that a program of ours wrote, or a model said, is in `OF_PROGRAMS`."""
 OF_PROGRAMS = (
+    "exchange/archive/pages.py",  # the wire, byte for byte
     "finetuning/configured.py",  # writes one text
     "graders/json_schema.py",  # a schema in memory, made JSON and back
     "graders/python_process.py",  # our own process
@@ -43,6 +44,7 @@ LOADS_OF_JSON = {
     "data/json_text.py": "files that people write",
     "distillation/messages.py": "a text inside a file: whether it is JSON",
     "evaluations/bench.py": "the store",
+    "exchange/archive/pages.py": "the wire, and what an archive has kept of it",
     "faults.py": "the wire",
     "graders/json_schema.py": "what a model said",
     "graders/sample.py": "what a model said",

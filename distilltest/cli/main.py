@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from distilltest import __version__
 from distilltest.cli import (
+    archive,
     collect,
     completions,
     dataset,
@@ -39,6 +40,7 @@ _COMMANDS = (
     judge,
     promote,
     promotions,
+    archive,
     project,
 )
 _EPILOG = """\

@@ -1,0 +1,233 @@
+"""``distilltest archive``: save what a hosted platform keeps, and check the copy."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from distilltest.cli.selection import positive
+
+if TYPE_CHECKING:
+    from distilltest.exchange.archive.manifest import Manifest
+    from distilltest.exchange.archive.run import Source
+
+OPENAI = "https://api.openai.com/v1"
+KEY_VARIABLE = "OPENAI_API_KEY"
+_EVERY = 15.0
+"""Seconds between two lines of progress where there is no terminal."""
+_SHOWN = 10
+"""Refusals that the summary shows; the manifest has all of them."""
+_TEXT = """\
+Save what a hosted platform keeps for you before it is switched off, and check the copy at any time.
+
+  export OPENAI_API_KEY=...
+  distilltest archive openai                  save everything to archive/
+  distilltest archive verify archive/         is it still what was saved?
+"""
+_OPENAI = """\
+Save all evals with their runs and output items, stored completions with their messages, fine-tuning jobs with their
+events and checkpoints, the files that these name, and the models with their shutdown dates. Every object is kept
+exactly as the server sent it. Nothing is changed on the server.
+
+  distilltest archive openai                                everything of api.openai.com, to archive/
+  distilltest archive openai --output backup/2026-11-25     to another folder
+  distilltest archive openai --server azure                 from a server of distilltest.yaml, with its key
+  distilltest archive openai --base-url http://localhost:4000/v1
+  distilltest archive openai --refresh                      add what is new since the archive was finished
+
+The key comes from the environment: OPENAI_API_KEY, or the variable that distilltest.yaml names for --server. It is never
+written anywhere. OPENAI_ORG_ID and OPENAI_PROJECT_ID are sent too if they are set.
+
+If the command is interrupted, run it again: it goes on, and does not ask again for what it has. A finished archive is
+left as it is; --refresh reads the lists again, and the contents of runs and jobs that had not ended, and never deletes
+anything. What the server refuses is listed in the summary and in manifest.json.
+
+Exit codes: 0 everything was saved or refused, 11 requests failed and the same command may still get them, 3 an error
+that the message explains.
+"""
+_VERIFY = """\
+Read every file of an archive again, and compare its size, hash and number of objects with manifest.json. A file that was
+cut, changed or lost is named, and so is one that does not belong there.
+
+  distilltest archive verify archive/
+
+Exit codes: 0 all is well, 1 something is not, 3 there is no finished archive.
+"""
+
+
+def add(commands: Any) -> None:
+    """Declare the commands."""
+    group = commands.add_parser(
+        "archive",
+        help="save evals, completions, jobs and files of a hosted platform before it ends",
+        description=_TEXT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    actions = group.add_subparsers(title="actions", metavar="ACTION", required=True)
+    openai = actions.add_parser(
+        "openai",
+        help="save everything that a server with the OpenAI API keeps",
+        description=_OPENAI,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    openai.add_argument(
+        "--output", type=Path, default=Path("archive"), metavar="FOLDER", help="where to (default archive/)"
+    )
+    where = openai.add_mutually_exclusive_group()
+    where.add_argument("--server", metavar="NAME", help="a server of distilltest.yaml")
+    where.add_argument("--base-url", metavar="URL", help=f"the server's address (default {OPENAI})")
+    openai.add_argument(
+        "--concurrency", type=positive, default=8, metavar="N", help="requests in flight at once (default 8)"
+    )
+    openai.add_argument("--refresh", action="store_true", help="ask for what is new since the archive was finished")
+    openai.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
+    openai.set_defaults(run=run_openai)
+    check = actions.add_parser(
+        "verify",
+        help="compare an archive with its manifest",
+        description=_VERIFY,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    check.add_argument("archive", type=Path, metavar="ARCHIVE", help="its folder")
+    check.set_defaults(run=run_verify)
+
+
+def run_openai(arguments: argparse.Namespace) -> int:
+    """Save everything."""
+    from distilltest.exchange.archive.run import archive
+    from distilltest.exit_codes import INCOMPLETE
+
+    source = _source(arguments)
+    with _Progress() as progress:
+        manifest, asked = archive(
+            source,
+            arguments.output,
+            concurrency=arguments.concurrency,
+            refresh=arguments.refresh,
+            progress=progress,
+        )
+    if not asked:
+        print(f"{arguments.output} is finished; nothing was asked. To add what is new since then: --refresh")
+    _summarize(arguments.output, manifest)
+    return 0 if manifest.complete else INCOMPLETE
+
+
+def run_verify(arguments: argparse.Namespace) -> int:
+    """Check an archive."""
+    from distilltest.cli.bar import Bar
+    from distilltest.cli.completions_show import printable
+    from distilltest.exchange.archive.verify import verify
+
+    with Bar("files", 0) as bar:
+        manifest, problems = verify(arguments.archive, bar)
+    for problem in problems:
+        print(printable(problem))
+    _print_counts(arguments.archive, manifest)
+    print(f"problems: {len(problems)}")
+    return int(bool(problems))
+
+
+def _source(arguments: argparse.Namespace) -> Source:
+    from distilltest.errors import ConfigError
+    from distilltest.exchange.archive.run import Source, check_address
+
+    if arguments.server is not None:
+        from distilltest.client import resolve_base_url
+        from distilltest.config import load_config
+
+        config = load_config(arguments.root.resolve())
+        server = config.server(arguments.server)
+        variable = server.api_key_variable
+        key_help = f"Check the key in {variable}." if variable else f"Give server {server.name!r} an api_key."
+        return Source(
+            name=server.base_url if server.embedded else check_address(server.base_url),
+            base_url=resolve_base_url(server, config),
+            api_key=server.api_key,
+            key_help=key_help,
+            per_minute=server.requests_per_minute,
+            timeout=server.timeout,
+        )
+    base_url = check_address(arguments.base_url or OPENAI)
+    key = os.environ.get(KEY_VARIABLE, "").strip()
+    if not key and base_url == OPENAI:
+        raise ConfigError(
+            f"The environment variable {KEY_VARIABLE} is not set. Set it to a key that may read the project, "
+            "or name a server of distilltest.yaml: --server NAME."
+        )
+    if not key.isascii() or not key.isprintable():
+        raise ConfigError(f"The key in {KEY_VARIABLE} has characters that no key has. Copy it again.")
+    return Source(base_url, base_url, key or None, f"Check the key in {KEY_VARIABLE}.")
+
+
+def _summarize(output: Path, manifest: Manifest) -> None:
+    from distilltest.cli.completions_show import printable
+
+    _print_counts(output, manifest)
+    for title, listed in (("Refused by the server", manifest.refused), ("Failed", manifest.failed)):
+        if listed:
+            print(f"{title}: {len(listed):,}")
+        for each in listed[:_SHOWN]:
+            print(printable(f"  {each['path']}: {each['status'] or ''} {each['message']}".replace(":  ", ": ")))
+        if len(listed) > _SHOWN:
+            print(f"  and {len(listed) - _SHOWN:,} more: see {output / 'manifest.json'}")
+    if manifest.prompts:
+        print("Reusable prompts have no API for export. Copy these by hand from the dashboard:")
+        for prompt, name in manifest.prompts.items():
+            print(f"  {prompt} ({name})")
+    else:
+        print("Reusable prompts (pmpt_…) have no API for export: copy yours by hand from the dashboard.")
+    if manifest.complete:
+        print(f"Check it at any time: distilltest archive verify {output}")
+    else:
+        print("Not everything could be saved. Run the same command again: it asks only for what is missing.")
+
+
+def _print_counts(output: Path, manifest: Manifest) -> None:
+    print(f"{output}: {len(manifest.files):,} files, {_size(manifest.total_bytes)}, of {manifest.server}")
+    for kind, number in manifest.counts.items():
+        print(f"  {number:>9,} {kind}")
+
+
+def _size(number: int) -> str:
+    size = float(number)
+    for unit in ("bytes", "KB", "MB"):
+        if size < 1000:
+            return f"{size:,.0f} {unit}" if unit == "bytes" else f"{size:,.1f} {unit}"
+        size /= 1000
+    return f"{size:,.1f} GB"
+
+
+class _Progress:
+    """What has been saved: a bar on a terminal, a line now and then in a log."""
+
+    def __init__(self) -> None:
+        from tqdm import tqdm
+
+        self._counts: dict[str, int] = {}
+        self._terminal = sys.stderr.isatty()
+        self._last = time.monotonic()
+        self._bar: Any = tqdm(unit=" objects", leave=False, disable=not self._terminal, dynamic_ncols=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __call__(self, kind: str, number: int) -> None:
+        """Count what has been saved."""
+        self._counts[kind] = self._counts.get(kind, 0) + number
+        if self._terminal:
+            self._bar.set_postfix_str(self._said, refresh=False)
+            self._bar.update(number)
+        elif time.monotonic() - self._last >= _EVERY:
+            print(f"saved: {self._said}", file=sys.stderr, flush=True)
+            self._last = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    @property
+    def _said(self) -> str:
+        return ", ".join(f"{number:,} {kind}" for kind, number in self._counts.items())

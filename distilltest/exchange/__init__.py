@@ -1,0 +1,1 @@
+"""What comes in from other tools and platforms, and what goes out to them."""

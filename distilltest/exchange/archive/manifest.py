@@ -1,0 +1,190 @@
+"""The manifest: every file of an archive with its size and hash, how many objects there are, and what is not there."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from distilltest.errors import DistilltestError
+from distilltest.exchange.archive.fetch import NotFetched
+from distilltest.exchange.archive.folder import MANIFEST, files_of
+from distilltest.exchange.archive.lines import OLD, PART, Lines
+from distilltest.exchange.archive.pages import parse
+from distilltest.exchange.archive.references import PROMPT
+from distilltest.files import write_whole
+
+FORMAT = "distilltest archive 1"
+_PIECE = 1 << 20
+_KINDS = {
+    "eval.json": "evals",
+    "run.json": "runs",
+    "output_items.jsonl": "output items",
+    "completions.jsonl": "stored completions",
+    "messages.jsonl": "completions with messages",
+    "job.json": "fine-tuning jobs",
+    "events.jsonl": "job events",
+    "checkpoints.jsonl": "job checkpoints",
+    "file.json": "files",
+    "content": "file contents",
+    "models.jsonl": "models",
+}
+"""The name of a file → what it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """One file of an archive."""
+
+    bytes: int
+    sha256: str
+    objects: int
+    """Lines of a ``.jsonl`` file, else 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What an archive holds."""
+
+    server: str
+    """The server's address."""
+    started: str
+    """When the first command began, UTC."""
+    finished: str
+    """When the last command ended, UTC."""
+    complete: bool
+    """Whether the server gave or refused everything; otherwise some requests failed, and another run may succeed."""
+    files: dict[str, Saved]
+    """By path below the archive's folder."""
+    refused: list[dict[str, Any]] = field(default_factory=list)
+    """Requests that the server refused: path, status and message."""
+    failed: list[dict[str, Any]] = field(default_factory=list)
+    """Requests that failed after all repetitions."""
+    prompts: dict[str, str] = field(default_factory=dict)
+    """Ids of reusable prompts, each with a file that names it."""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Objects by kind."""
+        return count(self.files)
+
+    @property
+    def total_bytes(self) -> int:
+        """The size of all files together."""
+        return sum(each.bytes for each in self.files.values())
+
+
+def count(files: dict[str, Saved]) -> dict[str, int]:
+    """Objects by kind, every kind named."""
+    found = Counter(dict.fromkeys(_KINDS.values(), 0))
+    for name, saved in files.items():
+        if (kind := _KINDS.get(name.rpartition("/")[2])) is not None:
+            found[kind] += saved.objects
+    return dict(found)
+
+
+def write(root: Path, server: str, started: str, not_fetched: Sequence[NotFetched]) -> Manifest:
+    """Tidy an archive up, read every file once, and write the manifest.
+
+    Raises:
+        DistilltestError: A file cannot be read or written.
+    """
+    complete = all(each.final for each in not_fetched)
+    if complete:
+        for path in root.rglob(f"*{OLD}"):  # lists of objects that the server no longer has
+            Lines(path.with_name(path.name.removesuffix(OLD))).give_up()
+    for path in root.rglob(f".*{PART}"):  # a file that a killed command was writing
+        path.unlink(missing_ok=True)
+    files: dict[str, Saved] = {}
+    prompts: dict[str, str] = {}
+    for path in files_of(root):
+        name = path.relative_to(root).as_posix()
+        files[name], named = examine(path)
+        prompts |= {each: name for each in named if each not in prompts}
+    lists: tuple[list[dict[str, Any]], list[dict[str, Any]]] = ([], [])
+    for each in sorted(not_fetched, key=lambda each: each.path):
+        lists[0 if each.final else 1].append({"path": each.path, "status": each.status, "message": each.message})
+    finished = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    manifest = Manifest(server, started, finished, complete, files, *lists, dict(sorted(prompts.items())))
+    write_whole(root / MANIFEST, _encode(manifest))
+    return manifest
+
+
+def examine(path: Path) -> tuple[Saved, list[str]]:
+    """A file's size, hash and objects, and the ids of reusable prompts in it; it is read piece by piece.
+
+    Raises:
+        DistilltestError: It cannot be read.
+    """
+    digest, size, lines, end = hashlib.sha256(), 0, 0, b""
+    prompts: set[bytes] = set()
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(_PIECE):
+                digest.update(piece)
+                size += len(piece)
+                lines += piece.count(b"\n")
+                prompts.update(PROMPT.findall(end + piece))
+                end = piece[-100:]
+    except OSError as error:
+        raise DistilltestError(f"{path} cannot be read: {error.strerror}.") from None
+    objects = lines if path.suffix == ".jsonl" else 1
+    return Saved(size, digest.hexdigest(), objects), sorted(each.decode() for each in prompts)
+
+
+def read(root: Path) -> Manifest:
+    """The manifest of an archive.
+
+    Raises:
+        DistilltestError: It is damaged, of another version, or cannot be read.
+    """
+    path = root / MANIFEST
+    try:
+        content = parse(path.read_bytes())
+        digest = content.pop("manifest_sha256")
+        if digest != _digest(content):
+            raise ValueError("its bytes are not those that were saved")
+        if content["format"] != FORMAT:
+            raise DistilltestError(
+                f"{path} is of another version of distilltest: {content['format']!r:.60}. Upgrade it."
+            )
+        files = {name: Saved(**values) for name, values in content["files"].items()}
+        return Manifest(
+            **{name: content[name] for name in ("server", "started", "finished", "complete")},
+            files=files,
+            **{name: content[name] for name in ("refused", "failed", "prompts")},
+        )
+    except OSError as error:
+        raise DistilltestError(f"{path} cannot be read: {error.strerror}.") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DistilltestError(f"{path} is damaged ({error}), so nothing can be checked against it.") from None
+
+
+def _encode(manifest: Manifest) -> bytes:
+    content: dict[str, Any] = {
+        "format": FORMAT,
+        "server": manifest.server,
+        "started": manifest.started,
+        "finished": manifest.finished,
+        "complete": manifest.complete,
+        "counts": manifest.counts,
+        "refused": manifest.refused,
+        "failed": manifest.failed,
+        "prompts": manifest.prompts,
+        "files": {
+            name: {"bytes": saved.bytes, "sha256": saved.sha256, "objects": saved.objects}
+            for name, saved in manifest.files.items()
+        },
+    }
+    content["manifest_sha256"] = _digest(content)
+    return orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n"
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
