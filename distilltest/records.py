@@ -229,6 +229,14 @@ class Outcome:
     """The kind of call failure, None where there is a completion."""
     failure_message: str = ""
     """The whole sentence of a call failure."""
+    permanent: bool = False
+    """Of a call failure: the same request would fail again."""
+    cut_off: bool = False
+    """The answer was cut off at the token limit (``finish_reason: length``). It is graded as it is."""
+    refused: bool = False
+    """The model refused. It is graded like any answer."""
+    usage_known: bool = True
+    """False where the server sent no usage: the tokens are then 0 and mean nothing."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0

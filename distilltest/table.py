@@ -10,6 +10,22 @@ from distilltest.comparison import Comparison
 from distilltest.records import Outcome
 
 
+@dataclass(frozen=True, slots=True)
+class Unanswerable:
+    """What is known of a case that a role can never answer: the same request would fail again."""
+
+    low: float = 0.0
+    """Its value if every missing answer were wrong; above 0 only where other trials have answers."""
+    high: float = 1.0
+    """Its value if every missing answer were right."""
+    kind: str = ""
+    """The kind of call failure."""
+    said: str = ""
+    """What the server said, the whole sentence."""
+    preferred: Mapping[str, float] = field(default_factory=dict)
+    """Of the candidate: other role → how often the answers that are there were preferred to its, as a share of all trials."""
+
+
 @dataclass(frozen=True)
 class ResultsTable:
     """One value a case and role: what the gate decides on."""
@@ -30,7 +46,9 @@ class ResultsTable:
     tags: Sequence[tuple[str, ...]] = ()
     """The tags of each case, aligned with ``case_ids``; empty where there are none."""
     usd: Mapping[str, float | None] = field(default_factory=dict)
-    """Role → money for its answers, None where a price is not known."""
+    """Role → money for its answers, None where a price or their tokens are not known."""
+    without_usage: Mapping[str, int] = field(default_factory=dict)
+    """Role → answers with which the server sent no usage."""
     latencies: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
     """Role → seconds of each case's answer, aligned with ``case_ids``."""
     vacant: tuple[str, ...] = ()
@@ -39,6 +57,8 @@ class ResultsTable:
     """Other role → how often the candidate's answer was preferred to its, in [0, 1], aligned with ``case_ids``."""
     human: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
     """Role → what people said of its answers, in [0, 1], aligned with ``case_ids``; None where an answer has no label."""
+    unanswerable: Mapping[str, Mapping[int, Unanswerable]] = field(default_factory=dict)
+    """Role → row → a case that has no value and never will; what else has none may have one when the calls are repeated."""
 
     @classmethod
     def from_outcomes(
@@ -59,16 +79,18 @@ class ResultsTable:
         sums: dict[str, list[float]] = {role: [0.0] * len(case_ids) for role in roles}
         seen: dict[str, list[int]] = {role: [0] * len(case_ids) for role in roles}
         failures: dict[str, Counter[str]] = {role: Counter() for role in roles}
+        never: dict[str, dict[int, list[Outcome]]] = {role: {} for role in roles}
         preferred: dict[str, dict[int, float]] = {}
         human: dict[str, list[float | None]] = {role: [None] * len(case_ids) for role in roles}
         for outcome in outcomes:
             if outcome.case_id not in index or outcome.role not in sums:
                 raise ValueError(f"an outcome of case {outcome.case_id!r} on {outcome.role!r} is not of this table")
-            value = outcome.value(metric)
+            value, row = outcome.value(metric), index[outcome.case_id]
             if value is None:
                 failures[outcome.role][outcome.failure or "no grade"] += 1
+                if outcome.permanent:
+                    never[outcome.role].setdefault(row, []).append(outcome)
                 continue
-            row = index[outcome.case_id]
             human[outcome.role][row] = outcome.human if trials == 1 else None
             for other, share in outcome.preferences.items():
                 of = preferred.setdefault(other, {})
@@ -91,6 +113,21 @@ class ResultsTable:
                 for other, of in preferred.items()
             },
             human={role: tuple(column) for role, column in human.items() if any(v is not None for v in column)},
+            unanswerable={
+                role: {
+                    row: Unanswerable(
+                        low=sums[role][row] / trials,
+                        high=min(1.0, (sums[role][row] + len(lost)) / trials),
+                        kind=lost[0].failure or "",
+                        said=lost[0].failure_message,
+                        preferred={o: of[row] for o, of in preferred.items() if role == "candidate" and row in of},
+                    )
+                    for row, lost in rows.items()
+                    if seen[role][row] + len(lost) == trials
+                }
+                for role, rows in never.items()
+                if rows
+            },
         )
 
     def present(self, role: str) -> list[float]:
@@ -104,6 +141,10 @@ class ResultsTable:
     def missing(self, role: str) -> int:
         """Cases without a value."""
         return len(self.case_ids) - len(self.present(role))
+
+    def never(self, role: str) -> Mapping[int, Unanswerable]:
+        """The rows in which a role can never have a value."""
+        return self.unanswerable.get(role, {})
 
     def compare(self, role: str, candidate: str = "candidate") -> Comparison:
         """Pair the candidate with another role, case by case; cases that lack one of the two are counted, not used."""
@@ -139,4 +180,8 @@ class ResultsTable:
             latencies=cut(self.latencies),
             preferences=cut(self.preferences),
             human=cut(self.human),
+            unanswerable={
+                role: {new: of[old] for new, old in enumerate(rows) if old in of}
+                for role, of in self.unanswerable.items()
+            },
         )

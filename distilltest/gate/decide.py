@@ -1,19 +1,23 @@
 """The verdict on a table of results: a pure function that nothing about printing can skip.
 
 All rules must hold, so each is tested at alpha without a correction (an intersection-union test); evidence against a rule is
-asked for at alpha divided by the number of rules. Where values are missing or the run was narrowed, the verdict is *incomplete*.
+asked for at alpha divided by the number of rules. Where the run was narrowed, or values are missing that asking again may bring,
+the verdict is *incomplete*. Values that can never be known are decided by the worst case (see ``worst``): *promote* if every rule
+is proven there, *block* if one is broken even in the best case, else *incomplete*, naming the cases.
 A rule about a role that nothing plays yet does not apply; a gate in which no rule applies is *incomplete*.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from math import isnan
 
 from distilltest.errors import SuiteError
 from distilltest.gate.rule import Rule
 from distilltest.gate.verdict import RuleVerdict, Status, Verdict, combine
-from distilltest.table import ResultsTable
+from distilltest.gate.worst import LISTED, advice, assumed, how_many, rows_without, unanswered
+from distilltest.table import ResultsTable, Unanswerable
 
 
 def decide(
@@ -27,6 +31,7 @@ def decide(
     clusters: Sequence[Hashable] | None = None,
     tags: Sequence[Iterable[str]] | None = None,
     human: Mapping[str, Sequence[float | None]] | None = None,
+    worst_case: bool = False,
     **roles: Sequence[float | None],
 ) -> Verdict:
     """The verdict on results: of an evaluation, of a notebook, of another runner.
@@ -43,6 +48,8 @@ def decide(
         tags: The tags of each case.
         human: Role → what people said of its answers, aligned, None where nobody has; with 200 labelled pairs or more the gate
             corrects the values by them, which then are a judge's.
+        worst_case: Every None of the arrays can never be known (a prompt over the context length, say): decide by the worst case
+            for the candidate. Without it a None makes the verdict incomplete.
         **roles: Further roles.
 
     Raises:
@@ -57,7 +64,7 @@ def decide(
     if table is None:
         given = {"base": base, "teacher": teacher, "candidate": candidate, **roles}
         columns = {role: column for role, column in given.items() if column is not None}
-        table = _table(columns, clusters, tags, human or {})
+        table = _table(columns, clusters, tags, human or {}, worst_case)
     if not rules:
         raise SuiteError("A gate without rules could never block.")
     if not 0 < alpha < 0.5:
@@ -67,26 +74,73 @@ def decide(
             if value is not None and not (not isnan(value) and 0.0 <= value <= 1.0):
                 raise ValueError(f"the value of case {case!r} on {role} is {value}, not a number in [0, 1]")
     applicable = [rule for rule in rules if not set(rule.needs) & set(table.vacant)]
+    obstacles = _obstacles(applicable, table)
+    transient = _transient(table)
+    bounded = not obstacles and not transient and any(table.unanswerable.values())
+    judge = _judge_bounds if bounded else _judge
     judged = tuple(
-        _judge(rule, table, alpha, alpha / len(applicable)) if rule in applicable else _not_yet(rule, table)
+        judge(rule, table, alpha, alpha / len(applicable)) if rule in applicable else _not_yet(rule, table)
         for rule in rules
     )
-    missing = _missing(applicable, table)
-    if missing:
-        return Verdict(Status.INCOMPLETE, f"incomplete: {missing}", judged)
-    status = combine([rule.status for rule in judged])
-    said = "; ".join(r.sentence for r in judged if r.status is status) or "no rule applies"
-    later = "; ".join(r.sentence for r in judged if r.status is Status.NOT_APPLICABLE)
-    sentence = f"{status}: {said}" + (f" ({later})" if later else "")
-    if status is Status.PROMOTE and table.narrowed:
-        return Verdict(
-            Status.INCOMPLETE,
-            f"incomplete: only a part was run ({table.narrowed}); run everything to promote. This part says {sentence}",
-            judged,
+    status, sentence = _say(rules, judged, table, bounded)
+    if obstacles or transient:
+        never = (
+            f". Besides, {how_many(table)} and never will: {advice(table)}" if any(table.unanswerable.values()) else ""
         )
-    if table.narrowed:
+        again = f"{'; '.join(transient)}. Run again: only what is missing is asked" if transient else ""
+        said = "; ".join(each for each in (*obstacles, again) if each)
+        status, sentence = Status.INCOMPLETE, f"incomplete: {said}{never}"
+    elif status is Status.PROMOTE and table.narrowed:
+        status = Status.INCOMPLETE
+        sentence = (
+            f"incomplete: only a part was run ({table.narrowed}); run everything to promote. This part says {sentence}"
+        )
+    elif table.narrowed:
         sentence += f" (only a part was run: {table.narrowed})"
-    return Verdict(status, sentence, judged)
+    return Verdict(
+        status,
+        sentence,
+        judged,
+        missing={role: table.missing(role) for role in table.values if table.missing(role)},
+        worst_case=bounded,
+        unanswerable=tuple(unanswered(table)[:LISTED]),
+        transient=bool(transient),
+    )
+
+
+def _say(
+    rules: Sequence[Rule], judged: Sequence[RuleVerdict], table: ResultsTable, bounded: bool
+) -> tuple[Status, str]:
+    """The verdict that the rules make, and its sentence."""
+    status = combine([each.status for each in judged])
+    said = "; ".join(each.sentence for each in judged if each.status is status) or "no rule applies"
+    later = "; ".join(each.sentence for each in judged if each.status is Status.NOT_APPLICABLE)
+    notes = [later] if later else []
+    if bounded and status is not Status.INCOMPLETE:
+        even = f"; even if {assumed(table, worst=status is Status.PROMOTE)}" if status is not Status.UNDECIDED else ""
+        notes.append(f"{how_many(table)}{even}")
+    elif any(
+        each.status is Status.INCOMPLETE and rows_without(table, rule.needs)
+        for rule, each in zip(rules, judged, strict=True)
+        if bounded
+    ):
+        said = f"{how_many(table)} and never will, and the verdict depends on them: {advice(table)} In the worst case: {said}"
+    elif bounded:
+        notes.append(how_many(table))
+    return status, f"{status}: {said}" + "".join(f" ({note})" for note in notes)
+
+
+def _judge_bounds(rule: Rule, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
+    """What holds whatever the answers that never come would have been: proven at worst, broken at best, else incomplete."""
+    if not rows_without(table, rule.needs):
+        return _judge(rule, table, alpha, block_alpha)
+    worst = rule.judge_filled(table, alpha, block_alpha, worst=True)
+    if worst.status is Status.PROMOTE:
+        return worst
+    best = rule.judge_filled(table, alpha, block_alpha, worst=False)
+    if worst.status is best.status is Status.BLOCK:
+        return best
+    return replace(worst, status=Status.INCOMPLETE)
 
 
 def _table(
@@ -94,6 +148,7 @@ def _table(
     clusters: Sequence[Hashable] | None,
     tags: Sequence[Iterable[str]] | None,
     human: Mapping[str, Sequence[float | None]],
+    worst_case: bool,
 ) -> ResultsTable:
     lengths = {role: len(column) for role, column in columns.items()}
     lengths |= {f"human[{role!r}]": len(column) for role, column in human.items()}
@@ -112,6 +167,11 @@ def _table(
         clusters=() if clusters is None else tuple(map(str, clusters)),
         tags=() if tags is None else tuple(tuple(each) for each in tags),
         human={role: tuple(None if v is None else float(v) for v in column) for role, column in human.items()},
+        unanswerable={
+            role: {row: Unanswerable() for row, value in enumerate(column) if value is None}
+            for role, column in values.items()
+            if worst_case and None in column
+        },
     )
 
 
@@ -131,23 +191,28 @@ def _not_yet(rule: Rule, table: ResultsTable) -> RuleVerdict:
     return RuleVerdict(rule.describe(), Status.NOT_APPLICABLE, sentence)
 
 
-def _missing(rules: Sequence[Rule], table: ResultsTable) -> str:
-    """What is missing, empty where nothing is. Infrastructure is not quality: a missing value decides nothing."""
+def _obstacles(rules: Sequence[Rule], table: ResultsTable) -> list[str]:
+    """What keeps any table like this one from a verdict."""
     roles = list(dict.fromkeys(role for rule in rules for role in rule.needs))
-    parts = [f"there are no results of {role}" for role in roles if role not in table.values]
+    found = [f"there are no results of {role}" for role in roles if role not in table.values]
     if not table.case_ids:
-        parts.append("there are no cases")
+        found.append("there are no cases")
     trained = [case for case in table.leaked if case in set(table.case_ids)]
     if trained:
-        parts.append(
+        found.append(
             f"the candidate was trained on {len(trained)} of {len(table.case_ids)} cases ({', '.join(trained[:5])}"
             f"{', …' if len(trained) > 5 else ''}); take them out of its training file, or evaluate it with --without-leaked"
         )
-        return "; ".join(parts)
+    return found
+
+
+def _transient(table: ResultsTable) -> list[str]:
+    """What is missing and may come when the calls are repeated. Infrastructure is not quality: it decides nothing."""
+    found = []
     for role in table.values:
-        if table.missing(role):
+        if table.missing(role) > len(table.never(role)):
             kinds = ", ".join(f"{count} x {kind}" for kind, count in sorted(table.failures.get(role, {}).items()))
-            parts.append(
+            found.append(
                 f"{role} lacks {table.missing(role)} of {len(table.case_ids)} cases" + (f" ({kinds})" if kinds else "")
             )
-    return "; ".join(parts) + ". Run again: only what is missing is asked" if parts else ""
+    return found

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from math import fsum
 
 from distilltest.errors import SuiteError
 from distilltest.gate.means import counted, evidence, more_than_half
-from distilltest.gate.rule import WORD, Rule, check_role, is_number, points, weigh
+from distilltest.gate.rule import WORD, Rule, Sample, check_role, is_number, points, weigh
 from distilltest.gate.verdict import RuleVerdict, Status
-from distilltest.table import ResultsTable
+from distilltest.gate.worst import rows_without
+from distilltest.table import ResultsTable, Unanswerable
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,14 @@ class _AtLeast(Rule):
 
     def describe(self) -> str:
         return f"{self.role} at least {points(self.score)} %"
+
+    @property
+    def helped_by(self) -> Mapping[str, bool]:
+        return {self.role: True}
+
+    def sample(self, table: ResultsTable) -> Sample | None:
+        clusters = table.clusters_of(table.rows(self.role))
+        return Sample([value - self.score for value in table.present(self.role)], clusters, 0.0) if clusters else None
 
     def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
         values, clusters = table.present(self.role), table.clusters_of(table.rows(self.role))
@@ -69,16 +79,37 @@ class _Preferred(Rule):
     def describe(self) -> str:
         return f"preferred to {self.role}"
 
-    def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
+    def sample(self, table: ResultsTable) -> Sample | None:
+        rows, values = self._shares(table)
+        clusters = table.clusters_of(rows)
+        return Sample([2 * value - 1 for value in values], clusters, 0.0) if clusters else None
+
+    def fill(self, table: ResultsTable, *, worst: bool) -> ResultsTable | str:
+        """An answer that is missing was preferred in no trial, or in each of them."""
+        shares = list(table.preferences.get(self.role, ()))
+        if all(share is None for share in shares):
+            return self._nothing()
+        for row in rows_without(table, self.needs):
+            if shares[row] is not None:
+                continue
+            ours = table.never("candidate").get(row, Unanswerable())
+            known = ours.preferred.get(self.role, 0.0)
+            shares[row] = known if worst else min(1.0, known + ours.high - ours.low)
+        return replace(table, preferences={**table.preferences, self.role: tuple(shares)})
+
+    def _shares(self, table: ResultsTable) -> tuple[list[int], list[float]]:
+        """The rows in which the candidate's answer was compared, and how often it was preferred."""
         shares = table.preferences.get(self.role, ())
         rows = [row for row, share in enumerate(shares) if share is not None]
-        values = [share for share in shares if share is not None]
+        return rows, [share for share in shares if share is not None]
+
+    def _nothing(self) -> str:
+        return f'no answer was compared with {self.role}; call preference("{self.role}") in the test function'
+
+    def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
+        rows, values = self._shares(table)
         if not values:
-            return RuleVerdict(
-                self.describe(),
-                Status.INCOMPLETE,
-                f'no answer was compared with {self.role}; call preference("{self.role}") in the test function',
-            )
+            return RuleVerdict(self.describe(), Status.INCOMPLETE, self._nothing())
         found = more_than_half(values, table.clusters_of(rows), alpha)
         won, lost = sum(value > 0.5 for value in values), sum(value < 0.5 for value in values)
         status = weigh(found.p, found.against, alpha, block_alpha)
@@ -124,6 +155,10 @@ class _Always(Rule):
 
     def describe(self) -> str:
         return f"{self.role} always passes"
+
+    @property
+    def helped_by(self) -> Mapping[str, bool]:
+        return {self.role: True}
 
     def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
         from distilltest.statistics import binomial

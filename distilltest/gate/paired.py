@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 
 from distilltest.comparison import TESTS, Comparison
 from distilltest.errors import SuiteError
-from distilltest.gate.rule import Rule, between, check_role, is_number, points, signed, weigh
+from distilltest.gate.rule import Rule, Sample, between, check_role, is_number, points, signed, weigh
 from distilltest.gate.verdict import RuleVerdict, Status
+from distilltest.gate.worst import how_many, rows_without
 from distilltest.table import ResultsTable
 
 FEWEST_CLUSTERS = 10
@@ -41,11 +43,33 @@ class _Paired(Rule):
             return f"not worse than {self.role} by {points(-self.limit)} points{where}"
         return f"better than {self.role}" + (f" by {points(self.limit)} points" if self.limit else "") + where
 
-    def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
+    @property
+    def helped_by(self) -> Mapping[str, bool]:
+        return {"candidate": True, self.role: False}
+
+    def sample(self, table: ResultsTable) -> Sample | None:
+        pairs = self._pairs(table)
+        return Sample(pairs.differences, pairs.clusters, -self.limit) if pairs.clusters else None
+
+    def fill(self, table: ResultsTable, *, worst: bool) -> ResultsTable | str:
+        touched = rows_without(table.only(self.tag) if self.tag else table, self.needs)
+        test = self._pairs(table).chosen if touched else ""
+        if test == "labels":
+            return (
+                f"{how_many(table)}; nobody can label them, and this rule corrects a judge by labels of a random choice"
+            )
+        if test == "t":
+            return f'{how_many(table)}; counted as failed they collapse, and test="t" is for answers that cannot'
+        return super(_Paired, self).fill(table, worst=worst)
+
+    def _pairs(self, table: ResultsTable) -> Comparison:
         try:
-            pairs = (table.only(self.tag) if self.tag else table).compare(self.role).by(self.test)
+            return (table.only(self.tag) if self.tag else table).compare(self.role).by(self.test)
         except ValueError as error:
             raise SuiteError(f"{self.describe()}: test={self.test!r}: {error}.") from None
+
+    def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
+        pairs = self._pairs(table)
         if not pairs.n:
             return RuleVerdict(self.describe(), Status.INCOMPLETE, f"no case with results has the tag {self.tag!r}")
         p = pairs.p_value(-self.limit, alpha)

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 from distilltest.errors import SuiteError
 from distilltest.gate.verdict import RuleVerdict, Status
+from distilltest.gate.worst import filled, how_many
 from distilltest.table import ResultsTable
+
+
+class Sample(NamedTuple):
+    """The clustered values of which a rule claims that their mean is above -delta."""
+
+    values: Sequence[float]
+    clusters: Sequence[str]
+    delta: float
 
 
 class Rule(ABC):
@@ -34,6 +46,50 @@ class Rule(ABC):
     @abstractmethod
     def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
         """Weigh the evidence; the table has a value for at least one case (pair) of the roles."""
+
+    @property
+    def helped_by(self) -> Mapping[str, bool]:
+        """Role → whether a right answer of it helps the claim; empty where missing answers have no worst case."""
+        return {}
+
+    def sample(self, table: ResultsTable) -> Sample | None:
+        """What a test of clusters decides on; None where it decides on nothing, or the cases have no clusters."""
+        return None
+
+    def fill(self, table: ResultsTable, *, worst: bool) -> ResultsTable | str:
+        """The table with the answers that never come as unfavourable to the claim as can be, or as favourable.
+
+        Returns:
+            The table, or why there is no such case.
+        """
+        if not self.helped_by:
+            return f"{how_many(table)}, and this rule has no worst case for them"
+        return filled(table, {role: helps is not worst for role, helps in self.helped_by.items()})
+
+    def judge_filled(self, table: ResultsTable, alpha: float, block_alpha: float, *, worst: bool) -> RuleVerdict:
+        """What it says if the answers that never come were as bad for the claim as they can be, or as good.
+
+        If it is proven at worst, it is proven for whatever they would have been.
+        """
+        made = self.fill(table, worst=worst)
+        if isinstance(made, str):
+            return RuleVerdict(self.describe(), Status.INCOMPLETE, made)
+        verdict = self.judge(made, alpha, block_alpha)
+        if worst and verdict.status is Status.PROMOTE and (p := self._outlying(table, made)) > alpha:
+            sentence = f"{verdict.sentence}; not for every value that the missing answers could have had"
+            return replace(verdict, status=Status.UNDECIDED, p=p, sentence=sentence)
+        return verdict
+
+    def _outlying(self, table: ResultsTable, worst: ResultsTable) -> float:
+        """The largest p of clusters in which missing answers are better than at worst; 0 where nothing is clustered."""
+        from distilltest.statistics.clusters import largest_jackknife_p
+
+        best = self.fill(table, worst=False)
+        low, high = self.sample(worst), None if isinstance(best, str) else self.sample(best)
+        if low is None or high is None:
+            return 0.0
+        p = largest_jackknife_p(low.values, high.values, low.clusters, low.delta)
+        return 1.0 if p is None else p
 
 
 def weigh(p: float, against: float, alpha: float, block_alpha: float) -> Status:

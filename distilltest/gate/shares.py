@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from distilltest.errors import SuiteError
 from distilltest.gate.means import counted, evidence, more_than_half
-from distilltest.gate.rule import WORD, Rule, check_role, is_number, points, weigh
+from distilltest.gate.rule import WORD, Rule, Sample, check_role, is_number, points, weigh
 from distilltest.gate.verdict import RuleVerdict, Status
+from distilltest.gate.worst import filled, rows_without
 from distilltest.table import ResultsTable
 
 
@@ -26,24 +28,54 @@ class _Recovers(Rule):
     def describe(self) -> str:
         return f"recovers {points(self.share)} % of the gap from {self.base} to {self.teacher}"
 
+    @property
+    def helped_by(self) -> Mapping[str, bool]:
+        return {"candidate": True, self.base: False, self.teacher: False}
+
+    def sample(self, table: ResultsTable) -> Sample | None:
+        whole, rows = self._rows(table)
+        clusters = table.clusters_of(whole)
+        return Sample(self._contrast(rows), clusters, 0.0) if clusters else None
+
+    def judge_filled(self, table: ResultsTable, alpha: float, block_alpha: float, *, worst: bool) -> RuleVerdict:
+        """As every rule; besides, the gap must be there for every value of the missing answers."""
+        from distilltest.statistics import recovered
+
+        verdict = super(_Recovers, self).judge_filled(table, alpha, block_alpha, worst=worst)
+        if not worst or verdict.status is not Status.PROMOTE:
+            return verdict
+        narrow, wide = (
+            [t - b for _, b, t in self._rows(filled(table, dict(zip(self.needs, right, strict=True))))[1]]
+            for right in ((False, True, False), (False, False, True))
+        )
+        if recovered.gap_is_shown(narrow, wide, alpha):
+            return verdict
+        return replace(verdict, status=Status.UNDECIDED, sentence=self._no_gap(len(narrow)))
+
+    def _rows(self, table: ResultsTable) -> tuple[list[int], list[tuple[float, float, float]]]:
+        """The rows in which all three roles have a value, and the values."""
+        columns = list(zip(*(table.values[role] for role in self.needs), strict=True))
+        whole = [row for row, values in enumerate(columns) if None not in values]
+        return whole, [(c, b, t) for c, b, t in columns if c is not None and b is not None and t is not None]
+
+    def _contrast(self, rows: Iterable[tuple[float, float, float]]) -> list[float]:
+        return [c - (1 - self.share) * b - self.share * t for c, b, t in rows]
+
+    def _no_gap(self, n: int) -> str:
+        return f"the gap between {self.base} and {self.teacher} is too small to say what share of it is recovered ({n} cases)"
+
     def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
         from distilltest.statistics import recovered
 
-        columns = list(zip(*(table.values[role] for role in self.needs), strict=True))
-        whole = [row for row, values in enumerate(columns) if None not in values]
-        rows = [(c, b, t) for c, b, t in columns if c is not None and b is not None and t is not None]
-        contrast = [c - (1 - self.share) * b - self.share * t for c, b, t in rows]
-        weighed = evidence(contrast, table.clusters_of(whole), alpha)
+        whole, rows = self._rows(table)
+        weighed = evidence(self._contrast(rows), table.clusters_of(whole), alpha)
         status = weigh(weighed.p, weighed.against, alpha, block_alpha)
         n = len(rows)
         candidate, base, teacher = ([row[i] for row in rows] for i in range(3))
         found = recovered.evaluate(candidate, base, teacher, alpha) if n > 1 else None
         if found is None or found.share is None or found.low is None or found.high is None:
             status = Status.UNDECIDED
-            sentence = (
-                f"the gap between {self.base} and {self.teacher} is too small to say what share of it is recovered "
-                f"({n} cases)"
-            )
+            sentence = self._no_gap(n)
         else:
             verb = {Status.PROMOTE: "recovers", Status.BLOCK: "recovers only", Status.UNDECIDED: "may recover"}[status]
             sentence = (
@@ -82,8 +114,23 @@ class _Costs(Rule):
     def describe(self) -> str:
         return f"costs at most {points(self.share)} % of {self.role}"
 
+    def fill(self, table: ResultsTable, *, worst: bool) -> ResultsTable | str:
+        """An answer that is missing costs nothing at least, and at most nobody knows what."""
+        role = "candidate" if worst else self.role
+        if missing := len(table.never(role)):
+            return f"what answers of {role} to {missing} of {len(table.case_ids)} cases would cost is unknown"
+        return table
+
     def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
         ours, theirs = table.usd.get("candidate"), table.usd.get(self.role)
+        silent = [role for role in self.needs if table.without_usage.get(role)]
+        if silent:
+            return RuleVerdict(
+                self.describe(),
+                Status.INCOMPLETE,
+                f"what {' and '.join(silent)} cost is unknown: the server sent no usage with "
+                f"{' and '.join(f'{table.without_usage[role]} answers' for role in silent)}",
+            )
         if ours is None or not theirs:
             return RuleVerdict(
                 self.describe(),
@@ -112,17 +159,37 @@ class _Faster(Rule):
     def describe(self) -> str:
         return f"faster than {self.role}"
 
-    def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
+    def sample(self, table: ResultsTable) -> Sample | None:
+        apart = self._apart(table)
+        clusters = table.clusters_of(apart)
+        return Sample([1.0 if d > 0 else -1.0 for d in apart.values()], clusters, 0.0) if clusters else None
+
+    def fill(self, table: ResultsTable, *, worst: bool) -> ResultsTable | str:
+        """Where an answer is missing the candidate was slower than in any other case, or faster."""
+        ours, theirs = (list(table.latencies.get(role, ())) for role in self.needs)
+        longest = max((each for each in (*ours, *theirs) if each is not None), default=None)
+        if longest is None or not ours or not theirs:
+            return self._unknown()
+        for row in rows_without(table, self.needs):
+            ours[row], theirs[row] = (1.0 + longest, 0.0) if worst else (0.0, 1.0 + longest)
+        return replace(table, latencies={**table.latencies, "candidate": tuple(ours), self.role: tuple(theirs)})
+
+    def _apart(self, table: ResultsTable) -> dict[int, float]:
+        """Row → by how much the candidate was faster, where the two differ."""
         columns = zip(table.latencies.get("candidate", ()), table.latencies.get(self.role, ()), strict=False)
-        apart = {
+        return {
             row: theirs - ours
             for row, (ours, theirs) in enumerate(columns)
             if ours is not None and theirs is not None and ours != theirs
         }
+
+    def _unknown(self) -> str:
+        return f"no latencies of candidate and {self.role} are known"
+
+    def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
+        apart = self._apart(table)
         if not apart:
-            return RuleVerdict(
-                self.describe(), Status.INCOMPLETE, f"no latencies of candidate and {self.role} are known"
-            )
+            return RuleVerdict(self.describe(), Status.INCOMPLETE, self._unknown())
         faster = [difference > 0 for difference in apart.values()]
         wins, n, clusters = sum(faster), len(faster), table.clusters_of(apart)
         weighed = (

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -62,6 +62,15 @@ class Verdict:
     status: Status
     sentence: str
     rules: tuple[RuleVerdict, ...]
+    missing: Mapping[str, int] = field(default_factory=dict)
+    """Role → cases without a value; empty where every role has all."""
+    worst_case: bool = False
+    """Whether missing values were counted as wrong for the candidate and right for the role compared with, because they can
+    never be known. The numbers of the rules are then those of that case."""
+    unanswerable: tuple[str, ...] = ()
+    """Ids of the first twenty cases that some role can never answer."""
+    transient: bool = False
+    """Whether something is missing that asking again may bring."""
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -71,4 +80,11 @@ class Verdict:
     def from_json(cls, content: dict[str, Any]) -> Verdict:
         """Back from plain values."""
         rules = tuple(RuleVerdict(**rule | {"status": Status(rule["status"])}) for rule in content["rules"])
-        return cls(Status(content["status"]), content["sentence"], rules)
+        return cls(
+            **content
+            | {
+                "status": Status(content["status"]),
+                "rules": rules,
+                "unanswerable": tuple(content.get("unanswerable", ())),
+            }
+        )

@@ -85,3 +85,31 @@ def evaluate(candidate: ArrayLike, base: ArrayLike, teacher: ArrayLike, alpha: f
     c = gain * gain - t * t * var_x
     root = sqrt(max(0.0, b * b - a * c))
     return Recovered(gap, gain, gain / gap, (b - root) / a, (b + root) / a)
+
+
+def gap_is_shown(low: ArrayLike, high: ArrayLike, alpha: float = 0.05) -> bool:
+    """Whether :func:`evaluate` finds the gap large enough wherever each difference teacher - base is in its range.
+
+    Sufficient, not necessary: the least mean and the largest variance are taken together.
+
+    Args:
+        low: The lowest value of teacher - base in each case.
+        high: The highest.
+        alpha: As above.
+
+    >>> gap_is_shown([1.0] * 20 + [0.0] * 80, [1.0] * 20 + [0.0] * 80)
+    True
+    >>> gap_is_shown([1.0] * 20 + [0.0] * 60 + [-1.0] * 20, [1.0] * 20 + [0.0] * 60 + [1.0] * 20)
+    False
+    """
+    import numpy as np
+
+    values.checked_level(alpha)
+    lowest, highest = values.checked(low, 0), values.checked(high, 0)
+    n, least = lowest.size, float(np.mean(lowest)) if lowest.size else 0.0
+    if n < 2:
+        return False
+    # Around any fixed point the squares sum to at least what they sum to around the mean.
+    spread = float(np.sum(np.maximum((lowest - least) ** 2, (highest - least) ** 2)))
+    variance = (spread / (n - 1) + 1.0 / (n + 2)) / n
+    return least > 0.0 and least * least > beta.student_quantile(alpha, n - 1) ** 2 * variance

@@ -68,6 +68,8 @@ def largest_drop(
     clusters: Sequence[Hashable] = (),
     level: float = FAMILY_LEVEL,
     seed: int = 0,
+    *,
+    corrected: bool = True,
 ) -> Slices:
     """Look for a regression in any slice.
 
@@ -77,6 +79,7 @@ def largest_drop(
         clusters: The cluster of each case; none where the cases are independent.
         level: The family-wise level.
         seed: For the signs where there are more than 14 cases (clusters) with a difference.
+        corrected: Ask the t test, too, where differences may be lopsided; without it p is smaller.
 
     Raises:
         ValueError: A difference is not in [-1, 1], or there are not as many sets of tags, or clusters.
@@ -110,7 +113,7 @@ def largest_drop(
     observed, patterns = _drops(_by_cluster(sums, clusters) if clusters else sums, seed)
     # An observed drop of nothing or less is no drop: no p-value is smaller than 1 for it.
     p = [1.0 if drop < 1e-12 else float(np.mean(patterns >= drop - 1e-9)) for drop in observed.tolist()]
-    if clusters or not np.all(np.isin(d, (-1.0, 0.0, 1.0))):
+    if corrected and (clusters or not np.all(np.isin(d, (-1.0, 0.0, 1.0)))):
         for i in range(len(names)):
             if p[i] <= level:
                 inside = member[:, i] > 0

@@ -1,0 +1,91 @@
+"""Answers that never come: what a table says if they were as bad, or as good, for the candidate as they can be.
+
+A case over the context length, or one that a content filter rejects, fails again whenever it is asked. To leave it out would
+let a candidate win by not answering. So each rule is judged with the value that is least favourable to it, and is proven only
+if it is proven there. The level is kept: values that are no better than the true ones are the results of a candidate that is
+no better. Where a test's p-value can rise although a value gets better (a t statistic, when the better value is an outlier),
+more completions than the worst one are asked (``clusters.largest_jackknife_p``), or the rule has a bound of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from distilltest.table import ResultsTable
+
+NAMED = 5
+"""Cases that a sentence names."""
+LISTED = 20
+"""Cases that a verdict lists."""
+
+
+def filled(table: ResultsTable, right: Mapping[str, bool]) -> ResultsTable:
+    """The table with a value for every answer that never comes.
+
+    Args:
+        table: The results.
+        right: Role → whether its missing answers count as right, else as wrong. Other roles stay as they are.
+    """
+    values = dict(table.values)
+    for role, as_right in right.items():
+        if table.never(role):
+            column = list(values[role])
+            for row, case in table.never(role).items():
+                column[row] = case.high if as_right else case.low
+            values[role] = tuple(column)
+    left = {role: rows for role, rows in table.unanswerable.items() if role not in right}
+    return replace(table, values=values, unanswerable=left)
+
+
+def rows_without(table: ResultsTable, roles: Sequence[str]) -> list[int]:
+    """The rows in which one of the roles never has a value."""
+    return sorted({row for role in roles for row in table.never(role)})
+
+
+def unanswered(table: ResultsTable) -> list[str]:
+    """The ids of the cases that some role can never answer, in the order of the table."""
+    return [table.case_ids[row] for row in rows_without(table, list(table.unanswerable))]
+
+
+def how_many(table: ResultsTable) -> str:
+    """How many cases have no answer, and of which role: ``3 of 400 cases have no answer of the candidate``."""
+    counts = {role: len(rows) for role, rows in table.unanswerable.items() if rows}
+    whole = f"{len(unanswered(table))} of {len(table.case_ids)} cases have no answer"
+    if len(counts) == 1:
+        return f"{whole} of {_the(next(iter(counts)))}"
+    return f"{whole} ({', '.join(f'{role} {count}' for role, count in counts.items())})"
+
+
+def assumed(table: ResultsTable, *, worst: bool) -> str:
+    """What the verdict assumes of them."""
+    roles = [role for role, rows in table.unanswerable.items() if rows]
+    if len(roles) > 1:
+        return f"the {'worst' if worst else 'best'} case for the candidate"
+    fails = worst is (roles == ["candidate"])
+    return f"{_the(roles[0])} {'fails' if fails else 'passes'} them all"
+
+
+def advice(table: ResultsTable) -> str:
+    """Which cases they are, what the server said, and what to do."""
+    ids = unanswered(table)
+    kinds = dict.fromkeys(
+        f"{role}: {case.kind}" for role, rows in table.unanswerable.items() for case in rows.values() if case.kind
+    )
+    said = next((case.said for rows in table.unanswerable.values() for case in rows.values() if case.said), "")
+    which = f"{', '.join(ids[:NAMED])}{', …' if len(ids) > NAMED else ''}"
+    return (
+        which
+        + (f" ({', '.join(kinds)})" if kinds else "")
+        + ". Shorten their prompts, take these cases out of the dataset, or change the model: the same request would fail again."
+        + (f" The server said: {_shortened(said)}" if said else "")
+    )
+
+
+def _the(role: str) -> str:
+    return "the candidate" if role == "candidate" else role
+
+
+def _shortened(text: str, most: int = 300) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= most else f"{text[: most - 1]}…"
