@@ -86,6 +86,13 @@ def test_a_refused_key_ends_the_command_and_leaves_nothing(platform, save, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
+def test_no_error_steers_the_terminal(platform, save):
+    platform.script = lambda _path, _query: error(401, "Go\x1b[2J\nfake line\u202e.")
+    with pytest.raises(AuthenticationFailed) as caught:
+        save()
+    assert r"Go\x1b[2J fake line\x202e." in str(caught.value)
+
+
 def test_a_key_that_is_revoked_in_between_ends_the_command_and_the_next_one_goes_on(platform, save):
     platform.script = lambda path, _: error(401, "Revoked.") if path.startswith("files/") else None
     with pytest.raises(AuthenticationFailed, match="What has arrived is kept"):

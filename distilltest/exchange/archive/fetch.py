@@ -281,8 +281,9 @@ class Fetcher:
         return self._clean(repr(body[:200].decode(errors="replace").strip())) if body.strip() else "(no words)"
 
     def _clean(self, text: str) -> str:
-        """Without the key, which a server may repeat."""
-        return text.replace(self._key, "***") if self._key else text
+        """On one line, without the key, which a server may repeat, and without signs that steer a terminal."""
+        text = " ".join(text.replace(self._key, "***").split()) if self._key else " ".join(text.split())
+        return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text)
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

@@ -156,7 +156,9 @@ def read_state(root: Path) -> dict[str, Any] | None:
         except ValueError:
             content = None
         if not isinstance(content, dict) or not isinstance(content.get("server"), str):
-            raise DistilltestError(f"{path} is damaged. `distilltest archive verify {root}` names what is left.")
+            raise DistilltestError(
+                f"{path} is damaged. Restore it from a copy, or save to another folder: --output FOLDER."
+            )
         return content
     return None
 

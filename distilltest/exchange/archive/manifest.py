@@ -163,7 +163,9 @@ def read(root: Path) -> Manifest:
     except OSError as error:
         raise DistilltestError(f"{path} cannot be read: {error.strerror}.") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DistilltestError(f"{path} is damaged ({error}), so nothing can be checked against it.") from None
+        raise DistilltestError(
+            f"{path} is damaged ({error}), so the archive cannot be checked. Restore it from a copy."
+        ) from None
 
 
 def _encode(manifest: Manifest) -> bytes:
