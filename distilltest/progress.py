@@ -33,6 +33,10 @@ class PytestProgress:
         self._bar: Any = None
         self._last = time.monotonic()
         self._terminal = False
+        self.done = 0
+        """Answers that are graded."""
+        self.total = 0
+        """Answers that the evaluation needs, 0 before it began."""
 
     def __enter__(self) -> Self:
         """Begin; nothing is shown before there is something to say."""
@@ -40,6 +44,7 @@ class PytestProgress:
 
     def __call__(self, done: int, total: int, failed: int, waiting: int) -> None:
         """Show the state, unless it was shown a moment ago."""
+        self.done, self.total = done, total
         if self._quiet:
             return
         now = time.monotonic()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import time
 import types
 from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +19,7 @@ from distilltest.exit_codes import COULD_NOT_RUN, INCOMPLETE, UNDECIDED
 
 if TYPE_CHECKING:
     from distilltest.evaluations.declaration import Evaluation
+    from distilltest.interruption import Interruption
     from distilltest.reporting.report import EvaluationReport, RunReport
     from distilltest.session import Session
 
@@ -58,6 +60,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="look at a quarter, half and three quarters of the cases, and stop when decided",
     )
     group.addoption("--without-leaked", action="store_true", help="leave out cases that the candidate was trained on")
+    group.addoption(
+        "--time-limit",
+        metavar="TIME",
+        type=_duration,
+        help="stop evaluating after 90s, 10m or 1h30m; what has no verdict then is incomplete, and running again goes on",
+    )
     group.addoption("--fresh", action="store_true", help="ask again, whatever the store has")
     group.addoption("--offline", action="store_true", help="send nothing: only completions that the store has")
 
@@ -68,6 +76,12 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of cases; give a whole number from 1")
     return int(text)
+
+
+def _duration(text: str) -> str:
+    from distilltest.interruption import duration
+
+    return duration(text)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -102,6 +116,12 @@ def _evaluation(obj: object) -> Evaluation | None:
     return obj.__dict__.get(_ATTRIBUTE) if isinstance(obj, types.FunctionType) else None
 
 
+def _channel(config: pytest.Config) -> Any:
+    """The channel from a worker of pytest-xdist to its controller, None where there is none of a kind that we know."""
+    plugins = config.pluginmanager.get_plugins()
+    return next((plugin.channel for plugin in plugins if hasattr(getattr(plugin, "channel", None), "waitclose")), None)
+
+
 def _paths(config: pytest.Config) -> tuple[str, ...]:
     """What pytest was asked to collect, relative to its rootdir, without the names of tests."""
     folder = config.invocation_params.dir
@@ -129,6 +149,11 @@ class EvaluationPlugin:
         self.planned = ""
         self.error: str | None = None
         self.interrupted = False
+        self.began = time.monotonic()
+        self.interruption: Interruption | None = None
+        self.store_failed = False
+        self.over = False
+        """Whether this session has done its work: a controller that goes now was waited for by nobody."""
         self.said: list[str] = []
 
     def start(self) -> Session:
@@ -219,8 +244,9 @@ class EvaluationPlugin:
         declared = _evaluation(pyfuncitem.obj)
         if declared is None:
             return None
-        from distilltest.errors import DistilltestError
+        from distilltest.errors import DistilltestError, StoreError
         from distilltest.grading import BoundBody
+        from distilltest.interruption import TimeIsUp
         from distilltest.reporting import terminal
 
         body = declared.body if pyfuncitem.instance is None else types.MethodType(declared.body, pyfuncitem.instance)
@@ -232,15 +258,29 @@ class EvaluationPlugin:
         following = _evaluation(getattr(self.upcoming, "obj", None))
         upcoming = (self.upcoming.nodeid, following) if self.upcoming is not None and following else None
         problem = ""
+        interruption = self.interruptible()
         try:
-            with self.progress(pyfuncitem.nodeid) as progress:
+            with interruption.exposed(), self.progress(pyfuncitem.nodeid) as progress:
+                if self.left() == 0:
+                    raise TimeIsUp
                 report = self.start().evaluate(
                     pyfuncitem.nodeid, declared, BoundBody.of(body, pyfuncitem.name, arguments), progress, upcoming
                 )
         except DistilltestError as error:
             problem = str(error)
+            self.store_failed = self.store_failed or isinstance(error, StoreError)
+        except TimeIsUp:
+            self.attempt(self.start().stop)
+            pyfuncitem.user_properties.append((_STATUS, "incomplete"))
+            graded = (
+                f"when {progress.done} of {progress.total} answers were graded" if progress.total else "before it began"
+            )
+            problem = (
+                f"incomplete: the time limit of {self.config.option.time_limit} was over {graded}. {self.resume()}"
+            )
         except KeyboardInterrupt:
             self.interrupted = True
+            self.attempt(self.start().stop if self.worker is None else self.start().close)
             raise
         except pytest.skip.Exception as error:
             problem = (
@@ -253,6 +293,40 @@ class EvaluationPlugin:
         if report.verdict.status != "promote":
             pytest.fail(terminal.failure(report), pytrace=False)
         return True
+
+    def interruptible(self) -> Interruption:
+        """What turns signals, the time limit and a controller that dies into an orderly end, from the first evaluation on."""
+        if self.interruption is None:
+            from distilltest.interruption import Interruption, watch
+
+            self.interruption = Interruption(code=int(pytest.ExitCode.INTERRUPTED))
+            self.interruption.enter()
+            left = self.left()
+            if left:
+                self.interruption.limit(left)
+            if self.worker is not None:
+                watch(self.interruption, _channel(self.config), lambda: self.over)
+        return self.interruption
+
+    def left(self) -> float | None:
+        """Seconds until the time limit, None without one."""
+        limit = self.config.option.time_limit
+        if limit is None:
+            return None
+        from distilltest.interruption import seconds_of
+
+        return max(0.0, self.began + seconds_of(limit) - time.monotonic())
+
+    def evaluates(self) -> bool:
+        """Whether this session is about evaluations, as far as the controller of workers can know it: by the tests' files."""
+        paths = {self.config.rootpath / name.partition("::")[0] for name in self.order}
+        return any(b"distilltest" in path.read_bytes() for path in paths if path.is_file())
+
+    def resume(self) -> str:
+        """What is true of a run that was stopped."""
+        if self.error is not None or self.store_failed:
+            return "Not everything that had arrived could be stored."
+        return "Every response that had arrived is in the store: the same command asks only for what is missing."
 
     def _note(self, item: pytest.Function, report: EvaluationReport) -> None:
         from distilltest.reporting import terminal
@@ -309,6 +383,9 @@ class EvaluationPlugin:
                 if self.session.sent_anything:
                     output["distilltest_counts"] = self.session.engine.counts.to_json()
             output["distilltest_error"] = self.error
+            output["distilltest_interrupted"] = self.interrupted
+            output["distilltest_store_failed"] = self.store_failed
+            self.over = True
         elif self.verdicts or self.unjudged or self.broken or self.error:
             if self.verdicts or self.unjudged:
                 unfinished = self.unfinished(session)
@@ -355,9 +432,7 @@ class EvaluationPlugin:
         """Show the comparison and the verdict."""
         if self.interrupted:
             terminalreporter.section("distilltest", sep="=", yellow=True)
-            terminalreporter.write_line(
-                "Interrupted. Every response that had arrived is in the store: the same command asks only for what is missing."
-            )
+            terminalreporter.write_line(f"Interrupted. {self.resume()}")
         if self.error:
             terminalreporter.section("distilltest", sep="=", red=True)
             terminalreporter.write_line(self.error)
@@ -381,6 +456,8 @@ class EvaluationPlugin:
         finally:
             if self.session is not None:
                 self.attempt(self.session.close)
+            if self.interruption is not None:
+                self.interruption.leave()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Remember the order of the suite."""
@@ -388,8 +465,13 @@ class EvaluationPlugin:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
-        """The same, where the workers collect."""
+        """The same, where the workers collect; from here on the controller ends in order, too."""
         self.order = list(ids)
+        if self.interruption is None:
+            from distilltest.interruption import Interruption
+
+            self.interruption = Interruption(code=int(pytest.ExitCode.INTERRUPTED), wanted=self.evaluates)
+            self.interruption.enter()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -403,6 +485,8 @@ class EvaluationPlugin:
             self.say(line)
         output = getattr(node, "workeroutput", {})
         self.error = self.error or output.get("distilltest_error")
+        self.interrupted = self.interrupted or output.get("distilltest_interrupted", False)
+        self.store_failed = self.store_failed or output.get("distilltest_store_failed", False)
         counts = output.get("distilltest_counts")
         if counts:
             from distilltest.engine import Counts

@@ -301,10 +301,14 @@ class Session:
         """Whether this process has an engine at all."""
         return "engine" in self.__dict__
 
-    def close(self) -> None:
-        """Stop calls in flight, keep what arrived, close the store."""
+    def stop(self) -> None:
+        """Stop calls in flight, keep what arrived."""
         if self.sent_anything:
             self.engine.stop()
+
+    def close(self) -> None:
+        """Stop, and close the store."""
+        self.stop()
         if "store" in self.__dict__:
             self.store.close()
 

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from distilltest.interruption import duration
+
 
 def add(commands: Any) -> None:
     """Declare the command."""
@@ -22,6 +24,9 @@ def add(commands: Any) -> None:
         "--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml (default: here)"
     )
     command.add_argument("--train-limit", type=int, metavar="N", help="learn from the first N training requests only")
+    command.add_argument(
+        "--time-limit", type=duration, metavar="TIME", help="stop after 90s, 10m or 1h30m as Ctrl-C would; exit code 11"
+    )
     command.add_argument("--suffix", help="part of the tuned model's name")
     command.add_argument(
         "--promote",

@@ -26,7 +26,8 @@ from distilltest.cli import (
     serve,
 )
 from distilltest.errors import DEBUG, DistilltestError, unexpected
-from distilltest.exit_codes import BROKEN_PIPE, ERROR, INTERNAL_ERROR, INTERRUPTED
+from distilltest.exit_codes import BROKEN_PIPE, ERROR, INCOMPLETE, INTERNAL_ERROR, INTERRUPTED
+from distilltest.interruption import Interruption, TimeIsUp, seconds_of
 
 _COMMANDS = (
     init,
@@ -50,10 +51,14 @@ A newcomer's way:
   pytest suites/              evaluate again; exit code 0: it may be promoted
   distilltest promote         put it into production, on the record
 
-Exit codes: 0 done; 2 a wrong command line; 3 an error that the message explains; 70 a bug in distilltest; 130 Ctrl-C.
+Exit codes: 0 done; 2 a wrong command line; 3 an error that the message explains; 70 a bug in distilltest; 130 Ctrl-C,
+SIGTERM or SIGHUP.
 distill and promote end as pytest does: 0 promote, 1 block, 10 undecided, 11 incomplete, 12 an evaluation could not run.
 A check or verification that says no ends with 1.
 """
+
+
+_RESUME = "Everything that had arrived is kept: the same command goes on from here."
 
 
 def parser() -> argparse.ArgumentParser:
@@ -78,16 +83,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     try:
-        chosen = parser().parse_args(arguments)
-        code = int(chosen.run(chosen))
-        sys.stdout.flush()  # a reader that has gone is met here, not when the interpreter ends
-        return code
+        with Interruption() as interruption:
+            chosen = parser().parse_args(arguments)
+            if getattr(chosen, "time_limit", None):
+                interruption.limit(seconds_of(chosen.time_limit))
+            code = int(chosen.run(chosen))
+            sys.stdout.flush()  # a reader that has gone is met here, not when the interpreter ends
+            return code
     except DistilltestError as error:
         _say(f"distilltest: error: {error}")
         _trace()
         return ERROR
+    except TimeIsUp:
+        _say(f"\nThe time limit of {chosen.time_limit} is over. {_RESUME}")
+        return INCOMPLETE
     except KeyboardInterrupt:
-        _say("\nInterrupted. Everything that had arrived is kept: the same command goes on from here.")
+        _say(f"\nInterrupted. {_RESUME}")
         return INTERRUPTED
     except BrokenPipeError:
         _let_go_of_output()

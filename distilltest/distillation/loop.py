@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -34,6 +33,7 @@ from distilltest.finetuning.order import Order
 from distilltest.prompt import Prompt, load_prompt
 from distilltest.records import Case, Completion, fingerprint
 from distilltest.store import Store
+from distilltest.subprocesses import run_to_its_end
 
 STEPS = 5
 
@@ -187,9 +187,9 @@ class Loop:
         self.say(f"4/{self.steps}  evaluation      pytest {self.plan.suites} --candidate {model}")
         earlier = self.store.latest_run()
         self.store.close()  # pytest has it now
-        code = subprocess.run(  # noqa: S603  # our own interpreter, no shell
-            [sys.executable, "-m", "pytest", self.plan.suites, "--candidate", model], cwd=self.config.root, check=False
-        ).returncode
+        code, _ = run_to_its_end(
+            [sys.executable, "-m", "pytest", self.plan.suites, "--candidate", model], self.config.root
+        )
         self.store = Store.open(self.config.store_path)
         run = self.store.latest_run()
         if run is None or run == earlier or run[1] is None:

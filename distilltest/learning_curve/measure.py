@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from distilltest.learning_curve.curve import Curve, LearningCurve, percent
 from distilltest.learning_curve.subsets import Subset
 from distilltest.reporting.report import EvaluationReport
 from distilltest.store import Store
+from distilltest.subprocesses import run_to_its_end
 
 if TYPE_CHECKING:
     from openai.types.fine_tuning import FineTuningJob
@@ -109,19 +109,16 @@ class Measurement:
         """Run pytest, as an evaluation that counts as no attempt."""
         started = time.perf_counter()
         before = self.store.latest_run()
-        done = subprocess.run(  # noqa: S603  # our own interpreter, no shell
+        code, said = run_to_its_end(
             [sys.executable, "-m", "pytest", self.suite, "--candidate", model],
-            cwd=self.config.root,
-            env={**os.environ, PURPOSE[0]: PURPOSE[1]},
-            check=False,
-            capture_output=True,
-            text=True,
+            self.config.root,
+            {**os.environ, PURPOSE[0]: PURPOSE[1]},
+            keep=True,
         )
         run = self.store.latest_run()
-        if done.returncode not in VERDICTS or run is None or run == before or run[1] is None:
+        if code not in VERDICTS or run is None or run == before or run[1] is None:
             raise DistilltestError(
-                f"pytest {self.suite} --candidate {model} came to no verdict (exit code {done.returncode}):\n"
-                f"{_tail(done.stdout + done.stderr)}"
+                f"pytest {self.suite} --candidate {model} came to no verdict (exit code {code}):\n{_tail(said)}"
             )
         reports = [EvaluationReport.from_json(content) for content in self.store.run_evaluations(run[0])]
         shown = []

@@ -328,7 +328,8 @@ def test_killed_at_any_moment_nothing_received_is_asked_twice(tmp_path):
     assert list(tmp_path.glob(".answers.jsonl*")) == []  # what the killed ones had begun to write
 
 
-def test_interrupted_with_control_c_it_says_that_it_can_go_on(project, server):
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_interrupted_it_says_that_it_can_go_on(project, server, name):
     going = threading.Event()
 
     def reply(number, _body):
@@ -341,8 +342,28 @@ def test_interrupted_with_control_c_it_says_that_it_can_go_on(project, server):
     command = [sys.executable, "-m", "distilltest", "collect", "--dataset", "requests.txt"]
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert going.wait(60)
-    running.send_signal(signal.SIGINT)
+    running.send_signal(getattr(signal, name))
+    running.send_signal(getattr(signal, name))  # again, while it is about to end
     _, errors = running.communicate(timeout=60)
     assert running.returncode == 130
     assert "the same command goes on from here" in errors
     assert "Traceback" not in errors
+
+
+def test_a_time_limit_ends_it_as_incomplete(project, server):
+    release = threading.Event()
+
+    def reply(number, _body):
+        if number > 5:
+            release.wait()
+        return Reply()
+
+    server.script = reply
+    (project / "requests.txt").write_text("".join(f"request {n}\n" for n in range(40)))
+    command = [sys.executable, "-m", "distilltest", "collect", "--dataset", "requests.txt", "--time-limit", "2s"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    release.set()
+    assert done.returncode == 11
+    assert "The time limit of 2s is over. Everything that had arrived is kept" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(stored(project)) == 5

@@ -1,0 +1,207 @@
+"""Being asked to end early: Ctrl-C, SIGTERM, SIGHUP, a time limit, or a parent process that has gone.
+
+All of them end in one ``KeyboardInterrupt`` in the main thread, so that there is one way to stop, and it is the one that every
+library knows. A second request while the first is being met ends the process at once, without a traceback: whatever is in the
+store is durable, so nothing is lost by it.
+"""
+
+from __future__ import annotations
+
+import _thread
+import atexit
+import contextlib
+import os
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable, Generator
+from types import FrameType
+from typing import Any, Self
+
+from distilltest.exit_codes import INTERRUPTED
+
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+"""What asks a process to end; SIGHUP where the system has it."""
+REPEATED = 1.0
+"""Seconds within which a second signal is the same request: a shell and a wrapper such as ``timeout`` may both pass it on."""
+
+LOOK = 1.0
+"""Seconds between two looks whether the parent process is still there."""
+
+
+class TimeIsUp(KeyboardInterrupt):
+    """The time limit is over."""
+
+
+class ParentGone(KeyboardInterrupt):
+    """The process that this one worked for has ended."""
+
+
+class Interruption:
+    """Turns requests to end into one exception in the main thread, from ``enter`` to ``leave``."""
+
+    def __init__(self, *, code: int = INTERRUPTED, wanted: Callable[[], bool] = lambda: True) -> None:
+        """Make one; nothing changes before ``enter``.
+
+        Args:
+            code: The exit code where a second request ends the process at once.
+            wanted: Asked when a signal comes; where it says no, the signal does what it did before.
+        """
+        self.reason: str | None = None
+        """What asked first, None as long as nothing did."""
+        self._code = code
+        self._wanted = wanted
+        self._before: dict[int, Any] = {}
+        self._asked: KeyboardInterrupt | None = None
+        self._since = 0.0
+        self._exposed = False
+        self._timer: threading.Timer | None = None
+
+    def __enter__(self) -> Self:
+        self.enter()
+        self._exposed = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
+
+    def enter(self) -> None:
+        """Take the signals over; a handler that somebody else installed stays, and so does SIGHUP under nohup.
+
+        SIGINT is taken over even where it is ignored (a job in the background), because it wakes the main thread for a time
+        limit; the signal itself is ignored as before. Where this is not the main thread, nothing is taken over.
+        """
+        if self._before or threading.current_thread() is not threading.main_thread():
+            return
+        for number in (getattr(signal, name) for name in SIGNALS if hasattr(signal, name)):
+            before = signal.getsignal(number)
+            of_python = (signal.SIG_DFL, signal.SIG_IGN, signal.default_int_handler)
+            if before in (of_python if number == signal.SIGINT else of_python[:1]):
+                self._before[number] = before
+                signal.signal(number, self._received)
+
+    def leave(self) -> None:
+        """Give the signals back, and forget the time limit."""
+        self._exposed = False
+        if self._timer is not None:
+            self._timer.cancel()
+        for number, before in self._before.items():
+            signal.signal(number, before)
+        self._before.clear()
+
+    def limit(self, seconds: float) -> None:
+        """Raise :class:`TimeIsUp` in the main thread after so many seconds, where it is exposed then."""
+        self._timer = threading.Timer(seconds, self.ask, (TimeIsUp(),))
+        self._timer.daemon = True
+        self._timer.start()
+
+    @contextlib.contextmanager
+    def exposed(self) -> Generator[None]:
+        """While this lasts, a time limit raises; a signal always does."""
+        self._exposed = True
+        try:
+            yield
+        finally:
+            self._exposed = False
+
+    def ask(self, error: KeyboardInterrupt) -> None:
+        """Let the main thread raise something soon; from any thread."""
+        self._asked = error
+        if hasattr(signal, "pthread_kill"):
+            main = threading.main_thread().ident
+            assert main is not None
+            signal.pthread_kill(main, signal.SIGINT)
+        else:
+            _thread.interrupt_main()
+
+    def _received(self, number: int, frame: FrameType | None) -> None:
+        asked, self._asked = self._asked, None
+        if asked is None:
+            before = self._before.get(number)
+            if before is signal.SIG_IGN:
+                return
+            if not self._wanted():
+                self.leave()
+                signal.raise_signal(number)
+                return
+        elif isinstance(asked, TimeIsUp) and not self._exposed:
+            return
+        if self.reason is None:
+            self.reason = signal.Signals(number).name if asked is None else type(asked).__name__
+            self._since = time.monotonic()
+            atexit.register(_ignore)
+            raise KeyboardInterrupt if asked is None else asked
+        if asked is None and time.monotonic() - self._since >= REPEATED:
+            with contextlib.suppress(OSError):
+                os.write(2, b"\nStopped at once. What is in the store is safe.\n")
+            os._exit(self._code)
+
+
+def watch(interruption: Interruption, channel: Any, over: Callable[[], bool]) -> None:
+    """Ask for an end as soon as the process that this one works for has gone.
+
+    Args:
+        interruption: Who is asked.
+        channel: execnet's channel to that process, which knows of its end at once; None where there is none.
+        over: Whether this process has done its work, so that nobody needs to be asked.
+    """
+    parent = os.getppid()
+
+    def wait() -> None:
+        while os.getppid() == parent:
+            if channel is None:
+                time.sleep(LOOK)
+                continue
+            try:
+                channel.waitclose(LOOK)
+            except channel.TimeoutError:
+                continue
+            except Exception:  # whatever it raises, it is closed
+                break
+            break
+        if not over():
+            interruption.ask(ParentGone())
+
+    threading.Thread(target=wait, name="distilltest-parent", daemon=True).start()
+
+
+def duration(text: str) -> str:
+    """Check an option's value, for argparse.
+
+    Raises:
+        argparse.ArgumentTypeError: It is no duration.
+    """
+    from argparse import ArgumentTypeError
+
+    try:
+        seconds_of(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+    return text
+
+
+def _ignore() -> None:
+    """Let Ctrl-C do nothing any more: the interpreter is ending, and would show a traceback."""
+    with contextlib.suppress(ValueError):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def seconds_of(text: str) -> float:
+    """How long a duration is, in seconds.
+
+    Raises:
+        ValueError: It is none.
+
+    >>> seconds_of("90s"), seconds_of("10m"), seconds_of("1h30m"), seconds_of("0.5s")
+    (90.0, 600.0, 5400.0, 0.5)
+    """
+    parts = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?", text)
+    seconds = (
+        0.0
+        if parts is None
+        else sum(float(n or 0) * unit for n, unit in zip(parts.groups(), (3600, 60, 1), strict=True))
+    )
+    if not 0 < seconds <= threading.TIMEOUT_MAX:
+        raise ValueError(f"{text!r} is no duration; write it as 90s, 10m or 1h30m")
+    return seconds
