@@ -258,11 +258,12 @@ class EvaluationPlugin:
         following = _evaluation(getattr(self.upcoming, "obj", None))
         upcoming = (self.upcoming.nodeid, following) if self.upcoming is not None and following else None
         problem = ""
-        interruption = self.interruptible()
+        interruption, progress, when = self.interruptible(), self.progress(pyfuncitem.nodeid), "before it began"
         try:
-            with interruption.exposed(), self.progress(pyfuncitem.nodeid) as progress:
+            with interruption.exposed(), progress:
                 if self.left() == 0:
                     raise TimeIsUp
+                when = "before an answer was graded"
                 report = self.start().evaluate(
                     pyfuncitem.nodeid, declared, BoundBody.of(body, pyfuncitem.name, arguments), progress, upcoming
                 )
@@ -272,12 +273,9 @@ class EvaluationPlugin:
         except TimeIsUp:
             self.attempt(self.start().stop)
             pyfuncitem.user_properties.append((_STATUS, "incomplete"))
-            graded = (
-                f"when {progress.done} of {progress.total} answers were graded" if progress.total else "before it began"
-            )
-            problem = (
-                f"incomplete: the time limit of {self.config.option.time_limit} was over {graded}. {self.resume()}"
-            )
+            if progress.done:
+                when = f"when {progress.done} of {progress.total} answers were graded"
+            problem = f"incomplete: the time limit of {self.config.option.time_limit} was over {when}. {self.resume()}"
         except KeyboardInterrupt:
             self.interrupted = True
             self.attempt(self.start().stop if self.worker is None else self.start().close)
