@@ -5,6 +5,7 @@ The only module that knows the embedded server: it starts it when something is f
 
 from __future__ import annotations
 
+import atexit
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,6 +16,7 @@ from distilltest.answers import ErrorInside, Filtered, Malformed, completion_of
 from distilltest.config import Config, Server
 from distilltest.errors import BadAnswer, ConfigError, ContentFiltered, NoConnection, ServerUnreachable
 from distilltest.faults import failure_inside, failure_of
+from distilltest.files import make_folder
 from distilltest.records import Completion, Request
 
 if TYPE_CHECKING:
@@ -52,7 +54,11 @@ def resolve_base_url(server: Server, config: Config) -> str:
         if str(folder) not in _embedded:
             from distilltest.embedded.server import EmbeddedServer
 
-            _embedded[str(folder)] = EmbeddedServer.start(folder)
+            started = EmbeddedServer.start(make_folder(folder))
+            atexit.register(
+                started.stop
+            )  # its jobs must not hold up the end of the process; they go on at the next start
+            _embedded[str(folder)] = started
         return _embedded[str(folder)].base_url
 
 

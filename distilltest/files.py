@@ -1,4 +1,4 @@
-"""Files that nobody may ever see half written, and their fingerprints."""
+"""Files that nobody may ever see half written, their fingerprints, and the folders that they are in."""
 
 from __future__ import annotations
 
@@ -9,6 +9,36 @@ from pathlib import Path
 from distilltest.errors import DistilltestError
 
 _REMEDY = "Make room or change the rights, and run the same command again."
+STATE_FOLDER = ".distilltest"
+"""In a project's root: the store, the embedded server's files, training files."""
+
+
+def make_folder(folder: Path) -> Path:
+    """Make a folder with its parents, unless it is there. A state folder among them is made as such, whoever is first.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    for one in (*reversed(folder.parents), folder):
+        if one.name == STATE_FOLDER:
+            make_private_folder(one)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make a folder for what only its owner may read and git must not see, unless it is there: answers can be sensitive.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    if folder.exists():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    ignore = folder / ".gitignore"
+    ignore.touch(mode=0o600)
+    ignore.write_text("# What distilltest keeps here is not for git.\n*\n")
 
 
 def unwritable(path: Path, error: OSError, remedy: str = _REMEDY) -> DistilltestError:
@@ -29,7 +59,7 @@ def write_whole(path: Path, content: bytes, remedy: str = _REMEDY) -> None:
     """
     beside = path.with_name(f".{path.name}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         with beside.open("wb") as file:
             file.write(content)
             file.flush()

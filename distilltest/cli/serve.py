@@ -62,6 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from distilltest.embedded.server import EmbeddedServer
     from distilltest.errors import DistilltestError
+    from distilltest.files import make_folder
 
     options: dict[str, Any] = {"latency": arguments.latency_ms / 1000}
     folder = arguments.data or Path(".distilltest/embedded")
@@ -71,6 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _refuse_options(arguments)
     try:
+        make_folder(folder)
         server = EmbeddedServer.start(folder, arguments.port, **options)
     except OSError as error:
         if error.filename is not None:
@@ -78,9 +80,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise DistilltestError(
             f"Port {arguments.port} cannot be used: {error.strerror}. Give another with --port."
         ) from None
-    print(f"serving {server.base_url} (Ctrl-C stops it)", flush=True)
-    print(f"  export OPENAI_BASE_URL={server.base_url} OPENAI_API_KEY=none", flush=True)
     try:
+        print(f"serving {server.base_url} (Ctrl-C stops it)", flush=True)
+        print(f"  export OPENAI_BASE_URL={server.base_url} OPENAI_API_KEY=none", flush=True)
         threading.Event().wait()
     except KeyboardInterrupt:
         print("stopped")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from distilltest.errors import TrainingFileError
+from distilltest.files import make_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def whole_file(path: Path) -> Iterator[Lines]:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         _remove_left(path)
         with temporary.open("wb") as file:
             yield Lines(file)

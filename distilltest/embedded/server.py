@@ -27,6 +27,8 @@ from distilltest.embedded.worker import Worker
 
 HOST = "127.0.0.1"
 """The only address: the server has no protection that a network would need."""
+LONGEST_STOP = 30.0
+"""Seconds after which a stop leaves a server that does not end to the end of the process."""
 LARGEST_JSON = 64 * 1024 * 1024
 """Bytes of one request that is not an upload."""
 
@@ -216,10 +218,10 @@ class EmbeddedServer:
         return server
 
     def stop(self) -> None:
-        """Stop serving."""
+        """Stop serving. Jobs that have not ended go on at the next start; see :meth:`Worker.close` for how long it waits."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
+            self._thread.join(LONGEST_STOP)
 
     def _work(self) -> None:
         asyncio.set_event_loop(self._loop)

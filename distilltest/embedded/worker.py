@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -15,9 +13,12 @@ from distilltest.embedded.errors import ApiError
 from distilltest.embedded.files import Files
 from distilltest.embedded.interface import Models, Stopped, Training, TrainingFailed, Watch
 from distilltest.embedded.job_records import ACTIVE, JobRecords
+from distilltest.embedded.threads import Threads
 
 LOOK = 0.5
 """Seconds between two looks for jobs that another server on the same folder has taken in, left or set aside."""
+PATIENCE = 5.0
+"""Seconds that a stop waits for trainings to look whether they shall stop. One that does not ends with the process."""
 DIED = "The server ended while the job was running: the job begins anew"
 
 
@@ -29,8 +30,10 @@ class Worker:
         self._files = files
         self._models = models
         self._claim = claim
-        self._pool = ThreadPoolExecutor(models.jobs_at_once + 2, "distilltest-job")
+        self._threads = Threads("distilltest-job")
         self._turn = asyncio.Semaphore(models.jobs_at_once)
+        self._reading = asyncio.Semaphore(2)
+        self._closing = False
         self._watches: dict[str, Watch] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._more = asyncio.Event()
@@ -50,7 +53,12 @@ class Worker:
             self._watches[identity].stop()
 
     async def close(self) -> None:
-        """Stop working; unfinished jobs go on at the next start."""
+        """Stop working; unfinished jobs go on at the next start.
+
+        A training that does not stop in time cannot hold this up. Until it ends, with the process at the latest, no other server
+        takes up the folder's jobs.
+        """
+        self._closing = True
         running = list(self._tasks)
         working = [*self._tasks.values(), *([self._overseer] if self._overseer else [])]
         for identity in running:
@@ -58,10 +66,10 @@ class Worker:
         for task in working:
             task.cancel()
         await asyncio.gather(*working, return_exceptions=True)
-        await asyncio.to_thread(self._pool.shutdown)
         for identity in running:
             self._records.interrupted(identity)
-        self._claim.release()
+        await self._threads.wait(PATIENCE)
+        self._threads.when_idle(self._claim.release)
 
     async def _oversee(self) -> None:
         """Run every job that has not ended, while no other server does; one that another server set aside is stopped."""
@@ -118,19 +126,20 @@ class Worker:
         except Stopped:
             return
         except Exception as error:
-            if not watch.stopped and self._records.get(identity)["status"] in ACTIVE:
+            if not self._closing and not watch.stopped and self._records.get(identity)["status"] in ACTIVE:
                 self._records.fail(identity, _failure(identity, error))
 
     async def _work(self, identity: str, watch: Watch) -> None:
         job = self._records.get(identity)
-        training = await self._thread(self._prepare, job)
+        async with self._reading:
+            training = await self._threads.run(self._prepare, job)
         method = {"type": job["method"]["type"], job["method"]["type"]: {"hyperparameters": training.hyperparameters}}
         self._change(identity, watch, hyperparameters=training.hyperparameters, method=method)
         await self._reach(identity, watch, "queued", ("validating_files",))
         async with self._turn:
             await self._reach(identity, watch, "running", ("validating_files", "queued"))
             name = _model_name(job)
-            tokens = await self._thread(training.run, name, watch)
+            tokens = await self._threads.run(training.run, name, watch)
         self._check(identity, watch)
         self._records.event(identity, f"New fine-tuned model created: {name}")
         self._records.event(identity, "The job has successfully completed")
@@ -176,9 +185,6 @@ class Worker:
         watch.check()
         if self._records.change(identity, ACTIVE, **values) is None:
             raise Stopped
-
-    async def _thread(self, work: Callable[..., Any], *arguments: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
 
 
 def _mark(message: str, data: dict[str, Any] | None) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilltest.errors import DistilltestError
+from distilltest.files import make_folder
 from distilltest.finetuning.answers import endpoint_errors, no_page
 from distilltest.finetuning.order import Order
 
@@ -184,7 +185,7 @@ class TuningServer:
 @contextmanager
 def _one_start_at_a_time(folder: Path) -> Iterator[None]:
     """A lock between processes that ends with its process: SQLite's own, on every system."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     lock = sqlite3.connect(folder / "finetune-lock.sqlite3", timeout=120, isolation_level=None)
     try:
         lock.execute("BEGIN EXCLUSIVE")

@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from distilltest.errors import StoreError
+from distilltest.files import make_private_folder
 from distilltest.store.migrations import migrate
 
 PATIENCE = 120.0
@@ -23,11 +24,7 @@ def connect(path: Path) -> sqlite3.Connection:
         StoreError: The file cannot be made, is no store, or is of a newer distilltest.
     """
     try:
-        if not path.parent.exists():
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            ignore = path.parent / ".gitignore"
-            ignore.touch(mode=0o600)
-            ignore.write_text("# What distilltest keeps here is not for git.\n*\n")
+        make_private_folder(path.parent)
         if not path.exists():
             path.touch(mode=0o600)
         connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
