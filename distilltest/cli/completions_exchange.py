@@ -54,6 +54,12 @@ def import_completions(arguments: argparse.Namespace) -> int:
     source = f"server {server.name!r}" if arguments.from_server else f"{arguments.file}"
     left_out = f", {result.bad:,} bad ones left out" if result.bad else ""
     print(f"{source}: {_completions(result.added)} added, {result.known:,} were in the store already{left_out}")
+    if result.empty:
+        what = "answer says" if result.empty == 1 else "answers say"
+        print(
+            f"remark: {result.empty:,} {what} nothing (no text, no tool call, no refusal), the first at {result.first_empty}; "
+            "training files leave such answers out"
+        )
     if too_old:
         days = f"{config.retention_days} day{'' if config.retention_days == 1 else 's'}"
         what = (

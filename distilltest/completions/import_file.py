@@ -8,7 +8,7 @@ from pathlib import Path
 
 import orjson
 
-from distilltest.completions.incoming import Place, read_answered
+from distilltest.completions.incoming import Place, read_answered, says_nothing
 from distilltest.completions.lines import BadLine, check_labels, from_line, is_line
 from distilltest.distillation.lines import read_lines
 from distilltest.errors import BadLines, at
@@ -25,14 +25,21 @@ class Imported:
     added: int = 0
     known: int = 0
     """They were in the store already."""
+    empty: int = 0
+    """Of the added ones, those that say nothing: no text, no tool call, no refusal."""
+    first_empty: str = ""
+    """Where the first of them is."""
     bad: int = 0
     shown: list[str] = field(default_factory=list)
     """The first of the bad ones: where, what and the remedy."""
 
-    def count(self, added: bool) -> None:
+    def count(self, added: bool, empty: bool, where: str) -> None:
         """Count a good one."""
         self.added += added
         self.known += not added
+        if added and empty:
+            self.empty += 1
+            self.first_empty = self.first_empty or where
 
     def complain(self, where: str, problem: str) -> None:
         """Count a bad one."""
@@ -69,7 +76,7 @@ def import_file(
             problem = line.problem
             if problem is None:
                 try:
-                    result.count(_keep(line.content, adding, place))
+                    result.count(*_keep(line.content, adding, place), at(path, line.number))
                 except BadLine as bad:
                     problem = str(bad)
                 except orjson.JSONEncodeError:  # it reads deeper nests than it writes
@@ -87,12 +94,15 @@ def import_file(
     return result
 
 
-def _keep(content: object, adding: Adding, place: Place) -> bool:
+def _keep(content: object, adding: Adding, place: Place) -> tuple[bool, bool]:
+    """Keep what a line says: whether it is new, and whether it says nothing."""
     if not is_line(content):
-        return read_answered(content).keep(adding, place)
+        answered = read_answered(content)
+        return answered.keep(adding, place), answered.empty
     assert isinstance(content, dict)
     row = from_line(content)
     if place.labels:
         labels = check_labels({**orjson.loads(row.metadata), **place.labels})
         row = row._replace(metadata=orjson.dumps(labels).decode())
-    return adding.add_exactly(row)
+    said = content["completion"]
+    return adding.add_exactly(row), says_nothing(said.get("text") or "", said.get("tool_calls"), said.get("refusal"))

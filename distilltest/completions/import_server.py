@@ -111,7 +111,7 @@ def import_from_server(
                     try:
                         if isinstance(found, BadLine):
                             raise found
-                        result.count(found.keep(adding, place))
+                        result.count(found.keep(adding, place), found.empty, f"{place.server.name}: {each.id}")
                     except BadLine as bad:
                         result.complain(f"{place.server.name}: {each.id}", str(bad))
                 after = data[-1].id

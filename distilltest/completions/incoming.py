@@ -12,6 +12,7 @@ from distilltest.answers import NoAnswer, completion_of
 from distilltest.completions.identity import identify
 from distilltest.completions.lines import BadLine, check_labels
 from distilltest.config import Config, Server
+from distilltest.distillation.messages import text_of
 from distilltest.records import Completion, Message, Request
 from distilltest.store import Adding
 
@@ -39,6 +40,12 @@ class Answered:
     labels: Mapping[str, str] = field(default_factory=dict)
     created: float | None = None
     """Unix time, None where the source does not say it."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether the answer says nothing: no text, no tool call, no refusal."""
+        said = self.content["choices"][0]["message"]
+        return says_nothing(text_of(said.get("content")), said.get("tool_calls"), said.get("refusal"))
 
     def keep(self, adding: Adding, place: Place) -> bool:
         """Put it into the store; False where it is there already.
@@ -128,6 +135,11 @@ def from_server(content: Mapping[str, Any], messages: Sequence[Message]) -> Answ
     return Answered(tuple(messages), given, response, _model(content.get("model")), content, True, labels, created)
 
 
+def says_nothing(text: str, *others: object) -> bool:
+    """Whether there is neither a text nor anything else in an answer."""
+    return not text.strip() and not any(others)
+
+
 def check_messages(messages: Any) -> tuple[Message, ...]:
     """Messages of a request.
 
@@ -142,6 +154,13 @@ def check_messages(messages: Any) -> tuple[Message, ...]:
         said = message.get("content")
         if not isinstance(said, str | list) and not (message["role"] == "assistant" and said is None):
             raise BadLine(f"messages[{number}].content is {said!r:.60}. It is a text, or a list of parts.")
+        for part in said if isinstance(said, list) else ():
+            kind = part.get("type") if isinstance(part, dict) else None
+            if not isinstance(kind, str) or (kind == "text" and not isinstance(part.get("text"), str)):
+                raise BadLine(
+                    f"messages[{number}].content has the part {part!r:.60}, which would be lost. "
+                    'Write {"type": "text", "text": "…"}.'
+                )
     return tuple(messages)
 
 
