@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from distilltest.store.connection import connect, explain
+from distilltest.store.place import Place
 from distilltest.store.writer import CompletionWriter
 
 
@@ -20,7 +21,8 @@ class Base:
         self.path = path
         self._connection = connection
         self._lock = threading.RLock()
-        self._writer = CompletionWriter(path)
+        self._place = Place.of(path)
+        self._writer = CompletionWriter(path, self._place)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -49,6 +51,7 @@ class Base:
         with self._lock:
             try:
                 if write:
+                    self._place.check()
                     self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
                 if write:

@@ -18,6 +18,7 @@ from typing import Any
 
 from distilltest.errors import StoreError
 from distilltest.store.connection import connect, explain
+from distilltest.store.place import Place
 
 COLUMNS = ("key", "server", "model", "trial", "metadata", "request", "answer", "response", "created", "server_id")
 Row = tuple[Any, ...]
@@ -58,8 +59,9 @@ def _statement(rows: int) -> str:
 class CompletionWriter:
     """A queue of completions, and the thread that commits them."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, place: Place) -> None:
         self._path = path
+        self._place = place
         self._queue: queue.SimpleQueue[tuple[Row, asyncio.Future[None]] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
@@ -103,6 +105,7 @@ class CompletionWriter:
             failure: StoreError | None = None
             began = time.perf_counter()
             try:
+                self._place.check()  # before connecting, too, which would make a new file
                 connection = connection or connect(self._path)
                 insert(connection, [row for row, _ in batch])
             except StoreError as error:
