@@ -6,9 +6,9 @@ import asyncio
 import copy
 import random
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import NamedTuple, Protocol, cast
 
 from distilltest.client import ChatClient
 from distilltest.config import Server
@@ -30,6 +30,10 @@ FIRST_CONTACT = 3.0
 """Seconds after which a server that has never been reached is given up; one that answered before gets all its retries."""
 _AT_A_TIME = 3
 """Connections that are begun in one turn of the loop (2 to 5 were fastest, a fortieth faster than all at once)."""
+_MOST_HELD = 256
+"""Calls of doubted models that are held back before no more are taken."""
+_TAKEN = 16
+"""Calls that are taken from the source at once: a few, since nobody else may send them from then on."""
 
 
 class Arrived(NamedTuple):
@@ -53,6 +57,16 @@ class NotArrived(NamedTuple):
 Then = Callable[[Arrived | NotArrived], None]
 
 
+class Source(Protocol):
+    """Where a lane takes its calls from."""
+
+    def waiting(self, server: str) -> int:
+        """How many requests to a server are still to be sent."""
+
+    def take(self, server: str, most: int) -> Sequence[tuple[Request, Then]]:
+        """Up to so many of them, with who takes what arrives; none where there are no more."""
+
+
 @dataclass(slots=True, eq=False)
 class _Call:
     """A request on its way, and who is told."""
@@ -67,9 +81,9 @@ class _Call:
 
 
 class Lane:
-    """All calls to one server: one queue, first come first served, and one pool for all its models and judges.
+    """All calls to one server: one source, first come first served, and one pool for all its models and judges.
 
-    A call that waits is an entry of the queue and costs next to nothing; only the calls in flight have a task, which goes on
+    Calls are taken from the source just before they are sent; only the calls in flight have a task, which goes on
     with the next call when its own has come back.
     """
 
@@ -79,6 +93,7 @@ class Lane:
         client: ChatClient,
         share: int,
         check: Callable[[], None],
+        source: Source | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         """Make the way; nothing is connected yet.
@@ -88,11 +103,13 @@ class Lane:
             client: What carries the calls.
             share: How many processes share the server's limits.
             check: Called before each attempt; raises a CallError where nothing may be sent.
+            source: Where calls come from.
             chance: A number in [0, 1), so that calls that failed together are not tried again together.
         """
         self._server = server
         self._client = client
         self._check = check
+        self._source = source
         self._chance = chance
         self._limit = max(1, server.max_concurrency // share)
         self._pace = 60.0 * share / server.requests_per_minute if server.requests_per_minute else 0.0
@@ -103,14 +120,16 @@ class Lane:
         """Model → calls that wait for those in flight, because it is doubted."""
         self._heard = float("-inf")
         """The loop's time of the last response, whatever it said."""
+        self._batch = max(1, min(_TAKEN, self._limit // 4))
         self._queue: deque[_Call] = deque()
+        """What was taken and not sent, and what is tried again."""
         self._waiting: dict[_Call, asyncio.TimerHandle] = {}
         """What is tried again later."""
         self._workers: set[asyncio.Task[None]] = set()
         self._growing = False
 
     def send(self, request: Request, then: Then) -> None:
-        """Queue a request, on the loop.
+        """Queue a request that comes from elsewhere than the source, on the loop.
 
         Args:
             request: What to ask.
@@ -119,7 +138,13 @@ class Lane:
                 called again, with that as the error.
         """
         self._queue.append(_Call(request, then))
-        self._work_on()
+        self.wake()
+
+    def wake(self) -> None:
+        """There is something to take: have it begun with, unless as many calls as may be are in flight."""
+        if not self._growing and len(self._workers) < self._limit:
+            self._growing = True
+            asyncio.get_running_loop().call_soon(self._grow)
 
     async def close(self) -> None:
         """Drop what is queued, break off what is in flight, and let go of connections."""
@@ -134,28 +159,29 @@ class Lane:
         await asyncio.gather(*workers, return_exceptions=True)
         await self._client.close()
 
-    def _work_on(self) -> None:
-        """Have what is queued begun with, unless as many calls as may be are in flight."""
-        if not self._growing and len(self._workers) < self._limit:
-            self._growing = True
-            asyncio.get_running_loop().call_soon(self._grow)
-
     def _grow(self) -> None:
         """Add a few workers a turn: the first calls are on their way before the last ones' connections are made."""
         loop = asyncio.get_running_loop()
-        for _ in range(min(_AT_A_TIME, len(self._queue), self._limit - len(self._workers))):
+        waiting = len(self._queue) + (self._source.waiting(self._server.name) if self._source else 0)
+        for _ in range(min(_AT_A_TIME, waiting, self._limit - len(self._workers))):
             self._workers.add(loop.create_task(self._work()))
-        self._growing = bool(self._queue) and len(self._workers) < self._limit
+        self._growing = waiting > _AT_A_TIME and len(self._workers) < self._limit
         if self._growing:
             loop.call_soon(self._grow)
 
     async def _work(self) -> None:
         """Make one call after the other, as long as there are any."""
         try:
-            while self._queue:
+            while self._queue or self._take():
                 await self._make(self._queue.popleft())
-        finally:  # in the same turn in which the queue was found empty: what is queued next finds its worker
+        finally:  # in the same turn in which there was nothing to take: what comes next finds its worker
             self._workers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+
+    def _take(self) -> bool:
+        """Take a few calls from the source; whether there were any. Not while many of a doubted model are held back already."""
+        if self._source is not None and sum(map(len, self._held.values())) < _MOST_HELD:
+            self._queue += [_Call(*each) for each in self._source.take(self._server.name, self._batch)]
+        return bool(self._queue)
 
     async def _make(self, call: _Call) -> None:
         standing = self._models[call.request.model]
@@ -229,7 +255,7 @@ class Lane:
         """Before all others: who asked first has waited longest."""
         self._waiting.pop(call, None)
         self._queue.appendleft(call)
-        self._work_on()
+        self.wake()
 
     def _patience(self, failure: CallError, attempt: int) -> float:
         """Seconds until the next attempt."""
@@ -258,7 +284,7 @@ class Lane:
             standing.conclude(f"{model} on server {self._server.name!r}")
             self._try_now()
         self._queue.extendleft(reversed(self._held.pop(model, [])))
-        self._work_on()
+        self.wake()
 
     def _try_now(self) -> None:
         """After something was closed: nothing that it concerns waits for its next attempt."""

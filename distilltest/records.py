@@ -181,6 +181,8 @@ class Completion:
     trial: int = 0
     from_store: bool = False
     """True where no request was sent for it in this session."""
+    id: int = 0
+    """Its number in the store, by which a graded answer is found whatever is asked again later; 0 until it is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +227,7 @@ class Outcome:
     score: float | None
     """Mean of the grades' scores in [0, 1]. None for a call failure."""
     completion_key: str
+    """Of the request."""
     failure: str | None = None
     """The kind of call failure, None where there is a completion."""
     failure_message: str = ""
@@ -242,6 +245,8 @@ class Outcome:
     cached_tokens: int = 0
     latency: float = 0.0
     """Seconds."""
+    completion_id: int = 0
+    """The number in the store of the answer that was graded; 0 for a call failure."""
     preferences: Mapping[str, float] = field(default_factory=dict)
     """Other role → 1 where this answer was preferred to its, 0 where it was not, 0.5 for a tie."""
     human: float | None = None

@@ -120,7 +120,15 @@ class Session:
         """The engine, made when something is first asked."""
         from distilltest.engine import Engine
 
-        return Engine(self.config, self.store, fresh=self.options.fresh, offline=self.options.offline, share=self.share)
+        return Engine(
+            self.config,
+            self.store,
+            fresh=self.options.fresh,
+            offline=self.options.offline,
+            share=self.share,
+            session=self.run_id,
+            say=self.say,
+        )
 
     @cached_property
     def promoted_at(self) -> float:
@@ -230,11 +238,7 @@ class Session:
         return report
 
     def finish(
-        self,
-        order: Iterable[str] = (),
-        unfinished: str | None = None,
-        not_judged: Sequence[str] = (),
-        judged: Sequence[str] = (),
+        self, order: Iterable[str] = (), unfinished: str | None = None, not_judged: Sequence[str] = ()
     ) -> RunReport | None:
         """Put the run's evaluations together, whichever process ran them, and write the reports.
 
@@ -242,12 +246,10 @@ class Session:
             order: Node ids in the order of the report; stored ones that it does not name come last.
             unfinished: Why this may not be all that should have run; such a run never promotes.
             not_judged: Node ids of evaluations that were left out for want of a judge.
-            judged: Node ids of evaluations that came to a verdict, which the store must therefore have.
 
         Returns:
             The run's report, None where no evaluation came to a verdict.
         """
-        from distilltest.errors import StoreError
         from distilltest.files import write_whole
         from distilltest.promotion import code
         from distilltest.reporting import json as json_report
@@ -255,12 +257,6 @@ class Session:
         from distilltest.reporting.report import EvaluationReport, RunReport
 
         stored = self.store.run_evaluations(self.run_id)
-        lost = sorted({*judged} - {content["id"] for content in stored})
-        if lost:
-            raise StoreError(
-                f"The store {self.store.path} has no report of {', '.join(lost)}, which came to a verdict in this run: it was "
-                "deleted, moved or replaced meanwhile. Run again."
-            )
         if not stored:
             return None
         position = {name: index for index, name in enumerate(order)}

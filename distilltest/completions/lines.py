@@ -19,6 +19,7 @@ import orjson
 
 from distilltest.records import Completion, ToolCall, Usage
 from distilltest.store import StoredRow
+from distilltest.store.rows import record_of
 
 _TEXT, _NUMBER, _WHOLE = (str,), (int, float), (int,)
 _SHAPE: dict[str, tuple[type, ...]] = {
@@ -83,7 +84,7 @@ def from_line(content: dict[str, Any]) -> StoredRow:
         trial=completion.trial,
         metadata=orjson.dumps(check_labels(labels)).decode(),
         request=orjson.dumps(request),
-        answer=orjson.dumps(completion),
+        answer=record_of(completion),
         response=_response(content),
         created=completion.created,
         server_id=completion.served_id or None,

@@ -40,8 +40,8 @@ def find_changes(plan: Plan, outcomes: Sequence[Outcome], store: Store, run_id: 
         for role in ("", *others)
         for case, other in [pair for pair in pairs if pair[1] == role][:MOST]
     ]
-    texts = store.completions(
-        [o.completion_key for _, case, _ in chosen for os in by_case[case.id].values() for o in os]
+    texts = store.completions_by_id(
+        [o.completion_id for _, case, _ in chosen for os in by_case[case.id].values() for o in os if o.completion_id]
     )
     return tuple(
         _change(plan, kind, case, other, by_case[case.id], texts, store, run_id) for kind, case, other in chosen
@@ -59,7 +59,7 @@ def _change(
     case: Case,
     other: str,
     roles: dict[str, list[Outcome]],
-    texts: dict[str, Completion],
+    texts: dict[int, Completion],
     store: Store,
     run_id: str,
 ) -> Change:
@@ -67,7 +67,7 @@ def _change(
     for role in sorted(roles, key=lambda role: (role != "candidate", role != other)):
         # Of several trials, the worst one is shown.
         outcome = min(roles[role], key=lambda o: (o.failure is None, o.score or 0.0))
-        said = texts.get(outcome.completion_key)
+        said = texts.get(outcome.completion_id)
         grades = store.grades(run_id, plan.id, case.id, role, outcome.trial) if outcome.passed is False else ()
         samples.append(
             Sample(

@@ -127,8 +127,10 @@ class Runner:
 
     def _fetch(self, plan: Plan, chunk: range, following: range | None) -> list[Slot]:
         """Begin to fetch a chunk, and the one after it, so that it arrives while this one is graded."""
-        slots = self.ahead.pop(plan.id, None) or plan.slots(chunk)
-        self.engine.prefetch([slot.request for slot in slots])
+        slots = self.ahead.pop(plan.id, None)
+        if slots is None:
+            slots = plan.slots(chunk)
+            self.engine.prefetch([slot.request for slot in slots])
         if following is not None:
             self.ahead[plan.id] = upcoming = plan.slots(following)
             self.engine.prefetch([slot.request for slot in upcoming])
@@ -206,6 +208,7 @@ def _outcome(graded: Graded, labels: Labels | None) -> Outcome:
         passed=None if failure else all(grade.passed for grade in grades),
         score=None if failure else mean([grade.score for grade in grades]),
         completion_key=answer.key,
+        completion_id=answer.id,
         failure=failure.kind if failure else None,
         failure_message=str(failure) if failure else "",
         prompt_tokens=answer.usage.prompt_tokens,

@@ -2,7 +2,9 @@
 
 from distilltest.store.attempts import Attempt
 from distilltest.store.changes import Adding, Texts
-from distilltest.store.lookup import Lookup
+from distilltest.store.claims import Claims
+from distilltest.store.inserting import Saved
+from distilltest.store.reading import Reader
 from distilltest.store.rows import Graded, StoredCompletion, StoredRow, Use
 from distilltest.store.selection import Cursor, Selection
 from distilltest.store.store import Store, StoredRun
@@ -10,9 +12,11 @@ from distilltest.store.store import Store, StoredRun
 __all__ = [
     "Adding",
     "Attempt",
+    "Claims",
     "Cursor",
     "Graded",
-    "Lookup",
+    "Reader",
+    "Saved",
     "Selection",
     "Store",
     "StoredCompletion",

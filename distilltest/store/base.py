@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Self
 
 from distilltest.store.connection import connect, explain
-from distilltest.store.place import Place
+from distilltest.store.migrations import Progress, silent
+from distilltest.store.reading import Origins
 from distilltest.store.writer import CompletionWriter
 
 
@@ -21,17 +22,21 @@ class Base:
         self.path = path
         self._connection = connection
         self._lock = threading.RLock()
-        self._place = Place.of(path)
-        self._writer = CompletionWriter(path, self._place)
+        self._writer = CompletionWriter(path)
+        self._origins = Origins()
 
     @classmethod
-    def open(cls, path: Path) -> Self:
-        """Open a store, making it where there is none.
+    def open(cls, path: Path, progress: Progress = silent) -> Self:
+        """Open a store, making it where there is none, and bringing an older one to the newest schema.
+
+        Args:
+            path: Its file.
+            progress: Told how far the latter is, which may take minutes for a large store.
 
         Raises:
             StoreError: It cannot be opened; the message says why and what to do.
         """
-        return cls(path, connect(path))
+        return cls(path, connect(path, progress))
 
     def close(self) -> None:
         """Make everything that was saved durable, and let go of the file."""
@@ -51,7 +56,6 @@ class Base:
         with self._lock:
             try:
                 if write:
-                    self._place.check()
                     self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
                 if write:

@@ -15,9 +15,22 @@ from distilltest.errors import StoreError
 from distilltest.records import Completion, Request
 from distilltest.store.completions import Completions
 from distilltest.store.connection import PATIENCE, explain
-from distilltest.store.rows import StoredRow, read_completion, row_of
+from distilltest.store.inserting import insert_rows
+from distilltest.store.reading import Origins, find
+from distilltest.store.rows import (
+    READ,
+    NewRow,
+    StoredRow,
+    answer_beside,
+    read_completion,
+    read_record,
+    record_of,
+    row_of,
+    row_of_stored,
+    said_by,
+    served_number,
+)
 from distilltest.store.selection import Selection
-from distilltest.store.writer import COLUMNS
 
 MOST_LABELS, LONGEST_NAME, LONGEST_VALUE = 16, 64, 512
 """What the API allows for the labels of a completion."""
@@ -81,20 +94,20 @@ class Changes(Completions):
         condition, values = selection.where()
         changed = 0
         with self._sql(write=True) as sql:
-            rows = sql.execute(f"SELECT key, metadata FROM completion WHERE {condition}", values).fetchall()  # noqa: S608
-            for key, text in rows:
+            rows = sql.execute(f"SELECT id, key, metadata FROM completion WHERE {condition}", values).fetchall()  # noqa: S608
+            for number, key, text in rows:
                 before = orjson.loads(text)
                 labels = {name: value for name, value in before.items() if name not in remove} | dict(add)
                 if len(labels) > MOST_LABELS:
                     raise StoreError(
-                        f"Completion {key[:12]} would have {len(labels)} labels; the API allows {MOST_LABELS}. "
+                        f"Completion {key.hex()[:12]} would have {len(labels)} labels; the API allows {MOST_LABELS}. "
                         "Remove some first; nothing was changed."
                     )
                 if labels != before:
                     changed += 1
                     if not dry_run:
                         new = orjson.dumps(labels).decode()
-                        sql.execute("UPDATE completion SET metadata = ? WHERE key = ?", (new, key))
+                        sql.execute("UPDATE completion SET metadata = ? WHERE id = ?", (new, number))
         return changed
 
     def add_labels(self, keys: Sequence[str], labels: Mapping[str, str]) -> None:
@@ -106,7 +119,7 @@ class Changes(Completions):
                 UPDATE completion SET metadata = json_patch(metadata, ?)
                 WHERE key = ? AND json_patch(metadata, ?) <> metadata
                 """,
-                [(more, key, more) for key in keys],
+                [(more, bytes.fromhex(key), more) for key in keys],
             )
 
     def rewrite(
@@ -132,20 +145,19 @@ class Changes(Completions):
         changed = 0
         with self._sql(write=not dry_run) as sql:
             sql.execute("PRAGMA secure_delete = ON")
-            keys = [row[0] for row in sql.execute(f"SELECT key FROM completion WHERE {condition}", values)]  # noqa: S608
-            for key in keys:
-                query = "SELECT metadata, request, answer, response FROM completion WHERE key = ?"
-                labels, *bodies = sql.execute(query, (key,)).fetchone()
-                before = Texts(labels.encode(), *map(bytes, bodies))
+            self._origins.refresh(sql)
+            numbers = [row[0] for row in sql.execute(f"SELECT id FROM completion WHERE {condition}", values)]  # noqa: S608
+            for number in numbers:
+                query = f"SELECT {READ}, metadata, request FROM completion WHERE id = ?"  # noqa: S608
+                *row, labels, request = sql.execute(query, (number,)).fetchone()
+                before = Texts(labels.encode(), request, record_of(read_completion(row, self._origins)), row[-2])
                 after = change(before)
                 if after != before:
                     changed += 1
                     if not dry_run:
-                        new = (after.metadata.decode(), after.request, after.answer, after.response, key)
-                        columns = "(metadata, request, answer, response)"
-                        sql.execute(f"UPDATE completion SET {columns} = (?, ?, ?, ?) WHERE key = ?", new)  # noqa: S608
+                        _rewrite(sql, number, after)
             if not dry_run:
-                _rewrite_runs(sql, keys, reason)
+                _rewrite_runs(sql, numbers, reason)
         return changed
 
     def scrub(self) -> bool:
@@ -173,20 +185,23 @@ class Changes(Completions):
     def adding(self) -> Iterator[Adding]:
         """One transaction in which completions are added; an exception in its body takes everything back."""
         with self._sql(write=True) as sql:
-            yield Adding(sql)
+            yield Adding(sql, self._origins)
 
 
 class Adding:
     """Completions that come from elsewhere, within one transaction. What the store has stays as it is."""
 
-    def __init__(self, sql: sqlite3.Connection) -> None:
+    def __init__(self, sql: sqlite3.Connection, origins: Origins) -> None:
         self._sql = sql
+        self._origins = origins
+        self._numbers = dict[tuple[str, str], int]()
 
     def add_exactly(self, row: StoredRow) -> bool:
         """Keep a row of ``completion`` as it was exported; False where its key is known."""
-        marks = ", ".join("?" * len(COLUMNS))
-        query = f"INSERT OR IGNORE INTO completion ({', '.join(COLUMNS)}) VALUES ({marks})"  # noqa: S608
-        return self._sql.execute(query, row).rowcount > 0
+        return self._insert(row_of_stored(row, session=0))
+
+    def _insert(self, row: NewRow) -> bool:
+        return insert_rows(self._sql, [row], self._numbers)[0].mine
 
     def add(
         self, request_of: Callable[[int], Request], completion_of: Callable[[Request], Completion], response: bytes
@@ -205,13 +220,12 @@ class Adding:
         """
         for trial in count():
             request = request_of(trial)
-            row = self._sql.execute("SELECT answer FROM completion WHERE key = ?", (request.key,)).fetchone()
+            known = find(self._sql, [request.key], self._origins).get(request.key)
             completion = completion_of(request)
             if trial == 0 and completion.served_id and self._knows(completion):
                 return False
-            if row is None:
-                return self.add_exactly(row_of(request, completion, response))
-            known = read_completion(row[0])
+            if known is None:
+                return self._insert(row_of(request, completion, response, session=0))
             if known.served_id and completion.served_id:
                 same = known.served_id == completion.served_id
             else:
@@ -221,8 +235,13 @@ class Adding:
         raise AssertionError  # count() does not end
 
     def _knows(self, completion: Completion) -> bool:
-        query = "SELECT 1 FROM completion WHERE server_id = ? AND server = ?"
-        return self._sql.execute(query, (completion.served_id, completion.server)).fetchone() is not None
+        query = f"SELECT {READ} FROM completion WHERE served = ?"  # noqa: S608
+        self._origins.refresh(self._sql)
+        there = [
+            read_completion(row, self._origins)
+            for row in self._sql.execute(query, (served_number(completion.served_id),))
+        ]
+        return any((each.served_id, each.server) == (completion.served_id, completion.server) for each in there)
 
     def remember(self, name: str, value: Any) -> None:
         """Keep a state with what was added: both or neither."""
@@ -234,14 +253,23 @@ def _said(completion: Completion) -> tuple[Any, ...]:
     return completion.text, completion.refusal, calls
 
 
-def _rewrite_runs(sql: sqlite3.Connection, keys: list[str], reason: Callable[[bytes], bytes]) -> None:
+def _rewrite(sql: sqlite3.Connection, number: int, texts: Texts) -> None:
+    answer = answer_beside(said_by(read_record(texts.answer)), texts.response)
+    new = (texts.metadata.decode(), texts.request, texts.response, answer, number)
+    sql.execute("UPDATE completion SET (metadata, request, response, answer) = (?, ?, ?, ?) WHERE id = ?", new)
+
+
+def _rewrite_runs(sql: sqlite3.Connection, numbers: list[int], reason: Callable[[bytes], bytes]) -> None:
     """Change the reasons of grades of these completions, and the cases of reports that show them."""
-    place = "run = ? AND evaluation = ? AND case_id = ? AND role = ? AND trial = ?"
+    place = "judged = ? AND case_id = ? AND role = ? AND trial = ?"
     shown: dict[tuple[str, str], set[str]] = {}
-    for key in keys:
-        query = "SELECT run, evaluation, case_id, role, trial, grades FROM outcome WHERE completion_key = ?"
-        for *where, grades in sql.execute(query, (key,)).fetchall():
-            shown.setdefault((where[0], where[1]), set()).add(where[2])
+    for number in numbers:
+        query = """
+            SELECT run, evaluation, judged, case_id, role, trial, grades
+            FROM outcome JOIN judged ON judged.id = outcome.judged WHERE completion = ?
+        """
+        for run, evaluation, *where, grades in sql.execute(query, (number,)).fetchall():
+            shown.setdefault((run, evaluation), set()).add(where[1])
             after = orjson.dumps(
                 [
                     [*grade[:3], orjson.loads(reason(orjson.dumps(grade[3]))), *grade[4:]]

@@ -5,27 +5,74 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from heapq import merge
 from typing import Any
 
 import orjson
 
-from distilltest.records import Completion, Request
+from distilltest.records import CallFailure, Completion, Request
 from distilltest.store.base import Base
 from distilltest.store.connection import explain
-from distilltest.store.rows import Graded, StoredCompletion, StoredRow, Use, read_completion, read_grades, row_of
+from distilltest.store.inserting import Saved, insert
+from distilltest.store.reading import CHUNK, Reader, find, known, marks
+from distilltest.store.rows import (
+    READ,
+    FailureRow,
+    Graded,
+    StoredCompletion,
+    StoredRow,
+    Use,
+    read_completion,
+    read_grades,
+    record_of,
+    row_of,
+)
 from distilltest.store.selection import Cursor, Selection
-from distilltest.store.writer import COLUMNS, insert
 
-_CHUNK = 500
-"""Keys in one query, completions in memory at once."""
+_ROW = f"{READ}, served, metadata, request"
+"""The columns that make a StoredRow."""
+_GRADED = ", ".join(f"completion.{name}" for name in READ.split(", "))
+_FORGET_FAILURES = 86_400.0
+"""Seconds for which failed requests are remembered; they only matter to whoever runs at the same time."""
 
 
 class Completions(Base):
     """The part of the store that keeps completions."""
 
-    def save(self, request: Request, completion: Completion, response: bytes) -> asyncio.Future[None]:
-        """Keep a completion, from a running event loop; the future is done when it is durable."""
-        return self._writer.write(row_of(request, completion, response))
+    def begin_session(self, name: str, now: float) -> int:
+        """The number of a session; workers of one run, which give the same name, share it.
+
+        Args:
+            name: The run's id, or a name of its own.
+            now: Unix time.
+        """
+        with self._sql(write=True) as sql:
+            sql.execute("INSERT OR IGNORE INTO session (name) VALUES (?)", (name,))
+            sql.execute("DELETE FROM call_failure WHERE at < ?", (now - _FORGET_FAILURES,))
+            return int(sql.execute("SELECT id FROM session WHERE name = ?", (name,)).fetchone()[0])
+
+    def reader(self, session: int, *, only_session: bool) -> Reader:
+        """A way to read that does not wait for other threads of this process.
+
+        Args:
+            session: The session that reads.
+            only_session: Find only what that session asked for.
+        """
+        return Reader(self.path, session, only_session=only_session)
+
+    def save(
+        self, request: Request, completion: Completion, response: bytes, *, session: int = 0, anew: bool = False
+    ) -> asyncio.Future[Saved]:
+        """Keep a completion, from a running event loop; the future is done when it is durable.
+
+        Args:
+            request: What was asked.
+            completion: The answer.
+            response: The server's body.
+            session: The session that asked.
+            anew: Keep it beside what earlier sessions got for the same request (``--fresh``); else the first answer stays.
+        """
+        return self._writer.write(row_of(request, completion, response, session), anew=anew)
 
     def save_all(self, completions: Iterable[tuple[Request, Completion, bytes]]) -> None:
         """Keep completions (request, completion, response), in one transaction; they are durable on return.
@@ -33,38 +80,45 @@ class Completions(Base):
         Raises:
             StoreError: Nothing was kept.
         """
-        rows = [row_of(*each) for each in completions]
+        rows = [row_of(*each, session=0) for each in completions]
         with self._lock:
             try:
-                insert(self._connection, rows)
+                insert(self._connection, rows, {})
             except sqlite3.Error as error:
                 raise explain(self.path, error) from None
+
+    def save_failure(self, failure: CallFailure, session: int, at: float) -> asyncio.Future[None]:
+        """Remember for others that a request failed finally (at a Unix time), from a running event loop."""
+        f = failure
+        return self._writer.write_failure(
+            FailureRow(bytes.fromhex(f.key), session, at, f.model, f.kind, f.message, f.attempts, f.permanent)
+        )
 
     def completion(self, key: str) -> Completion | None:
         """One completion, None where there is none."""
         return self.completions([key]).get(key)
 
-    def completions(self, keys: Sequence[str]) -> dict[str, Completion]:
-        """Those of the completions that there are, by key."""
+    def completions(self, keys: Iterable[str]) -> dict[str, Completion]:
+        """Those of the completions that there are, by key: of several answers to one request, the one that was asked for last."""
+        with self._sql() as sql:
+            return find(sql, keys, self._origins)
+
+    def completions_by_id(self, numbers: Sequence[int]) -> dict[int, Completion]:
+        """Those of the completions that there still are, by their numbers."""
         found = {}
         with self._sql() as sql:
-            for start in range(0, len(keys), _CHUNK):
-                some = keys[start : start + _CHUNK]
-                marks = ",".join("?" * len(some))
-                for (answer,) in sql.execute(f"SELECT answer FROM completion WHERE key IN ({marks})", some):  # noqa: S608
-                    completion = read_completion(answer)
-                    found[completion.key] = completion
+            self._origins.refresh(sql)
+            for start in range(0, len(numbers), CHUNK):
+                some = numbers[start : start + CHUNK]
+                for row in sql.execute(f"SELECT {READ} FROM completion WHERE id IN ({marks(some)})", some):  # noqa: S608
+                    completion = read_completion(row, self._origins)
+                    found[completion.id] = completion
         return found
 
-    def known_keys(self, keys: Sequence[str]) -> set[str]:
+    def known_keys(self, keys: Iterable[str]) -> set[str]:
         """Those of the keys under which there is a completion."""
-        found: set[str] = set()
         with self._sql() as sql:
-            for start in range(0, len(keys), _CHUNK):
-                some = keys[start : start + _CHUNK]
-                marks = ",".join("?" * len(some))
-                found |= {row[0] for row in sql.execute(f"SELECT key FROM completion WHERE key IN ({marks})", some)}  # noqa: S608
-        return found
+            return known(sql, keys)
 
     def find_completions(
         self,
@@ -82,8 +136,11 @@ class Completions(Base):
             after: Only those behind this place of the list, in its order: the ``cursor`` of the last one of a page.
             oldest_first: Turn the order around.
         """
-        rows = self._select("request, answer, metadata", selection, limit, after, oldest_first)
-        return [StoredCompletion(orjson.loads(r), read_completion(a), orjson.loads(m)) for r, a, m in rows]
+        rows = self._select(_ROW, selection, limit, after, oldest_first)
+        return [
+            StoredCompletion(orjson.loads(request), read_completion(row, self._origins), orjson.loads(labels))
+            for *row, _, labels, request in rows
+        ]
 
     def find_rows(
         self,
@@ -94,7 +151,24 @@ class Completions(Base):
         oldest_first: bool = False,
     ) -> list[StoredRow]:
         """The same as whole rows, with the server's own words."""
-        return [StoredRow(*row) for row in self._select(", ".join(COLUMNS), selection, limit, after, oldest_first)]
+        return [self._stored_row(row) for row in self._select(_ROW, selection, limit, after, oldest_first)]
+
+    def _stored_row(self, row: tuple[Any, ...]) -> StoredRow:
+        *read, _, metadata, request = row
+        completion = read_completion(read, self._origins)
+        return StoredRow(
+            key=completion.key,
+            server=completion.server,
+            model=completion.model,
+            trial=completion.trial,
+            metadata=metadata,
+            request=request,
+            answer=record_of(completion),
+            response=read[8],
+            created=completion.created,
+            server_id=completion.served_id or None,
+            id=completion.id,
+        )
 
     def _select(
         self, columns: str, selection: Selection | None, limit: int | None, after: Cursor | None, oldest_first: bool
@@ -103,11 +177,12 @@ class Completions(Base):
         direction, sign = ("", ">") if oldest_first else (" DESC", "<")
         if after is not None:
             condition += f" AND (completion.created, completion.key) {sign} (?, ?)"
-            values += after
+            values += (after.created, bytes.fromhex(after.key))
         query = f"""
             SELECT {columns} FROM completion WHERE {condition} ORDER BY created{direction}, key{direction} LIMIT ?
         """  # noqa: S608  # the conditions are ours, the values are bound
         with self._sql() as sql:
+            self._origins.refresh(sql)
             return sql.execute(query, [*values, -1 if limit is None else limit]).fetchall()
 
     def each_completion(
@@ -120,7 +195,7 @@ class Completions(Base):
     def each_row(self, selection: Selection | None = None, *, oldest_first: bool = True) -> Iterator[StoredRow]:
         """The same as whole rows."""
         after = None
-        while page := self.find_rows(selection, limit=_CHUNK, after=after, oldest_first=oldest_first):
+        while page := self.find_rows(selection, limit=CHUNK, after=after, oldest_first=oldest_first):
             yield from page
             after = page[-1].cursor
 
@@ -140,49 +215,66 @@ class Completions(Base):
             every_run: Also completions that the evaluation's latest run did not use, each as the latest run that used it graded
                 it. Without it: the evaluation's latest run alone.
         """
-        latest = """(
-            SELECT max(run) FROM outcome AS latest INDEXED BY outcome_by_completion
-            WHERE latest.completion_key = outcome.completion_key AND latest.evaluation = outcome.evaluation
-        )"""
+        with self._sql() as sql:
+            query = "SELECT id, run FROM judged WHERE evaluation = ? ORDER BY run DESC"
+            runs = sql.execute(query, (evaluation,)).fetchall()
+        pages = [self._graded(number, run, evaluation, role) for number, run in (runs if every_run else runs[:1])]
+        for _, _, graded in merge(*pages):  # each is in this order already
+            yield graded
+
+    def _graded(
+        self, judged: int, run: str, evaluation: str, role: str | None
+    ) -> Iterator[tuple[tuple[str, str, int], str, Graded]]:
+        """What one run's evaluation said of completions that no later run of it used, with its place in the order."""
         query = f"""
-            SELECT request, answer, metadata, run, case_id, role, outcome.trial, passed, score, grades
-            FROM outcome JOIN completion ON completion.key = outcome.completion_key
-            WHERE outcome.evaluation = ? AND (? IS NULL OR role = ?) AND run = {latest if every_run else "?"}
-            AND (case_id, role, outcome.trial, run) > (?, ?, ?, ?)
-            ORDER BY case_id, role, outcome.trial, run LIMIT ?
-        """  # noqa: S608  # the condition is ours, the values are bound
-        values: list[Any] = [evaluation, role, role]
-        if not every_run:
-            with self._sql() as sql:
-                values += sql.execute("SELECT max(run) FROM outcome WHERE evaluation = ?", (evaluation,)).fetchone()
-        after: tuple[str, str, int, str] = ("", "", -1, "")
+            SELECT {_GRADED}, metadata, request, case_id, role, outcome.trial, passed, score, grades
+            FROM outcome JOIN completion ON completion.id = outcome.completion
+            WHERE judged = :judged AND (:role IS NULL OR role = :role) AND NOT EXISTS (
+                SELECT 1 FROM outcome AS later INDEXED BY outcome_by_completion JOIN judged AS other ON other.id = later.judged
+                WHERE later.completion = outcome.completion AND other.evaluation = :evaluation AND other.run > :run
+            )
+            AND (case_id, role, outcome.trial) > (:case_id, :after_role, :trial)
+            ORDER BY case_id, role, outcome.trial LIMIT :limit
+        """  # noqa: S608  # all of it is ours, the values are bound
+        values: dict[str, Any] = {"judged": judged, "role": role, "run": run, "evaluation": evaluation, "limit": CHUNK}
+        values |= {"case_id": "", "after_role": "", "trial": -1}
         while True:
             with self._sql() as sql:
-                rows = sql.execute(query, [*values, *after, _CHUNK]).fetchall()
-            for request, answer, labels, run, case_id, of_role, trial, passed, score, grades in rows:
-                yield Graded(
-                    StoredCompletion(orjson.loads(request), read_completion(answer), orjson.loads(labels)),
-                    run,
-                    evaluation,
-                    case_id,
-                    of_role,
-                    trial,
-                    None if passed is None else bool(passed),
-                    score,
-                    read_grades(grades),
+                rows = sql.execute(query, values).fetchall()
+                self._origins.refresh(sql)
+            for *read, labels, request, case_id, of_role, trial, passed, score, grades in rows:
+                stored = StoredCompletion(
+                    orjson.loads(request), read_completion(read, self._origins), orjson.loads(labels)
                 )
-            if len(rows) < _CHUNK:
+                yield (
+                    (case_id, of_role, trial),
+                    run,
+                    Graded(
+                        stored,
+                        run,
+                        evaluation,
+                        case_id,
+                        of_role,
+                        trial,
+                        None if passed is None else bool(passed),
+                        score,
+                        read_grades(grades),
+                    ),
+                )
+            if len(rows) < CHUNK:
                 return
-            after = (*rows[-1][4:7], rows[-1][3])
+            values |= dict(zip(("case_id", "after_role", "trial"), rows[-1][-6:-3], strict=True))
 
     def uses_of(self, key: str) -> list[Use]:
-        """How evaluations graded a completion, the latest run first."""
+        """How evaluations graded the answers to a request, the latest run first."""
         query = """
-            SELECT run, evaluation, case_id, role, trial, passed, score, failure, grades FROM outcome WHERE completion_key = ?
+            SELECT run, evaluation, case_id, role, trial, passed, score, failure, grades
+            FROM outcome JOIN judged ON judged.id = outcome.judged
+            WHERE outcome.completion IN (SELECT id FROM completion WHERE completion.key = :key) OR outcome.key = :key
             ORDER BY run DESC, evaluation, case_id, role, trial
         """
         with self._sql() as sql:
-            rows = sql.execute(query, (key,)).fetchall()
+            rows = sql.execute(query, {"key": bytes.fromhex(key)}).fetchall()
         return [
             Use(
                 run,

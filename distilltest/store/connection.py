@@ -7,18 +7,22 @@ from pathlib import Path
 
 from distilltest.errors import StoreError
 from distilltest.files import make_private_folder
-from distilltest.store.migrations import migrate
+from distilltest.store.migrations import Progress, migrate, silent
 
 PATIENCE = 120.0
 """Seconds to wait for another process that is writing."""
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path, progress: Progress = silent) -> sqlite3.Connection:
     """Open the store, in WAL mode, so that readers and one writer never wait for each other.
 
     ``synchronous=FULL`` makes every commit durable. The file, and a folder that is made for it, are for their owner only:
     answers can be sensitive. SQLite gives its log and its index of the log the rights of the file. git ignores a folder that
     is made here.
+
+    Args:
+        path: The file.
+        progress: Told how far an older store has been brought to the newest schema.
 
     Raises:
         StoreError: The file cannot be made, is no store, or is of a newer distilltest.
@@ -30,7 +34,7 @@ def connect(path: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        migrate(connection)
+        migrate(connection, progress)
     except ValueError as error:
         raise StoreError(
             f"The store {path} is of a newer distilltest: {error}. Upgrade distilltest; nothing was changed."
@@ -44,7 +48,7 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def explain(path: Path, error: sqlite3.Error) -> StoreError:
+def explain(path: Path, error: Exception) -> StoreError:
     """What an error of SQLite means, and what to do."""
     text = str(error)
     if "disk is full" in text or "disk I/O error" in text:

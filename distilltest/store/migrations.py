@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
+from collections.abc import Callable
+
+from distilltest.store.moved import left_to_move, move
+
+_COMMENT = re.compile(r"--[^\n]*")
 
 MIGRATIONS: list[tuple[str, str]] = [
     (
@@ -100,11 +106,107 @@ MIGRATIONS: list[tuple[str, str]] = [
         ALTER TABLE run ADD COLUMN record BLOB
         """,
     ),
+    (
+        "small rows, and several answers to one request",
+        """
+        -- moved.py carries the rows over, some at a time
+        ALTER TABLE completion RENAME TO completion_before;
+        ALTER TABLE outcome RENAME TO outcome_before;
+        DROP INDEX completion_by_model;
+        DROP INDEX completion_by_time;
+        DROP INDEX completion_by_server_id;
+        DROP INDEX outcome_by_completion;
+        DROP INDEX outcome_by_evaluation;
+
+        -- Who fetches: one process, or all workers of one pytest run. 0, which has no row: an import, or an older distilltest.
+        CREATE TABLE session (
+            id   INTEGER PRIMARY KEY AUTOINCREMENT,
+            name TEXT NOT NULL UNIQUE      -- the run's id, where there is a run
+        );
+
+        -- Where completions come from.
+        CREATE TABLE origin (
+            id     INTEGER PRIMARY KEY,
+            server TEXT NOT NULL,          -- the server's name in distilltest.yaml when it was asked
+            model  TEXT NOT NULL,          -- the model that was asked for
+            UNIQUE (server, model)
+        );
+
+        -- One answer of one model to one request. A row is durable before the answer is used, and its texts are never replaced by
+        -- another answer: what asks again (--fresh) adds a row, and the last one counts.
+        CREATE TABLE completion (
+            id       INTEGER PRIMARY KEY AUTOINCREMENT,
+            key      BLOB NOT NULL,        -- SHA-256 of server address, model, messages, parameters and trial
+            session  INTEGER NOT NULL,     -- that asked for it
+            origin   INTEGER NOT NULL,
+            trial    INTEGER NOT NULL,     -- the k-th answer to the same request, from 0
+            created  REAL NOT NULL,        -- Unix time of arrival
+            latency  REAL NOT NULL,        -- seconds
+            attempts INTEGER NOT NULL,
+            served   INTEGER,              -- hash of the server's own id of it, NULL where it gave none
+            metadata TEXT NOT NULL,        -- JSON object of labels, {} for none
+            request  BLOB NOT NULL,        -- JSON body as it was sent
+            response BLOB NOT NULL,        -- the server's body, byte for byte
+            answer   BLOB                  -- JSON of what it says, NULL where the response says just this by itself
+        );
+        CREATE UNIQUE INDEX completion_by_key ON completion (key, session);
+        CREATE INDEX completion_by_origin ON completion (origin, created);
+        CREATE INDEX completion_by_time ON completion (created);
+        CREATE INDEX completion_by_served ON completion (served) WHERE served IS NOT NULL;
+
+        -- Requests that got no completion after all retries, for other workers of the session and for whoever waited for them.
+        CREATE TABLE call_failure (
+            key       BLOB PRIMARY KEY,
+            session   INTEGER NOT NULL,
+            at        REAL NOT NULL,       -- Unix time
+            model     TEXT NOT NULL,
+            kind      TEXT NOT NULL,
+            message   TEXT NOT NULL,
+            attempts  INTEGER NOT NULL,
+            permanent INTEGER NOT NULL     -- whether the same request will fail again
+        ) WITHOUT ROWID;
+
+        -- What an evaluation judged in a run.
+        CREATE TABLE judged (
+            id         INTEGER PRIMARY KEY,
+            run        TEXT NOT NULL,
+            evaluation TEXT NOT NULL,      -- pytest's node id
+            UNIQUE (run, evaluation)
+        );
+        CREATE INDEX judged_by_evaluation ON judged (evaluation, run);
+
+        -- How one trial of one case on one role ended.
+        CREATE TABLE outcome (
+            judged     INTEGER NOT NULL,
+            case_id    TEXT NOT NULL,
+            role       TEXT NOT NULL,
+            trial      INTEGER NOT NULL,
+            completion INTEGER,            -- the answer that was graded, NULL: the call failed
+            key        BLOB,               -- of the request, where the call failed or the completion was deleted
+            passed     INTEGER,            -- NULL: there is no grade
+            score      REAL,               -- in [0, 1], NULL: there is no grade
+            failure    TEXT,               -- kind of failure, NULL: there are grades
+            grades     BLOB NOT NULL,      -- JSON list of [name, score, passed, reason, against]
+            PRIMARY KEY (judged, case_id, role, trial)
+        ) WITHOUT ROWID;
+        CREATE INDEX outcome_by_completion ON outcome (completion) WHERE completion IS NOT NULL;
+        CREATE INDEX outcome_by_key ON outcome (key) WHERE key IS NOT NULL;
+        CREATE TRIGGER completion_deleted BEFORE DELETE ON completion
+            BEGIN UPDATE outcome SET key = OLD.key WHERE completion = OLD.id¦ END;
+        """,
+    ),
 ]
 
+Progress = Callable[[int, int], None]
+"""Told how many rows of all have been carried over."""
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring a store to the newest schema, each step in a transaction of its own.
+
+def silent(done: int, total: int) -> None:
+    """A progress that is not shown."""
+
+
+def migrate(connection: sqlite3.Connection, progress: Progress = silent) -> None:
+    """Bring a store to the newest schema, each step in a transaction of its own. Killed at any moment, it goes on next time.
 
     Raises:
         ValueError: The store was written by a newer distilltest.
@@ -117,8 +219,10 @@ def migrate(connection: sqlite3.Connection) -> None:
         if connection.execute("PRAGMA user_version").fetchone()[0] >= number:
             connection.execute("ROLLBACK")  # another process was faster
             continue
-        for statement in script.split(";"):
+        for statement in _COMMENT.sub("", script).split(";"):
             if statement.strip():
-                connection.execute(statement)
+                connection.execute(statement.replace("¦", ";"))  # within a trigger
         connection.execute(f"PRAGMA user_version = {number}")
         connection.execute("COMMIT")
+    if left_to_move(connection):
+        move(connection, progress)

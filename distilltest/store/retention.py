@@ -16,7 +16,10 @@ _KEPT_RUNS = """
 """
 """Runs of the retention time, those that somebody names, and of each evaluation the latest run that promoted."""
 _OLD = f"""
-    created < :before AND key NOT IN (SELECT completion_key FROM outcome WHERE run IN ({_KEPT_RUNS}))
+    created < :before AND id NOT IN (
+        SELECT completion FROM outcome JOIN judged ON judged.id = outcome.judged
+        WHERE judged.run IN ({_KEPT_RUNS}) AND completion IS NOT NULL
+    )
 """  # noqa: S608  # all of it is ours
 _OLD_RUNS = f"started < :before AND emptied IS NULL AND id NOT IN ({_KEPT_RUNS})"
 
@@ -50,14 +53,14 @@ class Retention(Changes):
             deleted = sql.execute(f"DELETE FROM completion WHERE {_OLD}", values).rowcount  # noqa: S608
             for (run,) in sql.execute(f"SELECT id FROM run WHERE {_OLD_RUNS}", values).fetchall():  # noqa: S608
                 rows = sql.execute(
-                    "SELECT evaluation, case_id, role, trial, grades FROM outcome WHERE run = ?", (run,)
+                    "SELECT judged, case_id, role, trial, grades FROM judged JOIN outcome ON judged = judged.id WHERE run = ?",
+                    (run,),
                 ).fetchall()
                 for *place, grades in rows:
                     without = orjson.dumps([[*grade[:3], "", *grade[4:]] for grade in orjson.loads(grades)])
                     sql.execute(
-                        "UPDATE outcome SET grades = ?"
-                        " WHERE run = ? AND evaluation = ? AND case_id = ? AND role = ? AND trial = ?",
-                        (without, run, *place),
+                        "UPDATE outcome SET grades = ? WHERE judged = ? AND case_id = ? AND role = ? AND trial = ?",
+                        (without, *place),
                     )
                 for evaluation, report in sql.execute(
                     "SELECT id, report FROM evaluation WHERE run = ?", (run,)

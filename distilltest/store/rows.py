@@ -1,12 +1,20 @@
-"""What the store hands out, and how it is read from rows."""
+"""What the store hands out, and how it is written into rows and read from them.
+
+A response is kept byte for byte, and what it says is read from it again (``distilltest.answers``). What a response does not say
+by itself (an import without a response, a redacted answer) stands beside it in the column ``answer``.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from hashlib import blake2b
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
+from distilltest.answers import Said, said, said_embedding
+from distilltest.errors import StoreError
 from distilltest.records import Completion, Grade, Message, Request, ToolCall, Usage
 from distilltest.store.selection import Cursor
 
@@ -32,7 +40,7 @@ class StoredCompletion:
 
 
 class StoredRow(NamedTuple):
-    """A completion exactly as it is stored, column by column."""
+    """A completion with everything that is stored of it, as exports carry it."""
 
     key: str
     server: str
@@ -49,6 +57,8 @@ class StoredRow(NamedTuple):
     created: float
     """Unix time."""
     server_id: str | None
+    id: int = 0
+    """Its number in the store."""
 
     @property
     def cursor(self) -> Cursor:
@@ -57,7 +67,7 @@ class StoredRow(NamedTuple):
 
     def read(self) -> StoredCompletion:
         """What it says."""
-        return StoredCompletion(orjson.loads(self.request), read_completion(self.answer), orjson.loads(self.metadata))
+        return StoredCompletion(orjson.loads(self.request), read_record(self.answer), orjson.loads(self.metadata))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,31 +104,185 @@ class Use(NamedTuple):
     grades: tuple[Grade, ...]
 
 
-def row_of(request: Request, completion: Completion, response: bytes) -> StoredRow:
+class SupportsOrigins(Protocol):
+    """Number of an origin → server and model."""
+
+    def __getitem__(self, number: int, /) -> tuple[str, str]:
+        """The names."""
+
+
+class NewRow(NamedTuple):
+    """A row of the table ``completion`` without its number, and with its origin by name. See ``COLUMNS``."""
+
+    key: bytes
+    session: int
+    server: str
+    model: str
+    trial: int
+    created: float
+    latency: float
+    attempts: int
+    served: int | None
+    metadata: str
+    request: bytes
+    response: bytes
+    answer: bytes | None
+
+
+class FailureRow(NamedTuple):
+    """A row of the table ``call_failure``."""
+
+    key: bytes
+    session: int
+    at: float
+    model: str
+    kind: str
+    message: str
+    attempts: int
+    permanent: bool
+
+
+COLUMNS = "id key session origin trial created latency attempts served metadata request response answer".split()
+READ = "id, key, session, origin, trial, created, latency, attempts, response, answer"
+"""The columns that make a Completion: see ``read_completion``."""
+_NOT_RECORDED = ("id", "from_store")
+_RECORDED = tuple(f.name for f in fields(Completion) if f.name not in _NOT_RECORDED)
+_SAID = Said._fields
+
+
+def row_of(request: Request, completion: Completion, response: bytes, session: int) -> NewRow:
     """The row that keeps a completion."""
-    return StoredRow(
-        completion.key,
-        completion.server,
-        completion.model,
-        completion.trial,
-        orjson.dumps(dict(request.metadata)).decode(),
-        request.encoded,
-        orjson.dumps(completion),
-        response,
-        completion.created,
-        completion.served_id or None,
+    return NewRow(
+        key=bytes.fromhex(completion.key),
+        session=session,
+        server=completion.server,
+        model=completion.model,
+        trial=completion.trial,
+        created=completion.created,
+        latency=completion.latency,
+        attempts=completion.attempts,
+        served=served_number(completion.served_id),
+        metadata=orjson.dumps(dict(request.metadata)).decode() if request.metadata else "{}",
+        request=request.encoded,
+        response=response,
+        answer=answer_beside(said_by(completion), response),
     )
 
 
-def read_completion(answer: bytes) -> Completion:
-    """A completion from the JSON of its row."""
-    content = orjson.loads(answer)
-    content["usage"] = Usage(**content["usage"])
-    content["tool_calls"] = tuple(ToolCall(**call) for call in content["tool_calls"])
-    content["from_store"] = True
-    return Completion(**content)
+def row_of_stored(row: StoredRow, session: int) -> NewRow:
+    """The row that keeps an exported completion."""
+    completion = read_record(row.answer)
+    return NewRow(
+        key=bytes.fromhex(row.key),
+        session=session,
+        server=row.server,
+        model=row.model,
+        trial=row.trial,
+        created=row.created,
+        latency=completion.latency,
+        attempts=completion.attempts,
+        served=served_number(row.server_id or ""),
+        metadata=row.metadata,
+        request=row.request,
+        response=row.response,
+        answer=answer_beside(said_by(completion), row.response),
+    )
+
+
+def said_by(completion: Completion) -> Said:
+    """What a completion says, without what only the asking side knows."""
+    return Said(*(getattr(completion, name) for name in _SAID))
+
+
+def answer_beside(answer: Said, response: bytes) -> bytes | None:
+    """What must be kept beside a response: nothing, where it says exactly this answer by itself."""
+    if read_response(response) == answer:
+        return None
+    return orjson.dumps(answer._asdict())
+
+
+def read_response(response: bytes) -> Said | None:
+    """What a response says; None where it is neither a chat completion nor an embedding."""
+    try:
+        content = orjson.loads(response)
+        return said(content) if "choices" in content else said_embedding(content)
+    except Exception:  # whatever a server or a file made of it: it does not say this answer
+        return None
+
+
+def read_answer(response: bytes, answer: bytes | None) -> Said:
+    """What a row says. Fields that a newer distilltest may have added are left out.
+
+    Raises:
+        ValueError: Neither column says anything that can be read.
+    """
+    if answer is None:
+        read = read_response(response)
+        if read is None:
+            raise ValueError("the response cannot be read, and nothing stands beside it")
+        return read
+    return _said_of(orjson.loads(answer))
+
+
+def _said_of(content: Mapping[str, Any]) -> Said:
+    known = {name: value for name, value in content.items() if name in _SAID}
+    known["usage"] = _made(Usage, content.get("usage") or {})
+    known["tool_calls"] = tuple(_made(ToolCall, call) for call in content.get("tool_calls") or ())
+    return Said(**known)
+
+
+def _made(kind: Any, content: Mapping[str, Any]) -> Any:
+    """A record of those fields that it knows."""
+    return kind(**{name: value for name, value in content.items() if name in kind.__slots__})
+
+
+def read_completion(values: Sequence[Any], origins: SupportsOrigins, session: int | None = None) -> Completion:
+    """A completion from the columns ``READ``.
+
+    Raises:
+        KeyError: The origin is not known (yet).
+        StoreError: The row is damaged.
+
+    Args:
+        values: The columns.
+        origins: Number of an origin → server and model.
+        session: The session that reads: what it fetched itself is not "from the store".
+    """
+    number, key, fetched, origin, trial, created, latency, attempts, response, answer = values
+    server, model = origins[origin]
+    try:
+        s = read_answer(response, answer)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise StoreError(
+            f"Completion {key.hex()[:12]} in the store cannot be read: {error}. "
+            f"Delete it with `distilltest completions delete --key {key.hex()[:12]}`, and it is asked for again."
+        ) from None
+    return Completion(
+        key.hex(), server, model, s.text, s.finish_reason, s.refusal, s.tool_calls, s.usage, latency, s.served_id,
+        s.served_model, s.system_fingerprint, created, attempts, trial, fetched != session, number,
+    )  # fmt: skip  # by position: thousands are read in a second
+
+
+def record_of(completion: Completion) -> bytes:
+    """The JSON of a Completion record, as exports carry it."""
+    return orjson.dumps({name: getattr(completion, name) for name in _RECORDED} | {"from_store": False})
+
+
+def read_record(answer: bytes | Mapping[str, Any]) -> Completion:
+    """A completion from the JSON of its record. Fields that a newer distilltest may have added are left out."""
+    content = orjson.loads(answer) if isinstance(answer, bytes) else answer
+    known = {name: value for name, value in content.items() if name in _RECORDED}
+    spoken = _said_of(content)
+    return Completion(**{**known, "usage": spoken.usage, "tool_calls": spoken.tool_calls, "from_store": True})
+
+
+def served_number(served_id: str) -> int | None:
+    """A short number for a server's id, by which the store finds it; None for none."""
+    if not served_id:
+        return None
+    return int.from_bytes(blake2b(served_id.encode(errors="surrogatepass"), digest_size=8).digest(), "big", signed=True)
 
 
 def read_grades(grades: bytes) -> tuple[Grade, ...]:
-    """Grades from the JSON of an outcome."""
-    return tuple(Grade(*grade) for grade in orjson.loads(grades))
+    """Grades from the JSON of an outcome. What a newer distilltest may have added behind them is left out."""
+    return tuple(Grade(*grade[:5]) for grade in orjson.loads(grades))

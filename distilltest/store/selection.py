@@ -68,18 +68,21 @@ class Selection:
     def where(self) -> tuple[str, list[Any]]:
         """The condition on a row of ``completion``, and the values that are bound to its marks, in order."""
         conditions, values = ["1"], list[Any]()
-        for column, value in (("model = ?", self.model), ("created >= ?", self.since), ("created < ?", self.until)):
-            if value is not None:
+        if self.model is not None:
+            conditions.append("completion.origin IN (SELECT origin.id FROM origin WHERE origin.model = ?)")
+            values.append(self.model)
+        for column, moment in (("created >= ?", self.since), ("created < ?", self.until)):
+            if moment is not None:
                 conditions.append(f"completion.{column}")
-                values.append(value)
+                values.append(moment)
         for name, value in self.metadata.items():
             conditions.append(
                 "EXISTS (SELECT 1 FROM json_each(completion.metadata) AS label WHERE label.key = ? AND label.value = ?)"
             )
             values += [name, value]
         if self.key is not None:
-            conditions.append("completion.key >= ? AND completion.key < ?")
-            values += [self.key, self.key + "\U0010ffff"]
+            conditions.append("completion.key BETWEEN ? AND ?")
+            values += [bytes.fromhex(self.key[:64].ljust(64, filler)) for filler in "0f"]
         if self.text is not None:
             conditions.append(_MENTIONS)
             values += [self.text, self.text]
@@ -95,30 +98,32 @@ class Selection:
         if self.evaluation is not None:
             of_latest, latest_values = evaluation_condition("latest.evaluation", self.evaluation)
         conditions = [
-            "used.completion_key = completion.key",
-            f"""used.run = (
-                SELECT max(latest.run) FROM outcome AS latest {_INDEX}
-                WHERE latest.completion_key = completion.key AND {of_latest}
+            "used.completion = completion.id",
+            f"""judged.run = (
+                SELECT max(latest.run) FROM outcome AS before {_INDEX} JOIN judged AS latest ON latest.id = before.judged
+                WHERE before.completion = completion.id AND {of_latest}
             )""",  # noqa: S608  # the conditions are ours, the values are bound
         ]
         values = latest_values
         if self.evaluation is not None:
-            condition, more = evaluation_condition("used.evaluation", self.evaluation)
+            condition, more = evaluation_condition("judged.evaluation", self.evaluation)
             conditions.append(condition)
             values = values + more
         for column, value in (("role", self.role), ("passed", self.passed)):
             if value is not None:
                 conditions.append(f"used.{column} = ?")
                 values = [*values, value]
-        return f"EXISTS (SELECT 1 FROM outcome AS used {_INDEX} WHERE {' AND '.join(conditions)})", values  # noqa: S608
+        used = f"outcome AS used {_INDEX} JOIN judged ON judged.id = used.judged"
+        return f"EXISTS (SELECT 1 FROM {used} WHERE {' AND '.join(conditions)})", values  # noqa: S608
 
 
 _INDEX = "INDEXED BY outcome_by_completion"
 """Said, because SQLite would rather look through all outcomes of the run."""
 _MENTIONS = """(
     EXISTS (
-        SELECT 1 FROM json_tree(CAST(completion.answer AS TEXT)) AS part
-        WHERE part.type = 'text' AND part.key IN ('text', 'refusal', 'arguments') AND instr(lower(part.value), lower(?))
+        SELECT 1 FROM json_tree(CAST(coalesce(completion.answer, completion.response) AS TEXT)) AS part
+        WHERE part.type = 'text' AND part.key IN ('content', 'text', 'refusal', 'arguments')
+        AND instr(lower(part.value), lower(?))
     ) OR EXISTS (
         SELECT 1 FROM json_tree(CAST(completion.request AS TEXT), '$.messages') AS part
         WHERE part.type = 'text' AND part.key IN ('content', 'text', 'arguments') AND instr(lower(part.value), lower(?))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ from distilltest.errors import StoreError
 from distilltest.records import Grade, Outcome
 from distilltest.store import attempts
 from distilltest.store.attempts import Attempt
+from distilltest.store.moved import judged_number
 from distilltest.store.retention import Retention
+from distilltest.store.rows import read_grades
 from distilltest.store.selection import evaluation_condition
 
 
@@ -104,27 +107,27 @@ class Store(Retention):
         grades: Mapping[tuple[str, str, int], tuple[Grade, ...]],
     ) -> None:
         """Keep outcomes with their grades."""
-        rows = [
-            (
-                run,
-                evaluation,
-                o.case_id,
-                o.role,
-                o.trial,
-                o.passed,
-                o.score,
-                o.failure,
-                o.completion_key,
-                orjson.dumps(
-                    [
-                        [g.name, g.score, g.passed, g.reason, g.against]
-                        for g in grades.get((o.case_id, o.role, o.trial), ())
-                    ]
-                ),
-            )
-            for o in outcomes
-        ]
         with self._sql(write=True) as sql:
+            judged = judged_number(sql, run, evaluation)
+            rows = [
+                (
+                    judged,
+                    o.case_id,
+                    o.role,
+                    o.trial,
+                    *_graded_answer(sql, o),
+                    o.passed,
+                    o.score,
+                    o.failure,
+                    orjson.dumps(
+                        [
+                            [g.name, g.score, g.passed, g.reason, g.against]
+                            for g in grades.get((o.case_id, o.role, o.trial), ())
+                        ]
+                    ),
+                )
+                for o in outcomes
+            ]
             sql.executemany("INSERT OR REPLACE INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def find_evaluation(self, text: str) -> str:
@@ -135,8 +138,8 @@ class Store(Retention):
         """
         condition, values = evaluation_condition("evaluation", text)
         with self._sql() as sql:
-            known = [row[0] for row in sql.execute("SELECT DISTINCT evaluation FROM outcome ORDER BY evaluation")]
-            query = f"SELECT DISTINCT evaluation FROM outcome WHERE {condition} ORDER BY evaluation"  # noqa: S608
+            known = [row[0] for row in sql.execute("SELECT DISTINCT evaluation FROM judged ORDER BY evaluation")]
+            query = f"SELECT DISTINCT evaluation FROM judged WHERE {condition} ORDER BY evaluation"  # noqa: S608
             found = [row[0] for row in sql.execute(query, values)]
         if text in found:
             return text
@@ -148,20 +151,25 @@ class Store(Retention):
 
     def grades(self, run: str, evaluation: str, case_id: str, role: str, trial: int) -> tuple[Grade, ...]:
         """The grades of one trial of one case on one role."""
-        query = "SELECT grades FROM outcome WHERE (run, evaluation, case_id, role, trial) = (?, ?, ?, ?, ?)"
+        query = """
+            SELECT grades FROM judged JOIN outcome ON outcome.judged = judged.id
+            WHERE (run, evaluation, case_id, role, trial) = (?, ?, ?, ?, ?)
+        """
         with self._sql() as sql:
             row = sql.execute(query, (run, evaluation, case_id, role, trial)).fetchone()
-        return tuple(map(_grade, orjson.loads(row[0]))) if row else ()
+        return read_grades(row[0]) if row else ()
 
     def outcomes(self, run: str, evaluation: str) -> list[Outcome]:
         """The outcomes of one evaluation of a run, as far as they are kept: without tokens."""
         query = """
-            SELECT case_id, role, trial, passed, score, completion_key, failure, grades FROM outcome
-            WHERE (run, evaluation) = (?, ?) ORDER BY case_id, role, trial
+            SELECT case_id, role, outcome.trial, passed, score, outcome.completion, failure, grades, latency,
+                coalesce(outcome.key, completion.key)
+            FROM judged JOIN outcome ON outcome.judged = judged.id
+            LEFT JOIN completion ON completion.id = outcome.completion
+            WHERE (run, evaluation) = (?, ?) ORDER BY case_id, role, outcome.trial
         """
         with self._sql() as sql:
             rows = sql.execute(query, (run, evaluation)).fetchall()
-        latencies = {key: said.latency for key, said in self.completions([row[5] for row in rows]).items()}
         return [
             Outcome(
                 case_id,
@@ -169,12 +177,13 @@ class Store(Retention):
                 trial,
                 None if passed is None else bool(passed),
                 score,
-                key,
+                key.hex() if key else "",
                 failure=failure,
-                latency=latencies.get(key, 0.0),
-                preferences={g.against: g.score for g in map(_grade, orjson.loads(grades)) if g.against},
+                latency=latency or 0.0,
+                completion_id=number or 0,
+                preferences={g.against: g.score for g in read_grades(grades) if g.against},
             )
-            for case_id, role, trial, passed, score, key, failure, grades in rows
+            for case_id, role, trial, passed, score, number, failure, grades, latency, key in rows
         ]
 
     @contextmanager
@@ -214,5 +223,12 @@ class Store(Retention):
         return dict(self.get_state(f"trained:{model}") or {})
 
 
-def _grade(values: Sequence[Any]) -> Grade:
-    return Grade(*values)
+def _graded_answer(sql: sqlite3.Connection, outcome: Outcome) -> tuple[int | None, bytes | None]:
+    """The number of the answer that was graded, else the request's key."""
+    if outcome.completion_id:
+        return outcome.completion_id, None
+    key = bytes.fromhex(outcome.completion_key)
+    if outcome.failure is None:  # whoever grades outside a run may not know the number
+        found = sql.execute("SELECT max(id) FROM completion WHERE key = ?", (key,)).fetchone()[0]
+        return (found, None) if found is not None else (None, key)
+    return None, key

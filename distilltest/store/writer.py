@@ -11,19 +11,15 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from distilltest.errors import StoreError
 from distilltest.store.connection import connect, explain
-from distilltest.store.place import Place
+from distilltest.store.inserting import Saved, insert, insert_failures
+from distilltest.store.rows import FailureRow, NewRow
 
-COLUMNS = ("key", "server", "model", "trial", "metadata", "request", "answer", "response", "created", "server_id")
-Row = tuple[Any, ...]
-_SIZES = (256, 64, 16, 4, 1)
-"""Rows of one statement: few sizes, so that SQLite prepares each once."""
 _GATHER = 0.002
 """Seconds for which a commit waits for company: a fifth less processor time a call, and no answer later in a run (measured)."""
 _COURTESY = 0.1
@@ -31,51 +27,42 @@ _COURTESY = 0.1
 to write would otherwise hardly ever find the store free."""
 
 
-def insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
-    """Write rows into ``completion`` in one durable transaction.
-
-    Raises:
-        sqlite3.Error: Nothing was written.
-    """
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        start = 0
-        for size in _SIZES:
-            while len(rows) - start >= size:
-                connection.execute(_statement(size), tuple(chain.from_iterable(rows[start : start + size])))
-                start += size
-        connection.execute("COMMIT")
-    except sqlite3.Error:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-def _statement(rows: int) -> str:
-    marks = f"({', '.join('?' * len(COLUMNS))})"
-    return f"INSERT OR REPLACE INTO completion ({', '.join(COLUMNS)}) VALUES {', '.join([marks] * rows)}"  # noqa: S608
+class _Write(NamedTuple):
+    row: NewRow | FailureRow
+    anew: bool
+    saved: asyncio.Future[Any]
 
 
 class CompletionWriter:
     """A queue of completions, and the thread that commits them."""
 
-    def __init__(self, path: Path, place: Place) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._place = place
-        self._queue: queue.SimpleQueue[tuple[Row, asyncio.Future[None]] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    def write(self, row: Row) -> asyncio.Future[None]:
+    def write(self, row: NewRow, *, anew: bool = False) -> asyncio.Future[Saved]:
         """Queue one row, from a running event loop; the future is done when it is durable, or has the StoreError.
 
         A row that was queued is written, even if nobody waits for it any longer.
+
+        Args:
+            row: What.
+            anew: Keep it beside answers that an earlier session got to the same request (``--fresh``).
         """
+        return self._put(row, anew)
+
+    def _put(self, row: NewRow | FailureRow, anew: bool) -> asyncio.Future[Any]:
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="distilltest-store", daemon=True)
             self._thread.start()
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.put((row, future))
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._queue.put(_Write(row, anew, future))
         return future
+
+    def write_failure(self, row: FailureRow) -> asyncio.Future[None]:
+        """Queue how a request failed, from a running event loop; the future is done when it is written, or has the StoreError."""
+        return self._put(row, False)
 
     def close(self) -> None:
         """Commit what is queued, then end."""
@@ -86,6 +73,7 @@ class CompletionWriter:
 
     def _work(self) -> None:
         connection: sqlite3.Connection | None = None
+        origins = dict[tuple[str, str], int]()
         ended = False
         took = 0.0
         while not ended:
@@ -102,37 +90,60 @@ class CompletionWriter:
                     batch.append(following)
             if not batch:
                 continue
-            failure: StoreError | None = None
+            results, failure = dict[asyncio.Future[Any], Saved | None](), None
             began = time.perf_counter()
             try:
-                self._place.check()  # before connecting, too, which would make a new file
                 connection = connection or connect(self._path)
-                insert(connection, [row for row, _ in batch])
+                results = _write(connection, batch, origins)
             except StoreError as error:
                 failure = error
-            except sqlite3.Error as error:
+            except Exception as error:  # whatever it is: nobody may wait for ever
                 failure = explain(self._path, error)
             took = time.perf_counter() - began
-            _tell([future for _, future in batch], failure)
+            _tell([each.saved for each in batch], results, failure)
         if connection is not None:
             connection.close()
 
 
-def _tell(futures: list[asyncio.Future[None]], failure: StoreError | None) -> None:
+def _write(
+    connection: sqlite3.Connection, batch: Sequence[_Write], origins: dict[tuple[str, str], int]
+) -> dict[asyncio.Future[Any], Saved | None]:
+    """Write what is queued: what each future gets."""
+    results = dict[asyncio.Future[Any], Saved | None]()
+    rows = [(each.row, each) for each in batch if isinstance(each.row, NewRow)]
+    if rows:
+        saved = insert(connection, [row for row, _ in rows], origins, [each.anew for _, each in rows])
+        results |= {each.saved: one for (_, each), one in zip(rows, saved, strict=True)}
+    failures = [(each.row, each) for each in batch if isinstance(each.row, FailureRow)]
+    if failures:
+        insert_failures(connection, [row for row, _ in failures])
+        results |= {each.saved: None for _, each in failures}
+    return results
+
+
+def _tell(
+    futures: Sequence[asyncio.Future[Any]],
+    results: Mapping[asyncio.Future[Any], Saved | None],
+    failure: StoreError | None,
+) -> None:
     """Wake each event loop once for all of its futures."""
     for loop in {future.get_loop() for future in futures}:
         own = [future for future in futures if future.get_loop() is loop]
         try:
-            loop.call_soon_threadsafe(_resolve, own, failure)
+            loop.call_soon_threadsafe(_resolve, own, results, failure)
         except RuntimeError:  # the loop has ended: nobody waits, and the rows are safe
             continue
 
 
-def _resolve(futures: Iterable[asyncio.Future[None]], failure: StoreError | None) -> None:
+def _resolve(
+    futures: Iterable[asyncio.Future[Any]],
+    results: Mapping[asyncio.Future[Any], Saved | None],
+    failure: StoreError | None,
+) -> None:
     for future in futures:
         if future.done():
             continue
         if failure is None:
-            future.set_result(None)
+            future.set_result(results[future])
         else:
             future.set_exception(failure)

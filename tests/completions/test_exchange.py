@@ -29,7 +29,7 @@ CHAT = {
 
 def rows(project):
     with project.store() as store:
-        return [tuple(row) for row in store.each_row()]
+        return [row._replace(id=0) for row in store.each_row()]
 
 
 def lines(*contents):

@@ -8,7 +8,8 @@ from store.stored import answered
 
 from distilltest.completions.lines import from_line, is_line, to_line
 from distilltest.records import Request, ToolCall, Usage
-from distilltest.store.rows import row_of
+from distilltest.store import StoredRow
+from distilltest.store.rows import read_answer, record_of, row_of, said_by
 
 TEXT = st.text(max_size=30)
 SIMPLE = (
@@ -32,7 +33,21 @@ VALUES = st.recursive(
 def test_a_row_comes_back_as_it_was(content, answer, parameters, labels, response, created, arguments, tokens):
     request = Request("s", "http://x/v1", "m", ({"role": "user", "content": content},), parameters, metadata=labels)
     calls = (ToolCall("1", "f", arguments),)
-    row = row_of(request, answered(request, answer, created, tool_calls=calls, usage=Usage(tokens)), response)
+    completion = answered(request, answer, created, tool_calls=calls, usage=Usage(tokens))
+    new = row_of(request, completion, response, session=0)
+    assert read_answer(new.response, new.answer) == said_by(completion)
+    row = StoredRow(
+        key=completion.key,
+        server=completion.server,
+        model=completion.model,
+        trial=completion.trial,
+        metadata=new.metadata,
+        request=new.request,
+        answer=record_of(completion),
+        response=response,
+        created=created,
+        server_id=None,
+    )
     line = to_line(row)
     assert b"\n" not in line
     parsed = orjson.loads(line)

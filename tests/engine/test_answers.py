@@ -114,7 +114,7 @@ def arrive():
 def check_types(made):
     """Every field has the type that it declares."""
     kinds = {"tool_calls": tuple, "usage": Usage, "refusal": str | None, "system_fingerprint": str | None}
-    kinds |= {"latency": float, "created": float, "attempts": int, "trial": int, "from_store": bool}
+    kinds |= {"latency": float, "created": float, "attempts": int, "trial": int, "from_store": bool, "id": int}
     for field in fields(Completion):
         value = getattr(made, field.name)
         assert isinstance(value, kinds.get(field.name, str)), field.name

@@ -62,7 +62,9 @@ def test_kill_9_loses_nothing_and_only_what_was_in_flight_is_asked_again(tmp_pat
     with urllib.request.urlopen(server.base_url.replace("/v1", "/distilltest/stats")) as answer:
         counted = orjson.loads(answer.read())["chat_completions"]
     server.stop()
-    assert 200 <= counted <= 200 + 10  # at most the calls in flight were answered for nobody
+    assert (
+        200 <= counted <= 200 + 50
+    )  # what was in flight, or had arrived and was not committed, was answered for nobody
 
 
 def request(text="a", **more):
