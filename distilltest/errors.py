@@ -40,6 +40,7 @@ from __future__ import annotations
 
 import os
 import traceback
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -229,6 +230,27 @@ class NotInStore(CallError):
     """Only stored completions were allowed, and this one is not in the store."""
 
     kind = "not in the store"
+
+
+def is_permanent(kind: str) -> bool:
+    """Whether a failure of this kind comes back when the same request is asked again.
+
+    A judge's failure is named after that of its call, ``judge: content filter``, and counts as that one does.
+
+    >>> is_permanent("prompt too long"), is_permanent("judge: prompt too long"), is_permanent("server error")
+    (True, True, False)
+    """
+    return kind.rpartition(": ")[2] in _permanent_kinds()
+
+
+@cache
+def _permanent_kinds() -> frozenset[str]:
+    found, to_see = set[str](), [CallError]
+    while to_see:
+        error = to_see.pop()
+        to_see += error.__subclasses__()
+        found |= {error.kind} if error.permanent else set()
+    return frozenset(found)
 
 
 class JudgeFailed(DistilltestError):

@@ -14,6 +14,8 @@ from typing import Any
 
 import orjson
 
+from distilltest.errors import is_permanent
+
 Message = Mapping[str, Any]
 """One chat message as it goes over the wire: ``role``, ``content``, and what tools add."""
 
@@ -232,8 +234,6 @@ class Outcome:
     """The kind of call failure, None where there is a completion."""
     failure_message: str = ""
     """The whole sentence of a call failure."""
-    permanent: bool = False
-    """Of a call failure: the same request would fail again."""
     cut_off: bool = False
     """The answer was cut off at the token limit (``finish_reason: length``). It is graded as it is."""
     refused: bool = False
@@ -251,6 +251,11 @@ class Outcome:
     """Other role → 1 where this answer was preferred to its, 0 where it was not, 0.5 for a tie."""
     human: float | None = None
     """What people said of this answer, in [0, 1]; None where it has no label."""
+
+    @property
+    def permanent(self) -> bool:
+        """Whether there is no answer, and the same request would fail again."""
+        return self.failure is not None and is_permanent(self.failure)
 
     def value(self, metric: str) -> float | None:
         """What the gate compares: 1 or 0 for ``pass``, the score for ``score``, None for a call failure."""

@@ -92,7 +92,9 @@ class EvaluationResult:
     tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Case id → its tags."""
     usd: Mapping[str, float | None] = field(default_factory=dict)
-    """Role → money for its completions at today's price file, None where no price is known."""
+    """Role → money for its completions at today's price file, None where a price or tokens are not known."""
+    usd_at_least: Mapping[str, float] = field(default_factory=dict)
+    """Role → money for those of its completions whose tokens are known."""
     judges: tuple[JudgeUse, ...] = ()
     """Judges that were asked."""
     notes: tuple[str, ...] = ()

@@ -47,6 +47,8 @@ class ResultsTable:
     """The tags of each case, aligned with ``case_ids``; empty where there are none."""
     usd: Mapping[str, float | None] = field(default_factory=dict)
     """Role → money for its answers, None where a price or their tokens are not known."""
+    usd_at_least: Mapping[str, float] = field(default_factory=dict)
+    """Role → money for those of its answers whose tokens are known."""
     without_usage: Mapping[str, int] = field(default_factory=dict)
     """Role → answers with which the server sent no usage."""
     latencies: Mapping[str, Sequence[float | None]] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from distilltest.config import Config
@@ -13,6 +13,9 @@ from distilltest.records import Case, Model, Outcome, mean
 from distilltest.results import EvaluationResult, JudgeUse
 from distilltest.store import Store
 from distilltest.table import ResultsTable
+
+FEW, FEW_SHARE = 3, 0.02
+"""Fewer answers than this, or at most this share of a role's, are counted in the table of roles and not worth a note."""
 
 
 def table_of(plan: Plan, config: Config, cases: Sequence[Case], outcomes: Sequence[Outcome]) -> ResultsTable:
@@ -26,11 +29,15 @@ def table_of(plan: Plan, config: Config, cases: Sequence[Case], outcomes: Sequen
         trials=declared.trials,
         narrowed=plan.narrowed,
     )
+    costs = {role: _cost(config, model, outcomes) for role, model in plan.models.items()}
+    silent = {role: sum(o.role == role and not o.usage_known for o in outcomes) for role in plan.models}
     return replace(
         table,
         clusters=tuple(case.cluster for case in cases),
         tags=tuple(case.tags for case in cases),
-        usd={role: _cost(config, model, outcomes) for role, model in plan.models.items()},
+        usd={role: None if silent[role] else costs[role] for role in plan.models},
+        usd_at_least={role: cost for role, cost in costs.items() if cost is not None},
+        without_usage=silent,
         vacant=plan.vacant,
         latencies={role: _latencies(cases, role, outcomes) for role in plan.models},
         leaked=plan.leaked,
@@ -73,10 +80,58 @@ def result_of(
         changes=find_changes(in_order, ordered, store, run_id),
         tags={case.id: case.tags for case in in_order.cases if case.tags},
         usd=table.usd,
+        usd_at_least=table.usd_at_least,
         judges=judges,
-        notes=notes,
+        notes=(*notes, *_on_missing(verdict), *notes_on(plan.models, outcomes)),
         seconds=seconds,
     )
+
+
+def _on_missing(verdict: Verdict) -> list[str]:
+    """How answers that never come went into the numbers."""
+    if not verdict.worst_case:
+        return []
+    each = ", ".join(f"{role} {count}" for role, count in verdict.missing.items())
+    note = (
+        f"Cases that can never be answered: {each}. The numbers of the rules count them as wrong for the candidate and right for "
+        "the role that it is compared with; those of a rule that blocks, the other way round."
+    )
+    return [note]
+
+
+def notes_on(models: Mapping[str, Model], outcomes: Sequence[Outcome]) -> list[str]:
+    """What is odd about answers that were graded all the same, as sentences; nothing where it is a few."""
+    found = []
+    for role, model in models.items():
+        answers = [
+            outcome for outcome in outcomes if outcome.role == role and outcome.completion_key and not _lost(outcome)
+        ]
+        cut_off, refused = (sum(getattr(o, name) for o in answers) for name in ("cut_off", "refused"))
+        silent, total = sum(not o.usage_known for o in answers), len(answers)
+        if _many(cut_off, total):
+            found.append(
+                f"{role}: {cut_off} of {total} answers were cut off at the token limit, and graded as far as they go. "
+                f"Raise max_completion_tokens of {model.model}, or check the context length of its server."
+            )
+        if _many(refused, total):
+            found.append(
+                f"{role}: {refused} of {total} answers are refusals, and graded like any answer. "
+                "Read some of them: a refusal may be right, or it may be the prompt that is refused."
+            )
+        if silent:
+            found.append(
+                f"{role}: the server sent no usage with {silent} of {total} answers. What they cost is unknown, not 0."
+            )
+    return found
+
+
+def _lost(outcome: Outcome) -> bool:
+    """Whether there is no answer; where only a judge failed there is one, and it took its time."""
+    return outcome.failure is not None and not outcome.latency
+
+
+def _many(count: int, total: int) -> bool:
+    return count >= FEW and count > FEW_SHARE * total
 
 
 def _cost(config: Config, model: Model, outcomes: Sequence[Outcome]) -> float | None:

@@ -211,6 +211,10 @@ def _outcome(graded: Graded, labels: Labels | None) -> Outcome:
         completion_id=answer.id,
         failure=failure.kind if failure else None,
         failure_message=str(failure) if failure else "",
+        cut_off=answer.finish_reason == "length",
+        refused=bool(answer.refusal),
+        # Imported answers, and those that older versions stored, have no tokens where none were told: no prompt has none.
+        usage_known=answer.usage.known and answer.usage.prompt_tokens + answer.usage.completion_tokens > 0,
         prompt_tokens=answer.usage.prompt_tokens,
         completion_tokens=answer.usage.completion_tokens,
         cached_tokens=answer.usage.cached_tokens,

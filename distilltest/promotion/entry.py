@@ -171,15 +171,20 @@ def digest(content: Mapping[str, Any]) -> str:
 
 
 def costs_of(reports: list[EvaluationReport]) -> dict[str, dict[str, float | int | None]]:
-    """Tokens and money of each role over all evaluations; money is None where one price is not known."""
+    """Tokens and money of each role over all evaluations; None where a server sent no usage, and money without a price."""
     found: dict[str, dict[str, float | int | None]] = {}
     for role in dict.fromkeys(line.role for report in reports for line in report.roles):
         lines = [(line, report.trials) for report in reports for line in report.roles if line.role == role]
         prices = [line.usd for line, _ in lines]
         known = [price for price in prices if price is not None]
+        silent = any(line.without_usage for line, _ in lines)
+        read, written = (
+            None if silent else round(sum(getattr(line, name) * line.n * trials for line, trials in lines))
+            for name in ("prompt_tokens", "completion_tokens")
+        )
         found[role] = {
-            "prompt_tokens": round(sum(line.prompt_tokens * line.n * trials for line, trials in lines)),
-            "completion_tokens": round(sum(line.completion_tokens * line.n * trials for line, trials in lines)),
+            "prompt_tokens": read,
+            "completion_tokens": written,
             "usd": round(sum(known), 6) if len(known) == len(prices) else None,
         }
     return found

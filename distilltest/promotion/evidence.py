@@ -140,6 +140,8 @@ def _judge(now: Declared, run: StoredRun, report: EvaluationReport, again: str, 
         Status.UNDECIDED: f"Add cases to {report.dataset}, then run `{again}`.",
         Status.INCOMPLETE: f"Run `{again}`: only what is missing is asked.",
     }.get(status, "")
+    if report.verdict.unanswerable and status is Status.INCOMPLETE and not report.verdict.transient:
+        remedy = f"The sentence names the cases that need a change; then run `{again}`."
     return Evidence(now.id, status, sentence, remedy, run.id, report)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from distilltest.comparison import TESTS
 from distilltest.gate import RuleVerdict, Status, Verdict, combine, decide
@@ -34,23 +35,22 @@ def from_outcomes(report: EvaluationReport, now: Declared, outcomes: Sequence[Ou
     if not len(cases) == len(asked) == report.evaluated or {outcome.role for outcome in outcomes} != set(roles):
         return None
     table = ResultsTable.from_outcomes(cases, roles, outcomes, report.metric, report.trials)
+    if not report.verdict.missing:  # as it was judged before there was a worst case
+        table = replace(table, unanswerable={})
     latencies: dict[str, dict[str, list[float]]] = {role: {} for role in roles}
     for outcome in outcomes:
         if outcome.latency:
             latencies[outcome.role].setdefault(outcome.case_id, []).append(outcome.latency)
     found = {role: [_mean(latencies[role].get(case, [])) for case in cases] for role in roles}
     vacant = any(rule.status is Status.NOT_APPLICABLE for rule in report.verdict.rules)
-    table = ResultsTable(
-        case_ids=table.case_ids,
-        values=table.values,
-        binary=table.binary,
-        failures=table.failures,
+    table = replace(
+        table,
         clusters=tuple(now.clusters[case] for case in cases),
         tags=tuple(now.tags[case] for case in cases),
         usd={line.role: line.usd for line in report.roles},
         latencies=found,
+        without_usage={line.role: line.without_usage for line in report.roles},
         vacant=tuple({role for rule in gate for role in rule.needs} - set(roles)) if vacant else (),
-        preferences=table.preferences,
     )
     return decide(gate, table, alpha=report.level or report.alpha)
 
@@ -64,6 +64,8 @@ def from_numbers(report: EvaluationReport) -> tuple[list[str], int]:
         if rule.estimate is not None and rule.role and rule.test in (TESTS["exact"], TESTS["tango"]):
             wrong = abs(rule.estimate - (rule.wins - rule.losses) / max(1, rule.n)) > SAME
             problems += [f"{rule.rule}: {rule.wins} won and {rule.losses} lost are not its difference"] if wrong else []
+        if rule.status is Status.INCOMPLETE:
+            continue  # its numbers are of the worst case, and do not decide
         found = _weigh_again(rule, level, level / len(applicable))
         if found is None:
             if rule.p is not None and rule.status is Status.PROMOTE and rule.limit is not None and rule.p > level:

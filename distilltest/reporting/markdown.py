@@ -94,6 +94,8 @@ def _changes(report: EvaluationReport) -> list[str]:
     counts |= {("won", rule.role): rule.wins for rule in report.verdict.rules}
     for (kind, other), changes in groups.items():
         total = counts.get((kind, other), len(changes))
+        if report.verdict.worst_case:  # the rules count missing answers, too, and those are another group
+            total = len(changes)
         title = titles[kind].format(other=other)
         shown = changes[:MOST]
         note = f"The first {len(shown)} of {total}; the store has all." if total > len(shown) else ""

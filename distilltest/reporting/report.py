@@ -35,7 +35,7 @@ class RoleLine:
     completion_tokens: float
     """Per call."""
     usd: float | None
-    """Of all calls of the role, at the price file's prices."""
+    """Of all calls of the role, at the price file's prices; None where a price, or the tokens of a call, are not known."""
     latency_median: float
     """Seconds."""
     latency_95: float
@@ -47,6 +47,14 @@ class RoleLine:
     """pass@k: the share of cases in which at least one of k trials passes; None for a single trial."""
     all_pass: float | None = None
     """pass^k: the share of cases in which all of k trials pass; None for a single trial."""
+    cut_off: int = 0
+    """Answers that were cut off at the token limit, and graded as they are."""
+    refused: int = 0
+    """Answers that are refusals, graded like any other."""
+    without_usage: int = 0
+    """Answers whose tokens are not known; those per call are then of the others."""
+    usd_at_least: float | None = None
+    """Money for the calls whose tokens are known; None where a price is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +208,7 @@ def _role_line(result: EvaluationResult, role: str) -> RoleLine:
         rate = sum(values) / len(values)
         low, high = _interval(values, result)
     called = [outcome for outcome in outcomes if outcome.failure is None or outcome.latency]
+    counted = [outcome for outcome in called if outcome.usage_known]
     latencies = sorted(outcome.latency for outcome in called)
     model = result.models[role]
     return RoleLine(
@@ -211,14 +220,18 @@ def _role_line(result: EvaluationResult, role: str) -> RoleLine:
         rate=_round(rate),
         low=_round(low),
         high=_round(high),
-        prompt_tokens=round(sum(o.prompt_tokens for o in called) / max(1, len(called)), 1),
-        completion_tokens=round(sum(o.completion_tokens for o in called) / max(1, len(called)), 1),
+        prompt_tokens=round(sum(o.prompt_tokens for o in counted) / max(1, len(counted)), 1),
+        completion_tokens=round(sum(o.completion_tokens for o in counted) / max(1, len(counted)), 1),
         usd=result.usd.get(role),
         latency_median=_quantile(latencies, 0.5),
         latency_95=_quantile(latencies, 0.95),
         prompt=result.prompts[role],
         prompt_fingerprint=result.prompt_fingerprints[role],
         parameters=dict(model.parameters),
+        cut_off=sum(outcome.cut_off for outcome in outcomes),
+        refused=sum(outcome.refused for outcome in outcomes),
+        without_usage=len(called) - len(counted),
+        usd_at_least=result.usd_at_least.get(role),
         any_passes=_round(_share(outcomes, result.trials, any)),
         all_pass=_round(_share(outcomes, result.trials, all)),
     )

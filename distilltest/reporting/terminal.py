@@ -6,7 +6,16 @@ from tabulate import tabulate
 
 from distilltest.gate import Status
 from distilltest.reporting.report import EvaluationReport, RunReport
-from distilltest.reporting.text import interval_picture, judge_rows, rate, role_rows, rule_rows, seconds, tokens_saved
+from distilltest.reporting.text import (
+    counts,
+    interval_picture,
+    judge_rows,
+    rate,
+    role_rows,
+    rule_rows,
+    seconds,
+    tokens_saved,
+)
 from distilltest.results import Change
 
 LINES = 20
@@ -48,12 +57,7 @@ def summary(run: RunReport) -> str:
 def role_lines(report: EvaluationReport) -> list[str]:
     """A line for each role."""
     width = max(len(line.role) for line in report.roles)
-    return [
-        f"{line.role:<{width}}  {rate(line)}  {line.n} cases"
-        + (f", {line.missing} missing" if line.missing else "")
-        + f"  {line.model}"
-        for line in report.roles
-    ]
+    return [f"{line.role:<{width}}  {rate(line)}  {counts(line, ' cases')}  {line.model}" for line in report.roles]
 
 
 def failure(report: EvaluationReport) -> str:

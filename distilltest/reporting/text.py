@@ -30,6 +30,28 @@ def money(usd: float | None) -> str:
     return "-" if usd is None else f"${usd:.2f}" if usd >= 1 else f"${usd:.4f}"
 
 
+def cost(line: RoleLine) -> str:
+    """A role's money; what is only known in part is never shown as if it were all."""
+    if not line.without_usage:
+        return money(line.usd)
+    return f"at least {money(line.usd_at_least)}" if line.usd_at_least else "unknown"
+
+
+def tokens(line: RoleLine) -> str:
+    """A role's tokens per call, in and out."""
+    if line.without_usage and not line.prompt_tokens + line.completion_tokens:
+        return "unknown"
+    return f"{line.prompt_tokens:.0f} / {line.completion_tokens:.0f}" + (
+        f" ({line.without_usage} unknown)" if line.without_usage else ""
+    )
+
+
+def counts(line: RoleLine, unit: str = "") -> str:
+    """How many cases a role has, and what is odd about its answers."""
+    odd = ((line.missing, "missing"), (line.cut_off, "cut off"), (line.refused, "refused"))
+    return ", ".join([f"{line.n}{unit}", *(f"{count} {what}" for count, what in odd if count)])
+
+
 def seconds(value: float) -> str:
     """Milliseconds below a second."""
     return f"{1000 * value:.0f} ms" if value < 1 else f"{value:.1f} s"
@@ -55,9 +77,9 @@ def role_rows(report: EvaluationReport) -> tuple[list[str], list[list[str]]]:
             line.model,
             rate(line),
             *([percent(line.any_passes), percent(line.all_pass)] if report.trials > 1 else []),
-            f"{line.n}" + (f", {line.missing} missing" if line.missing else ""),
-            f"{line.prompt_tokens:.0f} / {line.completion_tokens:.0f}",
-            money(line.usd),
+            counts(line),
+            tokens(line),
+            cost(line),
             f"{seconds(line.latency_median)} / {seconds(line.latency_95)}",
         ]
         for line in report.roles

@@ -95,9 +95,7 @@ class Scenario:
     def failed(self) -> list[Outcome]:
         """As the run saw them."""
         gone = [
-            Outcome(
-                o.case_id, o.role, o.trial, None, None, "", "request rejected", "HTTP 400: too long.", permanent=True
-            )
+            Outcome(o.case_id, o.role, o.trial, None, None, "", "request rejected", "HTTP 400: too long.")
             for o in self.silent
         ]
         return [*self.known, *gone]
@@ -171,6 +169,23 @@ class Flipped(Rule):
 @pytest.mark.usefixtures("no_intervals")
 def test_the_search_finds_a_rule_whose_worst_case_is_flipped(name):
     assert search(Flipped(TRIED[name]), name, most=1000, enough=1000)[1]
+
+
+@pytest.mark.parametrize(("name", "seed"), [("no_slice_regresses", 455), ("no_slice_regresses", 570), ("recovers", 71)])
+def test_rules_of_which_the_worst_corner_is_not_the_worst_case_have_bounds_of_their_own(name, seed):
+    rule, scenario = TRIED[name], Scenario(seed, name)
+    table = scenario.table(scenario.failed())
+    corner = Rule.judge_filled(rule, table, ALPHA, ALPHA, worst=True)
+    assert corner.status is Status.PROMOTE  # and other answers would break it: the search found these
+    assert decide(rule, table, alpha=ALPHA).status is Status.INCOMPLETE
+
+
+def test_a_test_of_clusters_asks_more_completions_than_the_worst_one(monkeypatch):
+    rows = {"base": [0] * 80, "candidate": [1] * 79 + [None]}
+    groups = [i // 4 for i in range(80)]
+    assert decided(better_than("base"), clusters=groups, **rows).status is Status.PROMOTE
+    monkeypatch.setattr(clusters, "largest_jackknife_p", lambda *_: 0.06)
+    assert decided(better_than("base"), clusters=groups, **rows).status is Status.INCOMPLETE
 
 
 def test_every_rule_is_searched():
@@ -272,7 +287,7 @@ def test_with_nothing_missing_nothing_changes():
 def test_trials_that_have_an_answer_count():
     def outcomes(failures):
         return [
-            Outcome(f"q-{i}", role, trial, None, None, "", "request rejected", permanent=True)
+            Outcome(f"q-{i}", role, trial, None, None, "", "request rejected")
             if role == "candidate" and i == 0 and trial < failures
             else Outcome(f"q-{i}", role, trial, role == "candidate", float(role == "candidate"), "")
             for i in range(30)
@@ -290,7 +305,7 @@ def test_trials_that_have_an_answer_count():
 
 def test_a_case_of_which_one_trial_may_still_come_is_asked_again():
     mixed = [
-        Outcome("q", "candidate", 0, None, None, "", "request rejected", permanent=True),
+        Outcome("q", "candidate", 0, None, None, "", "request rejected"),
         Outcome("q", "candidate", 1, None, None, "", "server error"),
     ]
     table = ResultsTable.from_outcomes(["q"], ("candidate",), mixed, "pass", trials=2)
