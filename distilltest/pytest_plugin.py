@@ -151,7 +151,8 @@ class EvaluationPlugin:
         self.interrupted = False
         self.began = time.monotonic()
         self.interruption: Interruption | None = None
-        self.store_failed = False
+        self.store_failed = ""
+        """What was wrong with the store; nothing more is asked then."""
         self.over = False
         """Whether this session has done its work: a controller that goes now was waited for by nobody."""
         self.said: list[str] = []
@@ -261,6 +262,8 @@ class EvaluationPlugin:
         interruption, progress, when = self.interruptible(), self.progress(pyfuncitem.nodeid), "before it began"
         try:
             with interruption.exposed(), progress:
+                if self.store_failed:
+                    raise StoreError(self.store_failed)
                 if self.left() == 0:
                     raise TimeIsUp
                 when = "before an answer was graded"
@@ -269,7 +272,9 @@ class EvaluationPlugin:
                 )
         except DistilltestError as error:
             problem = str(error)
-            self.store_failed = self.store_failed or isinstance(error, StoreError)
+            if isinstance(error, StoreError):
+                self.store_failed = problem
+                self.attempt(self.start().stop)  # what cannot be kept must not be paid for
         except TimeIsUp:
             self.attempt(self.start().stop)
             pyfuncitem.user_properties.append((_STATUS, "incomplete"))
@@ -322,7 +327,7 @@ class EvaluationPlugin:
 
     def resume(self) -> str:
         """What is true of a run that was stopped."""
-        if self.error is not None or self.store_failed:
+        if self.error or self.store_failed:
             return "Not everything that had arrived could be stored."
         return "Every response that had arrived is in the store: the same command asks only for what is missing."
 
@@ -387,7 +392,8 @@ class EvaluationPlugin:
         elif self.verdicts or self.unjudged or self.broken or self.error:
             if self.verdicts or self.unjudged:
                 unfinished = self.unfinished(session)
-                self.report = self.attempt(lambda: self.start().finish(self.order, unfinished, self.unjudged))
+                judged = [name for name, verdict in self.verdicts.items() if verdict != "incomplete"]
+                self.report = self.attempt(lambda: self.start().finish(self.order, unfinished, self.unjudged, judged))
             self.attempt(self.start().close)
             if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
                 session.exitstatus = self.exit_code(int(session.exitstatus))
@@ -484,7 +490,7 @@ class EvaluationPlugin:
         output = getattr(node, "workeroutput", {})
         self.error = self.error or output.get("distilltest_error")
         self.interrupted = self.interrupted or output.get("distilltest_interrupted", False)
-        self.store_failed = self.store_failed or output.get("distilltest_store_failed", False)
+        self.store_failed = self.store_failed or output.get("distilltest_store_failed", "")
         counts = output.get("distilltest_counts")
         if counts:
             from distilltest.engine import Counts

@@ -238,7 +238,11 @@ class Session:
         return report
 
     def finish(
-        self, order: Iterable[str] = (), unfinished: str | None = None, not_judged: Sequence[str] = ()
+        self,
+        order: Iterable[str] = (),
+        unfinished: str | None = None,
+        not_judged: Sequence[str] = (),
+        judged: Sequence[str] = (),
     ) -> RunReport | None:
         """Put the run's evaluations together, whichever process ran them, and write the reports.
 
@@ -246,10 +250,12 @@ class Session:
             order: Node ids in the order of the report; stored ones that it does not name come last.
             unfinished: Why this may not be all that should have run; such a run never promotes.
             not_judged: Node ids of evaluations that were left out for want of a judge.
+            judged: Node ids of evaluations that came to a verdict, which the store must therefore have.
 
         Returns:
             The run's report, None where no evaluation came to a verdict.
         """
+        from distilltest.errors import StoreError
         from distilltest.files import write_whole
         from distilltest.promotion import code
         from distilltest.reporting import json as json_report
@@ -257,6 +263,12 @@ class Session:
         from distilltest.reporting.report import EvaluationReport, RunReport
 
         stored = self.store.run_evaluations(self.run_id)
+        lost = sorted({*judged} - {content["id"] for content in stored})
+        if lost:
+            raise StoreError(
+                f"The store {self.store.path} has no report of {', '.join(lost)}, which came to a verdict in this run: it was "
+                "deleted, moved or replaced meanwhile. Run again."
+            )
         if not stored:
             return None
         position = {name: index for index, name in enumerate(order)}

@@ -11,6 +11,7 @@ from typing import Self
 
 from distilltest.store.connection import connect, explain
 from distilltest.store.migrations import Progress, silent
+from distilltest.store.place import Place
 from distilltest.store.reading import Origins
 from distilltest.store.writer import CompletionWriter
 
@@ -22,7 +23,8 @@ class Base:
         self.path = path
         self._connection = connection
         self._lock = threading.RLock()
-        self._writer = CompletionWriter(path)
+        self._place = Place.of(path)
+        self._writer = CompletionWriter(path, self._place)
         self._origins = Origins()
 
     @classmethod
@@ -56,6 +58,7 @@ class Base:
         with self._lock:
             try:
                 if write:
+                    self._place.check()
                     self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
                 if write:

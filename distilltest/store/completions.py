@@ -58,7 +58,7 @@ class Completions(Base):
             session: The session that reads.
             only_session: Find only what that session asked for.
         """
-        return Reader(self.path, session, only_session=only_session)
+        return Reader(self._place, session, only_session=only_session)
 
     def save(
         self, request: Request, completion: Completion, response: bytes, *, session: int = 0, anew: bool = False

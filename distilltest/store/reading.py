@@ -5,10 +5,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from pathlib import Path
 
 from distilltest.records import CallFailure, Completion
 from distilltest.store.connection import connect, explain
+from distilltest.store.place import Place
 from distilltest.store.rows import READ, read_completion
 
 CHUNK = 500
@@ -81,8 +81,9 @@ def find(
 class Reader:
     """A connection of its own for one thread that must not wait for the others: the engine's loop."""
 
-    def __init__(self, path: Path, session: int, *, only_session: bool) -> None:
-        self._path = path
+    def __init__(self, place: Place, session: int, *, only_session: bool) -> None:
+        self._place = place
+        self._path = place.path
         self._session = session
         self._only_session = only_session
         self._origins = Origins()
@@ -138,6 +139,7 @@ class Reader:
 
     def _sql(self) -> sqlite3.Connection:
         if self._connection is None:
+            self._place.check()  # connecting would make a new file
             self._connection = connect(self._path)
         return self._connection
 

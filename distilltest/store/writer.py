@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from distilltest.errors import StoreError
 from distilltest.store.connection import connect, explain
 from distilltest.store.inserting import Saved, insert, insert_failures
+from distilltest.store.place import Place
 from distilltest.store.rows import FailureRow, NewRow
 
 _GATHER = 0.002
@@ -36,8 +37,9 @@ class _Write(NamedTuple):
 class CompletionWriter:
     """A queue of completions, and the thread that commits them."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, place: Place) -> None:
         self._path = path
+        self._place = place
         self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
@@ -93,6 +95,7 @@ class CompletionWriter:
             results, failure = dict[asyncio.Future[Any], Saved | None](), None
             began = time.perf_counter()
             try:
+                self._place.check()  # before connecting, too, which would make a new file
                 connection = connection or connect(self._path)
                 results = _write(connection, batch, origins)
             except StoreError as error:
