@@ -37,13 +37,14 @@ def python_grader(
     **What keeps a grader in.** It runs in a process of its own (``python -I``) that is kept for the next call of the same
     source; the source is executed anew for each call, only imported modules stay. The process has an empty directory, an
     environment without your variables and keys, the packages of this Python (not those of the platform's image), no
-    standard input or output, and limits of time, of memory (kept on Linux) and of 1 GiB a file. On Linux it has no
-    network but one of its own with nothing in it, where the system allows a process to ask for that (root, or user
-    namespaces). Elsewhere Python itself refuses sockets and the starting of programs, by an audit hook.
-    :func:`isolation` says which it is here.
+    standard input or output, and limits of time, of memory (kept on Linux, for each process) and of 1 GiB a file. On Linux it
+    has, as far as the system allows, namespaces of its own (no network, no sight of other processes), no privileges, a user of
+    its own where you are root, no files but its directory and Python's (Landlock), and no system calls that lead out (seccomp).
+    Elsewhere Python itself refuses sockets and the starting of programs, by an audit hook. :func:`isolation` says what
+    holds here; docs/graders.md says against what.
 
-    **What this is not.** It guards against mistakes, not against malice: a grader can read every file that you can, and
-    code that wants to get around an audit hook can. Run only graders that you would run as your own code.
+    **What this is not.** A grader decides its own grades, so it can also forge them. And it is no virtual machine: run no code
+    whose author you would not let near the machine.
 
     Args:
         source: The code, at most 256 KiB.
@@ -100,7 +101,13 @@ class Isolation:
     """What keeps a Python grader in on this machine."""
 
     network: str
-    """``namespace``: the process has a network of its own with nothing in it. ``hook``: Python refuses sockets."""
+    """``namespace``: a network of its own with nothing in it. ``seccomp``: the system refuses sockets. ``hook``: Python does."""
+    processes: str
+    """``limited``: it may start some, sees no others, and all end with it. ``refused``: by the system. ``hook``: by Python."""
+    files: str
+    """``own directory``: beside Python's and what is installed it reads and writes no others. ``all``: what its user may."""
+    user: str
+    """``nobody``: it runs as a user of its own, since you are root. ``own``: as you, without privileges."""
     memory: bool
     """Is the limit of memory kept?"""
 
@@ -111,4 +118,4 @@ def isolation() -> Isolation:
 
     with worker("def grade(sample, item): return 0", MEMORY_LIMIT, TIME_LIMIT) as process:
         process.ask({"sample": {}, "item": {}}, TIME_LIMIT)
-        return Isolation(process.isolation["network"], process.isolation["memory"])
+        return Isolation(**process.isolation)

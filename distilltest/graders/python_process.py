@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -12,16 +13,20 @@ import sys
 import tempfile
 import threading
 import time as time_module
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from distilltest.errors import SuiteError
+from distilltest.graders.python_isolation import LAYERS
 
 _SCRIPT = Path(__file__).with_name("python_worker.py")
 _INHERITED = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
 _DISK = 1024**3
 _START = 60.0
+_LONGEST = 1024 * 1024
+"""Bytes of an answer that are read."""
 
 
 class TookTooLong(Exception):
@@ -35,17 +40,17 @@ class Ended(Exception):
 class Worker:
     """A process that runs one source. Use it under its lock."""
 
-    def __init__(self, source: str, memory: int, time: float, *, namespace: bool = True) -> None:
+    def __init__(self, source: str, memory: int, time: float, *, layers: Sequence[str] = LAYERS) -> None:
         self.lock = threading.Lock()
         self._closed = False
         self.isolation: dict[str, Any] = {}
-        """``network`` (``namespace`` or ``hook``) and ``memory`` (does the limit hold?), once it is started."""
+        """What holds, once it is started: see :class:`distilltest.graders.python_grader.Isolation`."""
         self._settings = {
             "source": source,
             "memory": memory,
             "disk": _DISK,
             "alarm": math.ceil(time) + 5,
-            "namespace": namespace,
+            "layers": list(layers),
         }
         self._process: subprocess.Popen[bytes] | None = None
         self._thread: threading.Thread | None = None
@@ -63,10 +68,15 @@ class Worker:
             Ended: The process ended.
             SuiteError: The source is broken, or no process can be started.
         """
-        line = _line(message)
+        call = secrets.token_hex(8)
+        line = _line({**message, "call": call})
         if self._process is None:
             self._start()
-        return self._exchange(line, seconds)
+        answer = self._exchange(line, seconds)
+        if answer.pop("call", None) != call:  # what comes next in the pipe may answer no call, or an earlier one
+            self.close()
+            return {"error": "the answer of its process was overwritten"}
+        return answer
 
     def _start(self) -> None:
         self._directory = tempfile.mkdtemp(prefix="distilltest-grader-")
@@ -104,11 +114,13 @@ class Worker:
         if thread.is_alive():
             self.close()
             raise TookTooLong(f"there was no answer in {seconds:g} s")
+        if not found or (len(found[0]) < _LONGEST and not found[0].endswith(b"\n")):
+            raise Ended(_how(self.close(by_itself=True)))
         try:
             answer = json.loads(found[0])
-        except (IndexError, ValueError):
-            raise Ended(_how(self.close(by_itself=True))) from None
-        return answer if isinstance(answer, dict) else {"error": "the answer was overwritten"}
+        except ValueError:
+            return {}
+        return answer if isinstance(answer, dict) else {}
 
     def _talk(self, line: bytes, found: list[bytes]) -> None:
         process = self._process
@@ -118,7 +130,7 @@ class Worker:
         with suppress(OSError, ValueError):
             process.stdin.write(line)
             process.stdin.flush()
-            found.append(process.stdout.readline())
+            found.append(process.stdout.readline(_LONGEST))
         if self._closed:
             self._close_pipes()
 

@@ -6,6 +6,7 @@ one, all of them JSON. See ``python_grader`` for what this keeps out and what it
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import json
 import math
@@ -29,7 +30,6 @@ _PROGRAMS = (
     "os.startfile",
     "pty.spawn",
 )
-_CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 
 
 class Broken(Exception):
@@ -43,34 +43,56 @@ def main() -> None:
     for descriptor in (0, 1, 2):  # what a grader prints goes nowhere, and it cannot read its own calls
         os.dup2(null, descriptor)
     settings = json.loads(requests.readline())
+    held = _isolation().isolate(os.getcwd(), settings["layers"])  # noqa: PTH109
     own = os.getpid()
     try:
         code = compile(settings["source"], _FILE, "exec", dont_inherit=True)
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         _answer(answers, {"broken": _tell(error)})
         return
-    namespace = bool(settings["namespace"]) and _own_network()
-    _answer(answers, {"network": "namespace" if namespace else "hook", "memory": _limit(settings)})
-    sys.addaudithook(_guard(_NETWORK if namespace else (*_NETWORK, *_PROGRAMS)))
+    _answer(answers, {**held, "memory": _limit(settings)})
+    sys.addaudithook(_guard(programs=held["processes"] == "limited"))
     for line in requests:
         _alarm(settings["alarm"])
         answer = _call(code, line)
         if os.getpid() != own:  # a process that the grader forked off came back here
             os._exit(0)
         _alarm(0)
+        if held["processes"] == "limited":
+            _end_others()
         _answer(answers, answer)
 
 
+def _end_others() -> None:
+    """End what the grader left behind: nobody else is in this namespace."""
+    with suppress(ProcessLookupError):
+        os.kill(-1, signal.SIGKILL)
+    with suppress(ChildProcessError):
+        while True:
+            os.wait()
+
+
+def _isolation() -> Any:
+    """The module beside this script: with ``-I`` its folder is not searched."""
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 -- pathlib is slow to import
+    try:
+        return importlib.import_module("python_isolation")
+    finally:
+        del sys.path[0]
+
+
 def _call(code: CodeType, line: bytes) -> dict[str, Any]:
+    call = None
     try:
         request = json.loads(line)
+        call = request["call"]
         grade = _load(code)
         score = _score(grade(request["sample"], request["item"]))
     except Broken as error:
-        return {"broken": str(error)}
+        return {"broken": str(error), "call": call}
     except BaseException as error:  # SystemExit and KeyboardInterrupt are the grader's too
-        return {"error": _tell(error)}
-    return {"score": score}
+        return {"error": _tell(error), "call": call}
+    return {"score": score, "call": call}
 
 
 def _load(code: CodeType) -> Any:
@@ -116,10 +138,14 @@ def _answer(answers: BinaryIO, answer: dict[str, Any]) -> None:
     answers.flush()
 
 
-def _guard(forbidden: tuple[str, ...]) -> Any:
+def _guard(programs: bool) -> Any:
+    """A hook that says in words what is not allowed, and where the system keeps nothing, the only thing that refuses it."""
+
     def hook(event: str, _: tuple[Any, ...]) -> None:
-        if event.startswith(forbidden):
+        if event.startswith(_NETWORK):
             raise PermissionError(f"a grader has no network ({event})")
+        if not programs and event.startswith(_PROGRAMS):
+            raise PermissionError(f"a grader starts no programs here ({event})")
 
     return hook
 
@@ -144,27 +170,6 @@ def _alarm(seconds: int) -> None:
     """End this process after so many seconds by itself, should nobody be left who does it."""
     if hasattr(signal, "alarm"):
         signal.alarm(seconds)
-
-
-def _own_network() -> bool:
-    """Move to a network of its own, with nothing in it: Linux allows it to root, and elsewhere with a user namespace."""
-    if not sys.platform.startswith("linux"):
-        return False
-    try:
-        import ctypes
-
-        unshare = ctypes.CDLL(None).unshare
-    except (ImportError, OSError, AttributeError):
-        return False
-    user, group = os.getuid(), os.getgid()
-    if unshare(_CLONE_NEWNET) == 0:
-        return True
-    if unshare(_CLONE_NEWUSER | _CLONE_NEWNET) != 0:
-        return False
-    for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
-        with suppress(OSError), open(f"/proc/self/{name}", "w") as file:  # noqa: PTH123 -- pathlib is slow to import
-            file.write(text)
-    return True
 
 
 if __name__ == "__main__":
