@@ -494,5 +494,6 @@ class EvaluationPlugin:
         counts = output.get("distilltest_counts")
         if counts:
             from distilltest.engine import Counts
+            from distilltest.stored import restore
 
-            self.start().counts.append(Counts(**counts))
+            self.start().counts.append(restore(Counts, counts))

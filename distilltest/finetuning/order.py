@@ -10,6 +10,7 @@ from typing import Any, Self
 from distilltest import files
 from distilltest.errors import TrainingFileError
 from distilltest.records import fingerprint
+from distilltest.stored import restore
 
 SUPERVISED, DPO = "supervised", "dpo"
 
@@ -76,8 +77,7 @@ class Order:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
         """Back from plain values."""
-        validation = content["validation"]
-        return cls(**{**content, "path": Path(content["path"]), "validation": Path(validation) if validation else None})
+        return restore(cls, content, path=Path, validation=lambda path: Path(path) if path else None)
 
 
 def sha256(path: Path) -> str:

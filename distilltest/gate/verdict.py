@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from distilltest.stored import restore
+
 
 class Status(StrEnum):
     """What is said of a rule, an evaluation or a run."""
@@ -79,12 +81,8 @@ class Verdict:
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Verdict:
         """Back from plain values."""
-        rules = tuple(RuleVerdict(**rule | {"status": Status(rule["status"])}) for rule in content["rules"])
-        return cls(
-            **content
-            | {
-                "status": Status(content["status"]),
-                "rules": rules,
-                "unanswerable": tuple(content.get("unanswerable", ())),
-            }
-        )
+
+        def rules(each: Any) -> tuple[RuleVerdict, ...]:
+            return tuple(restore(RuleVerdict, rule, status=Status) for rule in each)
+
+        return restore(cls, content, status=Status, rules=rules, unanswerable=tuple)

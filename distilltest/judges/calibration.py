@@ -10,6 +10,7 @@ from distilltest.config import Judge
 from distilltest.records import fingerprint
 from distilltest.statistics.agreement import from_table
 from distilltest.store import Store
+from distilltest.stored import restore
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,7 @@ class Calibration:
         content = store.get_state(_place(grader, judge, prompt_fingerprint))
         if content is None:
             return None
-        counts = tuple(tuple(row) for row in content["counts"])
-        return cls(**content | {"labels": tuple(content["labels"]), "counts": counts})
+        return restore(cls, content, labels=tuple, counts=lambda rows: tuple(tuple(row) for row in rows))
 
 
 def agreement_of(calibration: Calibration | None) -> str:

@@ -155,4 +155,7 @@ def _check(index: int, row: Any, tree: Tree) -> None:
         return
     where = ".".join(map(str, ["entry", index + 1, *error.absolute_path]))
     place = tree.place(index, *error.absolute_path)
-    raise PromotionsError(f"{place}: {where}: {brief(error.message)}. {_RESTORE}")
+    said = f"{place}: {where}: {brief(error.message)}."
+    if isinstance(row, Mapping) and row.get("hash") == digest(row):  # nobody has changed it
+        raise PromotionsError(f"{said} The entry is whole, so a newer distilltest wrote it. Upgrade.")
+    raise PromotionsError(f"{said} {_RESTORE}")

@@ -33,6 +33,7 @@ from distilltest.reporting import markdown
 from distilltest.reporting.report import RunReport
 from distilltest.results import RunInfo
 from distilltest.store import Store
+from distilltest.stored import restore
 
 FOLDER = "promoted"
 """Below reports/."""
@@ -156,7 +157,7 @@ class Promoter:
             kept = None
             if reports:
                 infos = {run.id: run.record["info"] for run in gathered.runs if run.record}
-                info = RunInfo(**infos[max(run for run, _ in reports)])
+                info = restore(RunInfo, infos[max(run for run, _ in reports)])
                 folder = self.config.reports_dir / FOLDER / f"{number}-{_slug(model.model)}"
                 kept = keep_report(root, folder, RunReport.of(info, [report for _, report in reports]))
             entry = Entry(

@@ -12,7 +12,7 @@ import orjson
 
 from distilltest.config import Config
 from distilltest.dataset import load_dataset
-from distilltest.errors import DistilltestError, at
+from distilltest.errors import DistilltestError, StoreError, at
 from distilltest.files import file_fingerprint
 from distilltest.gate import Status
 from distilltest.promotion.entry import PROMOTE, Entry, Proof
@@ -25,7 +25,7 @@ from distilltest.promotion.suite import Declared, collect_suite
 from distilltest.reporting.report import EvaluationReport
 from distilltest.store import Store
 
-_BROKEN = (orjson.JSONDecodeError, KeyError, TypeError, ValueError)
+_BROKEN = (orjson.JSONDecodeError, KeyError, TypeError, ValueError, StoreError)
 
 
 @dataclass(frozen=True, slots=True)

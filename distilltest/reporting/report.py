@@ -9,6 +9,7 @@ from typing import Any
 from distilltest.gate import Status, Verdict, combine
 from distilltest.records import Outcome
 from distilltest.results import Change, EvaluationResult, JudgeUse, RunInfo, Sample
+from distilltest.stored import restore
 
 SCHEMA_VERSION = 1
 """Of the JSON form."""
@@ -122,22 +123,21 @@ class EvaluationReport:
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> EvaluationReport:
         """Back from plain values."""
-        return cls(
-            **content
-            | {
-                "verdict": Verdict.from_json(content["verdict"]),
-                "roles": tuple(RoleLine(**line) for line in content["roles"]),
-                "slices": tuple(SliceLine(**line) for line in content["slices"]),
-                "changes": tuple(_change(change) for change in content["changes"]),
-                "judges": tuple(JudgeUse(**use) for use in content["judges"]),
-                "notes": tuple(content["notes"]),
-            }
+        return restore(
+            cls,
+            content,
+            verdict=Verdict.from_json,
+            roles=_each(RoleLine),
+            slices=_each(SliceLine),
+            changes=_each(Change, samples=_each(Sample), tags=tuple),
+            judges=_each(JudgeUse),
+            notes=tuple,
         )
 
 
-def _change(content: dict[str, Any]) -> Change:
-    samples = tuple(Sample(**sample) for sample in content["samples"])
-    return Change(**content | {"samples": samples, "tags": tuple(content["tags"])})
+def _each(kind: type[Any], **convert: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, ...]]:
+    """What reads a list of records."""
+    return lambda content: tuple(restore(kind, each, **convert) for each in content)
 
 
 @dataclass(frozen=True, slots=True)
