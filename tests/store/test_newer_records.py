@@ -138,6 +138,7 @@ def test_the_list_of_records_is_whole():
         ("completions/lines.py", "Usage"),  # refuse, and say to upgrade
         ("completions/lines.py", "ToolCall"),
         ("completions/lines.py", "Completion"),
+        ("graders/python_grader.py", "Isolation"),  # said by a process of ours, not stored
         ("exchange/archive/manifest.py", "Saved"),  # its format has a number
         ("exchange/archive/manifest.py", "Manifest"),
         ("promotion/entry.py", "Who"),  # their schema allows no other fields
