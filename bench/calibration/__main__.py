@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from bench.calibration import clusters, judged, looks, page, pass_fail, scores, slices
+from bench.calibration import clusters, judged, looks, missing, page, pass_fail, scores, slices
 from bench.calibration.table import Table, compute
 
 
@@ -31,6 +31,7 @@ def tables(full: bool) -> list[Table]:
         slices.power_table,
         looks.table,
         looks.attempts_table,
+        missing.table,
         judged.table,
         pass_fail.obvious_table,
     )

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from bench.calibration import missing
 from distilltest.gate import (
     RuleVerdict,
     Status,
@@ -366,3 +367,9 @@ def test_a_rule_that_says_nothing_of_missing_answers_is_incomplete():
 
     assert decide(Lucky(), candidate=[1, 1]).status is Status.PROMOTE
     assert decided(Lucky(), candidate=[1, None]).status is Status.INCOMPLETE
+
+
+def test_not_to_answer_what_is_hard_is_no_way_to_be_promoted():
+    (_, (worst, _, left_out)) = missing.missing(0.05, 200, 0.5, runs=300)
+    assert not worst.above(0.05)
+    assert left_out.value > 0.25  # else the simulation shows nothing
