@@ -40,6 +40,7 @@ from __future__ import annotations
 
 import os
 import traceback
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -251,6 +252,30 @@ def _permanent_kinds() -> frozenset[str]:
         to_see += error.__subclasses__()
         found |= {error.kind} if error.permanent else set()
     return frozenset(found)
+
+
+def asking_again(failures: Mapping[str, int]) -> str:
+    """What to do about calls that failed, in a sentence: those that would fail again are not worth another run.
+
+    Args:
+        failures: Kind of failure → how many.
+
+    >>> asking_again({"server error": 2})
+    'Run the same command again: only these are asked.'
+    >>> asking_again({"server error": 2, "prompt too long": 1})
+    'Run the same command again: only these are asked. 1 of them would fail again: change it, leave it out, or change the model.'
+    >>> asking_again({"prompt too long": 3})
+    'They would fail again: change them, leave them out, or change the model.'
+    """
+    for_good = sum(count for kind, count in failures.items() if is_permanent(kind))
+    run = "Run the same command again: only these are asked."
+    if not for_good:
+        return run
+    them = "it" if for_good == 1 else "them"
+    remedy = f"would fail again: change {them}, leave {them} out, or change the model."
+    if for_good < sum(failures.values()):
+        return f"{run} {for_good} of them {remedy}"
+    return f"{'It' if for_good == 1 else 'They'} {remedy}"
 
 
 class JudgeFailed(DistilltestError):

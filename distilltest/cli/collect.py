@@ -35,7 +35,7 @@ datasets are fine. Without --prompt a row's "messages" are sent as they are, or 
 
 Everything is read and counted before anything is sent, so mistakes in the file cost nothing. Each answer is durable before
 it is counted: whatever stops the command, the same command goes on from there and asks only for what is missing. The
-budget of distilltest.yaml holds. Exit code 11: some calls failed; run again, only these are asked.
+budget of distilltest.yaml holds. Exit code 11: some calls failed; the message says whether to run again.
 """
 
 
@@ -266,7 +266,9 @@ def _say_after(
         print(f"{_many(collected.failed, 'call')} failed: {kinds}", file=sys.stderr)
         for sentence in collected.sentences.values():
             print(f"  {sentence}", file=sys.stderr)
-        print("Run the same command again: only these are asked.", file=sys.stderr)
+        from distilltest.errors import asking_again
+
+        print(asking_again(collected.failures), file=sys.stderr)
 
 
 def _many(count: int, noun: str) -> str:

@@ -25,7 +25,7 @@ from distilltest.distillation.select import render
 from distilltest.distillation.supervised_file import unfit
 from distilltest.distillation.whole_file import LeftOut
 from distilltest.engine import Engine
-from distilltest.errors import DistilltestError
+from distilltest.errors import DistilltestError, asking_again
 from distilltest.exit_codes import INCOMPLETE
 from distilltest.prompt import Prompt, load_prompt
 from distilltest.records import Case
@@ -207,5 +207,5 @@ def _judged(
     for kind, count in ranking.failures.items():
         print(f"no verdict on {count:,} pairs: {kind}: {ranking.sentences[kind]}", file=sys.stderr)
     if ranking.failures:
-        print("Run the same command again: only these are asked.", file=sys.stderr)
+        print(asking_again(ranking.failures), file=sys.stderr)
     return found, ranking.failures.total()

@@ -23,7 +23,7 @@ from distilltest.distillation.supervised import supervised_findings
 from distilltest.distillation.supervised_file import write_supervised
 from distilltest.distillation.whole_file import LeftOut, Written
 from distilltest.engine import Engine
-from distilltest.errors import ConfigError, DistilltestError
+from distilltest.errors import ConfigError, DistilltestError, asking_again
 from distilltest.exit_codes import VERDICTS
 from distilltest.finetuning.answers import endpoint_errors
 from distilltest.finetuning.candidate import remember
@@ -115,7 +115,7 @@ class Loop:
             kind, sentence = next(iter(collected.sentences.items()))
             raise DistilltestError(
                 f"{collected.failed} of {len(self.cases)} requests got no answer: {kind}: {sentence} "
-                "Run the same command again: only these are asked."
+                f"{asking_again(collected.failures)}"
             )
         self.idle = self.idle and not sent
         done = f"{sent} new" if sent else "all in the store, nothing sent"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from distilltest.config import Config
 from distilltest.distillation.lines import read_bytes
-from distilltest.errors import DistilltestError
+from distilltest.errors import DistilltestError, PromptTooLong, asking_again
 from distilltest.exit_codes import VERDICTS
 from distilltest.finetuning.candidate import details_of, know
 from distilltest.finetuning.follow import Progress, result
@@ -131,7 +131,7 @@ class Measurement:
             if line.missing or line.rate is None or line.low is None or line.high is None:
                 raise DistilltestError(
                     f"{report.id}: {line.missing} of {report.evaluated} cases have no answer of {model}. "
-                    "Run the same command again: only these are asked."
+                    f"{_remedy(report)}"
                 )
             name = f"{report.id.rpartition('::')[2]} " if len(reports) > 1 else ""
             shown.append(f"{name}{percent(line.rate)} [{100 * line.low:.1f}, {100 * line.high:.1f}]")
@@ -142,6 +142,13 @@ class Measurement:
     def _shown(self, path: Path) -> str:
         root = self.config.root
         return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+def _remedy(report: EvaluationReport) -> str:
+    """What to do about missing answers."""
+    if report.verdict.transient or not report.verdict.unanswerable:
+        return asking_again({})
+    return f"{asking_again({PromptTooLong.kind: 2})} The first are: {', '.join(report.verdict.unanswerable[:5])}."
 
 
 def _tail(text: str) -> str:

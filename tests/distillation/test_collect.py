@@ -367,3 +367,13 @@ def test_a_time_limit_ends_it_as_incomplete(project, server):
     assert "The time limit of 2s is over. Everything that had arrived is kept" in done.stderr
     assert "Traceback" not in done.stderr
     assert len(stored(project)) == 5
+
+
+def test_what_would_fail_again_is_not_worth_another_run(project, server, capsys):
+    too_long = Reply(400, code="context_length_exceeded")
+    server.script = lambda _number, body: too_long if "log" in said_last(body) else Reply()
+    assert collect("requests.txt") == 11
+    said = capsys.readouterr().err
+    assert "1 call failed: 1 prompt too long" in said
+    assert "It would fail again: change it, leave it out, or change the model." in said
+    assert "Run the same" not in said
