@@ -117,14 +117,14 @@ def _say(
     later = "; ".join(each.sentence for each in judged if each.status is Status.NOT_APPLICABLE)
     notes = [later] if later else []
     if bounded and status is not Status.INCOMPLETE:
-        even = f"; even if {assumed(table, worst=status is Status.PROMOTE)}" if status is not Status.UNDECIDED else ""
+        even = f"; {assumed(table, worst=status is Status.PROMOTE)}" if status is not Status.UNDECIDED else ""
         notes.append(f"{how_many(table)}{even}")
     elif any(
         each.status is Status.INCOMPLETE and rows_without(table, rule.needs)
         for rule, each in zip(rules, judged, strict=True)
         if bounded
     ):
-        said = f"{how_many(table)} and never will, and the verdict depends on them: {advice(table)} In the worst case: {said}"
+        said = f"{how_many(table)} and never will, and the verdict depends on this: {advice(table)} In the worst case: {said}"
     elif bounded:
         notes.append(how_many(table))
     return status, f"{status}: {said}" + "".join(f" ({note})" for note in notes)

@@ -51,19 +51,21 @@ def unanswered(table: ResultsTable) -> list[str]:
 def how_many(table: ResultsTable) -> str:
     """How many cases have no answer, and of which role: ``3 of 400 cases have no answer of the candidate``."""
     counts = {role: len(rows) for role, rows in table.unanswerable.items() if rows}
-    whole = f"{len(unanswered(table))} of {len(table.case_ids)} cases have no answer"
+    count = len(unanswered(table))
+    whole = f"{count} of {len(table.case_ids)} cases {'has' if count == 1 else 'have'} no answer"
     if len(counts) == 1:
         return f"{whole} of {_the(next(iter(counts)))}"
     return f"{whole} ({', '.join(f'{role} {count}' for role, count in counts.items())})"
 
 
 def assumed(table: ResultsTable, *, worst: bool) -> str:
-    """What the verdict assumes of them."""
+    """What the verdict assumes of them: ``even if the candidate fails them all``."""
     roles = [role for role, rows in table.unanswerable.items() if rows]
     if len(roles) > 1:
-        return f"the {'worst' if worst else 'best'} case for the candidate"
+        return f"even in the {'worst' if worst else 'best'} case for the candidate"
     fails = worst is (roles == ["candidate"])
-    return f"{_the(roles[0])} {'fails' if fails else 'passes'} them all"
+    each = "them all" if len(table.never(roles[0])) > 1 else "it"
+    return f"even if {_the(roles[0])} {'fails' if fails else 'passes'} {each}"
 
 
 def advice(table: ResultsTable) -> str:
@@ -77,7 +79,9 @@ def advice(table: ResultsTable) -> str:
     return (
         which
         + (f" ({', '.join(kinds)})" if kinds else "")
-        + ". Shorten their prompts, take these cases out of the dataset, or change the model: the same request would fail again."
+        + ". The same request would fail again: shorten the prompt, take "
+        + ("this case" if len(ids) == 1 else "these cases")
+        + " out of the dataset, or change the model."
         + (f" The server said: {_shortened(said)}" if said else "")
     )
 

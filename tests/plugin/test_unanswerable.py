@@ -61,7 +61,7 @@ def test_a_verdict_that_depends_on_them_names_the_cases_and_what_the_server_said
     for words in (
         "30 of 400 cases have no answer of the candidate and never will",
         "q-0, q-1, q-2, q-3, q-4, … (candidate: prompt too long)",
-        "Shorten their prompts, take these cases out of the dataset, or change the model",
+        "shorten the prompt, take these cases out of the dataset, or change the model",
         "maximum context length is 8192 tokens",
     ):
         assert words in out
@@ -96,7 +96,7 @@ def test_what_may_still_come_is_asked_again_first(numbers):
     assert result.ret == INCOMPLETE
     out = " ".join(result.stdout.str().split())
     assert "candidate lacks 2 of 400 cases (1 x prompt too long, 1 x server error). Run again" in out
-    assert "1 of 400 cases have no answer of the candidate and never will: q-7 (candidate: prompt too long)" in out
+    assert "1 of 400 cases has no answer of the candidate and never will: q-7 (candidate: prompt too long)" in out
     numbers.never("candidate", {7})
     assert numbers.run().ret == 0
 
@@ -105,7 +105,7 @@ def test_a_run_that_stops_early_counts_them_at_each_look(numbers):
     numbers.never("candidate", {3, 77, 208})
     result = numbers.run("--stop-early")
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["*even if the candidate fails them all*"])
+    result.stdout.fnmatch_lines(["*even if the candidate fails *"])
     numbers.server.special.clear()
     numbers.never("candidate", range(0, 400, 2))
     assert numbers.run("--stop-early", "--fresh").ret == INCOMPLETE
@@ -115,7 +115,7 @@ def test_a_narrowed_run_never_promotes_whatever_is_missing(numbers):
     numbers.never("candidate", {3})
     result = numbers.run("--limit", "300")
     assert result.ret == INCOMPLETE
-    result.stdout.fnmatch_lines(["*only a part was run*even if the candidate fails them all*"])
+    result.stdout.fnmatch_lines(["*only a part was run*even if the candidate fails it*"])
 
 
 def test_a_judge_that_filters_an_answer_counts_as_its_missing_grade(numbers):

@@ -33,7 +33,7 @@ def test_what_holds_in_the_worst_case_is_promoted_and_verified_with_and_without_
     project, run = silent
     assert run({7}) == 0
     assert project.run("promote") == 0
-    assert "1 of 60 cases have no answer of the candidate" in " ".join(project.promotions.read_text().split())
+    assert "1 of 60 cases has no answer of the candidate" in " ".join(project.promotions.read_text().split())
     code, said = verified(project, capsys)
     assert code == 0
     assert "promote, recomputed from 180 outcomes in the store" in said
