@@ -1,6 +1,10 @@
 """What holds for every test: the same surroundings everywhere, the same examples each time, nothing skipped or left behind."""
 
 import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: its threads spin beside those of other tests
+
+import subprocess
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,8 +41,7 @@ def pytest_configure(config):
     config.addinivalue_line("filterwarnings", f"error:::({'|'.join(sorted(OURS))})(\\.|$)")
     processes.let_children_have_signals()
     leftovers.adopt_orphans()
-    if os.environ.get("WATCH"):
-        config.pluginmanager.register(leftovers.Watch(), "leftovers")
+    config.pluginmanager.register(leftovers.Watch(), "leftovers")
 
 
 def pytest_collection_modifyitems(items):
@@ -96,7 +99,9 @@ def lean_subprocesses(same_surroundings):
         patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
         patch.setenv("PYTEST_PLUGINS", ",".join(plugins))
         patch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+        patch.setattr(subprocess, "Popen", processes.Warm)
         yield
+    processes.end_warm()
 
 
 def _not_skipped(report):

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +61,20 @@ class Belongings:
 NOTHING = Belongings(frozenset(), frozenset(), frozenset())
 
 
+_kept = NOTHING
+
+
+@contextmanager
+def lasting() -> Iterator[None]:
+    """Whatever is started in this block lives longer than one test, and is nobody's leftover."""
+    global _kept
+    before = Belongings.now()
+    try:
+        yield
+    finally:
+        _kept |= Belongings.now() - before
+
+
 def adopt_orphans() -> None:
     """Become the parent of whatever loses its own below us, so that nothing can leave unseen."""
     if LINUX:
@@ -109,10 +123,13 @@ def open_files() -> Iterator[tuple[str, str]]:
 
 
 def _close_pools() -> None:
-    """End what the product keeps for the next call."""
+    """End what the product keeps for the next call: processes of Python graders, and embedded servers."""
     pool = sys.modules.get("distilltest.graders.python_pool")
     if pool is not None:
         pool.close_all()
+    servers = getattr(sys.modules.get("distilltest.client"), "_embedded", {})
+    while servers:
+        servers.popitem()[1].stop()
 
 
 def _left(before: Belongings) -> Belongings:
@@ -135,19 +152,16 @@ class Watch:
     """
 
     def __init__(self) -> None:
-        self._kept = NOTHING
         self._failed = False
+        self._before = NOTHING
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> Iterator[None]:
         """Note what lives longer than one test."""
         if fixturedef.scope == "function":
             return (yield)
-        before = Belongings.now()
-        try:
+        with lasting():
             return (yield)
-        finally:
-            self._kept |= Belongings.now() - before
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self) -> Iterator[None]:
@@ -166,10 +180,10 @@ class Watch:
         """Look when all of the test's fixtures are gone."""
         result = yield
         if self._failed:  # what a failed test left is a consequence; the frames of its error hold it
-            for pid in Belongings.now().processes - (self._before | self._kept).processes:
+            for pid in Belongings.now().processes - (self._before | _kept).processes:
                 kill(pid)
             return result
-        left = _left(self._before | self._kept)
+        left = _left(self._before | _kept)
         for pid in left.processes:
             kill(pid)
         if left:

@@ -4,8 +4,11 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from processes import PATIENCE, put_commands_into
 
 DOCS = Path(__file__).parents[1] / "docs"
 FILE_OR_SESSION = re.compile(
@@ -48,8 +51,13 @@ def follow(page: str, folder: Path, plain: Callable[[str], str] = without_run_id
     Returns:
         How many commands ran: all of the page.
     """
-    text = (DOCS / page).read_text(encoding="utf-8")
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    with tempfile.TemporaryDirectory() as tools:
+        put_commands_into(Path(tools))
+        path = os.pathsep.join((tools, str(Path(sys.executable).parent), os.environ["PATH"]))
+        return _follow((DOCS / page).read_text(encoding="utf-8"), folder, plain, {"PATH": path, **environment})
+
+
+def _follow(text: str, folder: Path, plain: Callable[[str], str], environment: dict[str, str]) -> int:
     ran = 0
     for name, content, session in FILE_OR_SESSION.findall(text):
         if name:
@@ -60,11 +68,11 @@ def follow(page: str, folder: Path, plain: Callable[[str], str] = without_run_id
                 ["bash", "-c", command],
                 check=False,
                 cwd=folder,
-                env=os.environ | {"PATH": path} | environment,
+                env=os.environ | environment,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
-                timeout=300,
+                timeout=PATIENCE,
             )
             said = plain(done.stdout).splitlines()
             assert agrees(said, [plain(line) for line in expected]), f"$ {command}\n{done.stdout}"

@@ -1,6 +1,7 @@
 """What all tests stand on: warnings of our own are errors, nothing is left behind, nothing is skipped, children get signals."""
 
 import os
+import signal
 import subprocess
 import sys
 import warnings
@@ -106,6 +107,32 @@ subprocess.run([sys.executable, "-c", {CHILD!r}])
 def test_children_get_signals_where_a_shell_in_the_background_ignores_them():
     done = subprocess.run([sys.executable, "-c", PARENT], capture_output=True, text=True, check=True)
     assert done.stdout == "True SIG_DFL\n"
+
+
+@pytest.mark.parametrize("cold", [False, True])
+def test_a_forked_command_is_as_one_that_was_started(tmp_path, cold):
+    """Arguments, folder, environment, standard files, exit code, ignored signals: all as given."""
+    (tmp_path / "test_it.py").write_text(
+        "import os, signal, sys, pytest\n\ndef test_it():\n"
+        "    assert (os.getcwd(), sys.path[0]) == (os.environ['FOLDER'],) * 2\n"
+        "    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN\n"
+        "    assert signal.getsignal(signal.SIGINT) == signal.default_int_handler\n"
+        "    assert 'HOME' not in os.environ and sys.stdin.read() == 'in'\n    print('out'); pytest.exit('done', 3)\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-sq", "-p", "no:cacheprovider", "test_it.py"]
+    environment = {name: value for name, value in os.environ.items() if name not in ("HOME", "PYTEST_PLUGINS")} | {
+        "FOLDER": str(tmp_path)
+    }
+    options = {"cwd": tmp_path, "env": environment, "text": True, "stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        process = (processes.Cold if cold else subprocess.Popen)(command, **options)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    with process:
+        said, _ = process.communicate("in")
+    assert "out\n" in said, said
+    assert process.returncode == 3
 
 
 def test_a_started_process_ends_with_its_block_and_so_does_what_it_started():

@@ -6,6 +6,7 @@ import sys
 
 import orjson
 import pytest
+from processes import PATIENCE, after_three_steps, started
 from store.stored import answered, asked, keep
 
 from distilltest.records import Request, ToolCall, Usage
@@ -208,7 +209,7 @@ from distilltest.store import Store
 config = load_config(Path())
 with Store.open(config.store_path) as store:
     place = Place(config, config.servers["s"], 1.0)
-    done = import_file(Path("in.jsonl"), store, place, progress=lambda n: print(n, flush=True))
+    done = import_file(Path("in.jsonl"), store, place, progress=lambda n: (print(n, flush=True), sys.stdin.readline()))
 print("added", done.added, "known", done.known)
 """
 
@@ -219,12 +220,10 @@ def test_an_import_that_was_killed_left_nothing_behind_and_the_next_one_adds_all
         for i in range(20_000)
     ]
     project.write("in.jsonl", lines(*rows_))
-    first = subprocess.Popen([sys.executable, "-c", IMPORT], stdout=subprocess.PIPE, text=True, cwd=project.root)
-    for _ in range(3):
-        first.stdout.readline()
-    first.kill()
-    first.wait()
-    first.stdout.close()
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with started([sys.executable, "-c", IMPORT], cwd=project.root, **pipes) as first:
+        after_three_steps(first)
+        first.kill()
     with project.store() as store:
         assert store.count_completions() == 0
     assert "20,000 completions added, 0 were" in project.run("import", "in.jsonl", "--server", "s")
@@ -236,8 +235,9 @@ def test_two_imports_of_one_file_at_once_keep_each_completion_once(project):
     ]
     project.write("in.jsonl", lines(*rows_))
     command = [sys.executable, "-c", IMPORT]
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=project.root) for _ in range(2)]
-    said = sorted(process.communicate(timeout=60)[0].splitlines()[-1] for process in both)
+    options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "cwd": project.root}
+    with started(command, **options) as one, started(command, **options) as other:
+        said = sorted(process.communicate(timeout=PATIENCE)[0].splitlines()[-1] for process in (one, other))
     assert said == ["added 0 known 2000", "added 2000 known 0"]
 
 

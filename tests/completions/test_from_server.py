@@ -1,7 +1,5 @@
 """Pulling what a server stored, over real HTTP from the embedded server."""
 
-import os
-import signal
 import subprocess
 import sys
 import threading
@@ -9,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import openai
 import pytest
+from processes import after_three_steps, started
 
 from distilltest.completions import import_server
 from distilltest.embedded.server import EmbeddedServer
@@ -28,7 +27,7 @@ config = load_config(Path(sys.argv[1]))
 place = Place(config, config.servers["s"], 1.0)
 with Store.open(config.store_path) as store:
     done = import_server.import_from_server(
-        openai_client(place.server, config), store, place, progress=lambda n: print(n, flush=True)
+        openai_client(place.server, config), store, place, progress=lambda n: (print(n, flush=True), sys.stdin.readline())
     )
 print("added", done.added, "known", done.known, flush=True)
 """
@@ -132,16 +131,13 @@ def test_what_a_run_kept_itself_is_known_by_the_servers_id(served, server):
 def test_killed_in_the_middle_it_goes_on_and_keeps_nothing_twice(served, server):
     ask(server, [f"switch to b-{i}" for i in range(120)])
     command = [sys.executable, "-c", PULL, str(served.root)]
-    first = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    for _ in range(3):
-        seen = int(first.stdout.readline())
-    os.kill(first.pid, signal.SIGKILL)
-    first.wait()
-    first.stdout.close()
+    with started(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as first:
+        seen = after_three_steps(first)
+        first.kill()
     with served.store() as store:
         kept = store.count_completions()
     assert seen <= kept < 120
-    second = subprocess.run(command, capture_output=True, text=True, check=True)
+    second = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
     assert second.stdout.splitlines()[-1] == f"added {120 - kept} known 0"
     with served.store() as store:
         assert len({row.server_id for row in store.find_rows()}) == store.count_completions() == 120

@@ -1,19 +1,16 @@
 """``distilltest collect``: what is asked, what is kept, and what happens when it is stopped or refused."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import threading
-import time
-import urllib.request
 
 import pytest
 from engine.scripted_server import Reply, ScriptedServer
+from processes import PATIENCE, started, until
 
 from distilltest.cli import main
-from distilltest.embedded.server import EmbeddedServer
 from distilltest.store import Selection, Store
 
 
@@ -292,59 +289,58 @@ def test_options_that_cannot_be_meant_are_a_wrong_command_line(project, capsys, 
     assert words in capsys.readouterr().err
 
 
-def test_killed_at_any_moment_nothing_received_is_asked_twice(tmp_path):
-    slow = EmbeddedServer.start(tmp_path / "server", latency=0.05)
-    configure(tmp_path, slow.base_url)
-    config = (tmp_path / "distilltest.yaml").read_text().replace("model: large", "model: embedded-teacher")
-    (tmp_path / "distilltest.yaml").write_text(config)
-    (tmp_path / "requests.txt").write_text("".join(f"switch to branch b{n}\n" for n in range(150)))
+def test_killed_at_any_moment_nothing_received_is_asked_twice(project, server):
+    enough = threading.Event()
+    stop_at = 60
+
+    def reply(number, _body):
+        if number > stop_at:
+            enough.wait(PATIENCE)
+            return Reply(drop=True)
+        return Reply()
+
+    (project / "requests.txt").write_text("".join(f"switch to branch b{n}\n" for n in range(150)))
     command = [sys.executable, "-m", "distilltest", "collect", "--dataset", "requests.txt", "--samples", "2"]
     command += ["--temperature", "0.7", "--metadata", "task=git", "--out", "answers.jsonl"]
-
-    def asked():
-        with urllib.request.urlopen(slow.base_url.replace("/v1", "/distilltest/stats")) as answer:
-            return json.load(answer)["chat_completions"]
-
-    for target in (60, 160):
-        running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 60
-        while asked() < target:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        os.kill(running.pid, signal.SIGKILL)
-        running.wait()
-        assert not (tmp_path / "answers.jsonl").exists()
-    kept = len(stored(tmp_path, metadata={"task": "git"}))
-    assert 160 - 2 * 20 <= kept < 300
-    before = asked()
-    last = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True, timeout=120)
-    total = asked()
-    slow.stop()
-    assert f"300 answers, {300 - kept} calls to make" in last.stdout
-    assert f"300 answers to 150 requests: {300 - kept} new, {kept} from the store" in last.stdout
-    assert total - before in range(300 - kept, 300 - kept + 11)  # the killed call's last answers may arrive late
-    assert 300 <= total <= 300 + 2 * 20  # at most what was in flight at either kill, or on its way to the disk
-    assert (tmp_path / "answers.jsonl").read_text().count("\n") == 300
-    assert list(tmp_path.glob(".answers.jsonl*")) == []  # what the killed ones had begun to write
+    server.script = reply
+    for kept in (60, 160):
+        with started(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+            until(lambda kept=kept: len(stored(project, metadata={"task": "git"})) == kept)  # all that was answered
+            running.kill()
+        enough.set()
+        assert not (project / "answers.jsonl").exists()
+        until(lambda: not server.in_flight)
+        enough.clear()
+        stop_at = len(server.calls) + 100
+    server.script = lambda _number, _body: Reply()
+    before = len(server.calls)
+    last = subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE)
+    assert "300 answers, 140 calls to make" in last.stdout
+    assert "300 answers to 150 requests: 140 new, 160 from the store" in last.stdout
+    assert len(server.calls) - before == 140
+    assert (project / "answers.jsonl").read_text().count("\n") == 300
+    assert list(project.glob(".answers.jsonl*")) == []  # what the killed ones had begun to write
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_interrupted_it_says_that_it_can_go_on(project, server, name):
-    going = threading.Event()
+    going, stopped = threading.Event(), threading.Event()
 
     def reply(number, _body):
-        if number == 5:
+        if number > 5:
             going.set()
-        return Reply(delay=0.05)
+            stopped.wait(PATIENCE)
+        return Reply()
 
     server.script = reply
     (project / "requests.txt").write_text("".join(f"request {n}\n" for n in range(400)))
     command = [sys.executable, "-m", "distilltest", "collect", "--dataset", "requests.txt"]
-    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    assert going.wait(60)
-    running.send_signal(getattr(signal, name))
-    running.send_signal(getattr(signal, name))  # again, while it is about to end
-    _, errors = running.communicate(timeout=60)
+    with started(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as running:
+        assert going.wait(PATIENCE)
+        running.send_signal(getattr(signal, name))
+        running.send_signal(getattr(signal, name))  # again, while it is about to end
+        _, errors = running.communicate(timeout=PATIENCE)
+        stopped.set()
     assert running.returncode == 130
     assert "the same command goes on from here" in errors
     assert "Traceback" not in errors
@@ -366,7 +362,7 @@ def test_a_time_limit_ends_it_as_incomplete(project, server):
     assert done.returncode == 11
     assert "The time limit of 2s is over. Everything that had arrived is kept" in done.stderr
     assert "Traceback" not in done.stderr
-    assert len(stored(project)) == 5
+    assert len(stored(project)) <= 5  # on a busy machine the time may be over before
 
 
 def test_what_would_fail_again_is_not_worth_another_run(project, server, capsys):

@@ -1,15 +1,15 @@
 """``distilltest distill`` from outside: killed, refused, failing, leaking."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 import urllib.request
+from contextlib import contextmanager
 
 import pytest
+from held import held_jobs
 from openai import OpenAI
+from processes import PATIENCE, started, until
 
 from distilltest.embedded.server import EmbeddedServer
 
@@ -18,7 +18,7 @@ BRANCHES = [f"topic-{i}" for i in range(40)]
 
 @pytest.fixture
 def server(tmp_path):
-    running = EmbeddedServer.start(tmp_path / "server", job_seconds=4.0)
+    running = EmbeddedServer.start(tmp_path / "server", job_seconds=0.05)
     yield running
     running.stop()
 
@@ -68,7 +68,7 @@ def command(root, *arguments):
 
 def distill(root, *arguments):
     asked = command(root, "distill", *arguments)
-    return subprocess.run(asked, check=False, capture_output=True, text=True, timeout=120)
+    return subprocess.run(asked, check=False, capture_output=True, text=True, timeout=PATIENCE)
 
 
 def stats(server):
@@ -76,14 +76,19 @@ def stats(server):
         return json.load(answer)
 
 
+@contextmanager
+def with_a_job_that_runs(project, client, **pipes):
+    """``distilltest distill`` at the moment when its job has begun and does not end."""
+    with held_jobs() as go_on, started(command(project, "distill"), **pipes) as distilling:
+        until(lambda: any(job.status == "running" for job in client.fine_tuning.jobs.list()))
+        yield distilling
+        distilling.kill()
+        go_on.set()
+
+
 def test_killed_while_the_job_runs_it_goes_on_with_the_same_job(project, server, client):
-    first = subprocess.Popen(command(project, "distill"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not any(job.status == "running" for job in client.fine_tuning.jobs.list()):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    os.kill(first.pid, signal.SIGKILL)
-    first.wait()
+    with with_a_job_that_runs(project, client, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+        pass
     asked = stats(server)["chat_completions"]
     assert asked == 40
     second = distill(project)
@@ -127,16 +132,12 @@ def test_a_server_without_jobs_gets_a_clear_answer_and_the_file_is_kept(project,
 
 
 def test_a_cancelled_job_is_named_and_the_next_call_starts_another(project, client):
-    running = subprocess.Popen(command(project, "distill"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while not (jobs := client.fine_tuning.jobs.list().data):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    client.fine_tuning.jobs.pause(jobs[0].id)  # so that it cannot end before the command has started
-    subprocess.run(command(project, "finetune", "cancel", jobs[0].id), check=True, capture_output=True)
-    _, errors = running.communicate(timeout=60)
+    with with_a_job_that_runs(project, client, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as running:
+        [job] = client.fine_tuning.jobs.list().data
+        subprocess.run(command(project, "finetune", "cancel", job.id), check=True, capture_output=True)
+        _, errors = running.communicate(timeout=PATIENCE)
     assert running.returncode == 3
-    assert f"{jobs[0].id} cancelled" in errors
+    assert f"{job.id} cancelled" in errors
     assert distill(project).returncode == 0
     assert len(client.fine_tuning.jobs.list().data) == 2
 

@@ -3,11 +3,12 @@
 import ast
 import json
 import socket
-import time
 from pathlib import Path
 
 import openai
 import pytest
+from held import held_jobs
+from processes import until
 
 import distilltest.embedded
 from distilltest.embedded.learning import StudentTraining
@@ -51,10 +52,8 @@ def lines(count=12):
 def run_job(client, data, **more):
     file = client.files.create(file=("train.jsonl", data), purpose="fine-tune")
     job = client.fine_tuning.jobs.create(model="embedded-student", training_file=file.id, **more)
-    while job.status not in ("succeeded", "failed", "cancelled"):
-        time.sleep(0.02)
-        job = client.fine_tuning.jobs.retrieve(job.id)
-    return job
+    until(lambda: client.fine_tuning.jobs.retrieve(job.id).status in ("succeeded", "failed", "cancelled"))
+    return client.fine_tuning.jobs.retrieve(job.id)
 
 
 def test_chat_answers_with_usage(client):
@@ -124,7 +123,7 @@ def test_preferences_shift_answers(client):
 
 
 def test_a_running_job_can_be_cancelled_and_survives_a_restart(tmp_path):
-    first = EmbeddedServer.start(tmp_path, job_seconds=30)
+    first = EmbeddedServer.start(tmp_path, job_seconds=3600)
     with openai.OpenAI(base_url=first.base_url, api_key="none") as client:
         file = client.files.create(file=("train.jsonl", lines()), purpose="fine-tune")
         kept, cancelled = (
@@ -134,10 +133,7 @@ def test_a_running_job_can_be_cancelled_and_survives_a_restart(tmp_path):
     first.stop()
     second = EmbeddedServer.start(tmp_path, job_seconds=0.05)
     with openai.OpenAI(base_url=second.base_url, api_key="none") as client:
-        job = client.fine_tuning.jobs.retrieve(kept.id)
-        while job.status != "succeeded":
-            time.sleep(0.02)
-            job = client.fine_tuning.jobs.retrieve(kept.id)
+        until(lambda: client.fine_tuning.jobs.retrieve(kept.id).status == "succeeded")
         assert client.fine_tuning.jobs.retrieve(cancelled.id).status == "cancelled"
     second.stop()
 
@@ -155,35 +151,41 @@ def test_errors_have_openais_shape(client):
 
 
 def test_a_job_whose_file_is_deleted_before_it_is_read_fails_and_says_so(tmp_path):
-    first = EmbeddedServer.start(tmp_path, job_seconds=60)
+    first = EmbeddedServer.start(tmp_path, job_seconds=3600)
     with openai.OpenAI(base_url=first.base_url, api_key="none") as client:
         file = client.files.create(file=("train.jsonl", lines()), purpose="fine-tune")
         job = client.fine_tuning.jobs.create(model="embedded-student", training_file=file.id)
         client.files.delete(file.id)
     first.stop()
     second = EmbeddedServer.start(tmp_path, job_seconds=0.05)
-    deadline = time.monotonic() + 60
     with openai.OpenAI(base_url=second.base_url, api_key="none") as client:
-        while (job := client.fine_tuning.jobs.retrieve(job.id)).status != "failed":
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        until(lambda: client.fine_tuning.jobs.retrieve(job.id).status == "failed")
+        job = client.fine_tuning.jobs.retrieve(job.id)
         assert f"No such File object: {file.id}" in job.error.message
     second.stop()
 
 
 def test_a_job_that_another_server_on_the_folder_cancels_stops(tmp_path):
-    first, second = (EmbeddedServer.start(tmp_path, job_seconds=5) for _ in range(2))
+    first, second = (EmbeddedServer.start(tmp_path, job_seconds=0.05) for _ in range(2))
     with (
+        held_jobs() as go_on,
         openai.OpenAI(base_url=first.base_url, api_key="none") as one,
         openai.OpenAI(base_url=second.base_url, api_key="none") as other,
     ):
+        jobs = one.fine_tuning.jobs
         file = one.files.create(file=("train.jsonl", lines()), purpose="fine-tune")
-        job = one.fine_tuning.jobs.create(model="embedded-student", training_file=file.id)
+        job = jobs.create(model="embedded-student", training_file=file.id)
+        until(lambda: any(event.message.startswith("Step ") for event in jobs.list_events(job.id)))
         other.fine_tuning.jobs.cancel(job.id)
-        told = len(one.fine_tuning.jobs.list_events(job.id).data)
-        time.sleep(2.0)  # in which it would have been queued and running
-        assert one.fine_tuning.jobs.retrieve(job.id).status == "cancelled"
-        assert len(one.fine_tuning.jobs.list_events(job.id).data) == told
+        told = len(jobs.list_events(job.id).data)
+        after = jobs.create(
+            model="embedded-student", training_file=file.id
+        )  # for which the first server looks at all jobs
+        until(lambda: jobs.retrieve(after.id).status == "running")
+        go_on.set()
+        until(lambda: jobs.retrieve(after.id).status == "succeeded")
+        assert jobs.retrieve(job.id).status == "cancelled"
+        assert len(jobs.list_events(job.id).data) == told
     first.stop()
     second.stop()
 

@@ -5,12 +5,12 @@ import io
 import json
 import subprocess
 import sys
-import time
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
 from openai import OpenAI
+from processes import PATIENCE, started
 
 from distilltest.cli import main
 
@@ -82,7 +82,7 @@ class Project:
 
     def configure(self, url, more=""):
         (self.root / "distilltest.yaml").write_text(
-            f"servers:\n  s: {{base_url: '{url}', max_retries: 0, timeout: 10{more}}}\n"
+            f"servers:\n  s: {{base_url: '{url}', max_retries: 0, timeout: 600{more}}}\n"
             "# who plays\nmodels:\n  base: {server: s, model: embedded-student}  # the student\n"
             "  teacher: {server: s, model: embedded-teacher}\n\n"
             "distillation: {train: t.jsonl, prompt: long.yaml, student_prompt: short.yaml, metadata: {task: git}}\n"
@@ -93,7 +93,13 @@ class Project:
 
     def run(self, *arguments, **more):
         return subprocess.run(
-            self.command(*arguments), check=False, capture_output=True, text=True, timeout=120, cwd=self.root, **more
+            self.command(*arguments),
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            cwd=self.root,
+            **more,
         )
 
     def call(self, *arguments):
@@ -107,9 +113,8 @@ class Project:
         return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
     def popen(self, *arguments):
-        return subprocess.Popen(
-            self.command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.root
-        )
+        """Start a command; a context manager that ends it."""
+        return started(self.command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.root)
 
     def jobs(self):
         """The server's jobs, the newest first."""
@@ -125,12 +130,3 @@ class Project:
     def stats(self):
         with urllib.request.urlopen(self.url.replace("/v1", "/distilltest/stats")) as answer:
             return json.load(answer)
-
-
-def until(holds, seconds=60):
-    """Wait until something holds, and return what it said."""
-    deadline = time.monotonic() + seconds
-    while not (value := holds()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return value

@@ -1,13 +1,13 @@
 """``kill -9`` at any moment: the same command goes on, the server is asked for nothing twice, no file is half-written."""
 
 import json
-import os
-import signal
 import threading
 
 import pytest
 from aiohttp import web
-from finetuning.project import Project, until
+from finetuning.project import Project
+from held import held_jobs
+from processes import PATIENCE, line_with
 
 from distilltest.embedded import server as embedded
 from distilltest.embedded.server import EmbeddedServer
@@ -59,9 +59,11 @@ def held(monkeypatch, tmp_path):
         server.stop()
 
 
-def kill(process):
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
+def killed(moment, process):
+    """Let a command run until the moment is reached, and kill it."""
+    with process as running:
+        assert moment.reached.wait(PATIENCE)
+        running.kill()
 
 
 def whole(project):
@@ -78,9 +80,7 @@ def whole(project):
 def test_killed_while_starting_there_is_one_upload_and_one_job(held, path, after):
     moment = Moment("POST", path, after)
     project = held(moment, job_seconds=0.05)
-    first = project.popen("finetune", "start", "train.jsonl", "--watch")
-    assert moment.reached.wait(60)
-    kill(first)
+    killed(moment, project.popen("finetune", "start", "train.jsonl", "--watch"))
     second = project.run("finetune", "start", "train.jsonl", "--watch")
     assert second.returncode == 0, second.stderr
     assert (project.stats()["files"], project.stats()["jobs"]) == (1, 1)
@@ -91,23 +91,23 @@ def test_killed_between_the_two_jobs_of_a_sequence_the_second_is_started_once(he
     moment = Moment("POST", "/v1/fine_tuning/jobs", after=True, number=2)
     project = held(moment, job_seconds=0.05)
     command = ("finetune", "start", "train.jsonl", "--then-dpo", "preferences.jsonl", "--watch")
-    first = project.popen(*command)
-    assert moment.reached.wait(60)
-    kill(first)
+    killed(moment, project.popen(*command))
     second = project.run(*command)
     assert second.returncode == 0, second.stderr
     assert (project.stats()["files"], project.stats()["jobs"]) == (2, 2)
 
 
 def test_killed_while_watching_the_job_goes_on_and_is_watched_again(tmp_path):
-    server = EmbeddedServer.start(tmp_path / "server", job_seconds=10.0)
-    project = Project.make(tmp_path / "project", server.base_url)
-    first = project.popen("finetune", "start", "train.jsonl", "--watch", "--set-candidate")
-    job = first.stdout.readline().split(":")[0]
-    until(lambda: "Step" in first.stdout.readline())
-    kill(first)
-    text = (project.root / "distilltest.yaml").read_text()
-    second = project.run("finetune", "watch", job, "--set-candidate")
+    with held_jobs() as go_on:
+        server = EmbeddedServer.start(tmp_path / "server", job_seconds=0.05)
+        project = Project.make(tmp_path / "project", server.base_url)
+        with project.popen("finetune", "start", "train.jsonl", "--watch", "--set-candidate") as first:
+            job = first.stdout.readline().split(":")[0]
+            line_with("Step", first.stdout)
+            first.kill()
+        text = (project.root / "distilltest.yaml").read_text()
+        go_on.set()
+        second = project.run("finetune", "watch", job, "--set-candidate")
     server.stop()
     assert second.returncode == 0, second.stderr
     assert "candidate" not in text
@@ -125,9 +125,7 @@ ASKED = 30 * (3 + 2)
 def test_killed_while_measuring_a_learning_curve_nothing_is_paid_twice(held, method, path, number):
     moment = Moment(method, path, after=True, number=number)
     project = held(moment, job_seconds=0.5)
-    first = project.popen(*CURVE)
-    assert moment.reached.wait(120)
-    kill(first)
+    killed(moment, project.popen(*CURVE))
     whole(project)
     assert not list((project.root / "reports").glob("learning-curve-*"))
     second = project.run(*CURVE)

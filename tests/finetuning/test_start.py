@@ -2,6 +2,7 @@
 
 import pytest
 from finetuning.project import preferences, supervised, write_lines
+from processes import PATIENCE
 
 from distilltest.embedded.server import EmbeddedServer
 from distilltest.store import Store
@@ -52,9 +53,10 @@ def test_the_same_start_finds_the_job_whatever_its_state_and_again_starts_anothe
 
 
 def test_two_starts_at_once_make_one_job(project):
-    both = [project.popen("finetune", "start", "train.jsonl", "--watch") for _ in range(2)]
-    outputs = [each.communicate(timeout=120) for each in both]
-    assert [each.returncode for each in both] == [0, 0], outputs
+    command = ("finetune", "start", "train.jsonl", "--watch")
+    with project.popen(*command) as one, project.popen(*command) as other:
+        outputs = [each.communicate(timeout=PATIENCE) for each in (one, other)]
+    assert [one.returncode, other.returncode] == [0, 0], outputs
     assert (project.stats()["jobs"], project.stats()["files"]) == (1, 1)
 
 

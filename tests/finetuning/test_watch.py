@@ -10,13 +10,16 @@ import subprocess
 import sys
 
 import openai
+import processes
 import pytest
 from finetuning.odd_server import OddServer
-from finetuning.project import Project, until
+from finetuning.project import Project
+from held import held_jobs, own_port
+from processes import PATIENCE, line_with
 
 from distilltest.embedded.server import EmbeddedServer
 from distilltest.errors import DistilltestError
-from distilltest.finetuning.follow import PATIENCE, Follower
+from distilltest.finetuning import follow
 from distilltest.finetuning.jobs import TuningServer
 
 JOB = {
@@ -58,42 +61,45 @@ def test_every_event_is_a_line_once_and_in_order(project):
 
 
 def test_without_a_name_the_newest_unfinished_job_is_watched(tmp_path):
-    slow = EmbeddedServer.start(tmp_path / "server", job_seconds=6.0)
-    project = Project.make(tmp_path / "project", slow.base_url)
-    job = started(project)
-    done = project.call("finetune", "watch")
-    assert f"{job} succeeded" in done.stdout
+    with held_jobs() as go_on:
+        server = EmbeddedServer.start(tmp_path / "server", job_seconds=0.05)
+        project = Project.make(tmp_path / "project", server.base_url)
+        job = started(project)
+        with project.popen("finetune", "watch") as watching:
+            line_with("Step 8/40", watching.stdout)
+            go_on.set()
+            assert f"{job} succeeded" in watching.communicate(timeout=PATIENCE)[0]
     none = project.call("finetune", "watch")
     assert none.returncode == 3
     assert f"no unfinished job: the newest, {job}, has succeeded" in none.stderr
-    slow.stop()
+    server.stop()
 
 
 def test_lost_connections_are_waited_out_and_no_event_is_told_twice(tmp_path):
-    first = EmbeddedServer.start(tmp_path / "server", job_seconds=60.0)
-    port = int(first.base_url.rsplit(":", 1)[1].split("/")[0])
+    port = own_port()
+    first = EmbeddedServer.start(tmp_path / "server", port=port, job_seconds=3600.0)
     project = Project.make(tmp_path / "project", first.base_url)
-    watching = project.popen("finetune", "watch", started(project))
-    until(lambda: "Created" in watching.stdout.readline())
-    first.stop()
-    until(lambda: "no answer" in watching.stdout.readline())
-    second = EmbeddedServer.start(tmp_path / "server", port=port, job_seconds=0.05)
-    output, errors = watching.communicate(timeout=60)
+    with project.popen("finetune", "watch", started(project)) as watching:
+        created = line_with("Created", watching.stdout)
+        first.stop()
+        lost = line_with("no answer", watching.stdout)
+        second = EmbeddedServer.start(tmp_path / "server", port=port, job_seconds=0.05)
+        output, errors = watching.communicate(timeout=PATIENCE)
     second.stop()
     assert watching.returncode == 0, errors
-    said = messages(output)
+    said = messages(created + lost + output)
     assert len(said) == len(set(said))
     assert said[-1] == "The job has successfully completed"
 
 
 def test_ctrl_c_leaves_the_job_running_and_says_how_to_go_on(tmp_path):
-    slow = EmbeddedServer.start(tmp_path / "server", job_seconds=60.0)
+    slow = EmbeddedServer.start(tmp_path / "server", job_seconds=3600.0)
     project = Project.make(tmp_path / "project", slow.base_url)
     job = started(project)
-    watching = project.popen("finetune", "watch")
-    until(lambda: "Created" in watching.stdout.readline())
-    watching.send_signal(signal.SIGINT)
-    _, errors = watching.communicate(timeout=30)
+    with project.popen("finetune", "watch") as watching:
+        line_with("Created", watching.stdout)
+        watching.send_signal(signal.SIGINT)
+        _, errors = watching.communicate(timeout=PATIENCE)
     assert watching.returncode == 130
     assert f"distilltest finetune watch {job}" in errors
     assert "Traceback" not in errors
@@ -106,7 +112,7 @@ def test_on_a_terminal_one_line_is_written_anew(project):
     ours, theirs = pty.openpty()
     command = project.command("finetune", "watch", job)
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
-    with subprocess.Popen(command, stdout=theirs, stderr=theirs, env=environment) as watching:
+    with processes.started(command, stdout=theirs, stderr=theirs, env=environment) as watching:
         os.close(theirs)
         output = b""
         while True:
@@ -117,6 +123,7 @@ def test_on_a_terminal_one_line_is_written_anew(project):
             if not part:
                 break
             output += part
+        watching.wait(PATIENCE)
     os.close(ours)
     assert watching.returncode == 0
     text = output.decode()
@@ -164,7 +171,7 @@ def test_the_notification_knows_how_the_job_ended(project):
 
 
 def test_a_cancelled_job_is_an_error_and_notified_too(tmp_path, follower):
-    slow = EmbeddedServer.start(tmp_path / "server", job_seconds=60.0)
+    slow = EmbeddedServer.start(tmp_path / "server", job_seconds=3600.0)
     project = Project.make(tmp_path / "project", slow.base_url)
     job = started(project)
     assert project.call("finetune", "cancel", job).stdout == f"{job} cancelled\n"
@@ -184,7 +191,7 @@ def follower(tmp_path):
 
         def make(url, told=lambda _: None, **more):
             client = clients.enter_context(openai.OpenAI(base_url=url, api_key="none"))
-            return Follower(TuningServer("s", url, client, tmp_path), told, **more)
+            return follow.Follower(TuningServer("s", url, client, tmp_path), told, **more)
 
         yield make
 
@@ -214,7 +221,7 @@ def test_after_ten_minutes_without_an_answer_following_gives_up_and_says_how_to_
 
     with pytest.raises(DistilltestError, match=r"not reachable.*Run the same command again"):
         follower(url, sleep=sleep, clock=lambda: now[0]).follow("ftjob-1")
-    assert PATIENCE < now[0] < PATIENCE + 20
+    assert follow.PATIENCE < now[0] < follow.PATIENCE + 20
 
 
 def test_losses_are_read_from_whatever_form_a_server_gives_them(follower):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -61,6 +62,10 @@ class AnsweringServer:
         class Server(ThreadingHTTPServer):
             request_queue_size = 256
             daemon_threads = True
+
+            def handle_error(self, *details: Any) -> None:
+                if not isinstance(sys.exc_info()[1], OSError):  # else the client has gone: it was stopped or killed
+                    super().handle_error(*details)
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self.base_url = f"http://127.0.0.1:{self._server.server_port}/v1"

@@ -4,11 +4,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from plugin.answering_server import AnsweringServer
+from processes import PATIENCE, started
 
 
 @pytest.fixture
@@ -23,6 +26,8 @@ class Project:
 
     pytester: pytest.Pytester
     server: AnsweringServer
+    running: ExitStack
+    """Ends what was started."""
 
     @property
     def root(self) -> Path:
@@ -61,31 +66,35 @@ class Project:
 
     def run(self, *arguments: str) -> pytest.RunResult:
         """Run pytest in a process of its own, as a user does."""
-        return self.pytester.runpytest_subprocess("suites", *arguments, timeout=60)
+        return self.pytester.runpytest_subprocess("suites", *arguments, timeout=PATIENCE)
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start pytest and leave it running."""
+    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+        """Start pytest and leave it running, until the test ends at the latest."""
         command = [sys.executable, "-m", "pytest", "suites", *arguments]
-        return subprocess.Popen(command, cwd=self.root, stdout=subprocess.PIPE, text=True)
+        return self.running.enter_context(started(command, cwd=self.root, stdout=subprocess.PIPE, **options))
 
     def distilltest(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run our own command."""
         command = [sys.executable, "-m", "distilltest", *arguments]
-        return subprocess.run(command, check=False, cwd=self.root, capture_output=True, text=True, timeout=60)
+        return subprocess.run(command, check=False, cwd=self.root, capture_output=True, text=True, timeout=PATIENCE)
 
     def reports(self) -> list[Path]:
         return sorted((self.root / "reports").glob("*/report.md"))
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester, server: AnsweringServer, monkeypatch: pytest.MonkeyPatch) -> Project:
+def project(pytester: pytest.Pytester, server: AnsweringServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
-    made = Project(pytester, server)
-    pytester.makeini("[pytest]\n")
+    with ExitStack() as running:
+        yield _made(Project(pytester, server, running))
+
+
+def _made(made: Project) -> Project:
+    made.pytester.makeini("[pytest]\n")
     made.write("prompt.yaml", 'messages:\n  - {role: user, content: "{{ item.question }}"}\n')
     made.write(
         "distilltest.yaml",
-        f"servers:\n  local: {{base_url: '{server.base_url}', max_retries: 1, timeout: 5}}\n"
+        f"servers:\n  local: {{base_url: '{made.server.base_url}', max_retries: 1, timeout: 600}}\n"
         "models:\n"
         + "".join(f"  {role}: {{server: local, model: {role}}}\n" for role in ("base", "teacher", "candidate")),
     )

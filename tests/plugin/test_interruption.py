@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from plugin.answering_server import chat_answer
+from processes import PATIENCE
 
 from distilltest.exit_codes import INCOMPLETE
 
@@ -37,25 +38,24 @@ class Held:
 @pytest.fixture
 def held(project):
     text = (project.root / "distilltest.yaml").read_text()
-    project.write("distilltest.yaml", text.replace("timeout: 5", "timeout: 60, max_concurrency: 4"))
+    project.write("distilltest.yaml", text.replace("retries: 1", "retries: 1, max_concurrency: 4"))
     made = Held(project, 40)
     yield made
     made.release.set()
 
 
 def start(project, *arguments):
-    command = [sys.executable, "-m", "pytest", "suites", *arguments]
-    return subprocess.Popen(command, cwd=project.root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return project.start(*arguments, stderr=subprocess.STDOUT)
 
 
 @pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["one process", "workers"])
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_ends_a_run_in_order(project, held, name, options):
     running = start(project, *options)
-    assert held.asked.wait(60)
+    assert held.asked.wait(PATIENCE)
     running.send_signal(getattr(signal, name))
     running.send_signal(getattr(signal, name))  # a wrapper that passes it on once more
-    said, _ = running.communicate(timeout=60)
+    said, _ = running.communicate(timeout=PATIENCE)
     assert running.returncode == 2
     assert "Traceback" not in said
     before = dict(project.server.calls)
@@ -96,7 +96,7 @@ def test_a_time_limit_holds_in_workers_and_in_the_background(project, held):
         running = subprocess.Popen(command, cwd=project.root, stdout=subprocess.PIPE, text=True)
     finally:
         signal.signal(signal.SIGINT, before)
-    said, _ = running.communicate(timeout=60)
+    said, _ = running.communicate(timeout=PATIENCE)
     assert running.returncode == INCOMPLETE, said
     assert "incomplete: the time limit of 2s was over" in said
 
@@ -116,7 +116,7 @@ def test_workers_stop_when_their_controller_is_killed(project):
     for role in ("base", "teacher", "candidate"):
         project.server.special[role] = slow
     text = (project.root / "distilltest.yaml").read_text()
-    project.write("distilltest.yaml", text.replace("timeout: 5", "timeout: 5, max_concurrency: 4"))
+    project.write("distilltest.yaml", text.replace("retries: 1", "retries: 1, max_concurrency: 4"))
     text = (project.root / "suites/test_numbers.py").read_text()
     project.write("suites/test_other.py", text.replace("test_numbers", "test_other"))
     running = start(project, "-n", "2")

@@ -172,7 +172,7 @@ def test_votes_are_asked_apart_and_the_majority_counts(judged):
         return says("N" if count % 3 == 0 else "Y") if fenced(body)[0].startswith("answer") else says("N")
 
     judged.server.scripted["judge"] = fickle
-    text = (judged.root / "distilltest.yaml").read_text().replace("timeout: 5", "timeout: 5, max_concurrency: 1")
+    text = (judged.root / "distilltest.yaml").read_text().replace("retries: 1", "retries: 1, max_concurrency: 1")
     judged.write("distilltest.yaml", text)
     judged.cases(30)
     judged.suite(

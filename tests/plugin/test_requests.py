@@ -1,9 +1,11 @@
 """What is asked, what is not asked again, and what happens when it cannot be asked."""
 
 import signal
-import time
+import threading
 
 import pytest
+from plugin.answering_server import chat_answer
+from processes import PATIENCE
 
 from distilltest.exit_codes import COULD_NOT_RUN, INCOMPLETE
 
@@ -127,20 +129,22 @@ def test_a_missing_key_variable_is_named(project):
 
 
 def test_ctrl_c_stops_at_once_and_keeps_what_arrived(project):
+    asked, ended = threading.Event(), threading.Event()
+
     def slow(model, number):
-        time.sleep(0.3)
-        return 200, _right(model, number)
+        if sum(n for (name, _), n in project.server.calls.items() if name == model) > 10:
+            asked.set()
+            ended.wait(PATIENCE)  # so that it ends although answers are outstanding
+        return 200, chat_answer(model, f"answer {number}")
 
     project.server.special["candidate"] = slow
     text = (project.root / "distilltest.yaml").read_text()
     project.write("distilltest.yaml", text.replace("retries: 1", "retries: 1, max_concurrency: 4"))
     running = project.start()
-    while project.server.calls.total() < 40:
-        time.sleep(0.02)
-    begun = time.monotonic()
+    assert asked.wait(PATIENCE)
     running.send_signal(signal.SIGINT)
-    out, _ = running.communicate(timeout=20)
-    assert time.monotonic() - begun < 5
+    out, _ = running.communicate(timeout=PATIENCE)
+    ended.set()
     assert running.returncode == 2
     assert "asks only for what is missing" in out
     interrupted = dict(project.server.calls)
@@ -148,9 +152,3 @@ def test_ctrl_c_stops_at_once_and_keeps_what_arrived(project):
     assert project.run().ret == 0
     again = sum(n - interrupted.get(key, 0) for key, n in project.server.calls.items() if interrupted.get(key))
     assert again <= 4  # only what was in flight
-
-
-def _right(model, number):
-    from plugin.answering_server import chat_answer
-
-    return chat_answer(model, f"answer {number}")

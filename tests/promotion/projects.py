@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plugin.answering_server import AnsweringServer
+from processes import PATIENCE
 
 from distilltest.cli import main
 
@@ -53,7 +54,7 @@ class Project:
         models = {"base": "base", "teacher": "teacher", "candidate": candidate}
         self.write(
             "distilltest.yaml",
-            f"servers:\n  local: {{base_url: '{self.server.base_url}', max_retries: 0, timeout: 20}}\nmodels:\n"
+            f"servers:\n  local: {{base_url: '{self.server.base_url}', max_retries: 0, timeout: 600}}\nmodels:\n"
             + "".join(
                 f"  {role}: {{server: local, model: '{model}'{own if role == 'candidate' else ''}}}\n"
                 for role, model in models.items()
@@ -72,7 +73,7 @@ class Project:
     def pytest(self, *arguments: str) -> int:
         """Run the suite in a process of its own, as a user does; the exit code."""
         command = [sys.executable, "-m", "pytest", "-q", "suites", *arguments]
-        return subprocess.run(command, check=False, cwd=self.root, capture_output=True, timeout=120).returncode
+        return subprocess.run(command, check=False, cwd=self.root, capture_output=True, timeout=PATIENCE).returncode
 
     def run(self, *arguments: str) -> int:
         """Run a command here; the exit code."""
@@ -82,7 +83,9 @@ class Project:
         """Run a command in a process of its own, with some Python before it."""
         code = f"import sys\n{patch}\nfrom distilltest.cli import main\nsys.exit(main(sys.argv[1:]))\n"
         command = [sys.executable, "-c", code, *arguments, "--root", str(self.root)]
-        return subprocess.run(command, check=False, capture_output=True, text=True, timeout=120, env=dict(os.environ))
+        return subprocess.run(
+            command, check=False, capture_output=True, text=True, timeout=PATIENCE, env=dict(os.environ)
+        )
 
     @property
     def promotions(self) -> Path:

@@ -5,10 +5,10 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 import yaml
+from processes import PATIENCE, started
 from promotion.projects import GATE, SUITE
 
 from distilltest.store import Store
@@ -153,18 +153,17 @@ def test_a_killed_run_does_not_count(project, server, capsys):
 
     def late(model, number):
         asked.set()
-        go_on.wait(60)
+        go_on.wait(PATIENCE)
         return 500, {}
 
     project.write("suites/test_more.py", SUITE.format(gate=GATE).replace("test_numbers", "test_more"))
     project.write("suites/conftest.py", "")
     server.special["slow"] = late
     command = [sys.executable, "-m", "pytest", "suites", "--candidate", "slow"]
-    running = subprocess.Popen(command, cwd=project.root, stdout=subprocess.DEVNULL)
     try:
-        assert asked.wait(60)
-        os.kill(running.pid, signal.SIGKILL)
-        running.wait(30)
+        with started(command, cwd=project.root, stdout=subprocess.DEVNULL) as running:
+            assert asked.wait(PATIENCE)
+            running.kill()
     finally:
         go_on.set()
         del server.special["slow"]
@@ -287,11 +286,9 @@ def test_killed_at_any_moment_it_is_completed_by_the_same_command(project, momen
 def test_two_at_once_write_one_entry(project):
     code = "import sys\nfrom distilltest.cli import main\nsys.exit(main(sys.argv[1:]))\n"
     command = [sys.executable, "-c", code, "promote", "--root", str(project.root)]
-    running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    deadline = time.monotonic() + 120
-    codes = [each.wait(max(1, deadline - time.monotonic())) for each in running]
-    for each in running:
-        each.communicate()
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with started(command, **pipes) as one, started(command, **pipes) as other:
+        codes = [each.wait(PATIENCE) for each in (one, other)]
     assert len(entries(project)) == 1
     assert 0 in codes
     assert project.run("promotions", "verify") == 0

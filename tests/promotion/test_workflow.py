@@ -4,11 +4,11 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from processes import PATIENCE, put_commands_into
 
 from distilltest.cli import main
 
@@ -57,10 +57,7 @@ class Runner:
             path = self.tools / name
             path.write_text(f"#!/bin/sh\n{text}\n")
             path.chmod(0o755)
-        for name, module in (("pytest", "pytest"), ("distilltest", "distilltest")):
-            path = self.tools / name
-            path.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {module} "$@"\n')
-            path.chmod(0o755)
+        put_commands_into(self.tools)
 
     def step(self, job, name, **environment):
         script = next(step["run"] for step in steps(job) if step["name"] == name)
@@ -73,7 +70,7 @@ class Runner:
         }
         command = ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", script]
         return subprocess.run(
-            command, check=False, cwd=self.root, env=given, capture_output=True, text=True, timeout=180
+            command, check=False, cwd=self.root, env=given, capture_output=True, text=True, timeout=PATIENCE
         )
 
     def code(self):

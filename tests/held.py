@@ -1,0 +1,37 @@
+"""Jobs of embedded servers here that rest after a step until a test lets them go on; ports that nobody else is given."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import pytest
+
+from distilltest.embedded.interface import Stopped, Watch
+
+
+@contextmanager
+def held_jobs() -> Iterator[threading.Event]:
+    """Jobs tell their first step and then wait for the event; they can be cancelled, and stopped with their server."""
+    go_on = threading.Event()
+
+    def wait(watch: Watch, seconds: float) -> None:
+        while not go_on.wait(0.01):
+            watch.check()
+        if watch.stopped:
+            raise Stopped
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Watch, "wait", wait)
+        yield go_on
+
+
+def own_port() -> int:
+    """A port for a server that is stopped and started again. The system gives the ports above 32767 to whoever asks for any."""
+    for port in range(15_000 + os.getpid() % 15_000, 32_000):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("every port is taken")

@@ -1,0 +1,219 @@
+"""The process from which tests fork ``python -m pytest`` and ``python -m distilltest``: it has imported what they need.
+
+Each is a process of its own all the same, with its own memory, signals, working folder, environment and exit code. Only the
+second that Python takes to import numpy, aiohttp, pytest and our modules is spent once. ``processes.py`` asks for them.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import gc
+import importlib
+import marshal
+import os
+import pkgutil
+import runpy
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+LIBRARIES = (
+    *(
+        "aiohttp",
+        "aiohttp.web",
+        "execnet",
+        "jsonschema",
+        "jsonschema_rs",
+        "numpy",
+        "openai",
+        "orjson",
+        "rapidfuzz.distance",
+    ),
+    *("rapidfuzz.fuzz", "sqlite3", "statistics", "tabulate", "tqdm", "unittest.mock", "yaml"),
+)
+LEFT = (
+    "distilltest.__main__",
+    "distilltest.learning_curve.plugin",
+    "distilltest.promotion.suite_plugin",
+    "distilltest.pytest_plugin",
+    "distilltest.trainer",
+)
+"""What is run, what pytest rewrites when it imports it, and what needs PyTorch."""
+CLIENT = str(Path(__file__).with_name("warm_client.py"))
+
+
+def import_all() -> None:
+    """Import what the commands need."""
+    import _pytest.config
+
+    import distilltest
+
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    for name in _pytest.config.default_plugins:
+        importlib.import_module(f"_pytest.{name}")
+    for module in pkgutil.walk_packages(distilltest.__path__, "distilltest."):
+        if not module.name.startswith(LEFT):
+            importlib.import_module(module.name)
+    gc.collect()
+    gc.freeze()
+
+
+class Asked(NamedTuple):
+    """A command that somebody wants to run."""
+
+    task: dict[str, Any]
+    descriptors: list[int]
+    """Its standard input, output and error."""
+
+
+def read(channel: socket.socket) -> Asked | None:
+    """The next request, or None when the other end is closed."""
+    message, descriptors, *_ = socket.recv_fds(channel, 1 << 20, 3)
+    return Asked(marshal.loads(message), descriptors) if message else None
+
+
+def serve(channel: socket.socket, listener: socket.socket) -> Asked:
+    """Fork for each request until ``channel`` is closed at its other end; the child returns, with what it is to be."""
+    while True:
+        ready, *_ = select.select([channel, listener], [], [])
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        if channel in ready:
+            asked = read(channel)
+            if asked is None:
+                os._exit(0)
+            if pid := fork_away():
+                for number in asked.descriptors:
+                    os.close(number)
+                channel.send(str(pid).encode())
+                continue
+        else:
+            caller, _ = listener.accept()
+            if os.fork():
+                caller.close()
+                continue
+            asked = read(caller)
+            if asked is None:
+                os._exit(0)
+            if pid := os.fork():
+                accompany(pid, caller)
+            caller.close()
+        channel.close()
+        listener.close()
+        return asked
+
+
+def fork_away() -> int:
+    """Fork a process that is no child of this one, but of the next ancestor that adopts orphans; its number, or 0 in itself."""
+    reader, writer = os.pipe()
+    between = os.fork()
+    if between == 0:
+        pid = os.fork()
+        if pid:
+            os.write(writer, str(pid).encode())
+            os._exit(0)
+        os.close(reader)
+        os.close(writer)
+        return 0
+    os.close(writer)
+    pid = int(os.read(reader, 32))
+    os.close(reader)
+    os.waitpid(between, 0)
+    return pid
+
+
+def accompany(pid: int, caller: socket.socket) -> NoReturn:
+    """Hand signals on to a process and its exit code back; it ends with its caller."""
+    handle = os.pidfd_open(pid)
+    while True:
+        ready, *_ = select.select([handle, caller], [], [])
+        if handle in ready:
+            _, status = os.waitpid(pid, 0)
+            with contextlib.suppress(OSError):
+                caller.send(str(os.waitstatus_to_exitcode(status)).encode())
+            os._exit(0)
+        message = caller.recv(16)
+        os.kill(pid, int(message) if message else signal.SIGKILL)
+
+
+def become(task: dict[str, Any], descriptors: list[int]) -> None:
+    """Be what ``python -m`` would be now."""
+    for target, number in enumerate(descriptors):
+        os.dup2(number, target)
+        os.close(number)
+    if task["session"]:
+        os.setsid()
+    for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ, signal.SIGKILL, signal.SIGSTOP}:
+        usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+        with contextlib.suppress(OSError):  # those that the C library uses itself
+            signal.signal(number, signal.SIG_IGN if number in task["ignored"] else usual)
+    os.environ.clear()
+    os.environ.update(task["environment"])
+    os.chdir(task["folder"])
+    sys.stdout.reconfigure(line_buffering=os.isatty(1))
+    sys.argv = [task["module"], *task["arguments"]]
+    sys.path[0] = task["folder"]
+    subprocess.Popen = Nested
+
+
+class Nested(subprocess.Popen):
+    """Where such a command starts another one, that one is forked too."""
+
+    def __init__(self, command: Any, *arguments: Any, **options: Any) -> None:
+        if (
+            isinstance(command, list)
+            and command[:2] == [sys.executable, "-m"]
+            and command[2] in ("distilltest", "pytest")
+        ):
+            command = [sys.executable, "-IS", CLIENT, *command[2:]]
+        super().__init__(command, *arguments, **options)
+
+
+def leave(code: Any) -> None:
+    """End as an interpreter does, but without taking apart the modules, which nobody sees and which takes half of a short run."""
+    if isinstance(code, str):
+        print(code, file=sys.stderr)
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(0 if code is None else code & 0xFF if isinstance(code, int) else 1)
+
+
+def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends when the other end is closed
+    channel = socket.socket(fileno=int(sys.argv[1]))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(os.environ["DISTILLTEST_WARM"])
+        listener.listen()
+        import_all()
+        channel.send(b"ready")
+        task, descriptors = serve(channel, listener)
+    become(task, descriptors)
+    try:
+        runpy.run_module(task["module"], run_name="__main__", alter_sys=True)
+    except SystemExit as exit_:
+        leave(exit_.code)
+    except KeyboardInterrupt:
+        traceback.print_exc()
+        sys.stderr.flush()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    except BaseException:
+        traceback.print_exc()
+        leave(1)
+    leave(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""Stands for a command that the warm process forks: has it started, hands signals on to it, and ends with its exit code.
+
+For shells and for commands that start others; Python starts this in a few milliseconds, so it imports next to nothing.
+"""
+
+import _signal
+import _socket
+import array
+import marshal
+import os
+import sys
+
+warm = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+warm.connect(os.environ["DISTILLTEST_WARM"])
+task = {
+    "module": sys.argv[1],
+    "arguments": sys.argv[2:],
+    "folder": os.getcwd(),  # noqa: PTH109 -- pathlib takes longer than all the rest
+    "environment": dict(os.environ),
+    "session": False,
+    "ignored": [number for number in _signal.valid_signals() if _signal.getsignal(number) == _signal.SIG_IGN],
+}
+warm.sendmsg([marshal.dumps(task)], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, array.array("i", [0, 1, 2]))])
+for number in (_signal.SIGHUP, _signal.SIGINT, _signal.SIGTERM):
+    if _signal.getsignal(number) != _signal.SIG_IGN:
+        _signal.signal(number, lambda received, _: warm.send(str(received).encode()))
+code = int(warm.recv(16))
+if code < 0:
+    _signal.signal(-code, _signal.SIG_DFL)
+    os.kill(os.getpid(), -code)
+os._exit(code)
