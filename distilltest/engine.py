@@ -94,7 +94,7 @@ class Engine:
         self._thread: threading.Thread | None = None
         self._collect_as_before: Callable[[], None] = lambda: None
         self._lanes: dict[str, Lane] = {}
-        self._claims = Claims(store.path.with_name(f"{store.path.name}-claims"))
+        self._claims = Claims.beside(store.path)
         self._reader: Reader | None = None
         self._dispatcher: Dispatcher | None = None
 

@@ -13,6 +13,10 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Self
+from weakref import WeakSet
+
+from distilltest.errors import StoreError
 
 _PLACES = 2**62
 _F_OFD_SETLK = 37
@@ -38,10 +42,12 @@ class Claims:
         """Make the claims of an engine; nothing is opened yet.
 
         Args:
-            path: The file of the locks, which stays empty.
+            path: The file of the locks, which stays empty. Whoever deletes it in mid-run risks that what is in flight at this
+                moment is sent twice, nothing else.
         """
         self._path = path
         self._file: int | None = None
+        self._held = set[str]()
         self.kept = sys.platform == "linux"
         """Whether other processes are heeded."""
         if self.kept:
@@ -50,27 +56,76 @@ class Claims:
             from fcntl import F_UNLCK, F_WRLCK
 
             self._take, self._give_back = F_WRLCK, F_UNLCK
+        _ALL.add(self)
+
+    @classmethod
+    def beside(cls, store: Path) -> Self:
+        """The claims on a store's keys, in one file however the store is reached: links lead to it too."""
+        real = store.resolve()
+        return cls(real.with_name(f"{real.name}-claims"))
 
     def take(self, keys: Iterable[str]) -> set[str]:
-        """Claim what no other process has claimed; those of the keys that are ours now."""
-        return {key for key in keys if self._lock(key, taken=True)}
+        """Claim what no other process has claimed; those of the keys that are ours now.
+
+        Raises:
+            StoreError: The file cannot be made.
+        """
+        if self.kept:
+            self._open()
+        taken = {key for key in keys if self._lock(key, taken=True)}
+        self._held |= taken
+        return taken
 
     def give_back(self, keys: Iterable[str]) -> None:
         """Let others have them."""
         for key in keys:
+            self._held.discard(key)
             self._lock(key, taken=False)
 
     def close(self) -> None:
         """Give everything back."""
+        self._held.clear()
         if self._file is not None:
             os.close(self._file)
             self._file = None
 
+    def _open(self) -> None:
+        """Open the file, with the store's rights. Where somebody has deleted it, another one, with the same claims."""
+        if self._file is not None and self._is_there(self._file):
+            return
+        before = self._file
+        try:
+            rights = self._rights()
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, rights)
+            found = os.fstat(self._file)
+            if found.st_uid == os.geteuid() and found.st_mode & 0o777 != rights:  # by the umask
+                os.fchmod(self._file, rights)
+        except OSError as error:
+            raise StoreError(
+                f"{self._path} cannot be opened: {error.strerror}. It keeps two processes from asking for the same answers. "
+                "Change the rights of the file and its folder, and run again."
+            ) from None
+        for key in self._held:
+            self._lock(key, taken=True)
+        if before is not None:
+            os.close(before)
+
+    def _is_there(self, file: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(file), self._path.stat())
+        except OSError:
+            return False
+
+    def _rights(self) -> int:
+        """Whoever may write into the store may claim."""
+        try:
+            return self._path.with_name(self._path.name.removesuffix("-claims")).stat().st_mode & 0o666
+        except OSError:
+            return 0o600
+
     def _lock(self, key: str, *, taken: bool) -> bool:
-        if not self.kept:
+        if not self.kept or self._file is None:
             return True
-        if self._file is None:
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         kind = self._take if taken else self._give_back
         wanted = _Flock(kind, os.SEEK_SET, int(key[:16], 16) % _PLACES, 1, 0)
         if self._fcntl(self._file, _F_OFD_SETLK, ctypes.byref(wanted)) == 0:
@@ -79,3 +134,16 @@ class Claims:
             return False
         self.kept = False  # a file system without locks
         return True
+
+
+_ALL: WeakSet[Claims] = WeakSet()
+
+
+def _after_fork() -> None:
+    """A process that was forked off has the file too, and would keep the claims when its parent has ended."""
+    for claims in list(_ALL):
+        claims.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

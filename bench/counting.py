@@ -1,0 +1,105 @@
+"""A chat server in a process of its own that counts what it receives: HTTP/1.1 by hand, answers at random or faults by model.
+
+A model's name says what becomes of its requests: ``refused`` is always 400, ``half`` half a JSON, ``flaky`` fails once for every
+twentieth request; all others answer. ``GET /stats`` tells the counts, ``GET /reset`` begins anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import sys
+import zlib
+from collections import Counter
+from typing import ClassVar
+
+ANSWERS = ("git status\nVERDICT: Y", "git log\nVERDICT: N")
+"""One of them at random, so that a second answer to a request would contradict the first."""
+
+
+def chat(text: str) -> bytes:
+    """The body of a chat completion."""
+    message = {"role": "assistant", "content": text}
+    return json.dumps(
+        {
+            "id": "chatcmpl-bench",
+            "object": "chat.completion",
+            "created": 1,
+            "model": "bench",
+            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 20, "completion_tokens": 2, "total_tokens": 22},
+        }
+    ).encode()
+
+
+class Counting(asyncio.Protocol):
+    """One connection."""
+
+    latency = 0.05
+    received: ClassVar[Counter[bytes]] = Counter()
+    """Body → how often."""
+    faults = 0
+    """Failures after which the same request is to be sent again."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Remember where to answer."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.data = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Count each whole request, and answer it after the latency."""
+        self.data += data
+        while (end := self.data.find(b"\r\n\r\n")) >= 0:
+            head = self.data[:end].lower()
+            length = int(head.split(b"content-length:")[1].split(b"\r\n")[0]) if b"content-length:" in head else 0
+            if len(self.data) < end + 4 + length:
+                return
+            body = self.data[end + 4 : end + 4 + length]
+            self.data = self.data[end + 4 + length :]
+            if head.startswith(b"get "):
+                self.send(200, self.stats(anew=head.startswith(b"get /reset")))
+            else:
+                self.received[body] += 1
+                asyncio.get_running_loop().call_later(self.latency, self.send, *self.answer(body))
+
+    def answer(self, body: bytes) -> tuple[int, bytes]:
+        """Status and body."""
+        model = json.loads(body)["model"]
+        if model == "refused":
+            return 400, json.dumps(
+                {"error": {"message": "no such parameter", "type": "invalid_request_error"}}
+            ).encode()
+        if model == "half":
+            return 200, chat("x")[:80]
+        if model == "flaky" and self.received[body] == 1 and zlib.crc32(body) % 20 == 0:
+            Counting.faults += 1
+            return 500, b"{}"
+        return 200, chat(random.choice(ANSWERS))
+
+    def stats(self, *, anew: bool) -> bytes:
+        """The counts; afterwards they may begin anew."""
+        counts = {"received": self.received.total(), "distinct": len(self.received), "faults": self.faults}
+        if anew:
+            self.received.clear()
+            Counting.faults = 0
+        return json.dumps(counts).encode()
+
+    def send(self, status: int, body: bytes) -> None:
+        """Send a response, unless the client has gone."""
+        if not self.transport.is_closing():
+            head = b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+            self.transport.write(head % (status, len(body)) + body)
+
+
+async def main() -> None:
+    """Serve on a free loopback port, which is printed."""
+    Counting.latency = float(sys.argv[1])
+    server = await asyncio.get_running_loop().create_server(Counting, "127.0.0.1", 0, backlog=1024)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
