@@ -8,6 +8,8 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
+from distilltest.edges import shown, shown_line
+
 EVERY = 15.0
 """Seconds between two lines where there is no terminal."""
 REFRESH = 0.2
@@ -20,7 +22,7 @@ def write_line(plugins: Any, line: str) -> None:
     if reporter is not None:
         with capture.global_and_fixture_disabled() if capture is not None else contextlib.nullcontext():
             reporter.ensure_newline()
-            reporter.write_line(line)
+            reporter.write_line(shown(line))
 
 
 class PytestProgress:
@@ -57,7 +59,7 @@ class PytestProgress:
             elif now - self._last >= EVERY:
                 judged = f", {waiting} wait for a judge" if waiting else ""
                 said = f"{self._title}: {done} of {total} graded{judged}, {failed} calls failed"
-                print(said, file=sys.stderr, flush=True)
+                print(shown_line(said), file=sys.stderr, flush=True)
             else:
                 return
         self._last = now
@@ -74,7 +76,7 @@ class PytestProgress:
         if self._bar is None:
             from tqdm import tqdm
 
-            title = self._title.rpartition("::")[2]
+            title = shown_line(self._title.rpartition("::")[2])
             self._bar = tqdm(total=total, desc=title, unit="call", leave=False, file=sys.stderr, dynamic_ncols=True)
         more = (f"{waiting} wait for a judge" if waiting else "", f"{failed} failed" if failed else "")
         self._bar.set_postfix_str(", ".join(filter(None, more)), refresh=False)

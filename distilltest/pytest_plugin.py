@@ -101,12 +101,13 @@ def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, name: str
     """Complain of an evaluation that cannot work when it is collected, without a traceback."""
     declared = _evaluation(obj)
     if declared is not None:
+        from distilltest.edges import shown
         from distilltest.errors import SuiteError
 
         try:
             declared.check(f"{collector.nodeid}::{name}")
         except SuiteError as error:
-            raise collector.CollectError(str(error)) from None
+            raise collector.CollectError(shown(str(error))) from None
 
 
 def _evaluation(obj: object) -> Evaluation | None:
@@ -349,9 +350,12 @@ class EvaluationPlugin:
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Mark an evaluation that failed without a verdict; a worker's reports carry the mark to the controller."""
         report = yield
-        properties = dict(report.user_properties)
-        if report.failed and _STATUS not in properties and _evaluation(getattr(item, "obj", None)) is not None:
-            report.user_properties.append((_STATUS, _ERROR))
+        if _evaluation(getattr(item, "obj", None)) is not None:
+            from distilltest.captured import show_safely
+
+            if report.failed and _STATUS not in dict(report.user_properties):
+                report.user_properties.append((_STATUS, _ERROR))
+            show_safely(report)
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -367,7 +371,7 @@ class EvaluationPlugin:
             if reporter is not None and self.config.option.verbose > 0:
                 reporter.ensure_newline()
                 for line in str(properties[_ROLES]).splitlines():
-                    reporter.write_line(f"    {line}")
+                    reporter.write_line(f"    {line}")  # filtered where it was made
         elif report.failed:
             self.other_failures += 1
 
@@ -434,23 +438,19 @@ class EvaluationPlugin:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show the comparison and the verdict."""
-        if self.interrupted:
-            terminalreporter.section("distilltest", sep="=", yellow=True)
-            terminalreporter.write_line(f"Interrupted. {self.resume()}")
-        if self.error:
-            terminalreporter.section("distilltest", sep="=", red=True)
-            terminalreporter.write_line(self.error)
-        if self.planned:
-            terminalreporter.section("distilltest", sep="=", bold=True)
-            terminalreporter.write_line(self.planned)
-        if self.report is not None:
-            from distilltest.reporting import terminal
+        if not (self.interrupted or self.error or self.planned or self.report):
+            return
+        from distilltest.captured import conclusion, section
 
-            terminalreporter.section("distilltest", sep="=", bold=True)
-            terminalreporter.write_line(terminal.summary(self.report))
+        if self.interrupted:
+            section(terminalreporter, f"Interrupted. {self.resume()}", yellow=True)
+        if self.error:
+            section(terminalreporter, self.error, red=True)
+        if self.planned:
+            section(terminalreporter, self.planned, bold=True)
+        if self.report is not None:
             folder = self.start().config.reports_dir / self.report.info.id
-            shown = folder.relative_to(self.config.rootpath) if folder.is_relative_to(self.config.rootpath) else folder
-            terminalreporter.write_line(f"\nread {shown / 'report.md'} (the same as data: {shown / 'report.json'})")
+            section(terminalreporter, conclusion(self.report, folder, self.config.rootpath), bold=True)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_unconfigure(self) -> Generator[None]:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from distilltest.cli import say
 from distilltest.cli.selection import positive
 
 if TYPE_CHECKING:
@@ -119,13 +120,12 @@ def run_openai(arguments: argparse.Namespace) -> int:
 def run_verify(arguments: argparse.Namespace) -> int:
     """Check an archive."""
     from distilltest.cli.bar import Bar
-    from distilltest.cli.completions_show import printable
     from distilltest.exchange.archive.verify import verify
 
     with Bar("files", 0) as bar:
         manifest, problems = verify(arguments.archive, bar)
     for problem in problems:
-        print(printable(problem))
+        say.line(problem)
     _print_counts(arguments.archive, manifest)
     print(f"problems: {len(problems)}")
     return int(bool(problems))
@@ -164,14 +164,13 @@ def _source(arguments: argparse.Namespace) -> Source:
 
 
 def _summarize(output: Path, manifest: Manifest) -> None:
-    from distilltest.cli.completions_show import printable
 
     _print_counts(output, manifest)
     for title, listed in (("Refused by the server", manifest.refused), ("Failed", manifest.failed)):
         if listed:
             print(f"{title}: {len(listed):,}")
         for each in listed[:_SHOWN]:
-            print(printable(f"  {each['path']}: {each['status'] or ''} {each['message']}".replace(":  ", ": ")))
+            say.line(f"  {each['path']}: {each['status'] or ''} {each['message']}".replace(":  ", ": "))
         if len(listed) > _SHOWN:
             print(f"  and {len(listed) - _SHOWN:,} more: see {output / 'manifest.json'}")
     if manifest.prompts:

@@ -6,6 +6,8 @@ import sys
 from types import TracebackType
 from typing import Any, Self
 
+from distilltest.edges import raw, shown_line
+
 
 class Bar:
     """A tqdm bar on standard error; nothing where that is no terminal."""
@@ -14,7 +16,14 @@ class Bar:
         from tqdm import tqdm
 
         hidden = not sys.stderr.isatty()
-        self._bar: Any = tqdm(total=total or None, desc=title, leave=False, disable=hidden, dynamic_ncols=True)
+        self._bar: Any = tqdm(
+            total=total or None,
+            desc=shown_line(title),
+            leave=False,
+            disable=hidden,
+            dynamic_ncols=True,
+            file=raw(sys.stderr),
+        )
 
     def __enter__(self) -> Self:
         return self

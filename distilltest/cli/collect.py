@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distilltest.cli import say
 from distilltest.cli.selection import label
 from distilltest.interruption import duration
 
@@ -199,7 +200,7 @@ def _say_before(
     arguments: argparse.Namespace, model: Model, sampling: Sampling, total: int, calls: int, twice: int
 ) -> None:
     said = f"{model.role} ({model.model}): {_many(total // sampling.ways, 'request')}{sampling.in_words()}"
-    print(f"{said}: {_many(total, 'answer')}, {_many(calls, 'call')} to make", flush=True)
+    say.line(f"{said}: {_many(total, 'answer')}, {_many(calls, 'call')} to make")
     if twice:
         print(f"left out: {twice:,} rows of {arguments.dataset} that say the same as another one")
     if sampling.never_differ(model):
@@ -265,7 +266,7 @@ def _say_after(
         kinds = ", ".join(f"{number:,} {kind}" for kind, number in collected.failures.most_common())
         print(f"{_many(collected.failed, 'call')} failed: {kinds}", file=sys.stderr)
         for sentence in collected.sentences.values():
-            print(f"  {sentence}", file=sys.stderr)
+            say.line(f"  {sentence}", sys.stderr)
         from distilltest.errors import asking_again
 
         print(asking_again(collected.failures), file=sys.stderr)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from distilltest.cli.completions_show import open_store, printable
+from distilltest.cli.completions_show import open_store
+from distilltest.cli.say import table
 from distilltest.cli.selection import agreed, selection_of
 from distilltest.completions.patterns import NAMES, Pattern, built_in, own
 from distilltest.completions.redaction import Findings, redact
 from distilltest.config import load_config
 from distilltest.errors import DistilltestError
+from distilltest.visible import inline
 
 
 def tag(arguments: argparse.Namespace) -> int:
@@ -87,8 +89,6 @@ def _patterns(arguments: argparse.Namespace) -> list[Pattern]:
 
 
 def _say(findings: Findings, patterns: list[Pattern], count: int) -> None:
-    from tabulate import tabulate
-
     rows = [
         [
             pattern.name,
@@ -97,12 +97,12 @@ def _say(findings: Findings, patterns: list[Pattern], count: int) -> None:
         ]
         for pattern in patterns
     ]
-    print(tabulate(rows, ["pattern", "found", "for example"], disable_numparse=True))
+    print(table(rows, ["pattern", "found", "for example"]))
     print(f"in {findings.completions:,} of {_completions(count)}")
 
 
 def _short(text: str) -> str:
-    shown = printable(" ".join(text.split()))
+    shown = inline(" ".join(text.split()))
     return shown if len(shown) <= 40 else f"{shown[:39]}…"
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from distilltest.cli.say import table
 from distilltest.cli.selection import filter_words, selection_of
 from distilltest.completions.lines import to_line
 from distilltest.config import Price, load_config
@@ -17,6 +18,7 @@ from distilltest.errors import DistilltestError
 from distilltest.records import Completion
 from distilltest.retention import open_for_work
 from distilltest.store import Cursor, Selection, Store, StoredCompletion, StoredRow, Use
+from distilltest.visible import inline, safe_json, visible
 
 
 def open_store(arguments: argparse.Namespace) -> Store:
@@ -26,8 +28,6 @@ def open_store(arguments: argparse.Namespace) -> Store:
 
 def list_page(arguments: argparse.Namespace) -> int:
     """Print a page, and the command for the next one."""
-    from tabulate import tabulate
-
     after = None
     if arguments.after is not None:
         try:
@@ -46,10 +46,10 @@ def list_page(arguments: argparse.Namespace) -> int:
             return 0
     if arguments.jsonl:
         for row in rows:
-            print(to_line(row).decode())
+            print(safe_json(to_line(row)).decode())
     else:
         columns = ["key", "arrived (UTC)", "model", "request", "answer", "labels"]
-        print(tabulate([_cells(row) for row in rows], columns, disable_numparse=True))
+        print(table([_cells(row) for row in rows], columns))
     if more:
         order = " --oldest-first" if arguments.oldest_first else ""
         form = " --jsonl" if arguments.jsonl else ""
@@ -71,10 +71,10 @@ def _cells(row: StoredRow) -> list[str]:
     return [
         row.key[:12],
         _time(row.created),
-        row.model,
+        inline(row.model),
         _cut(_asked(stored)),
         _cut(answer_text(stored.completion)),
-        printable(labels),
+        inline(labels),
     ]
 
 
@@ -106,7 +106,7 @@ def answer_text(completion: Completion) -> str:
 
 
 def _cut(text: str, width: int = 40) -> str:
-    text = printable(" ".join(text.split()))
+    text = inline(" ".join(text.split()))
     return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
@@ -170,7 +170,7 @@ def _facts(row: StoredRow, stored: StoredCompletion, price: Price | None) -> lis
         "latency": latency + (f" at attempt {completion.attempts}" if completion.attempts > 1 else ""),
         "cost": _cost(completion, price),
     }
-    return [f"{name:<14} {value}" for name, value in facts.items()]
+    return [inline(f"{name:<14} {value}") for name, value in facts.items()]
 
 
 def _cost(completion: Completion, price: Price | None) -> str:
@@ -197,15 +197,11 @@ def _use(use: Use) -> list[str]:
     trial = f", trial {use.trial}" if use.trial else ""
     score = "" if use.score is None else f", score {use.score:g}"
     first = f"{said}{score}: {use.evaluation}, case {use.case_id}, role {use.role}{trial}, run {use.run}"
-    reasons = [f"  {grade.name} {'passed' if grade.passed else 'failed'}: {grade.reason}" for grade in use.grades]
+    reasons = [
+        inline(f"  {grade.name} {'passed' if grade.passed else 'failed'}: {grade.reason}") for grade in use.grades
+    ]
     return [first, *reasons, *([f"  {use.failure}"] if use.failure else [])]
 
 
-def printable(text: str) -> str:
-    """Without signs that would steer a terminal."""
-    return "".join(sign if sign.isprintable() or sign in "\n\t" else f"\\x{ord(sign):02x}" for sign in text)
-
-
 def _indented(text: str) -> str:
-    text = printable(text)
-    return textwrap.indent(text, "  ", lambda _: True)
+    return textwrap.indent(visible(text), "  ", lambda _: True)

@@ -6,6 +6,7 @@ import argparse
 from itertools import islice
 from pathlib import Path
 
+from distilltest.cli import say
 from distilltest.cli.dataset_files import print_findings
 from distilltest.config import Config, load_config
 from distilltest.dataset import load_dataset
@@ -55,7 +56,7 @@ def _overlap(arguments: argparse.Namespace, cases: tuple[Case, ...]) -> bool:
     found = overlap.find_overlap(arguments.file, overlap.texts_of(cases, prompt), threshold=arguments.near)
     print("\n".join(overlap.in_words(found, str(arguments.against))))
     for pair in found.pairs[:_PAIRS]:
-        print(f"  line {pair.line}  case {pair.case_id}  {pair.similarity:.2f}  {overlap.KINDS[pair.kind]}")
+        say.line(f"  line {pair.line}  case {pair.case_id}  {pair.similarity:.2f}  {overlap.KINDS[pair.kind]}")
     if len(found.pairs) > _PAIRS:
         print(f"  … and {len(found.pairs) - _PAIRS:,} more pairs")
     if found.leaked:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Iterator, Sequence
 
+from distilltest.cli import say
 from distilltest.cli.bar import Bar
 from distilltest.cli.dataset_files import asked_cases, print_findings, print_leaks, say_written
 from distilltest.config import Config, load_config
@@ -205,7 +206,7 @@ def _judged(
             f"{engine.counts.from_store:,} from the store; both orders agreed on {ranking.agreed:,}"
         )
     for kind, count in ranking.failures.items():
-        print(f"no verdict on {count:,} pairs: {kind}: {ranking.sentences[kind]}", file=sys.stderr)
+        say.line(f"no verdict on {count:,} pairs: {kind}: {ranking.sentences[kind]}", sys.stderr)
     if ranking.failures:
         print(asking_again(ranking.failures), file=sys.stderr)
     return found, ranking.failures.total()

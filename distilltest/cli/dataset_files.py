@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from distilltest.cli import say
 from distilltest.config import Config
 from distilltest.dataset import load_dataset
 from distilltest.distillation import overlap
@@ -26,7 +27,7 @@ def say_written(written: Written) -> None:
     """How many examples there are, and what was left out."""
     print(f"{written.path}: {written.examples:,} examples")
     for reason, count in written.left_out.items():
-        print(f"left out: {count:,} ({reason})")
+        say.line(f"left out: {count:,} ({reason})")
 
 
 def print_findings(path: Path, findings: Iterable[Finding]) -> bool:
@@ -36,7 +37,7 @@ def print_findings(path: Path, findings: Iterable[Finding]) -> bool:
         count += 1
         fatal += finding.fatal
         if count <= _SHOWN:
-            print(f"{at(path, finding.line)}: {'' if finding.fatal else 'remark: '}{finding.message}")
+            say.line(f"{at(path, finding.line)}: {'' if finding.fatal else 'remark: '}{finding.message}")
     if count > _SHOWN:
         print(f"… and {count - _SHOWN:,} more")
     print(

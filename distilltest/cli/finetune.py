@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distilltest.cli import say
+from distilltest.cli.say import table
+
 if TYPE_CHECKING:
     from distilltest.config import Config
     from distilltest.finetuning.jobs import TuningServer
@@ -186,14 +189,12 @@ def run_watch(arguments: argparse.Namespace) -> int:
 
 def run_list(arguments: argparse.Namespace) -> int:
     """Show jobs."""
-    from tabulate import tabulate
-
     with connect(arguments.root) as (_, server):
         rows = [
             [job.id, job.status, time_of(job.created_at), method_of(job), job.model, job.fine_tuned_model or "-"]
             for job in server.jobs(arguments.limit)
         ]
-    print(tabulate(rows, ["job", "status", "created (UTC)", "method", "model", "tuned model"], disable_numparse=True))
+    print(table(rows, ["job", "status", "created (UTC)", "method", "model", "tuned model"]))
     return 0
 
 
@@ -224,7 +225,7 @@ def run_show(arguments: argparse.Namespace) -> int:
     }
     for name, value in lines.items():
         if value not in (None, ""):
-            print(f"{name + ':':<17}{value}")
+            say.line(f"{name + ':':<17}{value}")
     finetune_watch.print_checkpoints(config, checkpoints)
     return 0
 
@@ -233,7 +234,7 @@ def run_cancel(arguments: argparse.Namespace) -> int:
     """Cancel a job."""
     with connect(arguments.root) as (_, server):
         job = server.cancel(arguments.job)
-    print(f"{job.id} {job.status}")
+    say.line(f"{job.id} {job.status}")
     return 0
 
 

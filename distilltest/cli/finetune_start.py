@@ -7,6 +7,7 @@ import sys
 from itertools import islice
 from pathlib import Path
 
+from distilltest.cli import say
 from distilltest.cli.finetune import connect
 from distilltest.cli.finetune_watch import End, watch
 from distilltest.config import Config
@@ -43,14 +44,14 @@ def run(arguments: argparse.Namespace) -> int:
         new = job.id in sequence.started
         of = f", {place + 1} of {len(sequence.orders)}" if len(sequence.orders) > 1 else ""
         found = "started" if new else "was started before for the same files and settings"
-        print(f"{job.id}: {sequence.orders[place].method} tuning of {job.model}{of}, {found}; {job.status}", flush=True)
+        say.line(f"{job.id}: {sequence.orders[place].method} tuning of {job.model}{of}, {found}; {job.status}")
         if job.fine_tuned_model and job.status == "succeeded" and not arguments.watch:
-            print(f"tuned model: {job.fine_tuned_model}")
+            say.line(f"tuned model: {job.fine_tuned_model}")
         if arguments.watch:
             return watch(config, server, store, sequence, job.id, End(arguments.set_candidate, arguments.notify))
     then = " and start the second job when it has succeeded" if place + 1 < len(sequence.orders) else ""
     if job.status != "succeeded":
-        print(f"Follow it{then}: distilltest finetune watch {job.id}")
+        say.line(f"Follow it{then}: distilltest finetune watch {job.id}")
         if config.server(server.name).embedded:
             print("The embedded server works only while a command of distilltest runs (`distilltest serve`, say).")
     return 0

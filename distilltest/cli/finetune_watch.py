@@ -11,7 +11,10 @@ from collections.abc import Sequence as Several
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from distilltest.cli import say
+from distilltest.cli.say import table
 from distilltest.config import Config
+from distilltest.edges import mapped, raw, shown_line
 from distilltest.exit_codes import INTERRUPTED
 from distilltest.finetuning.candidate import details_of, remember
 from distilltest.finetuning.configured import set_candidate
@@ -57,10 +60,8 @@ def watch(
                 break
             _print_end(job, progress)
             identity = following.id
-            print(
-                f"\n{identity}: {sequence.orders[place].method if sequence else ''} tuning of {following.model}",
-                flush=True,
-            )
+            say.line("")
+            say.line(f"{identity}: {sequence.orders[place].method if sequence else ''} tuning of {following.model}")
     except KeyboardInterrupt:
         print(f"\nThe job goes on without you. Follow it again: distilltest finetune watch {identity}", file=sys.stderr)
         if config.server(server.name).embedded:
@@ -89,22 +90,23 @@ def _conclude(
     remember(store, model, details, [checkpoint.fine_tuned_model_checkpoint for checkpoint in checkpoints])
     _print_end(job, progress)
     print_checkpoints(config, checkpoints)
-    print(f"\ntuned model: {model}")
+    say.line("")
+    say.line(f"tuned model: {model}")
     if "prompt" in details:
         print(
             f"It is asked with {details['prompt']}, as in its training file, where a suite names {details['prompt_instead_of']}."
         )
     if end.set_candidate:
-        print(f"{set_candidate(config, model).name}: models.candidate.model is {model}")
+        say.line(f"{set_candidate(config, model).name}: models.candidate.model is {model}")
     configured = config.models.get("candidate")
     named = end.set_candidate or configured is None or configured.model == model
-    print(f"Evaluate it: pytest {suites_of(config)}{'' if named else f' --candidate {model}'}")
+    say.line(f"Evaluate it: pytest {suites_of(config)}{'' if named else f' --candidate {model}'}")
 
 
 def _print_end(job: FineTuningJob, progress: Progress) -> None:
     took = f" after {in_words(job.finished_at - job.created_at)}" if job.finished_at else ""
     tokens = f", {job.trained_tokens:,} tokens trained" if job.trained_tokens else ""
-    print(f"{job.id} {job.status}{took}{tokens}")
+    say.line(f"{job.id} {job.status}{took}{tokens}")
     if progress.train:
         print(f"training loss    {course(progress.train)}")
     if progress.valid:
@@ -113,8 +115,6 @@ def _print_end(job: FineTuningJob, progress: Progress) -> None:
 
 def print_checkpoints(config: Config, checkpoints: Several[FineTuningJobCheckpoint]) -> None:
     """Print a table of models that can be evaluated; nothing where there are none."""
-    from tabulate import tabulate
-
     if not checkpoints:
         return
 
@@ -133,7 +133,7 @@ def print_checkpoints(config: Config, checkpoints: Several[FineTuningJobCheckpoi
     ]
     heads = ["step", "training loss", "validation loss", "token accuracy", "checkpoint"]
     right = ("right", "right", "right", "right", "left")
-    print(f"\n{tabulate(rows, heads, disable_numparse=True, colalign=right)}")
+    print(f"\n{table(rows, heads, colalign=right)}")
     print(f"Each is a candidate: pytest {suites_of(config)} --candidate CHECKPOINT")
 
 
@@ -154,7 +154,7 @@ def _notify(command: str | None, job: FineTuningJob) -> None:
     sys.stdout.flush()
     done = subprocess.run(command, shell=True, check=False, env={**os.environ, **told})  # noqa: S602  # the user's own
     if done.returncode:
-        print(f"--notify: the command ended with exit code {done.returncode}: {command}", file=sys.stderr)
+        print(f"--notify: the command ended with exit code {done.returncode}.", file=sys.stderr)  # it may hold a token
 
 
 class Display(Protocol):
@@ -192,16 +192,12 @@ class Lines:
     def told(self, event: Event) -> None:
         """Print it."""
         level = "" if event.level == "info" else f"{event.level}: "
-        print(
-            f"{time.strftime('%H:%M:%S', time.gmtime(event.created))}  {level}{event.message}",
-            file=self._stream,
-            flush=True,
-        )
+        say.line(f"{time.strftime('%H:%M:%S', time.gmtime(event.created))}  {level}{event.message}", self._stream)
 
     def shown(self, progress: Progress) -> None:
         """Print that there is no news, once."""
         if progress.trouble and not self._trouble:
-            print(f"{time.strftime('%H:%M:%S', time.gmtime())}  {progress.trouble}", file=self._stream, flush=True)
+            say.line(f"{time.strftime('%H:%M:%S', time.gmtime())}  {progress.trouble}", self._stream)
         self._trouble = bool(progress.trouble)
 
 
@@ -209,7 +205,7 @@ class LiveLine:
     """One line that is written anew; warnings and errors stay above it."""
 
     def __init__(self, stream: Any) -> None:
-        self._stream = stream
+        self._stream = raw(stream)
 
     def __enter__(self) -> LiveLine:
         return self
@@ -220,12 +216,12 @@ class LiveLine:
     def told(self, event: Event) -> None:
         """Keep what should not be overlooked."""
         if event.level != "info":
-            self._write(f"\r\x1b[K{event.level}: {event.message}\n")
+            self._write(f"\r\x1b[K{shown_line(f'{event.level}: {event.message}')}\n")
 
     def shown(self, progress: Progress) -> None:
         """Write the line anew."""
         width = shutil.get_terminal_size().columns - 1
-        self._write(f"\r\x1b[K{live_line(progress, time.time(), width)}")
+        self._write(f"\r\x1b[K{live_line(mapped(progress, shown_line), time.time(), width)}")
 
     def _write(self, text: str) -> None:
         self._stream.write(text)

@@ -6,6 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distilltest.cli import say
+from distilltest.cli.say import table
+
 if TYPE_CHECKING:
     from distilltest.judges import Judgement, Question
     from distilltest.records import Case
@@ -96,8 +99,6 @@ def run_calibrate(arguments: argparse.Namespace) -> int:
     """Ask, compare, keep."""
     from datetime import UTC, datetime
 
-    from tabulate import tabulate
-
     from distilltest.config import load_config
     from distilltest.dataset import load_dataset
     from distilltest.engine import Engine
@@ -127,7 +128,7 @@ def run_calibrate(arguments: argparse.Namespace) -> int:
         measured.save(store, judge, asked[0].prompt.fingerprint)
     print(f"{arguments.grader} by {judge.name!r} ({judge.model.model}), {measured.n} labels of {arguments.labels}\n")
     rows = [[f"people: {name}", *counts] for name, counts in zip(names, measured.counts, strict=True) if sum(counts)]
-    print(tabulate(rows, ["", *(f"judge: {name}" for name in names)]))
+    print(table(rows, ["", *(f"judge: {name}" for name in names)]))
     agree = sum(measured.counts[i][i] for i in range(len(names)))
     kappa = (
         "not defined (one label only)"
@@ -139,7 +140,7 @@ def run_calibrate(arguments: argparse.Namespace) -> int:
         f"AC1 {measured.ac1:.2f} ({measured.ac1_low:.2f} to {measured.ac1_high:.2f}), Cohen's kappa {kappa}; 95 % intervals"
     )
     if failures:
-        print(f"without a verdict: {len(failures)} ({failures[0]})")
+        say.line(f"without a verdict: {len(failures)} ({failures[0]})")
     _show_disagreements(cases, people, results)
     return 0
 
@@ -166,9 +167,9 @@ def _show_disagreements(cases: tuple[Case, ...], people: list[str], results: lis
     if apart:
         print(f"\n{len(apart)} disagreements" + (f", the first {MOST}:" if len(apart) > MOST else ":"))
     for case, label, result in apart[:MOST]:
-        print(f"- {case.id} ({case.place}): people {label}, judge {result.verdict}")
-        print(f"    answer: {' '.join(str(case.item['answer']).split())[:200]}")
-        print(f"    judge:  {' '.join(result.votes[0].reasons.split())[:200]}")
+        say.line(f"- {case.id} ({case.place}): people {label}, judge {result.verdict}")
+        say.line(f"    answer: {' '.join(str(case.item['answer']).split())[:200]}")
+        say.line(f"    judge:  {' '.join(result.votes[0].reasons.split())[:200]}")
 
 
 def _field(case: Case, name: str, grader: str) -> str:

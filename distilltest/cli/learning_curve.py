@@ -109,14 +109,13 @@ def _file(arguments: argparse.Namespace, config: Config) -> Path:
 
 def _write(config: Config, curve: LearningCurve) -> Path:
     """Write the three files, each whole or not at all."""
-    import orjson
-
     from distilltest.distillation.whole_file import whole_file
     from distilltest.learning_curve import markdown, svg
+    from distilltest.reporting.json import document
 
     time = curve.created[:19].replace("-", "").replace(":", "").replace("T", "-")
     folder = config.reports_dir / f"learning-curve-{time}"
-    data = orjson.dumps(curve.to_json(), option=orjson.OPT_INDENT_2)
+    data = document(curve.to_json())
     for name, content in (
         ("curve.json", data),
         ("curve.svg", svg.render(curve).encode()),

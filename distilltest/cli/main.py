@@ -25,6 +25,7 @@ from distilltest.cli import (
     promotions,
     serve,
 )
+from distilltest.edges import shown_output
 from distilltest.errors import DEBUG, DistilltestError, unexpected
 from distilltest.exit_codes import BROKEN_PIPE, ERROR, INCOMPLETE, INTERNAL_ERROR, INTERRUPTED
 from distilltest.interruption import Interruption, TimeIsUp, seconds_of
@@ -82,6 +83,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
+    with shown_output():
+        return _main(arguments)
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     try:
         with Interruption() as interruption:
             chosen = parser().parse_args(arguments)

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distilltest.cli import say
+
 if TYPE_CHECKING:
     from distilltest.promotion.entry import Entry
     from distilltest.promotion.promote import Result
@@ -88,9 +90,9 @@ def _say_why_not(model: str, result: Result) -> None:
     print(f"{model} is not promoted: {good} of {len(result.evidence)} required evaluations say promote.")
     for each in result.evidence:
         said = each.sentence if each.sentence.startswith(each.status) else f"{each.status}: {each.sentence}"
-        print(f"  {each.id}: {said.rstrip('.')}." + (f" {each.remedy}" if each.remedy else ""))
+        say.line(f"  {each.id}: {said.rstrip('.')}." + (f" {each.remedy}" if each.remedy else ""))
     for obstacle in result.obstacles:
-        print(f"  {obstacle}")
+        say.line(f"  {obstacle}")
 
 
 def _say_promoted(root: Path, entry: Entry) -> None:
@@ -98,11 +100,11 @@ def _say_promoted(root: Path, entry: Entry) -> None:
 
     print(f"{entry.model.id} is promoted: entry {entry.number} of promotions.yaml, by {entry.who.name}.")
     if entry.override:
-        print(f"  OVERRIDE: {entry.override.reason}")
+        say.line(f"  OVERRIDE: {entry.override.reason}")
         for each in entry.override.instead_of:
-            print(f"    against it: {each}")
+            say.line(f"    against it: {each}")
     for proof in entry.evaluations:
-        print(f"  {proof.id}: {proof.sentence}")
+        say.line(f"  {proof.id}: {proof.sentence}")
     files = "promotions.yaml"
     if entry.report:
         print(f"  the report that proved it: {entry.report.folder}/report.md")

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distilltest.cli.say import table
+
 if TYPE_CHECKING:
     from distilltest.promotion.entry import Entry
 
@@ -51,8 +53,6 @@ def add(commands: Any) -> None:
 
 def run_list(arguments: argparse.Namespace) -> int:
     """Show the history as a table."""
-    from tabulate import tabulate
-
     from distilltest.promotion.history import History
 
     history = History.load(arguments.root.resolve())
@@ -71,7 +71,7 @@ def run_list(arguments: argparse.Namespace) -> int:
         ]
         for position, entry in enumerate((each.entry for each in history.entries), start=1)
     ]
-    print(tabulate(rows, ["number", "when (UTC)", "model", "who", "verdict", ""], disable_numparse=True))
+    print(table(rows, ["number", "when (UTC)", "model", "who", "verdict", ""]))
     return 0
 
 

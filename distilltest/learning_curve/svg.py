@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 
+from distilltest.edges import mapped, shown_line
 from distilltest.learning_curve.curve import Curve, LearningCurve, Point
 from distilltest.learning_curve.scale import apart, places
 
@@ -38,6 +39,7 @@ _STYLE = """
 
 def render(curve: LearningCurve) -> str:
     """The whole picture."""
+    curve = mapped(curve, shown_line)
     height = HEIGHT * len(curve.curves)
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img">',
@@ -62,10 +64,10 @@ def _panel(curve: Curve) -> Iterator[str]:
     yield from _sizes(curve.points, columns, floor)
     for role, share_of in curve.references.items():
         yield (
-            f'<rect class="{role}-fill band" x="{LEFT}" width="{right - LEFT}" y="{_y(share_of.high)}" '
+            f'<rect class="{escape(role)}-fill band" x="{LEFT}" width="{right - LEFT}" y="{_y(share_of.high)}" '
             f'height="{round(_y(share_of.low) - _y(share_of.high), 1)}"/>'
         )
-        yield f'<line class="{role} dashed" x1="{LEFT}" x2="{right}" y1="{_y(share_of.rate)}" y2="{_y(share_of.rate)}"/>'
+        yield f'<line class="{escape(role)} dashed" x1="{LEFT}" x2="{right}" y1="{_y(share_of.rate)}" y2="{_y(share_of.rate)}"/>'
     yield from _curve(curve.points, columns)
     yield from _names(curve, right, columns[-1])
     yield from _numbers(curve, columns)
@@ -137,7 +139,7 @@ def _y(rate: float) -> float:
 
 
 def _text(x: float, y: float, text: str, kind: str, anchor: str = "start") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" class="{kind}" text-anchor="{anchor}">{escape(text)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" class="{escape(kind)}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
 def _cut(text: str, width: int) -> str:

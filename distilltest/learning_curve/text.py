@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tabulate import tabulate
 
+from distilltest.edges import mapped, shown_line
 from distilltest.learning_curve.curve import Curve, LearningCurve, Point, Share, percent
 from distilltest.learning_curve.scale import places
 
@@ -13,6 +14,7 @@ WIDTH, ROWS = 56, 20
 
 def summary(curve: LearningCurve) -> str:
     """A picture, a table and an answer for each evaluation."""
+    curve = mapped(curve, shown_line)
     parts = []
     for each in curve.curves:
         parts += [f"{each.evaluation}   {each.cases} cases", picture(each), table(each), each.sentence]

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import orjson
 
+from distilltest.edges import mapped
 from distilltest.reporting.report import RunReport
+from distilltest.secrets import mask
+from distilltest.visible import safe_json
 
 
 def render(run: RunReport) -> bytes:
     """The run as JSON; ``schema_version`` changes when a key changes its meaning."""
-    return orjson.dumps(run.to_json(), option=orjson.OPT_INDENT_2) + b"\n"
+    return document(run.to_json())
+
+
+def document(content: Any) -> bytes:
+    """Plain values as JSON without secrets; what would act on a terminal is an escape, so that it can be shown as it is."""
+    content = mapped(content, mask)
+    try:
+        text = orjson.dumps(content, option=orjson.OPT_INDENT_2)
+    except TypeError:  # half a surrogate pair, in the name of a file
+        text = json.dumps(content, indent=2).encode()
+    return safe_json(text) + b"\n"

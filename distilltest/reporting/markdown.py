@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import html
-import re
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable
 
-import orjson
-
+from distilltest.edges import mapped
+from distilltest.reporting.gfm import block, code, prose, table
 from distilltest.reporting.report import EvaluationReport, RoleLine, RunReport
 from distilltest.reporting.text import (
     interval_picture,
@@ -19,36 +18,27 @@ from distilltest.reporting.text import (
     tokens_saved,
 )
 from distilltest.results import Change
+from distilltest.secrets import mask
 
 MOST = 40
 """Changed cases of one kind that are shown with their texts."""
 LONG = 600
 """Characters of an answer that are shown."""
-_SIGNS = re.compile(r"([\\`*_{}\[\]#|~])")
 
 
 def render(run: RunReport) -> str:
     """The verdict first, then the numbers, then what changed, then how to do it again."""
-    parts = [f"# {run.verdict.status.value.capitalize()}", escape(run.verdict.sentence)]
+    run = mapped(run, mask)
+    parts = [f"# {run.verdict.status.value.capitalize()}", prose(run.verdict.sentence)]
     for report in run.evaluations:
         parts += _evaluation(report)
     for name in run.not_judged:
         parts += [
-            f"## {escape(name)}",
+            f"## {prose(name)}",
             "Not judged: no judge is configured. This evaluation says nothing about the candidate.",
         ]
     parts += _reproduce(run)
     return "\n\n".join(parts) + "\n"
-
-
-def escape(text: str) -> str:
-    r"""Show text as it is: no sign of it is taken for Markdown or HTML, and it stays on its line.
-
-    >>> escape("a|b <i>\n`c`")
-    'a\\|b &lt;i&gt;<br>\\`c\\`'
-    """
-    text = text if len(text) <= LONG else f"{text[:LONG]}… ({len(text)} characters)"
-    return _SIGNS.sub(r"\\\1", html.escape(text, quote=False)).replace("\r", "").replace("\n", "<br>")
 
 
 def _evaluation(report: EvaluationReport) -> list[str]:
@@ -56,27 +46,27 @@ def _evaluation(report: EvaluationReport) -> list[str]:
     trials = f", {report.trials} trials each" if report.trials > 1 else ""
     heads, rows = role_rows(report)
     parts = [
-        f"## {escape(report.id)}",
-        escape(report.verdict.sentence),
-        f"{report.evaluated}{narrow} cases of `{report.dataset}`{trials}.",
-        _table(heads, rows),
+        f"## {prose(report.id)}",
+        prose(report.verdict.sentence),
+        f"{report.evaluated}{narrow} cases of {code(report.dataset)}{trials}.",
+        _numbers(heads, rows),
         *([saved] if (saved := tokens_saved(report)) else []),
-        *map(escape, report.notes),
+        *map(prose, report.notes),
     ]
     heads, rows = rule_rows(report)
-    parts.append(_table(heads, rows))
+    parts.append(_numbers(heads, rows))
     pictures = [(rule.rule, interval_picture(rule)) for rule in report.verdict.rules]
     width = max(len(name) for name, _ in pictures)
     drawn = [f"{name:<{width}}  {picture}".rstrip() for name, picture in pictures if picture]
     if drawn:
         note = "Differences with their intervals; a rule is proven where the whole interval is right of its limit, `|`."
-        parts.append(f"{note}\n\n```text\n" + "\n".join(drawn) + "\n```")
+        parts.append(f"{note}\n\n{block(drawn)}")
     if report.judges:
-        parts += ["### Judges", _table(*judge_rows(report))]
+        parts += ["### Judges", _numbers(*judge_rows(report))]
     if report.slices:
         roles = [line.role for line in report.roles]
         lines = [[line.tag, str(line.n), *(percent(line.rates.get(role)) for role in roles)] for line in report.slices]
-        parts += ["### By tag", _table(["tag", "cases", *roles], lines)]
+        parts += ["### By tag", _numbers(["tag", "cases", *roles], lines)]
     return parts + _changes(report)
 
 
@@ -96,13 +86,13 @@ def _changes(report: EvaluationReport) -> list[str]:
         total = counts.get((kind, other), len(changes))
         if report.verdict.worst_case:  # the rules count missing answers, too, and those are another group
             total = len(changes)
-        title = titles[kind].format(other=other)
+        title = titles[kind].format(other=prose(other)) if kind in titles else prose(kind)
         shown = changes[:MOST]
         note = f"The first {len(shown)} of {total}; the store has all." if total > len(shown) else ""
         roles = [sample.role for sample in shown[0].samples]
-        rows = [[c.case_id, c.request, c.reference, *(_said(c, role) for role in roles)] for c in shown]
+        rows = [[*map(_long, (c.case_id, c.request, c.reference)), *(_said(c, role) for role in roles)] for c in shown]
         parts.append(f"### {title} ({total})")
-        body = _table(["case", "request", "reference", *roles], rows)
+        body = table(["case", "request", "reference", *_words(roles)], rows)
         # What was won is good news, and long: it is there for who wants it.
         folded = f"<details><summary>show them</summary>\n\n{body}\n\n</details>" if kind == "won" else body
         parts += [note, folded] if note else [folded]
@@ -114,7 +104,7 @@ def _said(change: Change, role: str) -> str:
     if sample is None:
         return ""
     mark = "✓" if sample.passed else "✗" if sample.passed is False else "–"
-    return f"{mark} {sample.text}"
+    return f"{mark} {_long(sample.text)}"
 
 
 def _reproduce(run: RunReport) -> list[str]:
@@ -141,11 +131,14 @@ def _reproduce(run: RunReport) -> list[str]:
         ]
         tests = ", ".join(dict.fromkeys(rule.test for rule in report.verdict.rules if rule.test))
         rows.append(["tests", f"{tests}, α = {report.level or report.alpha:.4g}"])
-    return ["## How to do it again", _table(["what", "value"], _distinct(rows))]
+    return [
+        "## How to do it again",
+        table(["what", "value"], [[prose(what, cell=True), _long(value)] for what, value in _distinct(rows)]),
+    ]
 
 
 def _asked(line: RoleLine) -> str:
-    parameters = ", ".join(f"{name} {orjson.dumps(value).decode()}" for name, value in line.parameters.items())
+    parameters = ", ".join(f"{name} {json.dumps(value, ensure_ascii=False)}" for name, value in line.parameters.items())
     model = f"{line.model} on {line.server}" + (f" ({parameters})" if parameters else "")
     return f"{model}, {line.prompt} {line.prompt_fingerprint[:16]}"
 
@@ -154,8 +147,17 @@ def _distinct(rows: Iterable[list[str]]) -> list[list[str]]:
     return [list(row) for row in dict.fromkeys(tuple(row) for row in rows)]
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(
-        "| " + " | ".join(cell if cell == "---" else escape(cell) for cell in line) + " |" for line in lines
-    )
+def _numbers(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table of numbers and names."""
+    return table(_words(heads), [_words(row) for row in rows])
+
+
+def _words(texts: Iterable[str]) -> list[str]:
+    return [prose(text, cell=True) for text in texts]
+
+
+def _long(text: str) -> str:
+    """A text of a case or a model, its beginning where it is long."""
+    if len(text) <= LONG:
+        return code(text, cell=True)
+    return f"{code(text[:LONG], cell=True)} … ({len(text)} characters)"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tabulate import tabulate
 
+from distilltest.edges import mapped, shown_line
 from distilltest.gate import points
 from distilltest.reporting.text import money, seconds
 
@@ -72,6 +73,7 @@ class PlanEstimate:
 
 def render(plans: Sequence[PlanEstimate], budget_usd: float | None) -> str:
     """All evaluations of a session, and their sum."""
+    plans = mapped(list(plans), shown_line)
     parts = [part for plan in plans for part in _plan(plan)]
     roles = [role for plan in plans for role in plan.roles]
     to_send = sum(role.to_send for role in roles)

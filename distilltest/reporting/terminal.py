@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tabulate import tabulate
 
+from distilltest.edges import mapped, shown_line
 from distilltest.gate import Status
 from distilltest.reporting.report import EvaluationReport, RunReport
 from distilltest.reporting.text import (
@@ -25,6 +26,7 @@ WIDTH = 100
 
 def summary(run: RunReport) -> str:
     """The whole run: a table of roles and of rules for each evaluation, and the verdict."""
+    run = mapped(run, shown_line)
     parts = []
     for report in run.evaluations:
         of_all = "" if report.evaluated == report.cases else f" of {report.cases}"
@@ -56,12 +58,14 @@ def summary(run: RunReport) -> str:
 
 def role_lines(report: EvaluationReport) -> list[str]:
     """A line for each role."""
+    report = mapped(report, shown_line)
     width = max(len(line.role) for line in report.roles)
     return [f"{line.role:<{width}}  {rate(line)}  {counts(line, ' cases')}  {line.model}" for line in report.roles]
 
 
 def failure(report: EvaluationReport) -> str:
     """Why an evaluation does not promote: the verdict, the numbers and the worst cases, in at most twenty lines."""
+    report = mapped(report, shown_line)
     lines = [_cut(report.verdict.sentence, 3 * WIDTH), *(f"  {line}" for line in role_lines(report))]
     if report.verdict.status is Status.INCOMPLETE:
         chosen = [change for change in report.changes if change.kind == "failed"]

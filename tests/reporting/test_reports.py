@@ -125,14 +125,6 @@ def test_the_json_form_comes_back_the_same():
     assert [EvaluationReport.from_json(e) for e in content["evaluations"]] == list(report.evaluations)
 
 
-def test_no_text_of_a_model_is_taken_for_markdown_or_html():
-    text = markdown.render(run_report("block"))
-    assert "<b>" not in text
-    (row,) = [line for line in text.splitlines() if line.startswith("| c3")]
-    assert row.count(" | ") == 5  # a bar in an answer makes no column
-    assert "\\*this\\*" in row
-
-
 def test_several_trials_show_how_often_one_and_how_often_all_pass():
     passed = {
         "c0": (True, True, True),

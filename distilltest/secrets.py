@@ -1,0 +1,162 @@
+"""The secrets of this process, and the one place that takes them out of texts.
+
+A server may send a key back: in the words of a 401, in an answer, in an address. Whoever reads a key or a password remembers it
+here; whatever arrives, is kept or is shown passes :func:`mask`. A secret is found as it is, and as JSON, URLs, HTML and base64
+write it, one within another too. It is not found in pieces, reversed, hashed or encrypted.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import unescape
+from urllib.parse import unquote
+
+SHORTEST = 8
+"""Characters of a secret that is masked: a shorter one ("none", "test") would tear holes into ordinary words."""
+MASK = "[masked]"
+LAYERS = 4
+"""How often a secret may be written in another way: JSON in a string of JSON in an address is three."""
+_ESCAPE = re.compile(
+    r"""\\+(?:u(?P<unit>[0-9a-fA-F]{4})|(?P<sign>["'/]))?|%(?:25)*(?P<byte>[0-9a-fA-F]{2})|(?P<entity>&\#?\w{1,8};)"""
+)
+_HINTS = ("\\", "%", "&")
+"""One of them is in every text with an escape."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Secrets:
+    """What is sought."""
+
+    plain: tuple[str, ...] = ()
+    """As they were remembered."""
+    needles: tuple[str, ...] = ()
+    """As they are sought in a text, and in a text without escapes; the longest first."""
+
+
+_secrets = _Secrets()
+_lock = threading.Lock()
+
+
+def remember(*secrets: str | None) -> None:
+    """Mask these from now on; what is too short for a secret is left out."""
+    global _secrets
+    with _lock:
+        new = [secret for secret in secrets if secret and len(secret) >= SHORTEST and secret not in _secrets.plain]
+        if new:
+            plain = tuple(dict.fromkeys([*_secrets.plain, *new]))
+            needles = {form for secret in plain for form in _forms(secret)}
+            _secrets = _Secrets(plain, tuple(sorted(needles, key=lambda form: (-len(form), form))))
+
+
+def remember_userinfo(userinfo: str) -> None:
+    """Mask ``user:password`` of an address, the password alone, and both as a header says them."""
+    for text in (userinfo, unquote(userinfo)):
+        user, colon, password = text.partition(":")
+        # With its @ it is no ordinary word, however short the password is.
+        remember(text if len(text) >= SHORTEST else f"{text}@".rjust(SHORTEST, "/"), password if colon else user)
+    remember(f"Basic {base64.b64encode(unquote(userinfo).encode()).decode()}")
+
+
+def mask(text: str) -> str:
+    r"""A text without secrets.
+
+    >>> remember("sk-example-1234")
+    >>> mask("Incorrect API key provided: sk-example-1234. Also sk\\u002dexample-1234 and sk%2Dexample-1234.")
+    'Incorrect API key provided: [masked]. Also [masked] and [masked].'
+    """
+    needles = _secrets.needles
+    if not needles or not _found(text, needles):
+        return text
+    shown = []
+    end = 0
+    for start, stop in _merged(_places(text, needles)):
+        shown += [text[end : max(end, _without_escape(text, start))], MASK]
+        end = stop
+    return "".join([*shown, text[end:]])
+
+
+def mask_bytes(body: bytes) -> bytes:
+    """The same for a body as it came; where it is JSON it stays JSON."""
+    text = body.decode("latin-1")  # each byte a character: what cannot be decoded is searched as well
+    masked = mask(text)
+    return body if masked is text else masked.encode("latin-1")
+
+
+def _found(text: str, needles: tuple[str, ...]) -> bool:
+    for _ in range(LAYERS):
+        if any(needle in text for needle in needles):
+            return True
+        if not any(hint in text for hint in _HINTS):
+            return False
+        plainer = _ESCAPE.sub(_decoded, text)
+        if plainer == text:
+            return False
+        text = plainer
+    return any(needle in text for needle in needles)
+
+
+def _places(text: str, needles: tuple[str, ...]) -> Iterator[tuple[int, int]]:
+    """Where secrets are in a text, in whatever spelling."""
+    spans = [(place, place + 1) for place in range(len(text))]
+    for _ in range(LAYERS + 1):
+        for needle in needles:
+            start = text.find(needle)
+            while start >= 0:
+                yield spans[start][0], spans[start + len(needle) - 1][1]
+                start = text.find(needle, start + 1)
+        plainer: list[str] = []
+        wider: list[tuple[int, int]] = []
+        end = 0
+        for escape in _ESCAPE.finditer(text):
+            sign = _decoded(escape)
+            plainer += [text[end : escape.start()], sign]
+            wider += spans[end : escape.start()]
+            wider += [(spans[escape.start()][0], spans[escape.end() - 1][1])] * len(sign)
+            end = escape.end()
+        text, spans = "".join([*plainer, text[end:]]), [*wider, *spans[end:]]
+
+
+def _decoded(escape: re.Match[str]) -> str:
+    if escape["unit"] or escape["byte"]:
+        return chr(int(escape["unit"] or escape["byte"], 16))
+    return unescape(escape["entity"]) if escape["entity"] else escape["sign"] or "\\"
+
+
+def _merged(places: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Places in order, without overlaps."""
+    start = end = -1
+    for begin, stop in sorted(places):
+        if begin >= end:
+            if end >= 0:
+                yield start, end
+            start, end = begin, stop
+        end = max(end, stop)
+    if end >= 0:
+        yield start, end
+
+
+def _without_escape(text: str, start: int) -> int:
+    """Where the mask begins: of the backslashes there, pairs stay, so that JSON stays JSON."""
+    while text[start] == "\\":
+        start += 1
+    run = start - len(text[:start].rstrip("\\"))
+    return start - run % 2
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """A secret as it is sought: plain, without escapes, as UTF-8 bytes, and each of them in base64 at any place."""
+    for plain in {secret, _ESCAPE.sub(_decoded, secret)}:
+        if len(plain) >= SHORTEST:
+            yield plain
+            yield plain.encode().decode("latin-1")
+    raw = secret.encode()
+    for before in range(3):  # what base64 of a longer text holds depends on the secret's place in it
+        padded = bytes(before) + raw
+        start = -(-before * 8 // 6)  # the first character that only the secret decides
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            yield encode(padded[: len(padded) // 3 * 3]).decode()[start:]
+    yield base64.b64encode(raw).decode()
