@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any, Self, TypeVar
 
 from distilltest.client import AiohttpChatClient, ChatClient, resolve_base_url
-from distilltest.config import Config
+from distilltest.config import Config, cost_of
 from distilltest.dispatcher import Answer, Counts, Dispatcher
 from distilltest.errors import BudgetSpent
 from distilltest.garbage import collect_rarely
@@ -206,11 +206,8 @@ class Engine:
             lane = self._lanes[name] = Lane(server, client, self._share, self._check_budget, self._dispatch())
         return lane
 
-    def _cost(self, _: Request, completion: Completion) -> float:
-        price, usage = self._config.prices.get(completion.model), completion.usage
-        if price is None or price.input is None or price.output is None:
-            return 0.0
-        return (usage.prompt_tokens * price.input + usage.completion_tokens * price.output) / 1e6
+    def _cost(self, request: Request, completion: Completion) -> float:
+        return cost_of(self._config.prices, request, completion)
 
     def _check_budget(self) -> None:
         """Send nothing more when the budget is spent; calls in flight may pass it by what they cost."""

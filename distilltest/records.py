@@ -131,6 +131,10 @@ class Request:
         return orjson.dumps(self.body())
 
 
+CHARACTERS = 4
+"""Characters of a token where nothing better is known: English text, by the vendors' own rule of thumb."""
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens that one completion was billed for."""

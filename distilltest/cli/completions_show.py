@@ -13,7 +13,7 @@ import orjson
 from distilltest.cli.say import table
 from distilltest.cli.selection import filter_words, selection_of
 from distilltest.completions.lines import to_line
-from distilltest.config import Price, load_config
+from distilltest.config import Price, load_config, usd
 from distilltest.errors import DistilltestError
 from distilltest.records import Completion
 from distilltest.retention import open_for_work
@@ -174,14 +174,11 @@ def _facts(row: StoredRow, stored: StoredCompletion, price: Price | None) -> lis
 
 
 def _cost(completion: Completion, price: Price | None) -> str:
-    if price is None or price.input is None or price.output is None:
-        return f"not known: no price file names {completion.model}"
     usage = completion.usage
-    if not usage.prompt_tokens:
-        return "not known: the answer came without its tokens"
-    cached = price.input if price.cached_input is None else price.cached_input
-    paid = (usage.prompt_tokens - usage.cached_tokens) * price.input + usage.cached_tokens * cached
-    return f"${(paid + usage.completion_tokens * price.output) / 1e6:.6f}"
+    paid = usd(price, usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens)
+    if paid is None:
+        return f"not known: no price file names {completion.model}"
+    return f"${paid:.6f}" if usage.prompt_tokens else "not known: the answer came without its tokens"
 
 
 def _calls(message: Any) -> str:

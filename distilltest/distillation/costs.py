@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from distilltest.config import Price
+from distilltest.config import MILLION, Price, usd
 from distilltest.distillation.examples import read_examples
 from distilltest.distillation.tokens import Counter, counter
 
 CALLS = 1000
 """Costs of calls are given for so many."""
-_MILLION = 1_000_000
 _LEAST_SEEN, _MOST_SEEN, _USUAL_EPOCHS, _MOST_EPOCHS = 100, 25_000, 3, 25
 
 
@@ -111,11 +110,8 @@ def call_cost(call: Call, price: Price | None) -> float | None:
     >>> call_cost(Call(prompt=100, answer=10), Price(input=2.5, output=10.0))
     0.35
     """
-    if price is None or price.input is None or price.output is None:
-        return None
-    cached = price.input if price.cached_input is None else price.cached_input
-    fresh = max(0.0, call.prompt - call.cached)
-    return round((fresh * price.input + call.cached * cached + call.answer * price.output) * CALLS / _MILLION, 12)
+    paid = usd(price, call.prompt * CALLS, call.answer * CALLS, call.cached * CALLS)
+    return None if paid is None else round(paid, 12)
 
 
 def estimate(
@@ -154,7 +150,7 @@ def estimate(
     if tuned is None or tuned.training is None:
         missing.append(f"{names['tuned']}: training")
     else:
-        training = tokens.trained * epochs * tuned.training / _MILLION
+        training = tokens.trained * epochs * tuned.training / MILLION
     saved = _saved(per_1000)
     break_even = None
     if training is not None and saved is not None and saved > 0:

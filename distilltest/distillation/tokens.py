@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-CHARACTERS = 4
-"""Characters a token, by the vendor's rule of thumb for English."""
+from distilltest.records import CHARACTERS
+
 ENCODING = "o200k_base"
 """Of gpt-4o and everything since."""
 _VOCABULARY = f"https://openaipublic.blob.core.windows.net/encodings/{ENCODING}.tiktoken"

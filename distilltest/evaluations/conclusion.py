@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from distilltest.config import Config
+from distilltest.config import Config, usd
 from distilltest.evaluations.changes import find_changes
 from distilltest.evaluations.plan import Plan
 from distilltest.gate import Verdict
@@ -120,7 +120,8 @@ def notes_on(models: Mapping[str, Model], outcomes: Sequence[Outcome]) -> list[s
             )
         if silent:
             found.append(
-                f"{role}: the server sent no usage with {silent} of {total} answers. What they cost is unknown, not 0."
+                f"{role}: the server sent no usage with {silent} of {total} answers. "
+                "What they cost is unknown, not 0; a budget counts an estimate."
             )
     return found
 
@@ -135,19 +136,13 @@ def _many(count: int, total: int) -> bool:
 
 
 def _cost(config: Config, model: Model, outcomes: Sequence[Outcome]) -> float | None:
-    price = config.prices.get(model.model)
-    if price is None or price.input is None or price.output is None:
-        return None
-    cached = price.input if price.cached_input is None else price.cached_input
-    return (
-        sum(
-            (o.prompt_tokens - o.cached_tokens) * price.input
-            + o.cached_tokens * cached
-            + o.completion_tokens * price.output
-            for o in outcomes
-            if o.role == model.role
-        )
-        / 1e6
+    """What the answers of a role cost, as far as their tokens are known; None where the price is not."""
+    of_role = [outcome for outcome in outcomes if outcome.role == model.role]
+    return usd(
+        config.prices.get(model.model),
+        sum(outcome.prompt_tokens for outcome in of_role),
+        sum(outcome.completion_tokens for outcome in of_role),
+        sum(outcome.cached_tokens for outcome in of_role),
     )
 
 

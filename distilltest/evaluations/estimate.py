@@ -6,18 +6,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import isfinite
 
-from distilltest.config import Config
+from distilltest.config import Config, usd
 from distilltest.evaluations.plan import Plan, Slot
 from distilltest.gate import Rule, points
-from distilltest.records import mean
+from distilltest.records import CHARACTERS, mean
 from distilltest.reporting.plan import PlanEstimate, RoleEstimate, RuleEstimate, SliceEstimate
 from distilltest.statistics.planning import required_cases, smallest_effect
 from distilltest.store import Selection, Store
 
 SAMPLE = 200
 """Stored answers, or rendered prompts, from which tokens are estimated."""
-CHARACTERS = 4.0
-"""A token has so many characters where nothing better is known: English text, by the vendors' own rule of thumb."""
 DIFFERING = 0.20
 """The share of cases in which two roles differ, where no earlier run says it."""
 
@@ -86,11 +84,13 @@ def _role(
     written = mean([_characters(slot) for slot in slots[:SAMPLE]]) / CHARACTERS
     to_send = len(slots) if fresh else len(slots) - len(known)
     prompt_tokens, completion_tokens, latency = written, None, None
+    billed = [answer for answer in answers if answer.usage.known and answer.usage.prompt_tokens]
     if answers:
-        completion_tokens = mean([answer.usage.completion_tokens for answer in answers])
         latency = mean([answer.latency for answer in answers])
+    if billed:
+        completion_tokens = mean([answer.usage.completion_tokens for answer in billed])
         if basis == "its stored answers":
-            prompt_tokens = mean([answer.usage.prompt_tokens for answer in answers])
+            prompt_tokens = mean([answer.usage.prompt_tokens for answer in billed])
         else:
             basis += ", the prompts' length"
     else:
@@ -106,7 +106,9 @@ def _role(
         to_send=to_send,
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
-        usd=_usd(config, model.model, to_send, prompt_tokens, completion_tokens),
+        usd=None
+        if completion_tokens is None
+        else usd(config.prices.get(model.model), to_send * prompt_tokens, to_send * completion_tokens),
         seconds=max(at_limit) if at_limit else None,
         basis=basis,
     )
@@ -119,13 +121,6 @@ def _characters(slot: Slot) -> float:
 def _reference_tokens(slots: Sequence[Slot]) -> float | None:
     references = [slot.case.reference for slot in slots[:SAMPLE] if isinstance(slot.case.reference, str)]
     return mean([len(text) / CHARACTERS for text in references]) if references else None
-
-
-def _usd(config: Config, model: str, calls: int, prompt_tokens: float, completion_tokens: float | None) -> float | None:
-    price = config.prices.get(model)
-    if price is None or price.input is None or price.output is None or completion_tokens is None:
-        return None
-    return calls * (prompt_tokens * price.input + completion_tokens * price.output) / 1e6
 
 
 def _rule(rule: Rule, seen: Mapping[str, float], n: int, alpha: float) -> RuleEstimate:

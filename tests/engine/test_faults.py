@@ -3,8 +3,8 @@
 import gzip
 import json
 import socket
-import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -12,7 +12,8 @@ from engine.scripted_server import Reply, ScriptedServer
 from engine.test_limits_and_retries import asked, engine, fetch
 
 from distilltest import client
-from distilltest.errors import ConfigError
+from distilltest.errors import CallError, ConfigError
+from distilltest.faults import FAULTS as TABLE
 from distilltest.records import CallFailure, Completion
 
 RETRIES = 1
@@ -304,14 +305,14 @@ def patient(monkeypatch):
 )
 def test_a_server_that_was_never_reached_is_given_up_within_three_seconds(tmp_path, patient, where, more, words):
     with where() as base_url, engine(tmp_path, Somewhere(base_url), more) as running:
-        started = time.monotonic()
-        answers = fetch(running, asked(200, Somewhere(base_url)))
-        waited = time.monotonic() - started
+        answers = fetch(running, asked(20, Somewhere(base_url)))
     assert {answer.kind for answer in answers} == {"server not reachable"}
     assert all(words in answer.message for answer in answers)
     assert all("Check the base_url of server 's'" in answer.message for answer in answers)
     assert not any(answer.permanent for answer in answers)
-    assert waited < 4, "3 s, and what a busy machine takes"
+    # The pauses before a fifth attempt add up to more than 3 s; all retries would be six attempts and 15 s. The clock itself
+    # would measure how busy the machine is.
+    assert max(answer.attempts for answer in answers) <= 4
 
 
 def test_connecting_takes_three_seconds_at_most_unless_configured(tmp_path):
@@ -330,3 +331,26 @@ def test_a_server_that_was_reached_before_gets_all_retries(tmp_path):
     assert {answer.kind for answer in answers} == {"server not reachable"}
     assert max(answer.attempts for answer in answers) == 5
     assert "It answered before; is server 's' still running?" in answers[0].message
+
+
+def test_the_documentation_names_every_kind_and_status():
+    page = (Path(__file__).parents[2] / "docs" / "faults.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| ") and line.count(" | ") == 3]
+
+    def kinds(of):
+        return {of, *(kind for child in of.__subclasses__() for kind in kinds(child))}
+
+    told = {row[1]: row for row in rows}
+    for kind in kinds(CallError) - {CallError}:
+        if kind.__module__ != "distilltest.errors":
+            continue
+        row = told[kind.kind]
+        if kind.kind != "server not reachable":
+            assert ("yes" in row[2]) == kind.retried, kind
+            assert ("permanent" in row[2]) == kind.permanent, kind
+            assert ("at once" in row[3]) == (kind.closes is not None), kind
+            assert (f"after {kind.in_a_row} in a row" in row[3]) == (kind.in_a_row is not None), kind
+            assert ("if it never answered" in row[3]) == (kind.in_a_row is not None and not kind.retried), kind
+    for fault in TABLE:
+        for status in fault.statuses:
+            assert str(status) in told[fault.kind.kind][0] or (status >= 500 and "5xx" in told[fault.kind.kind][0])
