@@ -13,6 +13,7 @@ from distilltest.errors import SuiteError
 from distilltest.evaluations.plan import Plan
 from distilltest.files import sha256
 from distilltest.gate import Looks
+from distilltest.outcomes import of_role
 from distilltest.records import Outcome, fingerprint
 from distilltest.store import Attempt, Store
 
@@ -92,9 +93,12 @@ def counts_as_attempt(plan: Plan, outcomes: Iterable[Outcome]) -> bool:
     A whole run does, also one that stopped early; so does a narrowed one with answers to at least half of the dataset. A
     trial of the suite on a few cases does not, nor a run whose server was down.
     """
-    answers = [o for o in outcomes if o.role == "candidate"]
-    answered = {o.case_id for o in answers if o.failure is None}
-    enough = len({o.case_id for o in answers} if plan.narrowed is None else plan.dataset.cases) / 2
+    asked, answered = set[str](), set[str]()
+    for outcome in of_role(outcomes, "candidate"):
+        asked.add(outcome.case_id)
+        if outcome.failure is None:
+            answered.add(outcome.case_id)
+    enough = len(asked if plan.narrowed is None else plan.dataset.cases) / 2
     return bool(answered) and len(answered) >= enough
 
 

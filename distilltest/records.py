@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -221,6 +222,10 @@ class Grade:
     """For a preference: the role whose answer this one was compared with."""
 
 
+NO_PREFERENCES: Mapping[str, float] = MappingProxyType({})
+"""One for all outcomes without any."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How one trial of one case on one role ended: graded, or failed to be called."""
@@ -233,7 +238,7 @@ class Outcome:
     score: float | None
     """Mean of the grades' scores in [0, 1]. None for a call failure."""
     completion_key: str
-    """Of the request."""
+    """Of the request, where no completion is named by ``completion_id``."""
     failure: str | None = None
     """The kind of call failure, None where there is a completion."""
     failure_message: str = ""
@@ -251,7 +256,7 @@ class Outcome:
     """Seconds."""
     completion_id: int = 0
     """The number in the store of the answer that was graded; 0 for a call failure."""
-    preferences: Mapping[str, float] = field(default_factory=dict)
+    preferences: Mapping[str, float] = field(default_factory=lambda: NO_PREFERENCES)
     """Other role → 1 where this answer was preferred to its, 0 where it was not, 0.5 for a tie."""
     human: float | None = None
     """What people said of this answer, in [0, 1]; None where it has no label."""
@@ -263,7 +268,7 @@ class Outcome:
 
     def value(self, metric: str) -> float | None:
         """What the gate compares: 1 or 0 for ``pass``, the score for ``score``, None for a call failure."""
-        return self.score if metric == "score" else (None if self.passed is None else float(self.passed))
+        return self.score if metric == "score" else (None if self.passed is None else 1.0 if self.passed else 0.0)
 
 
 def mean(values: Sequence[float]) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from distilltest.gate import Verdict
@@ -85,7 +85,7 @@ class EvaluationResult:
     alpha: float
     """The level that the rules share out among looks: the configured one, divided by the number of the attempt."""
     verdict: Verdict
-    outcomes: tuple[Outcome, ...]
+    outcomes: Sequence[Outcome]
     """In order of case, role, trial."""
     changes: tuple[Change, ...]
     """Losses against any role first, then failures, then wins; in the order of the dataset."""

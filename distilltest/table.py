@@ -97,14 +97,17 @@ class ResultsTable:
             for other, share in outcome.preferences.items():
                 of = preferred.setdefault(other, {})
                 of[row] = of.get(row, 0.0) + share / trials
-            sums[outcome.role][row] += value
+            sums[outcome.role][row] = value if trials == 1 else sums[outcome.role][row] + value
             seen[outcome.role][row] += 1
         if any(count > trials for counts in seen.values() for count in counts):
             raise ValueError(f"a case has more than {trials} trials")
         return cls(
             case_ids=tuple(case_ids),
             values={
-                role: tuple(s / trials if k == trials else None for s, k in zip(sums[role], seen[role], strict=True))
+                role: tuple(
+                    (s if trials == 1 else s / trials) if k == trials else None
+                    for s, k in zip(sums[role], seen[role], strict=True)
+                )
                 for role in roles
             },
             binary=metric == "pass" and trials == 1,

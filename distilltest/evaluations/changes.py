@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 from distilltest.evaluations.plan import Plan
 from distilltest.records import Case, Completion, Outcome
@@ -17,28 +19,46 @@ def find_changes(plan: Plan, outcomes: Sequence[Outcome], store: Store, run_id: 
     """Losses first, then failed calls, then wins, each in the order of the dataset.
 
     A case with several trials counts by its mean: the candidate has lost it where its mean is lower.
+
+    Args:
+        plan: The evaluation.
+        outcomes: In order of the cases.
+        store: Where the texts are.
+        run_id: The run, whose grades say why.
     """
-    by_case: dict[str, dict[str, list[Outcome]]] = {case.id: {} for case in plan.cases}
-    for outcome in outcomes:
-        by_case[outcome.case_id].setdefault(outcome.role, []).append(outcome)
+    cases = {case.id: case for case in plan.cases}
     metric = plan.evaluation.metric
     found: dict[str, list[tuple[Case, str]]] = {"lost": [], "failed": [], "won": []}
+    by_case: dict[str, dict[str, list[Outcome]]] = {}
+    """Of the cases that may be shown."""
+    noted = Counter[tuple[str, str]]()
     others = [role for role in plan.models if role != "candidate"]
-    for case in plan.cases:
-        roles = by_case[case.id]
+
+    def note(kind: str, case: Case, other: str, roles: dict[str, list[Outcome]]) -> None:
+        noted[kind, other] += 1
+        if noted[kind, other] <= MOST:
+            found[kind].append((case, other))
+            by_case[case.id] = roles
+
+    for case_id, of_case in groupby(outcomes, key=lambda outcome: outcome.case_id):
+        case = cases[case_id]
+        roles: dict[str, list[Outcome]] = {}
+        for outcome in of_case:
+            roles.setdefault(outcome.role, []).append(outcome)
         if any(o.failure for trials in roles.values() for o in trials):
-            found["failed"].append((case, ""))
+            note("failed", case, "", roles)
             continue
         candidate = _value(roles["candidate"], metric)
         for other in others:
             difference = candidate - _value(roles[other], metric)
             if difference:
-                found["won" if difference > 0 else "lost"].append((case, other))
+                note("won" if difference > 0 else "lost", case, other, roles)
     chosen = [
         (kind, case, other)
         for kind, pairs in found.items()
         for role in ("", *others)
-        for case, other in [pair for pair in pairs if pair[1] == role][:MOST]
+        for case, other in pairs
+        if other == role
     ]
     texts = store.completions_by_id(
         [o.completion_id for _, case, _ in chosen for os in by_case[case.id].values() for o in os if o.completion_id]

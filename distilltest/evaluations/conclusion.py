@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from distilltest.config import Config, usd
 from distilltest.evaluations.changes import find_changes
 from distilltest.evaluations.plan import Plan
 from distilltest.gate import Verdict
-from distilltest.records import Case, Model, Outcome, mean
+from distilltest.outcomes import Outcomes, of_role
+from distilltest.records import Case, Model, Outcome
 from distilltest.results import EvaluationResult, JudgeUse
 from distilltest.store import Store
 from distilltest.table import ResultsTable
@@ -30,7 +32,7 @@ def table_of(plan: Plan, config: Config, cases: Sequence[Case], outcomes: Sequen
         narrowed=plan.narrowed,
     )
     costs = {role: _cost(config, model, outcomes) for role, model in plan.models.items()}
-    silent = {role: sum(o.role == role and not o.usage_known for o in outcomes) for role in plan.models}
+    silent = {role: sum(not o.usage_known for o in of_role(outcomes, role)) for role in plan.models}
     return replace(
         table,
         clusters=tuple(case.cluster for case in cases),
@@ -48,7 +50,7 @@ def result_of(
     plan: Plan,
     table: ResultsTable,
     verdict: Verdict,
-    outcomes: Sequence[Outcome],
+    outcomes: Outcomes,
     *,
     store: Store,
     run_id: str,
@@ -60,7 +62,7 @@ def result_of(
     """Everything that a report needs to know."""
     asked = set(table.case_ids)
     in_order = replace(plan, cases=tuple(case for case in plan.dataset.cases if case.id in asked))
-    ordered = tuple(sorted(outcomes, key=_position(in_order)))
+    outcomes.sort()
     return EvaluationResult(
         id=plan.id,
         dataset=plan.dataset.name,
@@ -76,8 +78,8 @@ def result_of(
         level=level if plan.looks.last else None,
         configured_alpha=plan.configured_alpha,
         verdict=verdict,
-        outcomes=ordered,
-        changes=find_changes(in_order, ordered, store, run_id),
+        outcomes=outcomes,
+        changes=find_changes(in_order, outcomes, store, run_id),
         tags={case.id: case.tags for case in in_order.cases if case.tags},
         usd=table.usd,
         usd_at_least=table.usd_at_least,
@@ -103,11 +105,11 @@ def notes_on(models: Mapping[str, Model], outcomes: Sequence[Outcome]) -> list[s
     """What is odd about answers that were graded all the same, as sentences; nothing where it is a few."""
     found = []
     for role, model in models.items():
-        answers = [
-            outcome for outcome in outcomes if outcome.role == role and outcome.completion_key and not _lost(outcome)
-        ]
-        cut_off, refused = (sum(getattr(o, name) for o in answers) for name in ("cut_off", "refused"))
-        silent, total = sum(not o.usage_known for o in answers), len(answers)
+        cut_off = refused = silent = total = 0
+        for outcome in of_role(outcomes, role):
+            if not _lost(outcome):
+                cut_off, refused = cut_off + outcome.cut_off, refused + outcome.refused
+                silent, total = silent + (not outcome.usage_known), total + 1
         if _many(cut_off, total):
             found.append(
                 f"{role}: {cut_off} of {total} answers were cut off at the token limit, and graded as far as they go. "
@@ -137,26 +139,20 @@ def _many(count: int, total: int) -> bool:
 
 def _cost(config: Config, model: Model, outcomes: Sequence[Outcome]) -> float | None:
     """What the answers of a role cost, as far as their tokens are known; None where the price is not."""
-    of_role = [outcome for outcome in outcomes if outcome.role == model.role]
-    return usd(
-        config.prices.get(model.model),
-        sum(outcome.prompt_tokens for outcome in of_role),
-        sum(outcome.completion_tokens for outcome in of_role),
-        sum(outcome.cached_tokens for outcome in of_role),
-    )
+    prompt = completion = cached = 0
+    for outcome in of_role(outcomes, model.role):
+        prompt += outcome.prompt_tokens
+        completion += outcome.completion_tokens
+        cached += outcome.cached_tokens
+    return usd(config.prices.get(model.model), prompt, completion, cached)
 
 
 def _latencies(cases: Sequence[Case], role: str, outcomes: Sequence[Outcome]) -> tuple[float | None, ...]:
     """The mean latency of each case's trials, None where a call failed."""
-    found: dict[str, list[float]] = {}
-    for outcome in outcomes:
-        if outcome.role == role and outcome.latency:
-            found.setdefault(outcome.case_id, []).append(outcome.latency)
-    return tuple(mean(found[case.id]) if case.id in found else None for case in cases)
-
-
-def _position(plan: Plan) -> Callable[[Outcome], tuple[int, int, int]]:
-    """Sort by case, role and trial: the order in which answers arrive must not show."""
-    cases = {case.id: index for index, case in enumerate(plan.cases)}
-    roles = {role: index for index, role in enumerate(plan.models)}
-    return lambda outcome: (cases[outcome.case_id], roles[outcome.role], outcome.trial)
+    rows = {case.id: row for row, case in enumerate(cases)}
+    sums, seen = array("d", bytes(8 * len(rows))), array("i", bytes(4 * len(rows)))
+    for outcome in of_role(outcomes, role):
+        if outcome.latency:
+            sums[rows[outcome.case_id]] += outcome.latency
+            seen[rows[outcome.case_id]] += 1
+    return tuple(total / count if count else None for total, count in zip(sums, seen, strict=True))

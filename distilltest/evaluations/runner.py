@@ -19,7 +19,8 @@ from distilltest.evaluations.labels import Labels, note_on
 from distilltest.evaluations.plan import Plan, Slot
 from distilltest.gate import decide
 from distilltest.grading import BoundBody, Call
-from distilltest.records import CallFailure, Case, Completion, Grade, Outcome, mean
+from distilltest.outcomes import Outcomes
+from distilltest.records import NO_PREFERENCES, CallFailure, Case, Completion, Grade, Outcome, mean
 from distilltest.results import EvaluationResult
 from distilltest.store import Store
 
@@ -83,7 +84,7 @@ class Runner:
             Exception: Whatever the body raised.
         """
         started = time.perf_counter()
-        outcomes: list[Outcome] = []
+        outcomes = Outcomes([case.id for case in plan.dataset.cases], list(plan.models))
         failed = 0
         bench = JudgeBench(self.config, self.engine, self.store, plan)
         chunks = plan.chunks()
@@ -97,7 +98,7 @@ class Runner:
             answers = self._grade(slots, body, bench, settle=look is not None)
             graded = self._keep(plan, answers, len(outcomes), failed)
             failed += sum(outcome.failure is not None for outcome in graded)
-            outcomes += graded
+            outcomes.extend(graded)
             if look is None:
                 continue
             cases = plan.cases[: chunk.stop]
@@ -206,8 +207,8 @@ def _outcome(graded: Graded, labels: Labels | None) -> Outcome:
         role=role,
         trial=trial,
         passed=None if failure else all(grade.passed for grade in grades),
-        score=None if failure else mean([grade.score for grade in grades]),
-        completion_key=answer.key,
+        score=None if failure else _mean_score(grades),
+        completion_key="" if answer.id else answer.key,
         completion_id=answer.id,
         failure=failure.kind if failure else None,
         failure_message=str(failure) if failure else "",
@@ -220,8 +221,13 @@ def _outcome(graded: Graded, labels: Labels | None) -> Outcome:
         cached_tokens=answer.usage.cached_tokens,
         latency=answer.latency,
         human=None if labels is None else labels.of(case, answer.text),
-        preferences={grade.against: grade.score for grade in grades if grade.against},
+        preferences={grade.against: grade.score for grade in grades if grade.against} or NO_PREFERENCES,
     )
+
+
+def _mean_score(grades: tuple[Grade, ...]) -> float:
+    """The mean of their scores; one alone is not made anew, since there is one for every outcome."""
+    return grades[0].score if len(grades) == 1 else mean([grade.score for grade in grades])
 
 
 def _looked(plan: Plan, look: int, reason: str | None) -> list[str]:

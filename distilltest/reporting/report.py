@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from array import array
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from itertools import groupby
+from typing import Any, Self
 
 from distilltest.gate import Status, Verdict, combine
+from distilltest.outcomes import case_means, of_role
 from distilltest.records import Outcome
 from distilltest.results import Change, EvaluationResult, JudgeUse, RunInfo, Sample
 from distilltest.stored import restore
@@ -201,15 +205,12 @@ def _with_cost(sentence: str, status: Status, evaluations: Sequence[EvaluationRe
 
 
 def _role_line(result: EvaluationResult, role: str) -> RoleLine:
-    outcomes = [outcome for outcome in result.outcomes if outcome.role == role]
-    values = _case_values(outcomes, result.metric, result.trials)
+    values = [value for _, value in case_means(of_role(result.outcomes, role), result.metric, result.trials)]
     rate = low = high = None
     if values:
         rate = sum(values) / len(values)
         low, high = _interval(values, result)
-    called = [outcome for outcome in outcomes if outcome.failure is None or outcome.latency]
-    counted = [outcome for outcome in called if outcome.usage_known]
-    latencies = sorted(outcome.latency for outcome in called)
+    answers = _Answers.of(of_role(result.outcomes, role))
     model = result.models[role]
     return RoleLine(
         role=role,
@@ -220,31 +221,64 @@ def _role_line(result: EvaluationResult, role: str) -> RoleLine:
         rate=_round(rate),
         low=_round(low),
         high=_round(high),
-        prompt_tokens=round(sum(o.prompt_tokens for o in counted) / max(1, len(counted)), 1),
-        completion_tokens=round(sum(o.completion_tokens for o in counted) / max(1, len(counted)), 1),
+        prompt_tokens=round(answers.prompt_tokens / max(1, answers.counted), 1),
+        completion_tokens=round(answers.completion_tokens / max(1, answers.counted), 1),
         usd=result.usd.get(role),
-        latency_median=_quantile(latencies, 0.5),
-        latency_95=_quantile(latencies, 0.95),
+        latency_median=_quantile(answers.latencies, 0.5),
+        latency_95=_quantile(answers.latencies, 0.95),
         prompt=result.prompts[role],
         prompt_fingerprint=result.prompt_fingerprints[role],
         parameters=dict(model.parameters),
-        cut_off=sum(outcome.cut_off for outcome in outcomes),
-        refused=sum(outcome.refused for outcome in outcomes),
-        without_usage=len(called) - len(counted),
+        cut_off=answers.cut_off,
+        refused=answers.refused,
+        without_usage=len(answers.latencies) - answers.counted,
         usd_at_least=result.usd_at_least.get(role),
-        any_passes=_round(_share(outcomes, result.trials, any)),
-        all_pass=_round(_share(outcomes, result.trials, all)),
+        any_passes=_round(_share(of_role(result.outcomes, role), result.trials, any)),
+        all_pass=_round(_share(of_role(result.outcomes, role), result.trials, all)),
     )
+
+
+@dataclass
+class _Answers:
+    """What is said of all answers of a role."""
+
+    latencies: Sequence[float] = ()
+    """In order, in seconds; one for each answer."""
+    counted: int = 0
+    """Answers of which the tokens are known."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cut_off: int = 0
+    refused: int = 0
+
+    @classmethod
+    def of(cls, outcomes: Iterable[Outcome]) -> Self:
+        """Add up what one role's outcomes say."""
+        found, latencies = cls(), array("d")
+        for outcome in outcomes:
+            found.cut_off += outcome.cut_off
+            found.refused += outcome.refused
+            if outcome.failure is not None and not outcome.latency:
+                continue
+            latencies.append(outcome.latency)
+            if outcome.usage_known:
+                found.counted += 1
+                found.prompt_tokens += outcome.prompt_tokens
+                found.completion_tokens += outcome.completion_tokens
+        found.latencies = sorted(latencies)
+        return found
 
 
 def _share(outcomes: Iterable[Outcome], trials: int, of: Callable[[Iterable[bool]], bool]) -> float | None:
     """The share of cases of whose trials any, or all, pass; None for a single trial, or where no case has all."""
-    by_case: dict[str, list[bool]] = {}
-    for outcome in outcomes:
-        if outcome.passed is not None:
-            by_case.setdefault(outcome.case_id, []).append(outcome.passed)
-    whole = [passed for passed in by_case.values() if len(passed) == trials]
-    return sum(map(of, whole)) / len(whole) if trials > 1 and whole else None
+    if trials == 1:
+        return None
+    shares = list[bool]()
+    for _, of_case in groupby(outcomes, key=lambda outcome: outcome.case_id):
+        passed = [outcome.passed for outcome in of_case if outcome.passed is not None]
+        if len(passed) == trials:
+            shares.append(of(passed))
+    return sum(shares) / len(shares) if shares else None
 
 
 def _interval(values: list[float], result: EvaluationResult) -> tuple[float, float]:
@@ -256,28 +290,18 @@ def _interval(values: list[float], result: EvaluationResult) -> tuple[float, flo
     return max(0.0, low + 0.5), min(1.0, high + 0.5)
 
 
-def _case_values(outcomes: Iterable[Outcome], metric: str, trials: int) -> list[float]:
-    """The mean of each case's trials, for the cases that have them all."""
-    by_case: dict[str, list[float]] = {}
-    for outcome in outcomes:
-        value = outcome.value(metric)
-        if value is not None:
-            by_case.setdefault(outcome.case_id, []).append(value)
-    return [sum(values) / trials for values in by_case.values() if len(values) == trials]
-
-
 def _slices(result: EvaluationResult) -> tuple[SliceLine, ...]:
-    tags = sorted({tag for case_tags in result.tags.values() for tag in case_tags})
-    lines = []
-    for tag in tags:
-        ids = {case for case, case_tags in result.tags.items() if tag in case_tags}
-        rates = {}
-        for role in result.models:
-            inside = [o for o in result.outcomes if o.role == role and o.case_id in ids]
-            values = _case_values(inside, result.metric, result.trials)
-            rates[role] = _round(sum(values) / len(values)) if values else None
-        lines.append(SliceLine(tag, len(ids), rates))
-    return tuple(lines)
+    counts = Counter(tag for case_tags in result.tags.values() for tag in set(case_tags))
+    rates: dict[str, dict[str, float | None]] = {tag: dict.fromkeys(result.models) for tag in counts}
+    for role in result.models if counts else ():
+        sums, seen = defaultdict[str, float](float), Counter[str]()
+        for case, value in case_means(of_role(result.outcomes, role), result.metric, result.trials):
+            for tag in set(result.tags.get(case, ())):
+                sums[tag] += value
+                seen[tag] += 1
+        for tag, count in seen.items():
+            rates[tag][role] = _round(sums[tag] / count)
+    return tuple(SliceLine(tag, counts[tag], rates[tag]) for tag in sorted(counts))
 
 
 def _round(value: float | None) -> float | None:

@@ -1,0 +1,169 @@
+"""The outcomes of one evaluation, in columns: 300,000 of them take 15 MB, and 85 as objects."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from math import isnan, nan
+from typing import TYPE_CHECKING, Any, overload
+
+from distilltest.records import NO_PREFERENCES, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_CUT_OFF, _REFUSED, _USAGE_KNOWN = 1, 2, 4
+_NO_GRADE = -1
+_AT_A_TIME = 2000
+"""Outcomes that exist as objects while they are gone through."""
+
+
+def of_role(outcomes: Iterable[Outcome], role: str) -> Iterator[Outcome]:
+    """Those of one role, in their order."""
+    if isinstance(outcomes, Outcomes):
+        return outcomes.of(role)
+    return (outcome for outcome in outcomes if outcome.role == role)
+
+
+def case_means(outcomes: Iterable[Outcome], metric: str, trials: int) -> Iterator[tuple[str, float]]:
+    """Case id and the mean of its trials' values, for the cases that have them all.
+
+    Args:
+        outcomes: Of one role, in order of the cases.
+        metric: ``pass`` or ``score``.
+        trials: How many a case has.
+    """
+    for case_id, of_case in groupby(outcomes, key=lambda outcome: outcome.case_id):
+        values = [value for outcome in of_case if (value := outcome.value(metric)) is not None]
+        if len(values) == trials:
+            yield case_id, sum(values) / trials if trials > 1 else values[0]
+
+
+class Outcomes(Sequence[Outcome]):
+    """A sequence of outcomes that exist as objects only while somebody looks at them.
+
+    What few outcomes have (a failure, preferences) stands beside the columns.
+    """
+
+    def __init__(self, case_ids: Sequence[str], roles: Sequence[str]) -> None:
+        """Make it empty.
+
+        Args:
+            case_ids: The cases, in the order of :meth:`sort`.
+            roles: The roles, likewise.
+        """
+        self._cases, self._roles = tuple(case_ids), tuple(roles)
+        self._case_numbers = {case: number for number, case in enumerate(self._cases)}
+        self._role_numbers = {role: number for number, role in enumerate(self._roles)}
+        # b, h, i, q: whole numbers of 1, 2, 4 and 8 bytes; d: doubles
+        kinds = {"case": "i", "role": "b", "trial": "h", "passed": "b", "score": "d", "flags": "b", "prompt": "i"}
+        kinds |= {"completion": "i", "cached": "i", "latency": "d", "id": "q", "number": "i"}
+        self._columns: dict[str, array[Any]] = {name: array(kind) for name, kind in kinds.items()}
+        self._failures: dict[int, tuple[str, str]] = {}
+        self._keys: dict[int, str] = {}
+        self._human: dict[int, float] = {}
+        self._preferences: dict[int, Mapping[str, float]] = {}
+
+    def append(self, outcome: Outcome) -> None:
+        """Add one.
+
+        Raises:
+            KeyError: It is of another case or role.
+        """
+        o, number = outcome, len(self)
+        flags = o.cut_off * _CUT_OFF | o.refused * _REFUSED | o.usage_known * _USAGE_KNOWN
+        values = {
+            "case": self._case_numbers[o.case_id],
+            "role": self._role_numbers[o.role],
+            "trial": o.trial,
+            "passed": _NO_GRADE if o.passed is None else o.passed,
+            "score": nan if o.score is None else o.score,
+            "flags": flags,
+            "prompt": o.prompt_tokens,
+            "completion": o.completion_tokens,
+            "cached": o.cached_tokens,
+            "latency": o.latency,
+            "id": o.completion_id,
+            "number": number,
+        }
+        for name, value in values.items():
+            self._columns[name].append(value)
+        if o.failure is not None:
+            self._failures[number] = (o.failure, o.failure_message)
+        if o.completion_key:
+            self._keys[number] = o.completion_key
+        if o.human is not None:
+            self._human[number] = o.human
+        if o.preferences:
+            self._preferences[number] = o.preferences
+
+    def extend(self, outcomes: Iterable[Outcome]) -> None:
+        """Add several.
+
+        Raises:
+            KeyError: One is of another case or role.
+        """
+        for outcome in outcomes:
+            self.append(outcome)
+
+    def sort(self) -> None:
+        """Put them in order of case, role and trial: the order in which answers arrived must not show."""
+        import numpy as np
+
+        by = [np.array(self._columns[name]) for name in ("trial", "role", "case")]
+        order = np.lexsort(by)
+        for name, column in self._columns.items():  # one at a time, so that only one is there twice
+            self._columns[name] = array(column.typecode, np.array(column)[order].tobytes())
+
+    def of(self, role: str) -> Iterator[Outcome]:
+        """Those of one role, in this order."""
+        wanted = self._role_numbers.get(role)
+        for start in range(0, len(self), _AT_A_TIME):
+            yield from self._made(start, start + _AT_A_TIME, wanted)
+
+    def __iter__(self) -> Iterator[Outcome]:
+        for start in range(0, len(self), _AT_A_TIME):
+            yield from self._made(start, start + _AT_A_TIME)
+
+    def __len__(self) -> int:
+        return len(self._columns["number"])
+
+    @overload
+    def __getitem__(self, place: int) -> Outcome: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Outcome]: ...
+
+    def __getitem__(self, place: int | slice) -> Outcome | Sequence[Outcome]:
+        if isinstance(place, slice):
+            return [self[number] for number in range(*place.indices(len(self)))]
+        number = range(len(self))[place]
+        return next(self._made(number, number + 1))
+
+    def _made(self, start: int, end: int, of_role: int | None = None) -> Iterator[Outcome]:
+        rows = zip(*(column[start:end].tolist() for column in self._columns.values()), strict=True)
+        for case, role, trial, passed, score, flags, prompt, completion, cached, latency, row, number in rows:
+            if of_role is not None and role != of_role:
+                continue
+            failure, message = self._failures.get(number, (None, "")) if self._failures else (None, "")
+            yield Outcome(
+                self._cases[case],
+                self._roles[role],
+                trial,
+                None if passed == _NO_GRADE else passed == 1,
+                None if isnan(score) else score,
+                self._keys.get(number, "") if self._keys else "",
+                failure,
+                message,
+                bool(flags & _CUT_OFF),
+                bool(flags & _REFUSED),
+                bool(flags & _USAGE_KNOWN),
+                prompt,
+                completion,
+                cached,
+                latency,
+                row,
+                self._preferences.get(number, NO_PREFERENCES) if self._preferences else NO_PREFERENCES,
+                self._human.get(number) if self._human else None,
+            )
