@@ -2,7 +2,7 @@
 PYTHON ?= $(shell for v in 3.13 3.12 3.11 3; do python$$v -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo python$$v && break; done)
 BIN := .venv/bin
 
-.PHONY: help demo test check lint types contracts unit trainer interpreters demo-in-a-copy bench clean
+.PHONY: help demo test test-environments check lint types contracts unit fuzz stability trainer interpreters demo-in-a-copy bench clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -24,8 +24,13 @@ demo: .venv/stamp  ## the whole loop on the embedded server: no key, no network
 	0|1|10|11) echo "The loop is done; exit code $$code is its verdict (0 promote, 1 block, 10 undecided, 11 incomplete).";; \
 	*) exit $$code;; esac
 
-test:  ## everything that CI checks, two parts at a time; each prints when it has ended
-	$(MAKE) --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) check trainer interpreters demo-in-a-copy
+TWO_AT_A_TIME = $(MAKE) --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+
+test:  ## everything that one environment can show, in a few minutes; each part prints when it has ended
+	$(TWO_AT_A_TIME) check demo-in-a-copy
+
+test-environments:  ## what needs environments of its own: the trainer with PyTorch, other versions of Python and pytest
+	$(TWO_AT_A_TIME) trainer interpreters
 
 check: lint types contracts unit  ## what a change needs before it is committed
 
@@ -40,7 +45,13 @@ contracts: .venv/dev-stamp  ## imports go down only
 	$(BIN)/lint-imports
 
 unit: .venv/dev-stamp  ## unit, property and end-to-end tests
-	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -q -n 2
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -q -n 2 --dist worksteal
+
+fuzz: .venv/dev-stamp  ## the property tests with twenty times as many examples, others each time
+	DISTILLTEST_EXAMPLES=20 $(BIN)/python -m pytest -q -n 2 --dist worksteal -m hypothesis
+
+stability: .venv/dev-stamp  ## whether tests fail by chance: in the foreground, in the background and beside busy loops, three times each
+	$(BIN)/python scripts/stability
 
 trainer:  ## the trainer's tests, in an environment of their own with PyTorch
 	PYTHON=$(PYTHON) scripts/trainer-tests

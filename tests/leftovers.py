@@ -176,14 +176,18 @@ class Watch:
         return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_teardown(self) -> Iterator[None]:
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Iterator[None]:
         """Look when all of the test's fixtures are gone."""
         result = yield
         if self._failed:  # what a failed test left is a consequence; the frames of its error hold it
             for pid in Belongings.now().processes - (self._before | _kept).processes:
                 kill(pid)
             return result
-        left = _left(self._before | _kept)
+        kept = self._before | _kept
+        if item.get_closest_marker("shares_a_server"):  # whose connections and threads come and go between tests
+            now = Belongings.now()
+            kept |= Belongings(frozenset(), now.threads, now.files)
+        left = _left(kept)
         for pid in left.processes:
             kill(pid)
         if left:

@@ -22,6 +22,7 @@ DEPRECATED = (
 
 def pytest_itemcollected(item):
     item.add_marker(pytest.mark.filterwarnings(DEPRECATED))
+    item.add_marker(pytest.mark.shares_a_server)
 
 
 def start(base, folder):
