@@ -45,6 +45,8 @@ class Counts:
     """HTTP requests that went to a server, each attempt counted: what the server itself counts."""
     retried: int = 0
     """Those of them that repeated a request whose earlier attempt had failed."""
+    new: int = 0
+    """Completions that were sent for and arrived."""
     from_store: int = 0
     """Answers that had been stored before this session; one that is used twice counts twice."""
     shared: int = 0
@@ -259,6 +261,7 @@ class Dispatcher:
     def _arrived(self, request: Request, arrived: Arrived | NotArrived) -> None:
         """Keep what arrived. Nothing is awaited between arrival and this: what has arrived is queued for the store."""
         with self._telling([request], claimed=True):
+            self.counts.retried += max(0, arrived.attempts - 1)
             if isinstance(arrived, NotArrived):
                 if not isinstance(arrived.error, CallError):
                     raise arrived.error
@@ -273,6 +276,7 @@ class Dispatcher:
             completion, body, attempts = arrived
             if attempts > 1:
                 completion = replace(completion, attempts=attempts)
+            self.counts.new += 1
             self.counts.usd += self.spent(request, completion)
             self.counts.prompt_tokens += completion.usage.prompt_tokens
             self.counts.completion_tokens += completion.usage.completion_tokens

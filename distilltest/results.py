@@ -122,9 +122,13 @@ class RunInfo:
     git_commit: str | None = None
     """Of the suite's repository, with ``+changes`` where the work tree differs."""
     sent: int = 0
-    """Requests that this run sent."""
+    """Requests that this run sent, each attempt counted, as the servers count them."""
     from_store: int = 0
     """Completions that came from the store."""
     failed: int = 0
     """Calls that failed."""
     seconds: float = 0.0
+    retried: int = 0
+    """Sent requests that repeated a request whose earlier attempt had failed."""
+    shared: int = 0
+    """Answers that another process fetched while this run waited for them."""

@@ -311,6 +311,8 @@ class Session:
             },
             git_commit=commit(self.root),
             sent=sum(c.sent for c in counts),
+            retried=sum(c.retried for c in counts),
+            shared=sum(c.shared for c in counts),
             from_store=sum(c.from_store for c in counts),
             failed=sum(c.failed for c in counts),
             seconds=time.time() - self.started,

@@ -248,10 +248,12 @@ def _say_after(
 ) -> None:
     import sys
 
-    parts = [f"{counts.sent:,} new"]
+    parts = [f"{counts.new:,} new"]
     if counts.from_store:
         parts.append(f"{counts.from_store:,} from the store")
-    if counts.sent:
+    if counts.shared:
+        parts.append(f"{counts.shared:,} that another process fetched")
+    if counts.new:
         parts.append(f"{counts.prompt_tokens:,} tokens in, {counts.completion_tokens:,} out")
         price = config.prices.get(model.model)
         if price is not None and price.input is not None and price.output is not None:

@@ -202,7 +202,7 @@ def _judged(
         ranking = Ranking(judge, engine.complete, config.root, bar)
         found = engine.run(ranking.preferences(samples, left_out))
         print(
-            f"judged: {ranking.done:,} pairs, {engine.counts.sent:,} new answers of the judge, "
+            f"judged: {ranking.done:,} pairs, {engine.counts.new:,} new answers of the judge, "
             f"{engine.counts.from_store:,} from the store; both orders agreed on {ranking.agreed:,}"
         )
     for kind, count in ranking.failures.items():

@@ -110,15 +110,15 @@ class Loop:
         requests = asked(self.cases, teacher, self.prompt, dict(self.plan.metadata))
         with Engine(self.config, self.store) as engine, self.bar("teacher answers", len(self.cases)) as bar:
             answers = [(e.case, said) for e, said in collect(engine, self.store, requests, collected, bar)]
-            sent = engine.counts.sent
+            new = engine.counts.new
         if collected.failed:
             kind, sentence = next(iter(collected.sentences.items()))
             raise DistilltestError(
                 f"{collected.failed} of {len(self.cases)} requests got no answer: {kind}: {sentence} "
                 f"{asking_again(collected.failures)}"
             )
-        self.idle = self.idle and not sent
-        done = f"{sent} new" if sent else "all in the store, nothing sent"
+        self.idle = self.idle and not new
+        done = f"{new} new" if new else "all in the store, nothing sent"
         self._step(1, "teacher answers", f"{len(answers)} of {len(self.cases)} requests, {done}", started)
         return answers
 

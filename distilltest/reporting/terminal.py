@@ -50,8 +50,11 @@ def summary(run: RunReport) -> str:
             parts.append(report.verdict.sentence)
     parts += [f"{name}   not judged: no judge is configured" for name in run.not_judged]
     info = run.info
-    calls = f"{info.sent} requests sent, {info.from_store} answers from the store"
-    parts.append(f"{calls}{f', {info.failed} calls failed' if info.failed else ''}, {seconds(info.seconds)}")
+    calls = [f"{info.sent} requests sent{f' ({info.retried} of them retries)' if info.retried else ''}"]
+    calls += [f"{info.from_store} answers from the store"]
+    calls += [f"{info.shared} from another process or worker"] if info.shared else []
+    calls += [f"{info.failed} calls failed"] if info.failed else []
+    parts.append(", ".join([*calls, seconds(info.seconds)]))
     parts.append(run.verdict.sentence)
     return "\n\n".join(parts)
 
