@@ -86,7 +86,7 @@ def add(commands: Any) -> None:
     )
     openai.add_argument("--refresh", action="store_true", help="ask for what is new since the archive was finished")
     openai.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
-    openai.set_defaults(run=run_openai)
+    openai.set_defaults(run=run_openai, resumes=True)
     check = actions.add_parser(
         "verify",
         help="compare an archive with its manifest",

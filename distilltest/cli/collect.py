@@ -81,7 +81,7 @@ def add(commands: Any) -> None:
     )
     command.add_argument("--dry-run", action="store_true", help="say how many calls it is, and send nothing")
     command.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
-    command.set_defaults(run=run)
+    command.set_defaults(run=run, resumes=True)
 
 
 def _count(text: str) -> int:

@@ -34,7 +34,7 @@ def add(commands: Any) -> None:
         help="promote the tuned model if the verdict says so (see distilltest promote)",
     )
     command.add_argument("--force", action="store_true", help="evaluate even where nothing has changed")
-    command.set_defaults(run=run)
+    command.set_defaults(run=run, resumes=True)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -37,7 +37,7 @@ def add(commands: Any) -> None:
     calibrate.add_argument("--judge", metavar="NAME", help="the judge's name (default: the one under judge:)")
     calibrate.add_argument("--prompt", metavar="FILE", help="a prompt of your own, as in the suite")
     calibrate.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
-    calibrate.set_defaults(run=run_calibrate)
+    calibrate.set_defaults(run=run_calibrate, resumes=True)
     sample = actions.add_parser(
         "sample",
         help="write a sheet of answers for people to label",

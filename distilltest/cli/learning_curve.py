@@ -45,7 +45,7 @@ def add(commands: Any) -> None:
         "--epochs", type=finetune.whole_or_auto, metavar="N|auto", help="for every job (default: the server decides)"
     )
     command.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
-    command.set_defaults(run=run)
+    command.set_defaults(run=run, resumes=True)
 
 
 def _sizes(text: str) -> list[int | None]:

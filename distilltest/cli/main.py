@@ -59,7 +59,8 @@ A check or verification that says no ends with 1.
 """
 
 
-_RESUME = "Everything that had arrived is kept: the same command goes on from here."
+_RESUMES = "Everything that had arrived is kept: the same command goes on from here."
+"""Of a command that declares ``resumes``, because it keeps every answer when it arrives."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -88,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
+    chosen = argparse.Namespace()
     try:
         with Interruption() as interruption:
             chosen = parser().parse_args(arguments)
@@ -101,10 +103,10 @@ def _main(arguments: Sequence[str] | None) -> int:
         _trace()
         return ERROR
     except TimeIsUp:
-        _say(f"\nThe time limit of {chosen.time_limit} is over. {_RESUME}")
+        _say(f"\nThe time limit of {chosen.time_limit} is over. {_RESUMES}")
         return INCOMPLETE
     except KeyboardInterrupt:
-        _say(f"\nInterrupted. {_RESUME}")
+        _say(f"\nInterrupted. {_RESUMES if getattr(chosen, 'resumes', False) else 'Run the same command again.'}")
         return INTERRUPTED
     except BrokenPipeError:
         _let_go_of_output()

@@ -18,6 +18,8 @@ from distilltest.store import Store
 
 COMMANDS = {
     "init": "new",
+    "archive openai": "--server s --output out",
+    "archive verify": "out",
     "distill": "",
     "collect": "--dataset data.jsonl --prompt prompt.yaml",
     "serve": "--data file --port 0",  # a folder that cannot be made: else it would serve

@@ -40,7 +40,7 @@ def ends_with(monkeypatch, capsys):
         (KeyError("key"), INTERNAL_ERROR, "Internal error: KeyError: 'key'"),
         (RecursionError("deep"), INTERNAL_ERROR, "DISTILLTEST_DEBUG=1"),
         (MemoryError(), INTERNAL_ERROR, "MemoryError"),
-        (KeyboardInterrupt(), INTERRUPTED, "Interrupted."),
+        (KeyboardInterrupt(), INTERRUPTED, "Interrupted. Run the same command again."),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -63,6 +63,17 @@ def test_an_internal_error_names_our_own_line():
     with pytest.raises(AttributeError) as raised:
         project.run_report(None)
     assert "distilltest/cli/project.py:" in unexpected(raised.value)
+
+
+@pytest.mark.parametrize(
+    "command", ["collect --dataset x", "distill", "archive openai", "judge calibrate --labels x --grader factuality"]
+)
+def test_only_commands_that_keep_what_arrives_say_so(command):
+    module = sys.modules["distilltest.cli.main"]
+    assert module.parser().parse_args(command.split()).resumes
+    assert not hasattr(
+        module.parser().parse_args(["completions", "import", "x"]), "resumes"
+    )  # all of a file, or nothing
 
 
 def test_a_wrong_command_line_is_argparses_own(capsys):

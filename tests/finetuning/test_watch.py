@@ -92,13 +92,14 @@ def test_lost_connections_are_waited_out_and_no_event_is_told_twice(tmp_path):
     assert said[-1] == "The job has successfully completed"
 
 
-def test_ctrl_c_leaves_the_job_running_and_says_how_to_go_on(tmp_path):
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_leaves_the_job_running_and_says_how_to_go_on(tmp_path, name):
     slow = EmbeddedServer.start(tmp_path / "server", job_seconds=3600.0)
     project = Project.make(tmp_path / "project", slow.base_url)
     job = started(project)
     with project.popen("finetune", "watch") as watching:
         line_with("Created", watching.stdout)
-        watching.send_signal(signal.SIGINT)
+        watching.send_signal(getattr(signal, name))
         _, errors = watching.communicate(timeout=PATIENCE)
     assert watching.returncode == 130
     assert f"distilltest finetune watch {job}" in errors
