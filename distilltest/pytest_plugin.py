@@ -34,6 +34,8 @@ _STATUS = "distilltest_verdict"
 """The user property of a test report that says an item's verdict; JUnit files carry it too."""
 _ERROR = "error"
 """What stands there for an evaluation that came to no verdict, because something that it needs is broken."""
+_CRASHED = "???"
+"""What pytest-xdist's report of a test says of the phase in which its worker died."""
 _ROLES = "distilltest_roles"
 """The user property with a line for each role, for -v."""
 
@@ -323,8 +325,12 @@ class EvaluationPlugin:
 
     def evaluates(self) -> bool:
         """Whether this session is about evaluations, as far as the controller of workers can know it: by the tests' files."""
-        paths = {self.config.rootpath / name.partition("::")[0] for name in self.order}
-        return any(b"distilltest" in path.read_bytes() for path in paths if path.is_file())
+        return any(map(self.may_hold, {name.partition("::")[0] for name in self.order}))
+
+    def may_hold(self, name: str) -> bool:
+        """Whether a file of tests may hold an evaluation: one names distilltest, if only to import it."""
+        path = self.config.rootpath / name
+        return path.is_file() and b"distilltest" in path.read_bytes()
 
     def resume(self) -> str:
         """What is true of a run that was stopped."""
@@ -372,6 +378,8 @@ class EvaluationPlugin:
                 reporter.ensure_newline()
                 for line in str(properties[_ROLES]).splitlines():
                     reporter.write_line(f"    {line}")  # filtered where it was made
+        elif report.when == _CRASHED and self.may_hold(report.nodeid.partition("::")[0]):
+            self.broken.add(report.nodeid)
         elif report.failed:
             self.other_failures += 1
 

@@ -121,6 +121,14 @@ def test_the_gravest_of_several_is_said(project, sorts, code):
     assert project.run("--continue-on-collection-errors").ret == code
 
 
+def test_a_worker_that_dies_is_no_block(project):
+    project.cases(30)
+    project.suite("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", parameters="completion")
+    result = project.run("-n", "1", "--max-worker-restart", "0")
+    assert result.ret == COULD_NOT_RUN
+    result.stdout.fnmatch_lines(["*crashed while running 'suites/test_numbers.py::test_numbers'*"])
+
+
 def test_a_session_without_evaluations_keeps_pytests_own_codes(project):
     project.write("suites/test_numbers.py", PLAIN)
     assert project.run().ret == 1
