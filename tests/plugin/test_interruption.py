@@ -73,7 +73,7 @@ def test_a_time_limit_ends_a_run_as_incomplete(project, held):
     text = (project.root / "suites/test_numbers.py").read_text()
     project.write("suites/test_other.py", text.replace("test_numbers", "test_other"))
     project.write("suites/test_plain.py", "def test_plain():\n    pass\n")
-    result = project.run("--time-limit", "4s")
+    result = project.run("-v", "--time-limit", "4s")
     assert result.ret == INCOMPLETE
     result.assert_outcomes(failed=2, passed=1)
     out = result.stdout.str()

@@ -7,83 +7,34 @@ from __future__ import annotations
 
 import inspect
 import os
-import time
 import types
-from collections.abc import Callable, Generator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from distilltest import fixtures
-from distilltest.exit_codes import COULD_NOT_RUN, INCOMPLETE, UNDECIDED
+from distilltest.pytest_plugin.ending import Ending
+from distilltest.pytest_plugin.options import add_options
+from distilltest.pytest_plugin.tally import ERROR, STATUS, Tally
 
 if TYPE_CHECKING:
     from distilltest.evaluations.declaration import Evaluation
-    from distilltest.interruption import Interruption
     from distilltest.reporting.report import EvaluationReport, RunReport
     from distilltest.session import Session
-
-T = TypeVar("T")
 
 globals().update(
     {name: getattr(fixtures, name) for name in ("case", "completion", *fixtures.GRADERS)}
 )  # pytest looks here
 
 _ATTRIBUTE = "__distilltest_evaluation__"
-_STATUS = "distilltest_verdict"
-"""The user property of a test report that says an item's verdict; JUnit files carry it too."""
-_ERROR = "error"
-"""What stands there for an evaluation that came to no verdict, because something that it needs is broken."""
-_CRASHED = "???"
-"""What pytest-xdist's report of a test says of the phase in which its worker died."""
 _ROLES = "distilltest_roles"
 """The user property with a line for each role, for -v."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the options."""
-    group = parser.getgroup("distilltest", "evaluations of models (distilltest)")
-    group.addoption("--candidate", metavar="MODEL", help="the fine-tune on trial, instead of the configured one")
-    group.addoption("--base", metavar="MODEL", help="the untuned student, instead of the configured one")
-    group.addoption("--teacher", metavar="MODEL", help="the teacher, instead of the configured one")
-    group.addoption("--limit", metavar="N", type=_positive, help="only the first N cases; such a run never promotes")
-    group.addoption(
-        "--tag", metavar="TAG", action="append", default=[], help="only cases with this tag; may be repeated"
-    )
-    group.addoption(
-        "--case", metavar="ID", action="append", default=[], help="only the case with this id; may be repeated"
-    )
-    group.addoption(
-        "--plan", action="store_true", help="send nothing: say what the evaluations will cost and what they can show"
-    )
-    group.addoption(
-        "--stop-early",
-        action="store_true",
-        help="look at a quarter, half and three quarters of the cases, and stop when decided",
-    )
-    group.addoption("--without-leaked", action="store_true", help="leave out cases that the candidate was trained on")
-    group.addoption(
-        "--time-limit",
-        metavar="TIME",
-        type=_duration,
-        help="stop evaluating after 90s, 10m or 1h30m; what has no verdict then is incomplete, and running again goes on",
-    )
-    group.addoption("--fresh", action="store_true", help="ask again, whatever the store has")
-    group.addoption("--offline", action="store_true", help="send nothing: only completions that the store has")
-
-
-def _positive(text: str) -> int:
-    import argparse
-
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of cases; give a whole number from 1")
-    return int(text)
-
-
-def _duration(text: str) -> str:
-    from distilltest.interruption import duration
-
-    return duration(text)
+    add_options(parser)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -119,12 +70,6 @@ def _evaluation(obj: object) -> Evaluation | None:
     return obj.__dict__.get(_ATTRIBUTE) if isinstance(obj, types.FunctionType) else None
 
 
-def _channel(config: pytest.Config) -> Any:
-    """The channel from a worker of pytest-xdist to its controller, None where there is none of a kind that we know."""
-    plugins = config.pluginmanager.get_plugins()
-    return next((plugin.channel for plugin in plugins if hasattr(getattr(plugin, "channel", None), "waitclose")), None)
-
-
 def _paths(config: pytest.Config) -> tuple[str, ...]:
     """What pytest was asked to collect, relative to its rootdir, without the names of tests."""
     folder = config.invocation_params.dir
@@ -141,23 +86,11 @@ class EvaluationPlugin:
         self.session: Session | None = None
         self.report: RunReport | None = None
         self.order: list[str] = []
-        self.verdicts: dict[str, str] = {}
-        self.unjudged: list[str] = []
-        self.broken: set[str] = set()
-        """Evaluations that could not run, or whose fixtures failed afterwards."""
-        self.uncollected = 0
-        self.other_failures = 0
+        self.tally = Tally()
+        self.ending = Ending(config)
         self.deselected = 0
         self.upcoming: pytest.Item | None = None
         self.planned = ""
-        self.error: str | None = None
-        self.interrupted = False
-        self.began = time.monotonic()
-        self.interruption: Interruption | None = None
-        self.store_failed = ""
-        """What was wrong with the store; nothing more is asked then."""
-        self.over = False
-        """Whether this session has done its work: a controller that goes now was waited for by nobody."""
         self.said: list[str] = []
 
     def start(self) -> Session:
@@ -199,7 +132,7 @@ class EvaluationPlugin:
 
     def not_judged(self, item: pytest.Item) -> None:
         """An evaluation is about to be skipped for want of a judge: the report says so, and the run does not promote."""
-        item.user_properties.append((_STATUS, fixtures.NOT_JUDGED))
+        item.user_properties.append((STATUS, fixtures.NOT_JUDGED))
 
     def narrowed(self) -> str | None:
         """Why this pytest session does not run every evaluation, None where it does."""
@@ -233,8 +166,10 @@ class EvaluationPlugin:
             if plans:
                 self.planned = render(plans, self.start().config.budget_usd)
 
-        self.attempt(plan)
-        session.testsfailed += self.error is not None  # pytest's way to an exit code that is not 0; ours replaces it
+        self.ending.attempt(plan)
+        session.testsfailed += (
+            self.ending.error is not None
+        )  # pytest's way to an exit code that is not 0; ours replaces it
         return True
 
     @pytest.hookimpl(tryfirst=True)
@@ -262,12 +197,13 @@ class EvaluationPlugin:
         following = _evaluation(getattr(self.upcoming, "obj", None))
         upcoming = (self.upcoming.nodeid, following) if self.upcoming is not None and following else None
         problem = ""
-        interruption, progress, when = self.interruptible(), self.progress(pyfuncitem.nodeid), "before it began"
+        interruption = self.ending.interruptible(self.worker is not None)
+        progress, when = self.progress(pyfuncitem.nodeid), "before it began"
         try:
             with interruption.exposed(), progress:
-                if self.store_failed:
-                    raise StoreError(self.store_failed)
-                if self.left() == 0:
+                if self.ending.store_failed:
+                    raise StoreError(self.ending.store_failed)
+                if self.ending.left() == 0:
                     raise TimeIsUp
                 when = "before an answer was graded"
                 report = self.start().evaluate(
@@ -276,17 +212,19 @@ class EvaluationPlugin:
         except DistilltestError as error:
             problem = str(error)
             if isinstance(error, StoreError):
-                self.store_failed = problem
-                self.attempt(self.start().stop)  # what cannot be kept must not be paid for
+                self.ending.store_failed = problem
+                self.ending.attempt(self.start().stop)  # what cannot be kept must not be paid for
         except TimeIsUp:
-            self.attempt(self.start().stop)
-            pyfuncitem.user_properties.append((_STATUS, "incomplete"))
+            self.ending.attempt(self.start().stop)
+            pyfuncitem.user_properties.append((STATUS, "incomplete"))
             if progress.done:
                 when = f"when {progress.done} of {progress.total} answers were graded"
-            problem = f"incomplete: the time limit of {self.config.option.time_limit} was over {when}. {self.resume()}"
+            problem = (
+                f"incomplete: the time limit of {self.config.option.time_limit} was over {when}. {self.ending.resume()}"
+            )
         except KeyboardInterrupt:
-            self.interrupted = True
-            self.attempt(self.start().stop if self.worker is None else self.start().close)
+            self.ending.interrupted = True
+            self.ending.attempt(self.start().stop if self.worker is None else self.start().close)
             raise
         except pytest.skip.Exception as error:
             problem = (
@@ -300,29 +238,6 @@ class EvaluationPlugin:
             pytest.fail(terminal.failure(report), pytrace=False)
         return True
 
-    def interruptible(self) -> Interruption:
-        """What turns signals, the time limit and a controller that dies into an orderly end, from the first evaluation on."""
-        if self.interruption is None:
-            from distilltest.interruption import Interruption, watch
-
-            self.interruption = Interruption(code=int(pytest.ExitCode.INTERRUPTED))
-            self.interruption.enter()
-            left = self.left()
-            if left:
-                self.interruption.limit(left)
-            if self.worker is not None:
-                watch(self.interruption, _channel(self.config), lambda: self.over)
-        return self.interruption
-
-    def left(self) -> float | None:
-        """Seconds until the time limit, None without one."""
-        limit = self.config.option.time_limit
-        if limit is None:
-            return None
-        from distilltest.interruption import seconds_of
-
-        return max(0.0, self.began + seconds_of(limit) - time.monotonic())
-
     def evaluates(self) -> bool:
         """Whether this session is about evaluations, as far as the controller of workers can know it: by the tests' files."""
         return any(map(self.may_hold, {name.partition("::")[0] for name in self.order}))
@@ -332,16 +247,10 @@ class EvaluationPlugin:
         path = self.config.rootpath / name
         return path.is_file() and b"distilltest" in path.read_bytes()
 
-    def resume(self) -> str:
-        """What is true of a run that was stopped."""
-        if self.error or self.store_failed:
-            return "Not everything that had arrived could be stored."
-        return "Every response that had arrived is in the store: the same command asks only for what is missing."
-
     def _note(self, item: pytest.Function, report: EvaluationReport) -> None:
         from distilltest.reporting import terminal
 
-        item.user_properties.append((_STATUS, report.verdict.status.value))
+        item.user_properties.append((STATUS, report.verdict.status.value))
         item.user_properties.append((_ROLES, "\n".join(terminal.role_lines(report))))
 
     def progress(self, title: str) -> Any:
@@ -359,33 +268,22 @@ class EvaluationPlugin:
         if _evaluation(getattr(item, "obj", None)) is not None:
             from distilltest.captured import show_safely
 
-            if report.failed and _STATUS not in dict(report.user_properties):
-                report.user_properties.append((_STATUS, _ERROR))
+            if report.failed and STATUS not in dict(report.user_properties):
+                report.user_properties.append((STATUS, ERROR))
             show_safely(report)
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Collect verdicts, evaluations without one, and failures that are none of ours."""
-        properties = dict(report.user_properties)
-        if report.skipped and properties.get(_STATUS) == fixtures.NOT_JUDGED:
-            self.unjudged.append(report.nodeid)
-        elif report.failed and _STATUS in properties and (report.when != "call" or properties[_STATUS] == _ERROR):
-            self.broken.add(report.nodeid)
-        elif report.when == "call" and _STATUS in properties:
-            self.verdicts[report.nodeid] = str(properties[_STATUS])
-            reporter = self.config.pluginmanager.getplugin("terminalreporter")
-            if reporter is not None and self.config.option.verbose > 0:
-                reporter.ensure_newline()
-                for line in str(properties[_ROLES]).splitlines():
-                    reporter.write_line(f"    {line}")  # filtered where it was made
-        elif report.when == _CRASHED and self.may_hold(report.nodeid.partition("::")[0]):
-            self.broken.add(report.nodeid)
-        elif report.failed:
-            self.other_failures += 1
+        """Collect verdicts, evaluations without one, and failures that are none of ours; with -v, say how each role did."""
+        reporter = self.config.pluginmanager.getplugin("terminalreporter")
+        if self.tally.note(report, self.may_hold) and reporter is not None and self.config.option.verbose > 0:
+            reporter.ensure_newline()
+            for line in str(dict(report.user_properties).get(_ROLES, "")).splitlines():
+                reporter.write_line(f"    {line}")  # filtered where it was made
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Count modules that could not be collected: they may hold evaluations."""
-        self.uncollected += report.failed
+        self.tally.uncollected += report.failed
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -394,66 +292,33 @@ class EvaluationPlugin:
             output: dict[str, Any] = self.config.workeroutput  # type: ignore[attr-defined]
             output["distilltest_said"] = self.said
             if self.session is not None:
-                self.attempt(self.session.close)
+                self.ending.attempt(self.session.close)
                 if self.session.sent_anything:
                     output["distilltest_counts"] = self.session.engine.counts.to_json()
-            output["distilltest_error"] = self.error
-            output["distilltest_interrupted"] = self.interrupted
-            output["distilltest_store_failed"] = self.store_failed
-            self.over = True
-        elif self.verdicts or self.unjudged or self.broken or self.error:
-            if self.verdicts or self.unjudged:
-                unfinished = self.unfinished(session)
-                judged = [name for name, verdict in self.verdicts.items() if verdict != "incomplete"]
-                self.report = self.attempt(lambda: self.start().finish(self.order, unfinished, self.unjudged, judged))
-            self.attempt(self.start().close)
+            output.update(self.ending.to_output())
+            self.ending.over = True
+        elif self.tally.anything or self.ending.error:
+            tally = self.tally
+            if tally.verdicts or tally.unjudged:
+                unfinished = tally.unfinished(session)
+                judged = [name for name, verdict in tally.verdicts.items() if verdict != "incomplete"]
+                self.report = self.ending.attempt(
+                    lambda: self.start().finish(self.order, unfinished, tally.unjudged, judged)
+                )
+            self.ending.attempt(self.start().close)
             if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-                session.exitstatus = self.exit_code(int(session.exitstatus))
-
-    def attempt(self, action: Callable[[], T]) -> T | None:
-        """Do something at the session's end, where pytest would show a traceback: what goes wrong is kept to be shown."""
-        from distilltest.errors import DistilltestError, unexpected
-
-        try:
-            return action()
-        except DistilltestError as error:
-            self.error = self.error or str(error)
-        except Exception as error:
-            self.error = self.error or unexpected(error)
-        return None
-
-    def unfinished(self, session: pytest.Session) -> str | None:
-        """Why there may be evaluations without a verdict, None where there are none."""
-        if session.exitstatus == pytest.ExitCode.INTERRUPTED or session.shouldstop or session.shouldfail:
-            return "the session was stopped before its end"
-        without = self.other_failures + len(self.broken) + self.uncollected
-        if without:
-            return f"{without} tests failed or errored without a verdict"
-        if self.unjudged:
-            return f"{len(self.unjudged)} evaluations were not judged, because no judge is configured"
-        return None
-
-    def exit_code(self, exitstatus: int) -> int:
-        """Blocked is pytest's own 1, as is any other failing test; if there is neither, say what else kept it from promoting."""
-        verdicts = self.verdicts.values()
-        if self.other_failures or "block" in verdicts:
-            return exitstatus
-        if self.broken or self.uncollected or self.error:
-            return COULD_NOT_RUN
-        if "incomplete" in verdicts or self.unjudged:
-            return INCOMPLETE
-        return UNDECIDED if "undecided" in verdicts else exitstatus
+                session.exitstatus = tally.exit_code(int(session.exitstatus), self.ending.error is not None)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show the comparison and the verdict."""
-        if not (self.interrupted or self.error or self.planned or self.report):
+        if not (self.ending.interrupted or self.ending.error or self.planned or self.report):
             return
         from distilltest.captured import conclusion, section
 
-        if self.interrupted:
-            section(terminalreporter, f"Interrupted. {self.resume()}", yellow=True)
-        if self.error:
-            section(terminalreporter, self.error, red=True)
+        if self.ending.interrupted:
+            section(terminalreporter, f"Interrupted. {self.ending.resume()}", yellow=True)
+        if self.ending.error:
+            section(terminalreporter, self.ending.error, red=True)
         if self.planned:
             section(terminalreporter, self.planned, bold=True)
         if self.report is not None:
@@ -467,9 +332,8 @@ class EvaluationPlugin:
             return (yield)
         finally:
             if self.session is not None:
-                self.attempt(self.session.close)
-            if self.interruption is not None:
-                self.interruption.leave()
+                self.ending.attempt(self.session.close)
+            self.ending.leave()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Remember the order of the suite."""
@@ -479,11 +343,7 @@ class EvaluationPlugin:
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
         """The same, where the workers collect; from here on the controller ends in order, too."""
         self.order = list(ids)
-        if self.interruption is None:
-            from distilltest.interruption import Interruption
-
-            self.interruption = Interruption(code=int(pytest.ExitCode.INTERRUPTED), wanted=self.evaluates)
-            self.interruption.enter()
+        self.ending.control(self.evaluates)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -496,9 +356,7 @@ class EvaluationPlugin:
         for line in getattr(node, "workeroutput", {}).get("distilltest_said", ()):
             self.say(line)
         output = getattr(node, "workeroutput", {})
-        self.error = self.error or output.get("distilltest_error")
-        self.interrupted = self.interrupted or output.get("distilltest_interrupted", False)
-        self.store_failed = self.store_failed or output.get("distilltest_store_failed", "")
+        self.ending.take(output)
         counts = output.get("distilltest_counts")
         if counts:
             from distilltest.engine import Counts
