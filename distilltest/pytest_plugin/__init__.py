@@ -1,6 +1,8 @@
 """pytest's hooks, each a line or two into the session of evaluations.
 
 Inert until an evaluation is collected: nothing else of distilltest is imported before.
+
+There is no assert here to explain, so pytest need not rewrite it: PYTEST_DONT_REWRITE.
 """
 
 from __future__ import annotations
