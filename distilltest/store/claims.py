@@ -17,6 +17,7 @@ from typing import Self
 from weakref import WeakSet
 
 from distilltest.errors import StoreError
+from distilltest.store.place import gone
 
 _PLACES = 2**62
 _F_OFD_SETLK = 37
@@ -100,6 +101,8 @@ class Claims:
             found = os.fstat(self._file)
             if found.st_uid == os.geteuid() and found.st_mode & 0o777 != rights:  # by the umask
                 os.fchmod(self._file, rights)
+        except FileNotFoundError:  # the folder is not there
+            raise gone(self._store) from None
         except OSError as error:
             raise StoreError(
                 f"{self._path} cannot be opened: {error.strerror}. It keeps two processes from asking for the same answers. "
@@ -116,10 +119,14 @@ class Claims:
         except OSError:
             return False
 
+    @property
+    def _store(self) -> Path:
+        return self._path.with_name(self._path.name.removesuffix("-claims"))
+
     def _rights(self) -> int:
         """Whoever may write into the store may claim."""
         try:
-            return self._path.with_name(self._path.name.removesuffix("-claims")).stat().st_mode & 0o666
+            return self._store.stat().st_mode & 0o666
         except OSError:
             return 0o600
 

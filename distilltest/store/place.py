@@ -29,10 +29,15 @@ class Place:
             StoreError: It was deleted, moved or replaced; the message says what to do.
         """
         if _identity(self.path) != self.identity:
-            raise StoreError(
-                f"The store {self.path} was deleted, moved or replaced while this run was using it, so nothing more is asked and "
-                "no verdict is given. Run again; to keep what was paid for, bring the file back first."
-            )
+            raise gone(self.path)
+
+
+def gone(path: Path) -> StoreError:
+    """What to say of a store that is not there any more."""
+    return StoreError(
+        f"The store {path} was deleted, moved or replaced while this run was using it, so nothing more is asked and "
+        "no verdict is given. Run again; to keep what was paid for, bring the file back first."
+    )
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
