@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 LARGEST_BODY = 64 * 2**20
 """Bytes of a response, decompressed, that are read at most."""
+_UNREACHED_FOR = 0.3
+"""Seconds for which a server that has never been reached is not tried again: a hundred calls at once ask its name only once."""
 _embedded: dict[str, EmbeddedServer] = {}
 _embedded_lock = threading.Lock()
 
@@ -95,6 +97,8 @@ class AiohttpChatClient:
         if server.api_key:
             headers["Authorization"] = f"Bearer {server.api_key.strip()}"
         self._connected = False
+        self._unreached: tuple[float, str] | None = None
+        """When connecting failed before there ever was a connection, and how."""
         self._session = aiohttp.ClientSession(
             connector=self._connector(),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -107,6 +111,8 @@ class AiohttpChatClient:
         import aiohttp
 
         started = time.perf_counter()
+        if self._unreached is not None and not self._connected and started - self._unreached[0] < _UNREACHED_FOR:
+            raise self._no_connection(request, self._unreached[1])
         url = self._urls[request.endpoint]
         try:
             async with self._session.post(url, data=request.encoded, allow_redirects=False) as response:
@@ -114,7 +120,7 @@ class AiohttpChatClient:
                 if response.status >= 300:
                     raise failure_of(self._server, request, response.status, response.headers, body)
         except aiohttp.ConnectionTimeoutError:
-            raise self._no_connection(request, f"no connection within {self._server.connect_timeout:g} s") from None
+            raise self._note(request, f"no connection within {self._server.connect_timeout:g} s") from None
         except TimeoutError:
             raise ServerUnreachable(
                 f"{self._where(request)}: no answer within {self._server.timeout:g} s. "
@@ -125,7 +131,7 @@ class AiohttpChatClient:
         except aiohttp.ClientResponseError as error:
             raise BadAnswer(f"{self._where(request)}: what it sent is not HTTP ({error.message:.200}).") from None
         except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
-            raise self._no_connection(request, _connection_words(error)) from None
+            raise self._note(request, _connection_words(error)) from None
         except aiohttp.ClientError as error:
             raise ServerUnreachable(
                 f"{self._where(request)}: {_connection_words(error)}. Is the server running there?"
@@ -150,6 +156,10 @@ class AiohttpChatClient:
 
         # No limit: how many calls are in flight is the lane's business, and nobody waits here against the timeout.
         return Connector(limit=0, ttl_dns_cache=300)
+
+    def _note(self, request: Request, words: str) -> NoConnection:
+        self._unreached = (time.perf_counter(), words)
+        return self._no_connection(request, words)
 
     def _no_connection(self, request: Request, words: str) -> NoConnection:
         remedy = (

@@ -30,7 +30,7 @@ class Server:
     requests_per_minute: int | None = None
     timeout: float = 60.0
     """Seconds that one attempt may take."""
-    connect_timeout: float = 3.0
+    connect_timeout: float = 2.5
     """Seconds that connecting may take (name, TCP and TLS), as part of ``timeout``."""
     max_retries: int = 5
     """Further attempts after the first one failed."""
