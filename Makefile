@@ -2,7 +2,7 @@
 PYTHON ?= $(shell for v in 3.13 3.12 3.11 3; do python$$v -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo python$$v && break; done)
 BIN := .venv/bin
 
-.PHONY: help demo test test-environments check lint types contracts unit fuzz stability trainer interpreters demo-in-a-copy bench clean
+.PHONY: help demo test test-environments check lint types contracts unit fuzz fuzz-files stability trainer interpreters demo-in-a-copy bench clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -70,6 +70,9 @@ bench: .venv/dev-stamp  ## figures as ratios against a bound of the same run
 	$(BIN)/python -m bench.json_schema
 	$(BIN)/python -m bench.decision
 	$(BIN)/python -m bench.calibration
+
+fuzz-files: .venv/dev-stamp  ## 2,000 mutated files of each kind that people write, about 15 minutes; CI reads 60 of each
+	cd tests && PYTHONPATH=.:.. ../$(BIN)/python -m fuzz.full 2000
 
 clean:  ## remove what was made
 	rm -rf .venv .venv-* .distilltest .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

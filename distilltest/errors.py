@@ -48,10 +48,18 @@ from typing import Literal
 DEBUG = "DISTILLTEST_DEBUG"
 """The environment variable that shows tracebacks to whoever looks for a bug."""
 _PACKAGE = Path(__file__).parent
+_LONGEST = 2000
+"""Characters of a line of a message."""
 
 
 class DistilltestError(Exception):
-    """The base of every error that a user can mend."""
+    """The base of every error that a user can mend.
+
+    Whatever a value of a file puts into the message, each line of it stays one that can be read.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(brief_lines(message))
 
 
 class ConfigError(DistilltestError):
@@ -321,6 +329,21 @@ def unexpected(error: BaseException) -> str:
         f"Please report it with the traceback that the same command shows with {DEBUG}=1."
     )
     return f"{text}\n{''.join(traceback.format_exception(error))}" if os.environ.get(DEBUG) else text
+
+
+def brief(text: str, width: int = 300) -> str:
+    """A text that fits into a message: its beginning and its end.
+
+    >>> brief("a long text that nobody reads to its end", 20)
+    'a long te…to its end'
+    """
+    half = (width - 1) // 2
+    return text if len(text) <= width else f"{text[:half]}…{text[len(text) - (width - 1 - half) :]}"
+
+
+def brief_lines(text: str) -> str:
+    """A message whose lines are not longer than somebody reads: in a broken file, any value may be of any length."""
+    return text if len(text) <= _LONGEST else "\n".join(brief(line, _LONGEST) for line in text.split("\n"))
 
 
 def at(path: Path | str, line: int | None = None) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from distilltest.data import absent, read_yaml
-from distilltest.errors import PromptError
+from distilltest.errors import PromptError, brief
 from distilltest.records import Case, Message, fingerprint
 
 _FIELD = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
@@ -51,9 +51,9 @@ class Prompt:
             try:
                 value = value[key] if key else value[int(index)]
             except (KeyError, IndexError, TypeError):
-                fields = ", ".join(map(str, case.item))
+                fields = brief(", ".join(case.item))
                 raise PromptError(
-                    f"{self.name}: {{{{ {expression} }}}} names nothing in case {case.id!r} ({case.place}). "
+                    f"{self.name}: {{{{ {expression:.60} }}}} names nothing in case {case.id!r:.80} ({case.place}). "
                     f"Its fields are {fields}."
                 ) from None
         return value if isinstance(value, str) else orjson.dumps(value).decode()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from distilltest.config import Config
+from distilltest.data import absent, read_bytes
 from distilltest.errors import StoreError
 from distilltest.store import Store
 
@@ -47,12 +48,11 @@ def open_for_work(config: Config, say: Callable[[str], None], clock: Callable[[]
 
 def _promoted(path: Path) -> list[str]:
     """The runs that a file names; none without the file."""
-    try:
-        return _RUN.findall(path.read_text(encoding="utf-8", errors="replace"))
-    except FileNotFoundError:
+    if absent(path):
         return []
-    except OSError as error:
+    try:
+        return _RUN.findall(read_bytes(path, str(path), StoreError).decode(errors="replace"))
+    except StoreError as error:
         raise StoreError(
-            f"{path} cannot be read: {error.strerror}. It says which runs must stay, so nothing older than the retention "
-            "was deleted. Mend it, and run again."
+            f"{error} It says which runs must stay, so nothing older than the retention was deleted. Mend it, and run again."
         ) from None

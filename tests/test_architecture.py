@@ -53,7 +53,6 @@ LOADS_OF_JSON = {
     "graders/valid_json.py": "what a model said",
     "judges/answer.py": "what a model said",
     "promotion/history.py": "the schema that comes with distilltest",
-    "promotion/verify.py": "a report that distilltest wrote; its hash is compared first",
 }
 """Where orjson.loads is called, and what it reads. What people write goes through distilltest.data instead."""
 
@@ -87,6 +86,8 @@ def test_only_one_package_reads_yaml_csv_and_json_that_people_write():
             assert library not in found or name in (*readers, *OF_PROGRAMS), (name, library)
         if any(isinstance(node, ast.Attribute) and ast.unparse(node) == "orjson.loads" for node in ast.walk(tree)):
             calls.add(name)
+        texts = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == "read_text"]
+        assert not texts or name == "cli/project.py", f"{name}: read_text waits for a pipe; take distilltest.data"
     assert calls <= set(LOADS_OF_JSON), "read it with distilltest.data, or say here what it reads"
 
 

@@ -180,17 +180,15 @@ def _model(arguments: argparse.Namespace, config: Config) -> Model:
 
 def _system(text: str) -> str:
     """A system prompt: the text itself, or what is in the file that it names."""
+    from distilltest.data import read_bytes, text_of
     from distilltest.errors import PromptError
 
     if not text.lower().endswith((".txt", ".md")) or "\n" in text:
         if text.strip():
             return text
         raise PromptError("--system: the text is empty. Leave the option out for requests as they are.")
-    try:
-        said = Path(text).read_text(encoding="utf-8-sig").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        why = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror
-        raise PromptError(f"--system {text}: the file cannot be read: {why}.") from None
+    shown = f"--system {text}"
+    said = text_of(read_bytes(Path(text), shown, PromptError), shown, PromptError).strip()
     if not said:
         raise PromptError(f"--system {text}: the file is empty.")
     return said

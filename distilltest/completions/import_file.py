@@ -11,7 +11,7 @@ import orjson
 from distilltest.completions.incoming import Place, read_answered, says_nothing
 from distilltest.completions.lines import BadLine, check_labels, from_line, is_line
 from distilltest.distillation.lines import read_lines
-from distilltest.errors import BadLines, at
+from distilltest.errors import BadLines, at, brief_lines
 from distilltest.store import Adding, Store
 
 MOST_SHOWN = 20
@@ -45,7 +45,7 @@ class Imported:
         """Count a bad one."""
         self.bad += 1
         if len(self.shown) < MOST_SHOWN:
-            self.shown.append(f"{where}: {problem}")
+            self.shown.append(brief_lines(f"{where}: {problem}"))
 
     def complaints(self) -> str:
         """The bad ones, in lines."""

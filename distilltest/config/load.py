@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import orjson
 
 from distilltest.config.model import DEFAULT_JUDGE, EMBEDDED_URL, Config, Distillation, Judge, Price, Server
-from distilltest.data import Tree, absent, brief, kind_of, read_yaml
-from distilltest.errors import ConfigError
+from distilltest.data import Tree, absent, kind_of, read_yaml
+from distilltest.errors import ConfigError, brief
 from distilltest.records import Model
 
 if TYPE_CHECKING:

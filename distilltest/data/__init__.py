@@ -7,7 +7,7 @@ This package is the only one that loads YAML. What comes out of it is the data m
 from distilltest.data.files import LONGEST, absent, lines, read_bytes, text_of
 from distilltest.data.json_text import Unreadable, parse_json, parse_row, read_json
 from distilltest.data.rows import Row, csv_rows, json_rows, jsonl_rows, text_lines, yaml_rows
-from distilltest.data.tree import Tree, brief, kind_of
+from distilltest.data.tree import Tree, kind_of
 from distilltest.data.yaml_text import nodes, parse_yaml, read_yaml, yaml_of
 
 __all__ = [
@@ -16,7 +16,6 @@ __all__ = [
     "Tree",
     "Unreadable",
     "absent",
-    "brief",
     "csv_rows",
     "json_rows",
     "jsonl_rows",

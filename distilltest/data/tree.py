@@ -48,13 +48,3 @@ def kind_of(value: Any) -> str:
     """
     names = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
     return names.get(type(value), "a number")
-
-
-def brief(text: str, width: int = 300) -> str:
-    """A text that fits into a message: its beginning and its end.
-
-    >>> brief("a long text that nobody reads to its end", 20)
-    'a long te…to its end'
-    """
-    half = (width - 1) // 2
-    return text if len(text) <= width else f"{text[:half]}…{text[len(text) - (width - 1 - half) :]}"

@@ -77,7 +77,11 @@ def nodes(text: str, shown: str, error: type[DistilltestError]) -> yaml.Node | N
     import yaml
 
     parse_yaml(text, shown, error)
-    found: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
+    try:
+        found: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
+    except Exception as caught:  # this parser, which knows where each character stands, refuses a little more
+        problem = getattr(caught, "problem", None) or type(caught).__name__
+        raise error(f"{shown}: a layout that cannot be changed in place: {problem}.") from None
     return found
 
 

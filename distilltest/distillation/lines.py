@@ -13,7 +13,7 @@ import orjson
 
 from distilltest.data import Unreadable, lines, parse_row
 from distilltest.data.files import not_utf8, wide_encoding
-from distilltest.errors import TrainingFileError
+from distilltest.errors import TrainingFileError, brief_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,9 @@ class Finding:
     """What it is, and the remedy."""
     fatal: bool = True
     """Whether a platform would reject the file."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", brief_lines(self.message))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from distilltest.distillation.lines import digest
 from distilltest.distillation.messages import text_of
 from distilltest.distillation.tables import read_rows
 from distilltest.distillation.whole_file import LeftOut, Written, whole_file
-from distilltest.errors import DatasetError, TrainingFileError, at
+from distilltest.errors import DatasetError, TrainingFileError, at, brief
 from distilltest.records import Message
 
 TIE = "a tie"
@@ -132,7 +132,7 @@ def from_table(
         for name, option in ((instruction, "--instruction"), (chosen, "--chosen"), (rejected, "--rejected")):
             if name not in row:
                 raise DatasetError(
-                    f"{place}: there is no column {name!r}; there are {', '.join(map(repr, row)) or 'none'}. "
+                    f"{place}: there is no column {name!r}; there are {brief(', '.join(map(repr, row))) or 'none'}. "
                     f"Name the right one with {option}."
                 )
         if any(row[name] in (None, "", []) for name in (instruction, chosen, rejected)):

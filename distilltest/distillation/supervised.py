@@ -86,13 +86,14 @@ def _tools(content: Mapping[str, Any], answers: list[Any]) -> Iterator[tuple[str
             return
         names.add(function["name"])
     for answer in answers:
-        for call in answer.get("tool_calls") or ():
+        calls = answer.get("tool_calls")
+        for call in calls if isinstance(calls, list) else ():
             name = (
                 call["function"].get("name")
                 if isinstance(call, dict) and isinstance(call.get("function"), dict)
                 else ""
             )
-            if name and name not in names:
+            if isinstance(name, str) and name and name not in names:
                 yield f'the tool {name!r} is called, but is not among "tools". Add its definition.', False
 
 

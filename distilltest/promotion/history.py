@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-from distilltest.data import Tree, absent, brief, read_yaml, yaml_of
-from distilltest.errors import PromotionsError, at
+from distilltest.data import Tree, absent, read_yaml, yaml_of
+from distilltest.errors import PromotionsError, at, brief
 from distilltest.files import write_whole
 from distilltest.promotion.entry import ROLL_BACK, Entry, digest
 

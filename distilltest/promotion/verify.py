@@ -11,8 +11,9 @@ from typing import Any
 import orjson
 
 from distilltest.config import Config
+from distilltest.data import read_json
 from distilltest.dataset import load_dataset
-from distilltest.errors import DistilltestError, StoreError, at
+from distilltest.errors import DistilltestError, PromotionsError, StoreError, at
 from distilltest.files import file_fingerprint
 from distilltest.gate import Status
 from distilltest.promotion.entry import PROMOTE, Entry, Proof
@@ -25,7 +26,7 @@ from distilltest.promotion.suite import Declared, collect_suite
 from distilltest.reporting.report import EvaluationReport
 from distilltest.store import Store
 
-_BROKEN = (orjson.JSONDecodeError, KeyError, TypeError, ValueError, StoreError)
+_BROKEN = (PromotionsError, KeyError, TypeError, ValueError, AttributeError, StoreError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +112,11 @@ def _kept(root: Path, entry: Entry, edits: list[str]) -> dict[str, EvaluationRep
         elif hashlib.sha256(path.read_bytes()).hexdigest() != expected:
             edits.append(f"{entry.report.folder}/{name} was edited: it does not have the hash that the entry says")
     try:
-        content = orjson.loads((folder / "report.json").read_bytes())
+        content = read_json(folder / "report.json", f"{entry.report.folder}/report.json", PromotionsError).value
         found = [EvaluationReport.from_json(each) for each in content["evaluations"]]
-    except OSError:
-        return {}
     except _BROKEN:
+        if not (folder / "report.json").is_file():
+            return {}  # that is said already
         edits.append(f"{entry.report.folder}/report.json is no report")
         return {}
     return {report.id: report for report in found}

@@ -123,7 +123,7 @@ def test_mixed_encodings_are_named_at_the_line_that_differs(capsys, command):
         (DPO, "f.yaml", b"- a\n", "f.yaml: it ends in '.yaml'; rows are read from .jsonl"),
         (PROMPT, "p.yaml", "messages:\n- {role: user, content: größer}".encode("latin-1"), "p.yaml:2: not UTF-8"),
         (PROMPT, "p.yaml", b"messages: [\n", "p.yaml:2: not YAML"),
-        (SYSTEM, "s.txt", "größer".encode("latin-1"), "--system s.txt: the file cannot be read: it is not UTF-8"),
+        (SYSTEM, "s.txt", "größer".encode("latin-1"), "--system s.txt:1: not UTF-8"),
     ],
 )  # fmt: skip
 def test_each_mistake_has_its_line_and_its_remedy(project, capsys, command, name, content, words):

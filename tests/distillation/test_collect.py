@@ -252,7 +252,7 @@ def test_the_budget_is_kept_and_what_it_cost_is_said(project, server, capsys):
         (["requests.txt", *(f"--metadata=k{n}=v" for n in range(17))], "17 labels, but a completion has at most 16"),
         (["requests.txt", "--prompt", "none.yaml"], "there is no such prompt file"),
         (["requests.txt", "--prompt", "p.yaml"], "{{ item.what }} names nothing in case"),
-        (["requests.txt", "--system", "none.txt"], "--system none.txt: the file cannot be read: No such file"),
+        (["requests.txt", "--system", "none.txt"], "--system none.txt cannot be read: there is no such file"),
         (["requests.txt", "--system", " "], "--system: the text is empty"),
         (["requests.txt", "--out", "requests.txt"], "that is the file with the requests"),
         (["requests.txt", "--out", "requests.txt/x"], "requests.txt/x cannot be written"),

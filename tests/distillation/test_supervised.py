@@ -74,7 +74,7 @@ def test_a_good_file_has_no_findings(tmp_path):
         (b"[1]", "the line is a list"),
         (b'{"messages": NaN}', "not JSON"),
         ("größer".encode("latin-1"), "not UTF-8: byte 0xf6 at column 3 ('ö' in Windows-1252 or Latin-1, perhaps)"),
-        (b"[" * 2000, "not JSON"),
+        (b"[" * 2000, "nested more than 100 deep"),
         ({}, 'no "messages". Write'),
         ({"prompt": "a", "completion": "b"}, '"prompt" and "completion" are the old format'),
         ({"preferred_output": []}, "this is a preference example"),

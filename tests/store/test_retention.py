@@ -97,7 +97,7 @@ def test_where_promotions_yaml_cannot_be_read_nothing_is_deleted(root):
         keep(store, "old", created=1.0)
     (root / "promotions.yaml").mkdir()
     with pytest.raises(
-        StoreError, match=r"promotions.yaml cannot be read: Is a directory.*nothing older .* was deleted"
+        StoreError, match=r"promotions.yaml cannot be read: it is a folder.*nothing older .* was deleted"
     ):
         left(root)
     with stored(root) as store:
