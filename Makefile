@@ -2,7 +2,7 @@
 PYTHON ?= $(shell for v in 3.13 3.12 3.11 3; do python$$v -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo python$$v && break; done)
 BIN := .venv/bin
 
-.PHONY: help demo test test-environments check lint types contracts unit fuzz fuzz-files stability trainer interpreters demo-in-a-copy bench clean
+.PHONY: help demo test test-environments check lint types contracts unit thorough fuzz fuzz-files stability trainer interpreters demo-in-a-copy bench clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -29,8 +29,8 @@ TWO_AT_A_TIME = $(MAKE) --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--outpu
 test:  ## everything that one environment can show, in a few minutes; each part prints when it has ended
 	$(TWO_AT_A_TIME) check demo-in-a-copy
 
-test-environments:  ## what needs environments of its own: the trainer with PyTorch, other versions of Python and pytest
-	$(TWO_AT_A_TIME) trainer interpreters
+test-environments:  ## what takes longer: the trainer with PyTorch, other versions of Python and pytest, the long form of some tests
+	$(TWO_AT_A_TIME) trainer interpreters thorough
 
 check: lint types contracts unit  ## what a change needs before it is committed
 
@@ -46,6 +46,9 @@ contracts: .venv/dev-stamp  ## imports go down only
 
 unit: .venv/dev-stamp  ## unit, property and end-to-end tests
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -q -n 2 --dist worksteal
+
+thorough: .venv/dev-stamp  ## the long form of tests that are short otherwise: every git command, files of 100 MB
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m thorough
 
 fuzz: .venv/dev-stamp  ## the property tests with twenty times as many examples, others each time
 	DISTILLTEST_EXAMPLES=20 $(BIN)/python -m pytest -q -n 2 --dist worksteal -m hypothesis

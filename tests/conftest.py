@@ -21,7 +21,7 @@ if HYPOTHESIS:
     from hypothesis import HealthCheck, is_hypothesis_test, settings
 
     # How long an example takes depends on the machine; it is measured in bench/, not here.
-    patient = {"deadline": None, "max_examples": 50, "suppress_health_check": [HealthCheck.too_slow]}
+    patient = {"deadline": None, "max_examples": 25, "suppress_health_check": [HealthCheck.too_slow]}
     settings.register_profile("the same every time", derandomize=True, **patient)
     settings.register_profile("explore", print_blob=True, **patient)
     settings.load_profile("explore" if TIMES else "the same every time")

@@ -178,7 +178,7 @@ def rows_of(kind, count, padding):
         ("txt", "f.txt", COLLECT),
         ("csv", "f.csv", DPO),
         ("pairs", "f.jsonl", DPO),
-        ("jsonl", "f.jsonl", CHECK),
+        pytest.param("jsonl", "f.jsonl", CHECK, marks=pytest.mark.thorough),
     ],
 )
 def test_memory_is_flat_whatever_the_size_of_the_file(project, kind, name, command):
