@@ -7,6 +7,7 @@ twentieth request; all others answer. ``GET /stats`` tells the counts, ``GET /re
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 import sys
@@ -98,8 +99,10 @@ async def main() -> None:
     Counting.latency = float(sys.argv[1])
     server = await asyncio.get_running_loop().create_server(Counting, "127.0.0.1", 0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
+    asyncio.get_running_loop().add_reader(sys.stdin, server.close)  # whoever started this has ended
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    with contextlib.suppress(asyncio.CancelledError):
+        asyncio.run(main())

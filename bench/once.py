@@ -111,10 +111,12 @@ class Played:
 def counting(latency: float) -> Iterator[str]:
     """The server, and its address."""
     command = [sys.executable, "-m", "bench.counting", str(latency)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
-        process.terminate()
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
+        finally:
+            process.terminate()
 
 
 def stats(url: str, what: str = "stats") -> dict[str, int]:
@@ -297,13 +299,13 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--cases", type=int, default=100, help="on 3 roles")
     parser.add_argument("--latency", type=float, nargs="+", default=[0.0, 0.005, 0.05], help="seconds")
-    parser.add_argument("--rows", default="", help="only rows whose name has this in it")
+    parser.add_argument("--rows", nargs="+", default=[row.name for row in ROWS], metavar="NAME", help="only these")
     options = parser.parse_args()
     warm()
     lines, broken = [], []
     for latency in options.latency:
         with counting(latency) as url:
-            for row in (row for row in ROWS if options.rows in row.name):
+            for row in (row for row in ROWS if row.name in options.rows):
                 began = time.perf_counter()
                 played = []
                 for number in range(options.runs):

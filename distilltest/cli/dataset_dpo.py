@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from distilltest.cli import say
 from distilltest.cli.bar import Bar
 from distilltest.cli.dataset_files import asked_cases, print_findings, print_leaks, say_written
+from distilltest.cli.opening import open_store
 from distilltest.config import Config, load_config
 from distilltest.distillation.graded import (
     Source,
@@ -47,7 +48,7 @@ def write(arguments: argparse.Namespace) -> int:
     if arguments.source and not config.store_path.is_file():  # a table needs no store, so none is made for it
         return int(_write(arguments, _table(arguments, left_out), left_out))
     failed = 0
-    with Store.open(config.store_path) as store:
+    with open_store(config) as store:
         own: Source | None = None
         if arguments.source:
             preferences = _table(arguments, left_out)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from distilltest.cli.dataset_files import asked_cases, print_findings, print_leaks, say_written
+from distilltest.cli.opening import open_store
 from distilltest.config import Config, load_config
 from distilltest.distillation.graded import Source, cases_of, pick_graded, source_of, trials_of
 from distilltest.distillation.select import Picked, pick
@@ -26,7 +27,7 @@ def write(arguments: argparse.Namespace) -> int:
     _refuse_half_questions(arguments)
     config = load_config(arguments.root.resolve())
     left_out = LeftOut()
-    with Store.open(config.store_path) as store:
+    with open_store(config) as store:
         own: Source | None = None
         if arguments.evaluation:
             evaluation = store.find_evaluation(arguments.evaluation)

@@ -177,11 +177,11 @@ def run_start(arguments: argparse.Namespace) -> int:
 def run_watch(arguments: argparse.Namespace) -> int:
     """Follow a job."""
     from distilltest.cli import finetune_watch
+    from distilltest.cli.opening import open_store
     from distilltest.finetuning.sequence import Sequence
-    from distilltest.store import Store
 
     end = finetune_watch.End(arguments.set_candidate, arguments.notify)
-    with connect(arguments.root) as (config, server), Store.open(config.store_path) as store:
+    with connect(arguments.root) as (config, server), open_store(config) as store:
         job = server.job(arguments.job) if arguments.job else server.newest_unfinished()
         sequence = Sequence.of_job(server, store, job.id)
         return finetune_watch.watch(config, server, store, sequence, job.id, end)

@@ -10,6 +10,7 @@ from pathlib import Path
 from distilltest.cli import say
 from distilltest.cli.finetune import connect
 from distilltest.cli.finetune_watch import End, watch
+from distilltest.cli.opening import open_store
 from distilltest.config import Config
 from distilltest.distillation.examples import is_preference_file
 from distilltest.distillation.lines import Finding
@@ -19,7 +20,6 @@ from distilltest.errors import DistilltestError, TrainingFileError, at
 from distilltest.finetuning.jobs import MARK
 from distilltest.finetuning.order import DPO, SUPERVISED, Order
 from distilltest.finetuning.sequence import Sequence
-from distilltest.store import Store
 
 _SHOWN = 10
 """Errors of a file that are printed."""
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
         check(arguments.then_dpo, DPO)
     if arguments.beta is not None and method != DPO and not arguments.then_dpo:
         raise DistilltestError("--beta is for preferences: give a preference file, or --then-dpo FILE2.")
-    with connect(arguments.root) as (config, server), Store.open(config.store_path) as store:
+    with connect(arguments.root) as (config, server), open_store(config) as store:
         sequence = Sequence(server, store, orders(arguments, config, method), again=arguments.again)
         place, job = sequence.advance()
         new = job.id in sequence.started

@@ -64,10 +64,10 @@ def run_sample(arguments: argparse.Namespace) -> int:
     """Write a sheet for people to fill in."""
     import orjson
 
+    from distilltest.cli.opening import open_store
     from distilltest.config import load_config
     from distilltest.errors import DistilltestError
     from distilltest.judges.sample import sheet
-    from distilltest.store import Store
 
     if arguments.cases < 1:
         raise DistilltestError(f"--cases {arguments.cases}: at least one.")
@@ -75,7 +75,7 @@ def run_sample(arguments: argparse.Namespace) -> int:
         raise DistilltestError(
             f"{arguments.out} is there already, perhaps with labels. Give another name, or move it away."
         )
-    with Store.open(load_config(arguments.root.resolve()).store_path) as store:
+    with open_store(load_config(arguments.root.resolve())) as store:
         evaluation = store.find_evaluation(arguments.evaluation)
         rows = sheet(store.find_graded(evaluation), ("candidate", arguments.against), arguments.cases, arguments.seed)
     if not rows:

@@ -61,14 +61,14 @@ def run(arguments: argparse.Namespace) -> int:
 
     from distilltest.cli.finetune_start import check
     from distilltest.cli.finetune_watch import LiveLine, display_for, suites_of
+    from distilltest.cli.opening import open_store
     from distilltest.finetuning.follow import Follower
     from distilltest.finetuning.order import Order
     from distilltest.learning_curve import text
     from distilltest.learning_curve.measure import Measurement
     from distilltest.learning_curve.subsets import write_subsets
-    from distilltest.store import Store
 
-    with finetune.connect(arguments.root) as (config, server), Store.open(config.store_path) as store:
+    with finetune.connect(arguments.root) as (config, server), open_store(config) as store:
         path = _file(arguments, config)
         method = check(path, "auto")
         subsets = write_subsets(path, arguments.sizes, config.state_dir / "training", arguments.seed)

@@ -34,9 +34,11 @@ def move(sql: sqlite3.Connection, progress: Callable[[int, int], None]) -> None:
         progress: Told how many rows of all have been carried over.
     """
     steps = {"completion_before": _completions, "outcome_before": _outcomes}
+    sql.execute("BEGIN")  # else another process may drop a table between two looks at it
     there = [name for name in steps if _exists(sql, name)]
-    left = {name: sql.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in there}  # noqa: S608
-    total, done = sum(left.values()), 0
+    total = sum(sql.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in there)  # noqa: S608
+    sql.execute("COMMIT")
+    done = 0
     for name in there:  # outcomes refer to completions, which come first
         while moved := _step(sql, name, steps[name]):
             done += moved

@@ -97,6 +97,7 @@ def test_what_may_pass_is_tried_again(tmp_path, broken):
     with ScriptedServer(lambda number, _b: broken if number == 1 else Reply()) as server:
         with engine(tmp_path, server) as running:
             (answer,) = fetch(running, asked(1, server))
+            assert (running.counts.sent, running.counts.retried) == (2, 1)
         assert isinstance(answer, Completion)
         assert answer.attempts == len(server.calls) == 2
 
@@ -116,6 +117,7 @@ def test_retries_are_bounded_and_then_it_is_a_call_failure(tmp_path, broken, kin
         with engine(tmp_path, server, ", max_retries: 1") as running:
             (failure,) = fetch(running, asked(1, server))
             assert running.counts.failed == 1
+            assert (running.counts.sent, running.counts.retried) == (2, 1)
         assert isinstance(failure, CallFailure)
         assert (failure.kind, failure.attempts, len(server.calls)) == (kind, 2, 2)
         assert "m " in failure.message

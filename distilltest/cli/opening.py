@@ -1,0 +1,21 @@
+"""Opening the store for a command that deletes nothing."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from distilltest.config import Config
+    from distilltest.store import Store
+
+
+def open_store(config: Config) -> Store:
+    """Open the project's store; what takes long is told on standard error.
+
+    Raises:
+        StoreError: The store cannot be opened.
+    """
+    from distilltest import retention
+
+    return retention.open_store(config, lambda line: print(line, file=sys.stderr, flush=True))

@@ -1,0 +1,77 @@
+"""A store of schema 5 is brought to today's with everything in it, whatever happens meanwhile, and whoever waits is told."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench import older
+from distilltest import retention
+from distilltest.config import load_config
+from distilltest.retention import Upgrade, open_for_work, open_store
+from distilltest.store import Store, moved
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_everything_is_there_afterwards_and_the_file_is_small(tmp_path, monkeypatch):
+    monkeypatch.setattr(moved, "_ROWS", 7)  # several steps
+    path = tmp_path / "store.sqlite3"
+    wanted = older.make(path, 60)
+    before = path.stat().st_size
+    told = []
+    Store.open(path, lambda done, total: told.append((done, total))).close()
+    assert told[-1] == (180, 180)
+    assert [done for done, _ in told] == sorted({done for done, _ in told})
+    assert older.read(path) == wanted
+    assert path.stat().st_size < before
+
+
+def test_kills_lose_change_and_repeat_nothing():
+    """In processes of their own: a migration, and a run that asks."""
+    command = [sys.executable, "-m", "bench.kills", "--migrations", "5", "--runs", "4", "--rows", "150", "--seed", "1"]
+    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "nothing lost, changed or twice" in done.stdout
+    assert "every answer that was handed out is stored" in done.stdout
+
+
+def test_an_upgrade_tells_after_a_while_and_not_too_often():
+    now, said = [0.0], []
+    upgrade = Upgrade(Path("store"), said.append, lambda: now[0])
+    for second in range(10):
+        now[0] = float(second)
+        upgrade(second * 100, 1000)
+    assert said == [f"Bringing the store store to the new format, once: {percent} %" for percent in (20, 50, 80)]
+
+
+@pytest.mark.parametrize("opening", [open_store, open_for_work], ids=lambda opening: opening.__name__)
+def test_whoever_opens_an_older_store_is_told(tmp_path, monkeypatch, opening):
+    monkeypatch.setattr(retention, "_SOON", 0.0)
+    config = load_config(tmp_path)
+    older.make(config.store_path, 20)
+    said = []
+    opening(config, said.append).close()
+    assert said[0].startswith(f"Bringing the store {config.store_path} to the new format, once:")
+    opening(config, said.append).close()
+    assert len(said) == 1
+
+
+def test_pytest_and_commands_tell_on_the_way(tmp_path, capsys, monkeypatch):
+    from distilltest.cli import main
+    from distilltest.session import Options, Session
+
+    monkeypatch.setattr(retention, "_SOON", 0.0)
+    said = []
+    older.make(load_config(tmp_path).store_path, 20)
+    session = Session(tmp_path, Options(), "pytest", say=said.append)
+    assert session.store
+    session.close()
+    assert "to the new format" in said[0]
+    other = tmp_path / "other"
+    older.make(load_config(other).store_path, 20)
+    assert main(
+        ["dataset", "sft", "--root", str(other), "--metadata", "task=nothing", "--out", str(tmp_path / "out.jsonl")]
+    )
+    assert "to the new format" in capsys.readouterr().err
