@@ -14,10 +14,12 @@ import orjson
 
 from distilltest.answers import ErrorInside, Filtered, Malformed, completion_of
 from distilltest.config import Config, Server
-from distilltest.errors import BadAnswer, ConfigError, ContentFiltered, NoConnection, ServerUnreachable
+from distilltest.errors import BadAnswer, ContentFiltered, NoConnection, ServerUnreachable
 from distilltest.faults import failure_inside, failure_of
 from distilltest.files import make_folder
+from distilltest.masking import masking_http_client
 from distilltest.records import Completion, Request
+from distilltest.secrets import mask_bytes
 
 if TYPE_CHECKING:
     import aiohttp
@@ -73,6 +75,8 @@ def openai_client(server: Server, config: Config) -> OpenAI:
         api_key=server.api_key or "none",
         timeout=server.timeout,
         max_retries=server.max_retries,
+        default_headers={"Authorization": server.authorization or ""} if server.userinfo else None,
+        http_client=masking_http_client(),
     )
 
 
@@ -89,13 +93,9 @@ class AiohttpChatClient:
 
         self._server = server
         self._urls = {e: URL(f"{base_url}/{e}") for e in ("chat/completions", "embeddings")}  # parsed once
-        if server.api_key and URL(base_url).user:
-            raise ConfigError(
-                f"server {server.name!r} has both an api_key and a user in its base_url. Only one can be sent: remove one."
-            )
         headers = {"Content-Type": "application/json"}
-        if server.api_key:
-            headers["Authorization"] = f"Bearer {server.api_key.strip()}"
+        if server.authorization:
+            headers["Authorization"] = server.authorization
         self._connected = False
         self._unreached: tuple[float, str] | None = None
         """When connecting failed before there ever was a connection, and how."""
@@ -116,7 +116,7 @@ class AiohttpChatClient:
         url = self._urls[request.endpoint]
         try:
             async with self._session.post(url, data=request.encoded, allow_redirects=False) as response:
-                body = await self._body(request, response)
+                body = mask_bytes(await self._body(request, response))  # before anybody reads or stores it
                 if response.status >= 300:
                     raise failure_of(self._server, request, response.status, response.headers, body)
         except aiohttp.ConnectionTimeoutError:
@@ -184,7 +184,7 @@ class AiohttpChatClient:
         return b"".join(chunks)
 
     def _where(self, request: Request) -> str:
-        return f"{request.model} at {self._urls[request.endpoint].with_user(None)}"
+        return f"{request.model} at {self._urls[request.endpoint]}"
 
     def _completion(self, request: Request, body: bytes, latency: float) -> Completion:
         try:

@@ -45,6 +45,8 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from distilltest.secrets import mask
+
 DEBUG = "DISTILLTEST_DEBUG"
 """The environment variable that shows tracebacks to whoever looks for a bug."""
 _PACKAGE = Path(__file__).parent
@@ -55,11 +57,11 @@ _LONGEST = 2000
 class DistilltestError(Exception):
     """The base of every error that a user can mend.
 
-    Whatever a value of a file puts into the message, each line of it stays one that can be read.
+    Whatever a value of a file puts into the message, each line of it stays one that can be read, and no secret is in it.
     """
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(brief_lines(message))
+        super().__init__(brief_lines(mask(message)))
 
 
 class ConfigError(DistilltestError):

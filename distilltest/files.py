@@ -46,21 +46,27 @@ def unwritable(path: Path, error: OSError, remedy: str = _REMEDY) -> Distilltest
     return DistilltestError(f"{path} cannot be written: {error.strerror or error}. {remedy}")
 
 
-def write_whole(path: Path, content: bytes, remedy: str = _REMEDY) -> None:
+def write_whole(path: Path, content: bytes, remedy: str = _REMEDY, *, private: bool = False) -> None:
     """Write a whole file or none: durable in a file beside it first, then renamed.
 
     Args:
         path: Where to; its folder is made.
         content: All of it.
         remedy: What to do where it cannot be written.
+        private: Whether only its owner may read it, and a folder that is made for it.
 
     Raises:
         DistilltestError: It cannot be written.
     """
     beside = path.with_name(f".{path.name}.part")
     try:
+        if private and not path.parent.exists():
+            make_folder(path.parent.parent)
+            path.parent.mkdir(mode=0o700, exist_ok=True)
         make_folder(path.parent)
-        with beside.open("wb") as file:
+        beside.unlink(missing_ok=True)  # of an interrupted call, with other rights perhaps
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        with os.fdopen(os.open(beside, flags, 0o600 if private else 0o666), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

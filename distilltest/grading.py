@@ -10,12 +10,13 @@ import textwrap
 from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from distilltest.errors import DatasetError, JudgeFailed, SuiteError
 from distilltest.records import Case, Completion, Grade
+from distilltest.secrets import mask
 from distilltest.waiting import together
 
 if TYPE_CHECKING:
@@ -282,7 +283,7 @@ class BoundBody:
                 raise SuiteError(
                     f"{self.name}: {grade.name} gave case {call.case.id!r} the score {grade.score!r}; a score is in [0, 1]."
                 )
-        return tuple(grades)
+        return tuple(replace(each, reason=mask(each.reason)) if each.reason else each for each in grades)
 
 
 def _where(case: Case, role: str, completion: Completion) -> str:

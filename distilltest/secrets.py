@@ -12,14 +12,14 @@ import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from html import unescape
-from urllib.parse import unquote
 
 SHORTEST = 8
 """Characters of a secret that is masked: a shorter one ("none", "test") would tear holes into ordinary words."""
 MASK = "[masked]"
 LAYERS = 4
 """How often a secret may be written in another way: JSON in a string of JSON in an address is three."""
+LONGEST = 2**20
+"""Characters of a text in which places are sought; a longer one that holds a secret is masked as a whole."""
 _ESCAPE = re.compile(
     r"""\\+(?:u(?P<unit>[0-9a-fA-F]{4})|(?P<sign>["'/]))?|%(?:25)*(?P<byte>[0-9a-fA-F]{2})|(?P<entity>&\#?\w{1,8};)"""
 )
@@ -43,22 +43,28 @@ _lock = threading.Lock()
 
 def remember(*secrets: str | None) -> None:
     """Mask these from now on; what is too short for a secret is left out."""
-    global _secrets
-    with _lock:
-        new = [secret for secret in secrets if secret and len(secret) >= SHORTEST and secret not in _secrets.plain]
-        if new:
-            plain = tuple(dict.fromkeys([*_secrets.plain, *new]))
-            needles = {form for secret in plain for form in _forms(secret)}
-            _secrets = _Secrets(plain, tuple(sorted(needles, key=lambda form: (-len(form), form))))
+    _remember([secret.strip() for secret in secrets if secret and len(secret.strip()) >= SHORTEST])
 
 
 def remember_userinfo(userinfo: str) -> None:
     """Mask ``user:password`` of an address, the password alone, and both as a header says them."""
+    from urllib.parse import unquote
+
     for text in (userinfo, unquote(userinfo)):
         user, colon, password = text.partition(":")
-        # With its @ it is no ordinary word, however short the password is.
-        remember(text if len(text) >= SHORTEST else f"{text}@".rjust(SHORTEST, "/"), password if colon else user)
-    remember(f"Basic {base64.b64encode(unquote(userinfo).encode()).decode()}")
+        remember(text, password if colon else user)
+        if len(text) < SHORTEST:
+            _remember([f"//{text}@"])  # which is no ordinary word, however short it is
+    _remember([f"Basic {base64.b64encode(unquote(userinfo).encode()).decode()}"])
+
+
+def _remember(secrets: list[str]) -> None:
+    global _secrets
+    with _lock:
+        if not set(secrets) <= set(_secrets.plain):
+            plain = tuple(dict.fromkeys([*_secrets.plain, *secrets]))
+            needles = {form for secret in plain for form in _forms(secret)}
+            _secrets = _Secrets(plain, tuple(sorted(needles, key=lambda form: (-len(form), form))))
 
 
 def mask(text: str) -> str:
@@ -71,6 +77,8 @@ def mask(text: str) -> str:
     needles = _secrets.needles
     if not needles or not _found(text, needles):
         return text
+    if len(text) > LONGEST:
+        return MASK
     shown = []
     end = 0
     for start, stop in _merged(_places(text, needles)):
@@ -123,7 +131,11 @@ def _places(text: str, needles: tuple[str, ...]) -> Iterator[tuple[int, int]]:
 def _decoded(escape: re.Match[str]) -> str:
     if escape["unit"] or escape["byte"]:
         return chr(int(escape["unit"] or escape["byte"], 16))
-    return unescape(escape["entity"]) if escape["entity"] else escape["sign"] or "\\"
+    if escape["entity"]:
+        from html import unescape
+
+        return unescape(escape["entity"])
+    return escape["sign"] or "\\"
 
 
 def _merged(places: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
@@ -141,22 +153,24 @@ def _merged(places: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
 
 def _without_escape(text: str, start: int) -> int:
     """Where the mask begins: of the backslashes there, pairs stay, so that JSON stays JSON."""
-    while text[start] == "\\":
-        start += 1
-    run = start - len(text[:start].rstrip("\\"))
-    return start - run % 2
+    end = start
+    while text[end] == "\\":
+        end += 1
+    while start and text[start - 1] == "\\":
+        start -= 1
+    return end - (end - start) % 2
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """A secret as it is sought: plain, without escapes, as UTF-8 bytes, and each of them in base64 at any place."""
+    """A secret as it is sought: plain, without escapes, as UTF-8 bytes, and in base64 at any place."""
     for plain in {secret, _ESCAPE.sub(_decoded, secret)}:
-        if len(plain) >= SHORTEST:
-            yield plain
-            yield plain.encode().decode("latin-1")
+        yield plain
+        yield plain.encode().decode("latin-1")
     raw = secret.encode()
+    encoded = {base64.b64encode(raw).decode()}
     for before in range(3):  # what base64 of a longer text holds depends on the secret's place in it
         padded = bytes(before) + raw
         start = -(-before * 8 // 6)  # the first character that only the secret decides
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
-            yield encode(padded[: len(padded) // 3 * 3]).decode()[start:]
-    yield base64.b64encode(raw).decode()
+            encoded.add(encode(padded[: len(padded) // 3 * 3]).decode()[start:])
+    yield from (form for form in encoded if len(form) >= SHORTEST)

@@ -19,6 +19,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distilltest.secrets import mask
+
 if TYPE_CHECKING:
     from distilltest.config import Config
     from distilltest.engine import Counts, Engine
@@ -218,7 +220,7 @@ class Session:
 
         plan = self.plan(identity, evaluation)
         runner = Runner(self.config, self.store, self.engine, self.run_id, progress)
-        self.store.start_run(self.run_id, started=self.started, command=self.command)
+        self.store.start_run(self.run_id, started=self.started, command=mask(self.command))
 
         def fetch_ahead() -> None:
             if upcoming is None:
@@ -279,8 +281,8 @@ class Session:
         report = RunReport.of(info, evaluations, unfinished, not_judged)
         folder = self.config.reports_dir / self.run_id
         remedy = "The results are in the store; make room or change the rights, and run again: nothing is asked twice."
-        write_whole(folder / "report.md", markdown.render(report).encode(), remedy)
-        write_whole(folder / "report.json", json_report.render(report), remedy)
+        write_whole(folder / "report.md", markdown.render(report).encode(), remedy, private=self.config.private_reports)
+        write_whole(folder / "report.json", json_report.render(report), remedy, private=self.config.private_reports)
         record = {
             "info": asdict(info),
             "candidate": self.config.models["candidate"].model,
@@ -302,7 +304,7 @@ class Session:
         return RunInfo(
             id=self.run_id,
             started=datetime.fromtimestamp(self.started, UTC).isoformat(timespec="seconds"),
-            command=self.command,
+            command=mask(self.command),
             versions={
                 "distilltest": metadata.version("distilltest"),
                 "python": platform.python_version(),

@@ -141,6 +141,10 @@ def _source(arguments: argparse.Namespace) -> Source:
 
         config = load_config(arguments.root.resolve())
         server = config.server(arguments.server)
+        if server.userinfo:
+            raise ConfigError(
+                f"server {server.name!r} has a user in its base_url. An archive needs an api_key instead."
+            )
         variable = server.api_key_variable
         key_help = f"Check the key in {variable}." if variable else f"Give server {server.name!r} an api_key."
         return Source(

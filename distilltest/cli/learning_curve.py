@@ -109,7 +109,7 @@ def _file(arguments: argparse.Namespace, config: Config) -> Path:
 
 def _write(config: Config, curve: LearningCurve) -> Path:
     """Write the three files, each whole or not at all."""
-    from distilltest.distillation.whole_file import whole_file
+    from distilltest.files import write_whole
     from distilltest.learning_curve import markdown, svg
     from distilltest.reporting.json import document
 
@@ -121,7 +121,5 @@ def _write(config: Config, curve: LearningCurve) -> Path:
         ("curve.svg", svg.render(curve).encode()),
         ("curve.md", markdown.render(curve).encode()),
     ):
-        with whole_file(folder / name) as lines:
-            for line in content.splitlines():
-                lines.write(line)
+        write_whole(folder / name, content, private=config.private_reports)
     return folder

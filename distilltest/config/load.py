@@ -16,6 +16,7 @@ from distilltest.config.model import DEFAULT_JUDGE, EMBEDDED_URL, Config, Distil
 from distilltest.data import Tree, absent, kind_of, read_yaml
 from distilltest.errors import ConfigError, brief
 from distilltest.records import Model
+from distilltest.secrets import mask, remember, remember_userinfo
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -57,11 +58,29 @@ def schema() -> dict[str, Any]:
 def _parse(path: Path) -> Config:
     tree = read_yaml(path, str(path), ConfigError)
     content = {} if tree.value is None else tree.value
+    _remember_secrets(content)
     errors = sorted(_validator().iter_errors(content), key=lambda error: [str(step) for step in error.absolute_path])
     if errors:
         more = f"\n… and {len(errors) - _MOST_SHOWN} more" if len(errors) > _MOST_SHOWN else ""
         raise ConfigError("\n".join(_explain(tree, error) for error in errors[:_MOST_SHOWN]) + more)
     return _config(path.parent, path, content, tree)
+
+
+def _remember_secrets(content: Any) -> None:
+    """Mask what is secret in a file, before any message about the file: a key that was typed into it, say."""
+    servers = content.get("servers") if isinstance(content, Mapping) else None
+    for values in servers.values() if isinstance(servers, Mapping) else ():
+        if isinstance(values, Mapping):
+            key, url = str(values.get("api_key") or ""), str(values.get("base_url") or "")
+            remember(None if _VARIABLE.match(key) else key)
+            userinfo, sign, _ = url.partition("://")[2].partition("/")[0].rpartition("@")
+            if sign:
+                remember_userinfo(userinfo)
+    for name in ("http_proxy", "https_proxy", "all_proxy"):  # the official client's
+        for url in (os.environ.get(name, ""), os.environ.get(name.upper(), "")):
+            userinfo, sign, _ = url.partition("://")[2].rpartition("@")
+            if sign:
+                remember_userinfo(userinfo)
 
 
 def _validator() -> Validator:
@@ -85,7 +104,7 @@ def _explain(tree: Tree, error: ValidationError) -> str:
         word = "key" if len(unknown) == 1 else "keys"
         names = brief(", ".join(map(repr, unknown)))
         return f"{tree.place(*steps, unknown[0])}: unknown {word} {names} in {where}. {_nearest(unknown[0], known)}"
-    return f"{tree.place(*steps)}: {brief(where)}: {brief(error.message)}.{_hint(error)}"
+    return f"{tree.place(*steps)}: {brief(where)}: {brief(mask(error.message))}.{_hint(error)}"
 
 
 def _hint(error: ValidationError) -> str:
@@ -145,6 +164,7 @@ def _config(root: Path, path: Path | None, content: Mapping[str, Any], tree: Tre
         gate_rules=_gate_rules(content.get("gate", {}).get("rules", []), tree),
         budget_usd=content.get("budget", {}).get("usd"),
         distillation=Distillation(**distillation) if distillation else None,
+        private_reports=content.get("reports", {}).get("private", True),
         retention_days=content.get("retention", {}).get("days"),
         require=tuple(content.get("promotion", {}).get("require", ())),
     )
@@ -163,7 +183,7 @@ def _server(name: str, values: Mapping[str, Any], tree: Tree | None) -> Server:
     problem = _url_problem(values["base_url"])
     if problem:
         place = f"{tree.place('servers', name, 'base_url')}: " if tree else ""
-        raise ConfigError(f"{place}servers.{name}.base_url: {brief(repr(values['base_url']), 120)} {problem}")
+        raise ConfigError(f"{place}servers.{name}.base_url: {brief(repr(mask(values['base_url'])), 120)} {problem}")
     secret = values.get("api_key")
     match = _VARIABLE.match(secret) if secret else None
     return Server(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from distilltest.errors import ConfigError
 from distilltest.records import Model
+from distilltest.secrets import remember, remember_userinfo
 
 EMBEDDED_URL = "embedded:"
 """The address of the embedded server: the same on every port, so that its completions keep their keys."""
@@ -20,7 +23,7 @@ class Server:
 
     name: str
     base_url: str
-    """With its ``/v1``; ``embedded:`` for the embedded server."""
+    """With its ``/v1``; ``embedded:`` for the embedded server. Without user and password, wherever it is shown or stored."""
     api_key: str | None = field(default=None, repr=False)
     """The secret itself. It never reaches the store, a report or a log."""
     api_key_variable: str | None = None
@@ -34,6 +37,35 @@ class Server:
     """Seconds that connecting may take (name, TCP and TLS), as part of ``timeout``."""
     max_retries: int = 5
     """Further attempts after the first one failed."""
+    userinfo: str | None = field(default=None, repr=False)
+    """``user:password``, percent-encoded as in the address that it was taken out of. A secret too."""
+
+    def __post_init__(self) -> None:
+        """Take user and password out of the address, and mask them and the key from now on."""
+        scheme, slashes, rest = self.base_url.partition("://")
+        host, slash, path = rest.partition("/")
+        userinfo, sign, host = host.rpartition("@")
+        if sign:
+            object.__setattr__(self, "base_url", f"{scheme}{slashes}{host}{slash}{path}")
+            object.__setattr__(self, "userinfo", userinfo)
+        if self.userinfo:
+            remember_userinfo(self.userinfo)
+        remember(self.api_key)
+
+    @property
+    def authorization(self) -> str | None:
+        """The header that says who asks.
+
+        Raises:
+            ConfigError: There are two.
+        """
+        if self.userinfo and self.api_key:
+            raise ConfigError(
+                f"server {self.name!r} has both an api_key and a user in its base_url. Only one can be sent: remove one."
+            )
+        if self.userinfo:
+            return f"Basic {base64.b64encode(unquote(self.userinfo).encode()).decode()}"
+        return f"Bearer {self.api_key.strip()}" if self.api_key else None
 
     @property
     def embedded(self) -> bool:
@@ -112,6 +144,8 @@ class Config:
     """Rules of evaluations that give none: name, argument (None for none) and place in the file."""
     budget_usd: float | None = None
     distillation: Distillation | None = None
+    private_reports: bool = True
+    """Whether only their owner may read reports: they hold answers."""
     retention_days: int | None = None
     """Completions that are older are deleted; None: nothing is."""
     require: tuple[str, ...] = ()

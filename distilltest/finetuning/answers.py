@@ -41,6 +41,10 @@ def endpoint_errors(server: str, ready_file: Path | None = None, *, asked: str |
         raise DistilltestError(f"Server {server!r} is not reachable: {reason}. {_AGAIN}{kept}") from None
     except openai.APIResponseValidationError as error:
         raise DistilltestError(f"Server {server!r} does not speak the API: {error}.{kept}") from None
+    except ValueError as error:
+        if not hasattr(error, "doc"):  # which a text that is no JSON has
+            raise
+        raise _no_json(server) from None
     except AttributeError as error:
         if not str(error).startswith("'str' object"):
             raise
@@ -49,7 +53,8 @@ def endpoint_errors(server: str, ready_file: Path | None = None, *, asked: str |
 
 def _no_json(server: str) -> DistilltestError:
     return DistilltestError(
-        f"Server {server!r} answered with a text that is no JSON, a web page perhaps. Check its base_url: it ends with /v1."
+        f"Server {server!r} answered with a text that is no JSON, or only a part of it: a web page perhaps. "
+        "Check its base_url: it ends with /v1."
     )
 
 
@@ -83,10 +88,17 @@ def _words(error: APIStatusError) -> str:
 
 
 def no_page(answer: object, server: str) -> None:
-    """Refuse what is no JSON: a web page where the API should be.
+    """Refuse what is no JSON, a web page where the API should be, and a job that is none.
 
     Raises:
-        DistilltestError: It is a text.
+        DistilltestError: It is a text, or has no id, status or time.
     """
     if isinstance(answer, str):
         raise _no_json(server)
+    job = {name: getattr(answer, name, None) for name in ("id", "status", "created_at")}
+    if hasattr(answer, "training_file") and not (
+        isinstance(job["id"], str) and isinstance(job["status"], str) and isinstance(job["created_at"], int)
+    ):
+        raise DistilltestError(
+            f"Server {server!r} does not speak the API: it sent no fine-tuning job with id, status and created_at."
+        )

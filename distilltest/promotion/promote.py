@@ -159,7 +159,8 @@ class Promoter:
                 infos = {run.id: run.record["info"] for run in gathered.runs if run.record}
                 info = restore(RunInfo, infos[max(run for run, _ in reports)])
                 folder = self.config.reports_dir / FOLDER / f"{number}-{_slug(model.model)}"
-                kept = keep_report(root, folder, RunReport.of(info, [report for _, report in reports]))
+                report = RunReport.of(info, [report for _, report in reports])
+                kept = keep_report(root, folder, report, private=self.config.private_reports)
             entry = Entry(
                 number=number,
                 action=PROMOTE,
@@ -217,15 +218,15 @@ class Promoter:
         }
 
 
-def keep_report(root: Path, folder: Path, report: RunReport) -> KeptReport:
+def keep_report(root: Path, folder: Path, report: RunReport, *, private: bool = True) -> KeptReport:
     """Write a report for review and commit.
 
     Raises:
         DistilltestError: It cannot be written.
     """
     data, text = json_report.render(report), markdown.render(report).encode()
-    write_whole(folder / "report.json", data)
-    write_whole(folder / "report.md", text)
+    write_whole(folder / "report.json", data, private=private)
+    write_whole(folder / "report.md", text, private=private)
     return KeptReport(
         folder=folder.relative_to(root).as_posix(),
         json_sha256=hashlib.sha256(data).hexdigest(),

@@ -81,7 +81,7 @@ def test_an_unfinished_archive_has_its_own_exit_code(platform, tmp_path, capsys,
 def test_a_refused_key_ends_the_command_and_leaves_nothing(platform, save, tmp_path):
     with pytest.raises(AuthenticationFailed) as caught:
         save(key="sk-wrong-9876")
-    assert "Incorrect API key provided: ***." in str(caught.value)
+    assert "Incorrect API key provided: [masked]." in str(caught.value)
     assert "Check the key in OPENAI_API_KEY." in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -90,7 +90,7 @@ def test_no_error_steers_the_terminal(platform, save):
     platform.script = lambda _path, _query: error(401, "Go\x1b[2J\nfake line\u202e.")
     with pytest.raises(AuthenticationFailed) as caught:
         save()
-    assert r"Go\x1b[2J fake line\x202e." in str(caught.value)
+    assert r"Go\x1b[2J fake line\u202e." in str(caught.value)
 
 
 def test_a_key_that_is_revoked_in_between_ends_the_command_and_the_next_one_goes_on(platform, save):

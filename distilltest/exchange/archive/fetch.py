@@ -8,10 +8,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from distilltest.edges import shown_line
 from distilltest.errors import AuthenticationFailed, DistilltestError, RateLimited, ServerUnreachable
 from distilltest.exchange.archive.pages import Page, parse, split
 from distilltest.faults import retry_after
 from distilltest.files import unwritable
+from distilltest.secrets import mask_bytes, remember
 
 if TYPE_CHECKING:
     import aiohttp
@@ -69,6 +71,7 @@ class Fetcher:
         """
         self._base_url = base_url
         self._key = api_key
+        remember(api_key)
         self._slots = asyncio.Semaphore(concurrency)
         self._concurrency = concurrency
         self._pace = 60.0 / per_minute if per_minute else 0.0
@@ -282,12 +285,11 @@ class Fetcher:
 
     def _clean(self, text: str) -> str:
         """On one line, without the key, which a server may repeat, and without signs that steer a terminal."""
-        text = " ".join(text.replace(self._key, "***").split()) if self._key else " ".join(text.split())
-        return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text)
+        return shown_line(" ".join(text.split()))
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
-    return await response.read()
+    return mask_bytes(await response.read())
 
 
 class _Again(Exception):
