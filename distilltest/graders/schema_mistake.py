@@ -5,6 +5,7 @@ The verdict is not made here. Of the mistakes that jsonschema finds, its ``best_
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import groupby
@@ -85,7 +86,9 @@ def broken_place(draft: str, schema: Any) -> str | None:
 
     kind: Any = getattr(validators, draft)
     try:
-        kind.check_schema(schema)
+        with warnings.catch_warnings():  # that Python will one day read a pattern otherwise is no mistake in the schema
+            warnings.simplefilter("ignore")
+            kind.check_schema(schema)
     except SchemaError as error:
         return _line(error.json_path, _said(error))
     except RecursionError:

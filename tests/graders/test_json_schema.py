@@ -288,6 +288,12 @@ def test_a_broken_file_is_an_error_that_names_it(tmp_path, name, content, messag
     assert name in str(caught.value)
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_pattern_that_python_warns_of_is_named_and_no_warning_is_raised():
+    with pytest.raises(SuiteError, match="broken"):
+        json_schema("3", {"properties": {"x": {"pattern": "[[b]"}}, "type": 3})
+
+
 def test_a_code_fence_is_looked_into_only_when_asked():
     answer = '```json\n{"name": "Ada", "age": 36}\n```'
     assert not json_schema(answer, PERSON).passed
