@@ -1,13 +1,18 @@
 """The engine against a server that is slow, busy, broken or closed: limits are kept, retries bounded, failures named."""
 
+import threading
 import time
 from contextlib import contextmanager
 
 import pytest
 from engine.scripted_server import Reply, ScriptedServer
+from engine.virtual import VirtualLoop
+from processes import PATIENCE
 
-from distilltest.config import load_config
+from distilltest.config import Server, load_config
 from distilltest.engine import Engine
+from distilltest.errors import AuthenticationFailed
+from distilltest.lane import Arrived, Lane, NotArrived
 from distilltest.records import CallFailure, Completion, Request
 from distilltest.store import Store
 
@@ -35,8 +40,22 @@ def fetch(running, requests):
     return [answers[i] for i in range(len(requests))]
 
 
+def together(server, count):
+    """Answers nobody until so many are in flight at once."""
+    reached = threading.Event()
+
+    def script(_number, _body):
+        if server.in_flight >= count:
+            reached.set()
+        assert reached.wait(PATIENCE)
+        return Reply(delay=0.01)
+
+    return script
+
+
 def test_the_limit_of_calls_in_flight_is_reached_and_never_passed_and_is_the_servers_not_the_models(tmp_path):
-    with ScriptedServer(lambda _n, _b: Reply(delay=0.04)) as server:
+    with ScriptedServer() as server:
+        server.script = together(server, 6)
         with engine(tmp_path, server, ", max_concurrency: 6", models=("a", "b")) as running:
             requests = asked(20, server, "a") + asked(20, server, "b")
             fetch(running, requests)
@@ -45,29 +64,58 @@ def test_the_limit_of_calls_in_flight_is_reached_and_never_passed_and_is_the_ser
 
 
 def test_workers_share_the_limit(tmp_path):
-    with ScriptedServer(lambda _n, _b: Reply(delay=0.03)) as server:
+    with ScriptedServer() as server:
+        server.script = together(server, 2)
         with engine(tmp_path, server, ", max_concurrency: 6", share=3) as running:
             fetch(running, asked(12, server))
         assert server.most_in_flight == 2
 
 
-def test_requests_per_minute_are_kept(tmp_path):
-    with ScriptedServer() as server:
-        with engine(tmp_path, server, ", requests_per_minute: 1200") as running:
-            fetch(running, asked(10, server))
-        gaps = [b - a for a, b in zip(server.times, server.times[1:], strict=False)]
-        assert server.times[-1] - server.times[0] >= 9 * 0.05 * 0.9
-        assert sum(gap < 0.02 for gap in gaps) <= 2, "the calls went out in a burst"
+class Paced:
+    """A client that notes when it is called, in virtual time."""
+
+    def __init__(self, loop, error=None):
+        self.loop, self.error, self.times = loop, error, []
+
+    async def chat(self, request):
+        self.times.append(self.loop.time())
+        if self.error:
+            raise self.error
+        return Completion(request.key, "s", "m", "fine", "stop"), b"{}"
+
+    async def close(self):
+        pass
 
 
-def test_what_will_not_be_sent_does_not_wait_for_its_turn(tmp_path):
-    with ScriptedServer(lambda _n, _b: Reply(401)) as server:
-        with engine(tmp_path, server, ", requests_per_minute: 120, max_concurrency: 2") as running:
-            started = time.monotonic()
-            failures = fetch(running, asked(40, server))
-        assert {failure.kind for failure in failures} == {"not authorised"}
-        assert len(server.calls) <= 2
-        assert time.monotonic() - started < 5, "40 turns take 20 s"
+def paced(count, **limits):
+    """When calls were made over a lane, and what was told of them."""
+    loop = VirtualLoop()
+    error = limits.pop("error", None)
+    try:
+        client, told = Paced(loop, error), []
+
+        lane = Lane(Server("s", "http://x/v1", **limits), client, 1, lambda: None)
+        for i in range(count):
+            request = Request("s", "http://x/v1", "m", ({"role": "user", "content": f"{i}"},))
+            loop.call_soon(lane.send, request, told.append)
+        loop.run_until(lambda: len(told) == count)
+        loop.run_until_complete(lane.close())
+        return client.times, told, loop.time()
+    finally:
+        loop.close()
+
+
+def test_requests_per_minute_are_kept():
+    times, told, _ = paced(10, requests_per_minute=1200)
+    assert times == pytest.approx([0.05 * i for i in range(10)], abs=0.002)
+    assert all(isinstance(each, Arrived) for each in told)
+
+
+def test_requests_that_will_not_be_sent_skip_the_rate_limiter():
+    times, told, took = paced(40, requests_per_minute=120, max_concurrency=2, error=AuthenticationFailed("no"))
+    assert len(times) <= 2
+    assert all(isinstance(each, NotArrived) for each in told)
+    assert took < 1.1, "40 turns take 20 s"
 
 
 def test_a_busy_server_is_given_the_time_it_asks_for(tmp_path):
@@ -124,9 +172,16 @@ def test_retries_are_bounded_and_then_it_is_a_call_failure(tmp_path, broken, kin
 
 
 def test_a_slow_answer_is_not_waited_for_beyond_the_timeout(tmp_path):
-    with ScriptedServer(lambda _n, _b: Reply(delay=1.0)) as server:
+    given_up = threading.Event()
+
+    def script(_number, _body):
+        given_up.wait(PATIENCE)
+        return Reply()
+
+    with ScriptedServer(script) as server:
         with engine(tmp_path, server, ", max_retries: 0, timeout: 0.2") as running:
             (failure,) = fetch(running, asked(1, server))
+        given_up.set()
         assert "no answer within 0.2 s" in failure.message
         assert "timeout" in failure.message
 

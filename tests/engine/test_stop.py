@@ -5,6 +5,7 @@ import gc
 
 from engine.scripted_server import Reply, ScriptedServer
 from engine.test_limits_and_retries import asked, engine, fetch
+from processes import until
 
 
 def test_whoever_still_waits_is_cancelled_and_no_task_is_left(tmp_path, caplog):
@@ -13,8 +14,7 @@ def test_whoever_still_waits_is_cancelled_and_no_task_is_left(tmp_path, caplog):
             first, second = asked(2, server)
             waiting = [running.submit(running.complete(first)), running.submit(running.complete(second))]
             idle = running.submit(asyncio.sleep(60))
-            while not server.calls:
-                pass
+            until(lambda: server.calls)
         assert all(each.cancelled() for each in (*waiting, idle))
         gc.collect()
     assert "destroyed" not in caplog.text

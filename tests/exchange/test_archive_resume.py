@@ -1,8 +1,6 @@
 """An interrupted archive goes on: nothing that was saved is asked for again, and the result is the same."""
 
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -21,6 +19,7 @@ from exchange.platform_server import (
     text,
 )
 from exchange.test_archive import archived, lines
+from processes import PATIENCE, started
 
 from distilltest.cli import main
 from distilltest.errors import DistilltestError, ServerUnreachable
@@ -73,10 +72,9 @@ def test_killed_at_a_request_the_same_command_asks_only_for_the_rest(platform, t
     platform.script = hold
     command = [sys.executable, "-m", "distilltest", "archive", "openai", "--concurrency", "1"]
     command += ["--base-url", platform.base_url, "--output", str(tmp_path / "archive")]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ))
-    assert reached.wait(60)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    with started(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        assert reached.wait(PATIENCE)
+        process.kill()
     gone.set()
     if moment != "models":
         with pytest.raises(DistilltestError, match="not finished"):
@@ -224,12 +222,12 @@ def test_two_commands_do_not_write_to_one_archive(platform, save):
     def hold(path, _):
         if path == "evals":
             reached.set()
-            gone.wait(60)
+            gone.wait(PATIENCE)
 
     platform.script = hold
     first = threading.Thread(target=save)
     first.start()
-    assert reached.wait(60)
+    assert reached.wait(PATIENCE)
     with pytest.raises(DistilltestError, match="Another command is writing"):
         save()
     gone.set()

@@ -9,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -378,11 +379,11 @@ def test_deep_answers_are_graded_even_in_a_small_stack():
 
 
 def test_a_pattern_that_python_cannot_read_or_never_ends_still_has_a_reason():
-    started = time.monotonic()
+    started = time.process_time()
     assert json_schema('"ä1"', {"pattern": r"^\p{L}+$"}).reason == r"$: 'ä1' does not match '^\\p{L}+$'"
     assert not json_schema(json.dumps("a" * 50 + "b"), {"pattern": "^(a+)+$"}).passed
     assert not json_schema('{"ä": 1}', {"patternProperties": {r"^\p{L}$": {"type": "string"}}}).passed
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 @given(st.text())
@@ -417,11 +418,22 @@ def test_jsonschema_is_imported_for_the_first_failure_only():
     assert done.stdout.splitlines() == ["[False, False]", "False"]
 
 
-def test_a_hundred_thousand_answers_take_less_than_two_seconds():
+def test_an_answer_takes_a_tenth_at_most_of_what_the_other_validator_takes():
     schema = {k: v for k, v in PERSON.items() if k != "required"}
     answer = '{"name": "Ada", "age": 36, "role": "admin", "code": "abc", "tags": ["a", "b", "c"]}'
     assert json_schema(answer, schema).passed
-    started = time.process_time()
-    for _ in range(10_000):
-        json_schema(answer, schema)
-    assert (time.process_time() - started) * 10 < 2
+    validator = jsonschema.validators.validator_for(schema)(schema)
+
+    def least(check, times):
+        """Processor seconds for one answer, in the best of five rounds."""
+        took = []
+        for _ in range(5):
+            started = time.process_time()
+            for _ in range(times):
+                check()
+            took.append((time.process_time() - started) / times)
+        return min(took)
+
+    ours = least(lambda: json_schema(answer, schema), 1000)
+    theirs = least(lambda: validator.is_valid(json.loads(answer)), 50)
+    assert ours * 10 < theirs, (ours, theirs)

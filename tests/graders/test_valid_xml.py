@@ -58,9 +58,9 @@ def test_anything_else_scores_zero_and_says_why(answer, why):
     ],
 )
 def test_a_doctype_is_refused_at_once(answer):
-    start = time.perf_counter()
+    start = time.process_time()
     grade = valid_xml(answer)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     assert not grade.passed
     assert "DOCTYPE" in grade.reason
 

@@ -5,6 +5,7 @@ import shutil
 import pytest
 from plugin.answering_server import chat_answer
 from plugin.test_interruption import Held, start
+from processes import PATIENCE
 
 from distilltest.errors import StoreError
 from distilltest.exit_codes import COULD_NOT_RUN
@@ -21,11 +22,11 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, resource.getrlimit(resource.
 def test_a_store_deleted_in_mid_run_ends_it_with_an_error(project, options):
     held = Held(project, 40)
     running = start(project, *options)
-    assert held.asked.wait(60)
+    assert held.asked.wait(PATIENCE)
     (project.root / ".distilltest").rename(project.root / "gone")  # at once, unlike deleting its files one by one
     shutil.rmtree(project.root / "gone")
     held.release.set()
-    said, _ = running.communicate(timeout=60)
+    said, _ = running.communicate(timeout=PATIENCE)
     assert running.returncode == COULD_NOT_RUN
     assert "store.sqlite3 was deleted, moved or replaced while this run was using it" in said
     assert "promote" not in said
