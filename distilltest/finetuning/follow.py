@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from distilltest.edges import shown_line
 from distilltest.errors import JobFailed
 from distilltest.finetuning.answers import endpoint_errors
 from distilltest.finetuning.jobs import ENDED, TuningServer
@@ -130,7 +131,8 @@ def result(job: FineTuningJob) -> str:
     if job.status == "succeeded" and job.fine_tuned_model:
         return job.fine_tuned_model
     reason = f": {job.error.message} ({job.error.code})" if job.error and job.error.message else ""
-    raise JobFailed(f"Fine-tuning job {job.id} {job.status}{reason}. Mend the cause and run the same command again.")
+    said = shown_line(f"Fine-tuning job {job.id} {job.status}{reason}")
+    raise JobFailed(f"{said}. Mend the cause and run the same command again.")
 
 
 def _event(status: str, event: FineTuningJobEvent) -> Event:

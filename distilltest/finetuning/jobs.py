@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distilltest.edges import shown_line
 from distilltest.errors import DistilltestError
 from distilltest.files import make_folder
 from distilltest.finetuning.answers import endpoint_errors, no_page
@@ -90,7 +91,7 @@ class TuningServer:
         for job in jobs:
             if job.status not in ENDED:
                 return job
-        newest = f"the newest, {jobs[0].id}, has {jobs[0].status}" if jobs else "it has no jobs at all"
+        newest = shown_line(f"the newest, {jobs[0].id}, has {jobs[0].status}") if jobs else "it has no jobs at all"
         raise DistilltestError(f"Server {self.name!r} has no unfinished job: {newest}. Name one: JOB.")
 
     def cancel(self, identity: str) -> FineTuningJob:

@@ -5,10 +5,15 @@ import json
 import re
 import sys
 
+import pytest
+from openai.types.fine_tuning import FineTuningJob
+from openai.types.fine_tuning.fine_tuning_job import Error
+
 from distilltest import cli, edges
 from distilltest.cli import bar, project
 from distilltest.cli.finetune_watch import LiveLine
-from distilltest.finetuning.follow import Event, Progress
+from distilltest.errors import JobFailed
+from distilltest.finetuning.follow import Event, Progress, result
 
 CLEAR = "\x1b[2J\x1b[1;1HPROMOTE: everything is proven\u202e\x9b2J\r\npromote: yes"
 
@@ -58,6 +63,16 @@ def test_a_live_line_moves_the_cursor_and_what_a_server_tells_does_not():
     said = terminal.getvalue()
     assert said.count("\x1b") == said.count("\r\x1b[K") == 3
     assert [line for line in said.splitlines() if line.startswith("promote")] == []
+
+
+def test_the_reason_of_a_failed_job_stays_in_its_line():
+    job = FineTuningJob.construct(
+        id="j\npromote: yes", status="failed", error=Error(code="x", message=CLEAR, param=None)
+    )
+    with pytest.raises(JobFailed) as told:
+        result(job)
+    assert "\n" not in str(told.value)
+    assert "\x1b" not in str(told.value)
 
 
 def test_pytest_shows_no_control_character_of_a_model_a_server_or_a_grader(project, server):
