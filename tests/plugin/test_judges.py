@@ -88,20 +88,26 @@ def test_a_plain_body_that_uses_a_grade_is_told_how(judged):
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind"),
+    ("answer", "words"),
     [
-        (lambda _: (200, chat_answer("judge", "Y, surely")), "judge's answer unusable"),
-        (lambda _: (200, chat_answer("judge", "")), "judge's answer unusable"),
-        (lambda _: (400, {"error": {"message": "no"}}), "judge: request rejected"),
-        (lambda _: (401, {"error": {"message": "no"}}), "judge: not authorised"),
+        (
+            lambda _: (200, chat_answer("judge", "Y, surely")),
+            "base lacks 12 of 12 cases (12 x judge's answer unusable)",
+        ),
+        (lambda _: (200, chat_answer("judge", "")), "base lacks 12 of 12 cases (12 x judge's answer unusable)"),
+        (lambda _: (401, {"error": {"message": "no"}}), "base lacks 12 of 12 cases (12 x judge: not authorised)"),
+        (
+            lambda _: (400, {"error": {"message": "no"}}),
+            "12 of 12 cases have no answer * never will*judge: request rejected",
+        ),
     ],
 )
-def test_a_judge_that_gives_no_verdict_makes_it_incomplete_never_a_score(judged, answer, kind):
+def test_a_judge_that_gives_no_verdict_makes_it_incomplete_never_a_score(judged, answer, words):
     judged.cases(12)
     judged.server.scripted["judge"] = answer
     result = judged.run()
     assert result.ret == 11
-    result.stdout.fnmatch_lines([f"*incomplete: base lacks 12 of 12 cases (12 x {kind})*"])
+    result.stdout.fnmatch_lines([f"*incomplete: {words}*"])
 
 
 def test_an_unusable_answer_is_asked_again_a_bounded_number_of_times(judged):
