@@ -17,6 +17,7 @@ from distilltest.errors import DistilltestError, at
 Row = tuple[int, Any]
 """The line that a row begins on, from 1, and its value."""
 _LONGEST_FIELD = 16 * 1024 * 1024
+_LONGEST_NAME = 500
 
 
 def jsonl_rows(path: Path, shown: str, error: type[DistilltestError]) -> Iterator[Row]:
@@ -129,7 +130,12 @@ def _check_header(header: list[str], place: str, error: type[DistilltestError]) 
         name = "semicolons" if other == ";" else "tabs"
         raise error(f"{place}: the columns are divided by {name}. Save the file with commas.")
     seen: set[str] = set()
-    for column in header:
+    for number, column in enumerate(header, start=1):
+        if len(column) > _LONGEST_NAME:  # each row would repeat it
+            raise error(
+                f"{place}: the name of column {number} has {len(column):,} characters. Is this line the header? "
+                f"Give it a name of at most {_LONGEST_NAME}."
+            )
         if column in seen:
             raise error(f"{place}: the header has {column!r:.60} twice. Rename one.")
         seen.add(column)

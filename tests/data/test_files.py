@@ -85,6 +85,14 @@ def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path):
     assert list(jsonl_rows(tmp_path / "f.jsonl", "f", DatasetError)) == [(1, {"a": 1}), (3, {"a": 2})]
 
 
+def test_a_csv_header_is_not_repeated_without_bounds(tmp_path):
+    """A header of a megabyte, and a million rows of one letter, are two megabytes that stand for a terabyte."""
+    path = tmp_path / "f.csv"
+    path.write_text("x" * 10_000 + "\n" + "y\n" * 10)
+    with pytest.raises(DatasetError, match=r"f.csv:1: the name of column 1 has 10,000 characters"):
+        list(csv_rows(path, "f.csv", DatasetError))
+
+
 def test_a_csv_field_may_be_long_and_may_have_line_ends(tmp_path):
     path = tmp_path / "f.csv"
     long = "x" * 300_000
