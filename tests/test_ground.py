@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import warnings
 from pathlib import Path
 
@@ -47,7 +48,7 @@ SLEEPS = "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']
 LEAVES = [
     (SLEEPS, "process"),
     (f"subprocess.run([sys.executable, '-c', {'import subprocess, sys; ' + SLEEPS!r}])", "process"),
-    ("threading.Thread(target=threading.Event().wait, args=(1,), name='idle').start()", "thread idle"),
+    ("threading.Thread(target=os.until_told.wait, name='idle').start()", "thread idle"),
     ("os.open(__file__, os.O_RDONLY)", "file descriptor"),
     ("socket.socket().detach()", "socket"),
 ]
@@ -67,7 +68,10 @@ def run_watched(pytester, monkeypatch, text):
 @pytest.mark.parametrize(("leave", "named"), LEAVES, ids=["process", "orphan", "thread", "file", "socket"])
 def test_what_a_test_leaves_behind_is_an_error_that_names_it(pytester, monkeypatch, leave, named):
     before = leftovers.Belongings.now()
+    told = threading.Event()
+    monkeypatch.setattr(os, "until_told", told, raising=False)  # where the inner test finds it
     result = run_watched(pytester, monkeypatch, f"def test_it():\n    {leave}\n")
+    told.set()
     result.assert_outcomes(passed=1, errors=1)
     for number, _ in (leftovers.Belongings.now() - before).files:
         os.close(int(number))
