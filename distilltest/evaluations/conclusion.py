@@ -31,6 +31,7 @@ def table_of(plan: Plan, config: Config, cases: Sequence[Case], outcomes: Sequen
         trials=declared.trials,
         narrowed=plan.narrowed,
     )
+    timed = any(rule.reads_latencies for rule in plan.gate)
     costs = {role: _cost(config, model, outcomes) for role, model in plan.models.items()}
     silent = {role: sum(not o.usage_known for o in of_role(outcomes, role)) for role in plan.models}
     return replace(
@@ -41,7 +42,7 @@ def table_of(plan: Plan, config: Config, cases: Sequence[Case], outcomes: Sequen
         usd_at_least={role: cost for role, cost in costs.items() if cost is not None},
         without_usage=silent,
         vacant=plan.vacant,
-        latencies={role: _latencies(cases, role, outcomes) for role in plan.models},
+        latencies={role: _latencies(cases, role, outcomes) for role in plan.models if timed},
         leaked=plan.leaked,
     )
 

@@ -39,6 +39,11 @@ class Rule(ABC):
         """What the difference between two roles must be above, as a share; None where the rule is about something else."""
         return None
 
+    @property
+    def reads_latencies(self) -> bool:
+        """Whether it looks at how long each answer took: without such a rule, the table has no column for it."""
+        return False
+
     @abstractmethod
     def describe(self) -> str:
         """The claim in a few words."""

@@ -156,6 +156,10 @@ class _Faster(Rule):
     def needs(self) -> tuple[str, ...]:
         return ("candidate", self.role)
 
+    @property
+    def reads_latencies(self) -> bool:
+        return True
+
     def describe(self) -> str:
         return f"faster than {self.role}"
 
