@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 import types
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -264,9 +265,19 @@ class EvaluationPlugin:
         return PytestProgress(title, None if quiet else self.config.pluginmanager.getplugin("capturemanager"), quiet)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Mark an evaluation that failed without a verdict; a worker's reports carry the mark to the controller."""
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Mark an evaluation that failed without a verdict; a worker's reports carry the mark to the controller.
+
+        Errors of ours, say from the fixture of a judge, are shown without the way through our code.
+        """
         report = yield
+        errors = sys.modules.get("distilltest.errors")
+        if report.failed and errors is not None and call.excinfo is not None:
+            error = call.excinfo.value
+            if isinstance(error, errors.DistilltestError):
+                report.longrepr = str(error)
         if _evaluation(getattr(item, "obj", None)) is not None:
             from distilltest.captured import show_safely
 

@@ -50,10 +50,11 @@ def summary(run: RunReport) -> str:
             parts.append(report.verdict.sentence)
     parts += [f"{name}   not judged: no judge is configured" for name in run.not_judged]
     info = run.info
-    calls = [f"{info.sent} requests sent{f' ({info.retried} of them retries)' if info.retried else ''}"]
-    calls += [f"{info.from_store} answers from the store"]
+    retries = f" ({info.retried} of them retries)" if info.retried else ""
+    calls = [f"{info.sent} request{'' if info.sent == 1 else 's'} sent{retries}"]
+    calls += [f"{info.from_store} answer{'' if info.from_store == 1 else 's'} from the store"]
     calls += [f"{info.shared} from another process or worker"] if info.shared else []
-    calls += [f"{info.failed} calls failed"] if info.failed else []
+    calls += [f"{info.failed} call{'' if info.failed == 1 else 's'} failed"] if info.failed else []
     parts.append(", ".join([*calls, seconds(info.seconds)]))
     parts.append(run.verdict.sentence)
     return "\n\n".join(parts)

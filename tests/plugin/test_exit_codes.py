@@ -33,6 +33,17 @@ def test_a_broken_project_has_a_code_of_its_own(project, breaks, words):
     assert "INTERNALERROR" not in result.stdout.str()
 
 
+def test_a_fixture_that_meets_the_users_mistake_shows_none_of_our_code(project):
+    project.cases(30)
+    project.suite('criteria_match(completion.text, "x")', parameters="case, completion, criteria_match")
+    project.write("distilltest.yaml", "models: {base: {server: embedded\n")
+    result = project.run()
+    assert result.ret == COULD_NOT_RUN
+    result.stdout.fnmatch_lines(["*distilltest.yaml:*"])
+    assert "def criteria_match" not in result.stdout.str()
+    assert "load.py" not in result.stdout.str()
+
+
 @pytest.mark.parametrize("options", [["-n", "2"], ["-p", "no:terminal"], ["--plan"]], ids=str)
 def test_the_code_is_the_same_however_the_session_runs(project, options):
     broken_store(project)
