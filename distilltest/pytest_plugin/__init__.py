@@ -138,11 +138,14 @@ class EvaluationPlugin:
         item.user_properties.append((STATUS, fixtures.NOT_JUDGED))
 
     def narrowed(self) -> str | None:
-        """Why this pytest session does not run every evaluation, None where it does."""
+        """Why this pytest session does not run every evaluation, None where it does.
+
+        An expression for marks often stands in a project's ``addopts`` ("not slow"): it narrows only if it left evaluations out.
+        """
         option = self.config.option
         if option.keyword:
             return f"-k {option.keyword!r}"
-        if option.markexpr:
+        if self.deselected and option.markexpr:
             return f"-m {option.markexpr!r}"
         return f"{self.deselected} evaluations deselected" if self.deselected else None
 

@@ -55,6 +55,19 @@ def test_a_deselected_evaluation_narrows_the_run(project):
     assert project.run("--deselect", "suites/test_more.py::test_more").ret == INCOMPLETE
 
 
+@pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=str)
+def test_marks_narrow_a_run_only_where_they_leave_out_an_evaluation(project, options):
+    text = (project.root / "suites/test_numbers.py").read_text()
+    slow = text.replace("@evaluation(", "@pytest.mark.xfail(False, reason='')\n@evaluation(").replace(
+        "from", "import pytest\nfrom", 1
+    )
+    assert project.run("-m", "not xfail", *options).ret == 0
+    project.write("suites/test_more.py", slow.replace("test_numbers", "test_more"))
+    result = project.run("-m", "not xfail", *options)
+    assert result.ret == INCOMPLETE
+    result.stdout.fnmatch_lines(["*only a part was run (-m 'not xfail')*"])
+
+
 @pytest.mark.parametrize("good", [True, False])
 @pytest.mark.parametrize(
     "options", [["-p", "no:terminal"], ["-n", "2"], ["-q"], ["-v"], ["-p", "no:cacheprovider"]], ids=str
