@@ -26,6 +26,8 @@ SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 REPEATED = 1.0
 """Seconds within which a second signal is the same request: a shell and a wrapper such as ``timeout`` may both pass it on."""
 
+AGAIN = 0.1
+"""Seconds between two signals to the main thread: one that comes in the moment before it begins to wait does not wake it."""
 LOOK = 1.0
 """Seconds between two looks whether the parent process is still there."""
 
@@ -54,6 +56,9 @@ class Interruption:
         self._wanted = wanted
         self._before: dict[int, Any] = {}
         self._asked: KeyboardInterrupt | None = None
+        self._answered: float | None = None
+        """When the main thread heard of what was asked."""
+        self._left = False
         self._since = 0.0
         self._exposed = False
         self._timer: threading.Timer | None = None
@@ -74,6 +79,7 @@ class Interruption:
         """
         if self._before or threading.current_thread() is not threading.main_thread():
             return
+        self._left = False
         for number in (getattr(signal, name) for name in SIGNALS if hasattr(signal, name)):
             before = signal.getsignal(number)
             of_python = (signal.SIG_DFL, signal.SIG_IGN, signal.default_int_handler)
@@ -83,6 +89,7 @@ class Interruption:
 
     def leave(self) -> None:
         """Give the signals back, and forget the time limit."""
+        self._left = True
         self._exposed = False
         if self._timer is not None:
             self._timer.cancel()
@@ -107,16 +114,24 @@ class Interruption:
 
     def ask(self, error: KeyboardInterrupt) -> None:
         """Let the main thread raise something soon; from any thread."""
-        self._asked = error
-        if hasattr(signal, "pthread_kill"):
-            main = threading.main_thread().ident
-            assert main is not None
-            signal.pthread_kill(main, signal.SIGINT)
-        else:
-            _thread.interrupt_main()
+        self._asked, self._answered = error, None
+        while self._answered is None and not self._left:
+            if hasattr(signal, "pthread_kill"):
+                main = threading.main_thread().ident
+                assert main is not None
+                signal.pthread_kill(main, signal.SIGINT)
+            else:
+                _thread.interrupt_main()
+            if threading.current_thread() is threading.main_thread():
+                return
+            time.sleep(AGAIN)
 
     def _received(self, number: int, frame: FrameType | None) -> None:
         asked, self._asked = self._asked, None
+        if asked is not None:
+            self._answered = time.monotonic()
+        elif self._answered is not None and time.monotonic() - self._answered < REPEATED:
+            return  # the same once more
         if asked is None:
             before = self._before.get(number)
             if before is signal.SIG_IGN:

@@ -97,14 +97,29 @@ def test_what_somebody_else_installed_or_ignored_stays():
     assert heard == [1]
 
 
-def test_a_limit_wakes_a_main_thread_that_waits():
-    def wait():
-        with Interruption() as interruption:
-            interruption.limit(0.01)
-            threading.Event().wait()
+def wait_for_a_limit():
+    with Interruption() as interruption:
+        interruption.limit(0.01)
+        threading.Event().wait()
 
+
+def test_a_limit_wakes_a_main_thread_that_waits():
     with pytest.raises(TimeIsUp):
-        wait()
+        wait_for_a_limit()
+
+
+def test_a_signal_that_comes_just_before_the_wait_is_sent_again(monkeypatch):
+    real, sent = signal.pthread_kill, []
+
+    def lose_the_first(thread, number):
+        sent.append(number)
+        if len(sent) > 1:
+            real(thread, number)
+
+    monkeypatch.setattr(signal, "pthread_kill", lose_the_first)
+    with pytest.raises(TimeIsUp):
+        wait_for_a_limit()
+    assert len(sent) >= 2
 
 
 def test_a_limit_waits_for_nobody_outside_of_what_it_limits():
