@@ -39,7 +39,7 @@ FOREIGN_PREFIXES = ("AZURE_", "DISTILLTEST_", "GIT_", "GITHUB_", "LC_", "OPENAI_
 
 def pytest_configure(config):
     config.addinivalue_line("filterwarnings", f"error:::({'|'.join(sorted(OURS))})(\\.|$)")
-    processes.let_children_have_signals()
+    processes.have_usual_signals()
     leftovers.adopt_orphans()
     config.pluginmanager.register(leftovers.Watch(), "leftovers")
 

@@ -41,14 +41,14 @@ Cold = subprocess.Popen
 _PARAMETERS = inspect.signature(Cold._execute_child)  # type: ignore[attr-defined]
 
 
-def let_children_have_signals() -> None:
-    """Where this process was started with signals ignored (a shell does so with SIGINT in the background, ``nohup`` with SIGHUP),
-    its children are not: a handler, other than "ignore", is not handed on. This process goes on doing nothing.
+def have_usual_signals() -> None:
+    """Take signals as in a terminal where this process was started with some ignored, and so would its children be.
+
+    A shell does so with SIGINT in the background, ``nohup`` with SIGHUP. Then tests of signals, here and in children, would hang.
     """
     for number in signal.valid_signals() - _PYTHONS_OWN:
         if signal.getsignal(number) == signal.SIG_IGN:
-            nothing = signal.SIG_DFL if number == signal.SIGCHLD else lambda *_: None
-            signal.signal(number, nothing)
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 

@@ -102,13 +102,13 @@ sys.path.insert(0, {TESTS!r})
 signal.signal(signal.SIGINT, signal.SIG_IGN); signal.signal(signal.SIGHUP, signal.SIG_IGN)
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 import processes
-processes.let_children_have_signals()
-os.kill(os.getpid(), signal.SIGINT)
+processes.have_usual_signals()
+assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 subprocess.run([sys.executable, "-c", {CHILD!r}])
 """
 
 
-def test_children_get_signals_where_a_shell_in_the_background_ignores_them():
+def test_tests_and_their_children_get_signals_where_a_shell_in_the_background_ignores_them():
     done = subprocess.run([sys.executable, "-c", PARENT], capture_output=True, text=True, check=True)
     assert done.stdout == "True SIG_DFL\n"
 
