@@ -232,7 +232,8 @@ def test_a_server_that_stops_in_the_middle_of_an_upload_leaves_nothing_behind(tm
 
 def test_a_body_in_chunks_that_are_broken_leaves_nothing_behind(server, tmp_path):
     head = request("POST", "/v1/files", UPLOADED).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
-    reply = send(server, head, b"30\r\n" + form(b"")[:48] + b"\r\nnonsense\r\n")
+    # In one packet: aiohttp answers a broken chunk that comes later only when its client has gone.
+    reply = send(server, head + b"30\r\n" + form(b"")[:48] + b"\r\nnonsense\r\n")
     assert reply.status == 400
     assert on_disk(tmp_path) == []
 
