@@ -18,11 +18,13 @@ ROLE = "promoted"
 def promoted_at(root: Path) -> float:
     """When a model was promoted last (Unix time), 0 for never; a way back is no new promotion.
 
+    The file says it to the second, so that the end of the second counts: what was judged in it was judged before.
+
     Raises:
         PromotionsError: promotions.yaml is broken.
     """
     times = [each.entry.when for each in History.load(root).entries if each.entry.action == PROMOTE]
-    return datetime.fromisoformat(times[-1]).timestamp() if times else 0.0
+    return datetime.fromisoformat(times[-1]).timestamp() + 1.0 if times else 0.0
 
 
 def with_promoted(config: Config) -> Config:

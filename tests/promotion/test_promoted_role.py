@@ -1,5 +1,8 @@
 """The role ``promoted``: what the newest entry puts into production, asked as it was when it was proved."""
 
+from dataclasses import replace
+from datetime import datetime
+
 import pytest
 import yaml
 from promotion.projects import SUITE
@@ -11,7 +14,8 @@ from distilltest.errors import ConfigError, PromotionsError
 from distilltest.gate import Status
 from distilltest.promotion.entry import PromotedModel
 from distilltest.promotion.history import History
-from distilltest.promotion.role import with_promoted
+from distilltest.promotion.role import promoted_at, with_promoted
+from distilltest.store import Attempt, Store
 from distilltest.table import ResultsTable
 
 RULES = [better_than("base"), not_worse_than("promoted", margin=0.02)]
@@ -123,3 +127,13 @@ def test_a_preference_to_what_is_not_there_yet_asks_no_judge(project, server):
     project.write("suites/test_numbers.py", suite + '    preference("promoted")\n')
     assert project.pytest() == 0
     assert not [model for model, _ in server.calls if model == "judge"]
+
+
+def test_what_was_judged_in_the_second_of_a_promotion_was_judged_before_it(tmp_path):
+    with Store.open(tmp_path / "s.sqlite3") as store:
+        first, second = (Attempt("data", "suite", model, "prompt", model) for model in ("m1", "m2"))
+        promoted = entry()
+        judged = datetime.fromisoformat(promoted.when).timestamp() + 0.9
+        store.record_attempt(first, at=judged)
+        History.load(tmp_path).append(replace(promoted, previous=None))
+        assert store.attempt_number(second, since=promoted_at(tmp_path)) == 1
