@@ -1,17 +1,27 @@
-"""Reading a judge's answer. Only its form is trusted: whole JSON, or a last line; nothing that stands anywhere else."""
+"""Reading a judge's answer. Only its form is trusted: whole JSON, or a last line with the question's code.
+
+What is judged may hold a verdict of its own, and a judge may quote it last. So a last line counts with a code only that no text
+can hold, and JSON that stands word for word in what was judged is a quotation.
+"""
 
 from __future__ import annotations
 
 import math
 import re
 from dataclasses import dataclass
+from itertools import islice
 
 import orjson
 
 from distilltest.graders.text import normalise, quote
 from distilltest.judges.question import Question
 
-_LAST_LINE = re.compile(r"VERDICT:\s*(.+?)\s*\Z", re.IGNORECASE)
+_THOUGHT_END = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
+_ENDS = 20
+"""Ends of a reasoning that are looked at: it may quote some."""
+_LAST_LINE = re.compile(r"[*_`#>\s]*VERDICT[*_`\s]*[\[(<]?([0-9a-f]{10})[\])>]?[*_`\s]*:(.+)\Z", re.IGNORECASE)
+_MARKUP = "\"'`*_ \t"
+"""What a judge puts around a verdict."""
 
 
 class Unusable(ValueError):
@@ -27,6 +37,8 @@ class Vote:
     score: float
     """In [0, 1]."""
     reasons: str
+    number: float
+    """The number in the question's own span; a label's score."""
 
 
 def read(text: str, question: Question, structured: bool) -> Vote:
@@ -39,44 +51,66 @@ def read(text: str, question: Question, structured: bool) -> Vote:
     >>> asked = Question("g", Prompt("p", (), ""), {}, {"Y": 1.0, "N": 0.0}, frozenset("Y"))
     >>> read('{"reasons": "it does", "verdict": "Y"}', asked, structured=True).score
     1.0
-    >>> read("Y it is.\nVERDICT: N", asked, structured=False).verdict
+    >>> read(f"Y it is.\nVERDICT {asked.code}: N", asked, structured=False).verdict
     'N'
     """
-    reasons, verdict = _structured(text) if structured else _last_line(text)
+    reasons, verdict = _structured(text, question) if structured else _last_line(text, question.code)
     if question.scores:
         label = _label(verdict, question)
-        return Vote(label, question.scores[label], reasons)
+        return Vote(label, question.scores[label], reasons, question.scores[label])
     low, high = question.span
-    try:
-        number = math.nan if isinstance(verdict, bool) else float(verdict)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        number = math.nan
+    number = _number(verdict)
     if not low <= number <= high:
         raise Unusable(f"the verdict {quote(verdict, 40)} is no number from {low:g} to {high:g}")
-    return Vote(f"{number:g}", (number - low) / (high - low), reasons)
+    return Vote(f"{number:g}", (number - low) / (high - low), reasons, number)
+
+
+def _number(verdict: object) -> float:
+    if isinstance(verdict, bool) or not isinstance(verdict, int | float | str):
+        return math.nan
+    try:
+        return float(verdict.strip(_MARKUP).removesuffix(".") if isinstance(verdict, str) else verdict)
+    except (ValueError, OverflowError):
+        return math.nan
 
 
 def _label(verdict: object, question: Question) -> str:
-    said = str(verdict).strip().strip("\"'`.* ").casefold()
-    for label in question.scores:
-        if said == label.casefold():
-            return label
+    """The label that was said: to the letter, else but for case, else but for what a judge puts around it."""
+    said = str(verdict).strip()
+    for fold in (str, str.casefold, _bare):
+        found = [label for label in question.scores if fold(label) == fold(said)]
+        if len(found) == 1 and fold(said):
+            return found[0]
     raise Unusable(f"the verdict {quote(verdict, 40)} is none of {', '.join(question.scores)}")
 
 
-def _structured(text: str) -> tuple[str, object]:
-    try:
-        content = orjson.loads(normalise(text, code_fence=True))
-    except orjson.JSONDecodeError as error:
-        raise Unusable(f"it is not JSON ({error.msg})") from None
-    if not isinstance(content, dict) or "verdict" not in content:
-        raise Unusable("it is no object with a verdict")
-    return str(content.get("reasons", "")), content["verdict"]
+def _bare(label: str) -> str:
+    return label.strip(f"{_MARKUP}.").casefold()
 
 
-def _last_line(text: str) -> tuple[str, object]:
-    lines = [line for line in text.splitlines() if line.strip()]
-    match = _LAST_LINE.match(lines[-1].strip().strip("*_` ")) if lines else None
-    if match is None:
-        raise Unusable("its last line is no VERDICT:")
-    return "\n".join(lines[:-1]).strip(), match[1]
+def _structured(text: str, question: Question) -> tuple[str, object]:
+    """The whole answer, or all that follows the end of a model's reasoning, as one JSON object."""
+    ends = [0, *(end.end() for end in islice(_THOUGHT_END.finditer(text), _ENDS))]
+    why = ""
+    for end in ends:
+        whole = normalise(text[end:], code_fence=True).strip()
+        try:
+            content = orjson.loads(whole)
+        except orjson.JSONDecodeError as error:
+            why = why or f"it is not JSON ({error.msg})"
+            continue
+        if not isinstance(content, dict) or "verdict" not in content:
+            raise Unusable("it is no object with a verdict")
+        if whole in question.shown:
+            raise Unusable("it quotes what was to be judged")
+        return str(content.get("reasons", "")), content["verdict"]
+    raise Unusable(why)
+
+
+def _last_line(text: str, code: str) -> tuple[str, object]:
+    # What was judged cannot hold the code, so that any end of a reasoning will do.
+    lines = [line for line in _THOUGHT_END.sub("\n", text).splitlines() if line.strip()]
+    match = _LAST_LINE.match(lines[-1].strip()) if lines else None
+    if match is None or match[1].casefold() != code:
+        raise Unusable(f"its last line is no VERDICT {code}:")
+    return "\n".join(lines[:-1]).strip(), match[2].strip()

@@ -32,6 +32,11 @@ class Judgement:
     passed: bool
     votes: tuple[Vote, ...]
 
+    @property
+    def number(self) -> float:
+        """The mean of the votes in the question's own span: what a formula over it computes with."""
+        return sum(vote.number for vote in self.votes) / len(self.votes)
+
     def grade(self, name: str) -> Grade:
         """As a grade: the verdict and the reasons of a vote for it."""
         reasons = next((v.reasons for v in self.votes if v.verdict == self.verdict), self.votes[0].reasons)
@@ -101,6 +106,8 @@ async def _vote(question: Question, judge: Judge, complete: Complete, trial: int
         try:
             if answer.refusal:
                 raise Unusable(f"it refused ({answer.refusal[:80]})")
+            if answer.finish_reason == "length":  # 10 may be the beginning of 100
+                raise Unusable("it was cut off: raise max_tokens")
             return read(answer.text, question, judge.structured)
         except Unusable as error:
             why = str(error)
@@ -112,11 +119,10 @@ async def _vote(question: Question, judge: Judge, complete: Complete, trial: int
 
 
 def _again(answer: Completion, why: str, question: Question, judge: Judge) -> tuple[Message, Message]:
-    form = question.messages(judge.structured)[-1]["content"].rsplit("\n", 1)[-1] if not judge.structured else "JSON"
     return (
         {"role": "assistant", "content": answer.text or answer.refusal or ""},
         {
             "role": "user",
-            "content": f"Your answer could not be used: {why}. Answer once more, in the form that was asked for ({form}).",
+            "content": f"Your answer could not be used: {why}. Answer once more. {question.form(judge.structured)}",
         },
     )

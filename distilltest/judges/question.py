@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -39,8 +39,20 @@ class Question:
 
     def messages(self, structured: bool) -> tuple[Message, ...]:
         """The messages to send."""
-        values = dict(self.values) | {"format": self._format(structured)}
-        return self.prompt.render(Case("judge", values, place=self.prompt.name))
+        return self._rendered(self.form(structured))
+
+    @cached_property
+    def code(self) -> str:
+        """What a verdict on a line of its own begins with. No text can hold it: it is a hash of all that is judged."""
+        return hashlib.sha256(self.shown.encode("utf-8", "replace")).hexdigest()[:10]
+
+    @cached_property
+    def shown(self) -> str:
+        """All that the judge reads but how to answer."""
+        return "\n".join(message["content"] for message in self._rendered(""))
+
+    def _rendered(self, form: str) -> tuple[Message, ...]:
+        return self.prompt.render(Case("judge", dict(self.values) | {"format": form}, place=self.prompt.name))
 
     def response_format(self) -> dict[str, Any]:
         """The JSON Schema of the answer: reasons first, then the verdict."""
@@ -58,7 +70,8 @@ class Question:
         }
         return {"type": "json_schema", "json_schema": {"name": "judgement", "schema": schema, "strict": True}}
 
-    def _format(self, structured: bool) -> str:
+    def form(self, structured: bool) -> str:
+        """How to answer, for the judge."""
         low, high = self.span
         allowed = f"one of: {', '.join(self.scores)}" if self.scores else f"a number from {low:g} to {high:g}"
         if structured:
@@ -68,7 +81,7 @@ class Question:
             )
         return (
             "Give your reasons first, in at most three sentences. "
-            f"Then write, alone on the last line, VERDICT: and your verdict, which is {allowed}."
+            f"Then write, alone on the last line, VERDICT {self.code}: and your verdict, which is {allowed}."
         )
 
 

@@ -124,6 +124,11 @@ def _labelled(
     folded = {label.casefold() for label in names if isinstance(label, str)}
     if isinstance(labels, str) or len(names) < 2 or len(folded) != len(names):
         raise SuiteError(f"{grader}: labels={labels!r}: give at least two different texts.")
+    unsayable = [label for label in names if label != " ".join(str(label).split()) or not label]
+    if unsayable:
+        raise SuiteError(
+            f"{grader}: the label {unsayable[0]!r} cannot be said on a line: white space at its ends, or none within."
+        )
     unknown = [label for label in passing if label not in names]
     if isinstance(passing, str) or unknown or not passing:
         raise SuiteError(f"{grader}: passing labels {list(passing)!r}: give one or more of {', '.join(names)}.")

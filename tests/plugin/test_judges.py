@@ -125,6 +125,16 @@ def test_an_unusable_answer_is_asked_again_a_bounded_number_of_times(judged):
     assert asked(judged) <= 242 + 3 * 3
 
 
+def test_a_judge_that_was_cut_off_said_nothing(judged):
+    cut = chat_answer("judge", '{"reasons": "because", "verdict": "Y"}')
+    cut["choices"][0]["finish_reason"] = "length"
+    judged.server.scripted["judge"] = lambda _: (200, cut)
+    judged.cases(5)
+    result = judged.run()
+    assert result.ret == 11
+    result.stdout.fnmatch_lines(["*in 3 attempts: it was cut off: raise*"])
+
+
 def test_a_refusing_judge_is_a_failure(judged):
     refusal = chat_answer("judge", "")
     refusal["choices"][0]["message"] |= {"content": None, "refusal": "I cannot help with that"}
@@ -162,7 +172,8 @@ def test_a_server_without_structured_answers_is_asked_for_a_last_line(judged):
         seen.append(body)
         status, answer = honest(body)
         verdict = json.loads(answer["choices"][0]["message"]["content"])["verdict"]
-        return status, chat_answer("judge", f"It says so.\nVERDICT: {verdict}")
+        code = re.search(r"VERDICT (\w+):", body["messages"][0]["content"])[1]
+        return status, chat_answer("judge", f"It says so.\nVERDICT {code}: {verdict}")
 
     judged.server.scripted["judge"] = judge
     assert judged.run().ret == 0
