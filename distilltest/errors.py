@@ -26,6 +26,7 @@
     │   ├── Unexpected               a bug of ours in one call; the others go on
     │   ├── BudgetSpent              the money that may be spent is spent
     │   └── NotInStore               --offline, and the store has no such completion
+    ├── AnswerError                  an answer is not what a test function took it for: in a body, a failed grade
     ├── JudgeFailed                  a judge gave no answer that can be used
     ├── EndpointMissing              the server does not offer this endpoint (404, 405, 501 on files, jobs, ...)
     ├── TrainingFileError            a training file breaks the rules of the format
@@ -286,6 +287,15 @@ def asking_again(failures: Mapping[str, int]) -> str:
     if for_good < sum(failures.values()):
         return f"{run} {for_good} of them {remedy}"
     return f"{'It' if for_good == 1 else 'They'} {remedy}"
+
+
+class AnswerError(DistilltestError):
+    """An answer is not what a test function took it for (``completion.json()``). In a body it is a failed grade, and says why."""
+
+    def __init__(self, message: str, *, grader: str) -> None:
+        super().__init__(message)
+        self.grader = grader
+        """What the failed grade is called."""
 
 
 class JudgeFailed(DistilltestError):

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from distilltest.errors import DatasetError, JudgeFailed, SuiteError
+from distilltest.errors import AnswerError, DatasetError, DistilltestError, SuiteError
+from distilltest.raised import failed_by, named
 from distilltest.records import Case, Completion, Grade
 from distilltest.secrets import mask
 from distilltest.waiting import together
@@ -97,13 +98,24 @@ class PendingGrade:
             return await self._grade
         self._grade = asyncio.get_running_loop().create_future()
         try:
-            grade = await self._work()
+            grade = await self._attempt()
         except BaseException as error:
             self._grade.set_exception(error)
             self._grade.exception()  # it is raised here, whether or not somebody else waits for it
             raise
         self._grade.set_result(grade)
         return grade
+
+    async def _attempt(self) -> Grade:
+        """The grade; what the grader raised on this answer is a failed one."""
+        try:
+            return await self._work()
+        except AnswerError as error:
+            return Grade(error.grader, 0.0, False, str(error))
+        except DistilltestError:
+            raise
+        except Exception as error:
+            return failed_by(error, self.name)
 
     def given(self) -> Grade:
         """The grade, which must be settled."""
@@ -131,6 +143,8 @@ class Call:
     grades: list[Grade | PendingGrade] = field(default_factory=list)
     failure: AssertionError | None = None
     """The assert of the body that did not hold."""
+    ended: bool = False
+    """Whether the body ended early, on an answer that it could not read: it then did not come to all of its asserts."""
 
     @property
     def pending(self) -> list[PendingGrade]:
@@ -211,8 +225,11 @@ class BoundBody:
     def run(self, call: Call) -> Call:
         """Run a plain body; judges are still to be asked (:meth:`settle`).
 
+        An exception that the body raises on this answer is a failed grade; whether it is a mistake of the suite is not known
+        before all answers have been graded (:class:`distilltest.evaluations.health.Health`).
+
         Raises:
-            Exception: Whatever the body raised but an AssertionError: a bug in the suite, with a note that names the case.
+            SuiteError: What would fail for any answer: wrong operands, a module or a name that is missing.
         """
         __tracebackhide__ = True
         with self._running(call):
@@ -233,7 +250,10 @@ class BoundBody:
         Raises:
             JudgeFailed: One of them gave no verdict.
         """
-        await together([pending.settled() for pending in call.pending])
+        try:
+            await together([pending.settled() for pending in call.pending])
+        except SuiteError as error:
+            raise named(error, call.case, call.role, call.completion) from None
         return self.finish(call)
 
     def grade(self, case: Case, completion: Completion, role: str) -> tuple[Grade, ...]:
@@ -243,17 +263,25 @@ class BoundBody:
 
     @contextmanager
     def _running(self, call: Call) -> Iterator[None]:
-        """Collect what graders record; an assert that fails is a grade, any other error gets a note."""
+        """Collect what graders record; an assert that fails is a grade, and so is an exception on this answer."""
         token = _current.set(call)
         try:
             yield
         except AssertionError as error:
             call.failure = error
-        except JudgeFailed:
+        except AnswerError as error:
+            call.grades.append(Grade(error.grader, 0.0, False, str(error)))
+            call.ended = True
+        except SuiteError as error:
+            raise named(error, call.case, call.role, call.completion) from None
+        except DistilltestError:
             raise
         except Exception as error:
-            error.add_note(_where(call.case, call.role, call.completion))
-            raise
+            try:
+                call.grades.append(failed_by(error, "exception"))
+            except SuiteError as mistake:
+                raise named(mistake, call.case, call.role, call.completion) from None
+            call.ended = True
         finally:
             _current.reset(token)
 
@@ -271,7 +299,7 @@ class BoundBody:
         if call.failure is not None:
             reason = " ".join(_COLOURS.sub("", str(call.failure)).split()) or "assertion failed"
             grades.append(Grade("assert", 0.0, False, reason))
-        elif self.asserts:
+        elif self.asserts and not call.ended:
             grades.append(Grade("assert", 1.0, True, "every assert held"))
         if not grades:
             raise SuiteError(
@@ -284,10 +312,6 @@ class BoundBody:
                     f"{self.name}: {grade.name} gave case {call.case.id!r} the score {grade.score!r}; a score is in [0, 1]."
                 )
         return tuple(replace(each, reason=mask(each.reason)) if each.reason else each for each in grades)
-
-
-def _where(case: Case, role: str, completion: Completion) -> str:
-    return f"while grading case {case.id!r} ({case.place}) on {role}, which answered {completion.text[:200]!r}"
 
 
 def _has_assert(body: Body) -> bool:

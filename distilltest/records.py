@@ -7,6 +7,7 @@ modules of its own.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from distilltest.errors import is_permanent
+from distilltest.errors import AnswerError, brief, is_permanent
 
 Message = Mapping[str, Any]
 """One chat message as it goes over the wire: ``role``, ``content``, and what tools add."""
@@ -191,6 +192,26 @@ class Completion:
     id: int = 0
     """Its number in the store, by which a graded answer is found whatever is asked again later; 0 until it is stored."""
 
+    def json(self, *, code_fence: bool = False) -> Any:
+        r"""The answer as a JSON value.
+
+        Args:
+            code_fence: Look inside a code fence that is the whole answer.
+
+        Raises:
+            AnswerError: It is not JSON. In the body of an evaluation that is a failed grade, and the body ends there.
+
+        >>> Completion("key", "server", "model", '```json\n{"a": 1}\n```', "stop").json(code_fence=True)
+        {'a': 1}
+        """
+        match = _FENCE.match(self.text) if code_fence else None
+        try:
+            return orjson.loads(match[1] if match else self.text)
+        except orjson.JSONDecodeError as error:
+            cut = " (it was cut off at the token limit)" if self.finish_reason == "length" else ""
+            shown = f"{brief(self.text, 120)!r}" if self.text else "it is empty"
+            raise AnswerError(f"the answer is not JSON: {error.msg}{cut}: {shown}", grader="json") from None
+
 
 @dataclass(frozen=True, slots=True)
 class CallFailure:
@@ -220,8 +241,11 @@ class Grade:
     """Why, in a line."""
     against: str | None = None
     """For a preference: the role whose answer this one was compared with."""
+    raised: str = ""
+    """The exception that the grader or the test function raised, and where; empty for a grade that was given."""
 
 
+_FENCE = re.compile(r"\A\s*```[^\n`]*\n(.*?)\n?```\s*\Z", re.DOTALL)
 NO_PREFERENCES: Mapping[str, float] = MappingProxyType({})
 """One for all outcomes without any."""
 

@@ -53,6 +53,7 @@ LOADS_OF_JSON = {
     "graders/valid_json.py": "what a model said",
     "judges/answer.py": "what a model said",
     "promotion/history.py": "the schema that comes with distilltest",
+    "records.py": "what a model said",
 }
 """Where orjson.loads is called, and what it reads. What people write goes through distilltest.data instead."""
 

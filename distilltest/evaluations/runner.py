@@ -15,6 +15,7 @@ from distilltest.engine import Engine
 from distilltest.errors import JudgeFailed
 from distilltest.evaluations.bench import JudgeBench
 from distilltest.evaluations.conclusion import result_of, table_of
+from distilltest.evaluations.health import Health
 from distilltest.evaluations.labels import Labels, note_on
 from distilltest.evaluations.plan import Plan, Slot
 from distilltest.gate import decide
@@ -86,6 +87,9 @@ class Runner:
         started = time.perf_counter()
         outcomes = Outcomes([case.id for case in plan.dataset.cases], list(plan.models))
         failed = 0
+        health = Health(body.name, [case.id for case in plan.dataset.cases])
+        for role in plan.models:
+            health.expect(role)
         bench = JudgeBench(self.config, self.engine, self.store, plan)
         chunks = plan.chunks()
         for number, chunk in enumerate(chunks):
@@ -96,18 +100,19 @@ class Runner:
             if following is None:
                 then()
             answers = self._grade(slots, body, bench, settle=look is not None)
-            graded = self._keep(plan, answers, len(outcomes), failed)
+            graded = self._keep(plan, answers, health, len(outcomes), failed)
             failed += sum(outcome.failure is not None for outcome in graded)
             outcomes.extend(graded)
             if look is None:
                 continue
+            health.check()
             cases = plan.cases[: chunk.stop]
             table = table_of(plan, self.config, cases, outcomes)
             verdict = decide(plan.gate, table, alpha=plan.looks.level(look))
             reason = plan.looks.stop(plan.gate, verdict, look)
             if reason is not None:
                 break
-        notes = [*plan.notes, *_looked(plan, look or 0, reason)]
+        notes = [*health.notes(), *plan.notes, *_looked(plan, look or 0, reason)]
         if plan.labels is not None:
             notes.append(note_on(plan.labels, plan.models, [(o.role, o.human) for o in outcomes], ENOUGH_LABELS))
         if reason is not None:
@@ -137,7 +142,9 @@ class Runner:
             self.engine.prefetch([slot.request for slot in upcoming])
         return slots
 
-    def _keep(self, plan: Plan, answers: Iterator[Graded | None], done: int, failed: int) -> list[Outcome]:
+    def _keep(
+        self, plan: Plan, answers: Iterator[Graded | None], health: Health, done: int, failed: int
+    ) -> list[Outcome]:
         """Keep the outcomes of one chunk; so many were done, and failed, before it."""
         chunk: list[Outcome] = []
         grades: dict[tuple[str, str, int], tuple[Grade, ...]] = {}
@@ -146,6 +153,8 @@ class Runner:
                 chunk.append(_outcome(each, plan.labels))
                 grades[each.case.id, each.role, each.trial] = each.grades
                 failed += chunk[-1].failure is not None
+                if each.grades:
+                    health.add(each.case, each.role, each.grades)
             self.progress(done + len(chunk), plan.calls, failed, len(self.waiting))
         self.store.save_outcomes(self.run_id, plan.id, chunk, grades)
         return chunk

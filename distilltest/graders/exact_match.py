@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from distilltest.graders.text import normalise, quote
+from distilltest.graders.text import normalise, operands, quote
 from distilltest.records import Grade
 
 
@@ -31,6 +31,9 @@ def exact_match(
         unicode: Compare in Unicode's NFKC.
         code_fence: Look inside a code fence that is the whole answer.
 
+    Raises:
+        SuiteError: An operand can never be compared as text; see :func:`distilltest.graders.text.operands`.
+
     >>> exact_match("git status", "git status").passed
     True
     >>> exact_match("Git status", "git status").reason
@@ -42,10 +45,11 @@ def exact_match(
             text, ignore_case=ignore_case, ignore_space=ignore_space, unicode=unicode, code_fence=code_fence
         )
 
+    answer, references = operands("exact_match", answer, expected, alternatives)
     said = fold(answer)
-    for accepted in (expected, *alternatives):
+    for number, accepted in enumerate(references):
         if said == fold(accepted):
-            reason = "is the reference" if accepted is expected else f"is the alternative {quote(accepted)}"
+            reason = f"is the alternative {quote(accepted)}" if number else "is the reference"
             return Grade("exact_match", 1.0, True, reason)
     others = f" (nor one of {len(alternatives)} alternatives)" if alternatives else ""
-    return Grade("exact_match", 0.0, False, f"{quote(answer)} is not {quote(expected)}{others}")
+    return Grade("exact_match", 0.0, False, f"{quote(answer)} is not {quote(references[0])}{others}")

@@ -107,7 +107,7 @@ class Compiled:
     def grade(self, answer: str, code_fence: bool = False) -> Grade:
         """Grade one answer."""
         try:
-            value = orjson.loads(normalise(answer, code_fence=True) if code_fence else answer)
+            value = orjson.loads(normalise(answer, code_fence=code_fence))
         except orjson.JSONDecodeError as error:
             return Grade("json_schema", 0.0, False, f"not JSON: {error.msg} (column {error.colno}): {quote(answer)}")
         return _ACCEPTED if self.accepts(value) else Grade("json_schema", 0.0, False, self.reason(value))

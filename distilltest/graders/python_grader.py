@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from distilltest.errors import SuiteError
@@ -30,8 +30,9 @@ def python_grader(
     r"""Score what the source's ``grade(sample, item)`` returns, a number in [0, 1]; pass from the threshold on.
 
     As on the platform, an exception of ``grade``, a value that is no finite number, and a call that takes too long score
-    0; the reason says which. A process that dies, for want of memory say, scores 0 too. Whatever would fail for every
-    case is an error: a source that cannot be compiled or imported, and a score outside [0, 1]. The platform publishes no
+    0; the reason says which, and where most answers end so, the evaluation is an error. A process that dies, for want of memory
+    say, scores 0 too. Whatever would fail for every case is an error at once: a source that cannot be compiled, a module that
+    is missing, and a score outside [0, 1]. The platform publishes no
     default threshold; ours is 0.5.
 
     **What keeps a grader in.** It runs in a process of its own (``python -I``) that is kept for the next call of the same
@@ -66,8 +67,8 @@ def python_grader(
     from distilltest.graders.python_pool import worker
     from distilltest.graders.python_process import Ended, TookTooLong
 
-    def zero(reason: str) -> Grade:
-        return scored("python_grader", 0.0, pass_threshold, reason)
+    def zero(reason: str, raised: str) -> Grade:
+        return replace(scored("python_grader", 0.0, pass_threshold, reason), raised=f"python_grader: {raised}")
 
     if len(source.encode(errors="replace")) > LARGEST_SOURCE:
         raise SuiteError(f"python_grader: the source has more than {LARGEST_SOURCE // 1024} KiB.")
@@ -79,21 +80,27 @@ def python_grader(
         with worker(source, memory_limit, time_limit) as process:
             answer = process.ask({"sample": sample, "item": item}, time_limit)
     except TookTooLong:
-        return zero(f"grade took longer than {time_limit:g} s")
+        return zero(f"grade took longer than {time_limit:g} s", "took too long")
     except Ended as error:
-        return zero(f"{error}; its limit of memory is {memory_limit // 1024**2} MiB")
+        return zero(f"{error}; its limit of memory is {memory_limit // 1024**2} MiB", "its process ended")
     except RecursionError:
-        return zero("the sample is nested too deeply")
+        return scored("python_grader", 0.0, pass_threshold, "the sample is nested too deeply")
     if "broken" in answer:
         raise SuiteError(f"python_grader: the source is broken: {answer['broken']}.")
     if "error" in answer:
-        return zero(str(answer["error"]))
+        return zero(str(answer["error"]), _kind_of(str(answer["error"])))
     score = answer.get("score")
     if not isinstance(score, int | float):
-        return zero("the answer of its process was overwritten")
+        return zero("the answer of its process was overwritten", "its answer was overwritten")
     if not 0 <= score <= 1:
         raise SuiteError(f"python_grader: grade returned {score:g}; a score is in [0, 1]: divide it by what is best.")
     return scored("python_grader", score, pass_threshold, f"grade returned {score:g}")
+
+
+def _kind_of(error: str) -> str:
+    """An error without what it says of this one answer: ``KeyError: 'term' (line 2)`` → ``KeyError (line 2)``."""
+    line = error.rpartition(" (line ")[2]
+    return error.partition(":")[0] + (f" (line {line}" if line != error else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,8 @@ def _call(code: CodeType, line: bytes) -> dict[str, Any]:
         score = _score(grade(request["sample"], request["item"]))
     except Broken as error:
         return {"broken": str(error), "call": call}
+    except ImportError as error:
+        return {"broken": _tell(error), "call": call}
     except BaseException as error:  # SystemExit and KeyboardInterrupt are the grader's too
         return {"error": _tell(error), "call": call}
     return {"score": score, "call": call}

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Literal, get_args
 
 from distilltest.errors import SuiteError
-from distilltest.graders.text import normalise, quote
+from distilltest.graders.text import normalise, operands, quote
 from distilltest.records import Grade
 
 Operation = Literal["eq", "ne", "like", "ilike", "not", "contains", "starts", "ends", "regex"]
@@ -64,7 +64,8 @@ def string_check(
         code_fence: Look inside a code fence that is the whole answer.
 
     Raises:
-        SuiteError: There is no such operation, the pattern is broken, or the alternatives are one text.
+        SuiteError: There is no such operation, the pattern is broken, the alternatives are one text, or
+            an operand can never be compared as text.
 
     >>> string_check("Run git status.", "GIT STATUS", "ilike").passed
     True
@@ -77,15 +78,13 @@ def string_check(
         raise SuiteError(
             f"string_check: there is no operation {operation!r}; there are {', '.join(get_args(Operation))}."
         )
-    if isinstance(alternatives, str):
-        raise SuiteError(f"string_check: alternatives is a list of texts, not one text: [{quote(alternatives)}].")
 
     def fold(text: str) -> str:
         return normalise(
             text, ignore_case=ignore_case, ignore_space=ignore_space, unicode=unicode, code_fence=code_fence
         )
 
-    references = (reference, *alternatives)
+    answer, references = operands("string_check", answer, reference, alternatives)
     if operation == "regex":
         said = normalise(answer, ignore_space=ignore_space, unicode=unicode, code_fence=code_fence)
         held = [bool(_pattern(text, ignore_case).search(said)) for text in references]
@@ -95,7 +94,7 @@ def string_check(
     yes, no = _WORDS[operation]
     found = next((text for text, holds in zip(references, held, strict=True) if holds), None)
     passed = (found is None) == (operation in ("ne", "not"))
-    shown = quote(reference if found is None else found)
+    shown = quote(references[0] if found is None else found)
     others = f" (nor one of {len(alternatives)} alternatives)" if alternatives and found is None else ""
     return Grade(
         "string_check", float(passed), passed, f"{quote(answer)} {no if found is None else yes} {shown}{others}"

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
+
+import orjson
+
+from distilltest.errors import SuiteError
 
 _FENCE = re.compile(r"\A\s*```[^\n`]*\n(.*?)\n?```\s*\Z", re.DOTALL)
 _SPACE = re.compile(r"\s+")
@@ -22,9 +27,14 @@ def normalise(
         unicode: Unicode's NFKC: one form for letters that look the same.
         code_fence: Take the content of a Markdown code fence where the whole text is one.
 
+    Raises:
+        SuiteError: It is no text. Every grader of texts comes through here, so that none compares anything else unseen.
+
     >>> normalise("```sh\ngit  Status\n```", ignore_case=True, ignore_space=True, code_fence=True)
     'git status'
     """
+    if not isinstance(text, str):
+        raise SuiteError(f"A grader of texts was given {_kind(text)}{_remedy(text)}.")
     if code_fence and (match := _FENCE.match(text)):
         text = match[1]
     if unicode:
@@ -32,6 +42,60 @@ def normalise(
     if ignore_space:
         text = _SPACE.sub(" ", text).strip()
     return text.casefold() if ignore_case else text
+
+
+def operands(grader: str, answer: Any, reference: Any, alternatives: Sequence[Any] = ()) -> tuple[str, list[str]]:
+    """What a grader compares, as texts: the answer, and the reference with its alternatives.
+
+    A number, true or false is compared as its JSON text, as templates write it. What stands for the answer may be any value that
+    was read from it, also as its JSON text.
+
+    Raises:
+        SuiteError: An operand can never be compared as text: the completion itself, a reference that is an object, and so on.
+
+    >>> operands("exact_match", "42", 42)
+    ('42', ['42'])
+    """
+    if isinstance(alternatives, str):
+        raise SuiteError(f"{grader}: alternatives is a list of texts, not one text: [{quote(alternatives)}].")
+    if not isinstance(answer, str | int | float | list | dict | None):
+        raise SuiteError(f"{grader} compares texts, and was given {_kind(answer)} as the answer{_remedy(answer)}.")
+    for expected in (reference, *alternatives):
+        known = isinstance(expected, str | int | float) or (
+            isinstance(expected, list | dict) and not isinstance(answer, str)
+        )
+        if not known:
+            raise SuiteError(
+                f"{grader} compares texts, and was given {_kind(expected)} as the reference{_remedy(expected)}."
+            )
+    return as_text(answer), [as_text(each) for each in (reference, *alternatives)]
+
+
+def as_text(value: Any) -> str:
+    """A text as it is, any other JSON value as its JSON text, keys sorted.
+
+    >>> as_text(4.5), as_text(True), as_text({"b": 1, "a": None})
+    ('4.5', 'true', '{"a":null,"b":1}')
+    """
+    if isinstance(value, str):
+        return value
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    except orjson.JSONEncodeError:  # a whole number of more than 64 bits, say
+        return str(value)
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "an object", list: "a list", type(None): "nothing (None)"}
+    return names.get(type(value)) or f"a {type(value).__name__}"
+
+
+def _remedy(value: Any) -> str:
+    if isinstance(getattr(value, "text", None), str):
+        return ": write completion.text"
+    if isinstance(value, dict | list):
+        return ": compare completion.json() with it, or its fields one by one"
+    return ""
 
 
 def quote(value: Any, width: int = 120) -> str:

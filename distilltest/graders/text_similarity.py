@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from distilltest.errors import SuiteError
 from distilltest.graders.scored import scored
-from distilltest.graders.text import normalise, quote
+from distilltest.graders.text import normalise, operands, quote
 from distilltest.records import Grade
 
 Metric = Literal[
@@ -57,7 +57,8 @@ def text_similarity(
         code_fence: Look inside a code fence that is the whole answer.
 
     Raises:
-        SuiteError: There is no such metric (``cosine`` needs embeddings of a server), or the threshold is not in [0, 1].
+        SuiteError: There is no such metric (``cosine`` needs embeddings of a server), the threshold is not in [0, 1],
+            or an operand can never be compared as text.
 
     >>> text_similarity("the cat sat", "the cat ran", "rouge_1").score
     0.6666666666666666
@@ -65,8 +66,7 @@ def text_similarity(
     "fuzzy_match 0.900 of 'git stauts' against 'git status'"
     """
     measure = _measure(metric)
-    if isinstance(alternatives, str):
-        raise SuiteError(f"text_similarity: alternatives is a list of texts, not one text: [{quote(alternatives)}].")
+    answer, references = operands("text_similarity", answer, reference, alternatives)
 
     def fold(text: str) -> str:
         return normalise(
@@ -74,7 +74,7 @@ def text_similarity(
         )
 
     said = fold(answer)
-    scores = [(measure(said, fold(text)), text) for text in (reference, *alternatives)]
+    scores = [(measure(said, fold(text)), text) for text in references]
     score, best = max(scores, key=lambda pair: pair[0])
     return scored(
         "text_similarity", score, pass_threshold, f"{metric} {score:.3f} of {quote(answer)} against {quote(best)}"

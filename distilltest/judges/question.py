@@ -91,6 +91,10 @@ def fence(text: str, name: str) -> str:
     >>> fence("git status", "answer")
     '<answer b56e72956f>\ngit status\n</answer b56e72956f>'
     """
+    if not isinstance(text, str):
+        raise SuiteError(
+            f"A judge reads texts, and was given a {type(text).__name__} as the {name}: write completion.text."
+        )
     mark = hashlib.sha256(f"{name}\n{text}".encode("utf-8", "replace")).hexdigest()[:10]
     return f"<{name} {mark}>\n{text}\n</{name} {mark}>"
 

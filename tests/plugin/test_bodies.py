@@ -65,7 +65,9 @@ def test_an_exception_in_the_body_is_an_error_that_names_the_case(project):
     project.suite("raise KeyError('oops')", parameters="completion")
     result = project.run()
     assert result.ret == COULD_NOT_RUN
-    result.stdout.fnmatch_lines(["*KeyError: 'oops'*", "*while grading case 'q-*cases.jsonl:*"])
+    result.stdout.fnmatch_lines(
+        ["*No role gets through*", "The first: KeyError: 'oops'*", "while grading case 'q-*cases.jsonl:*"]
+    )
     assert "distilltest/evaluations" not in result.stdout.str()
 
 
