@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from distilltest.errors import GraderFailed as GraderFailed
     from distilltest.evaluations.declaration import evaluation as evaluation
     from distilltest.fixtures.own import grader as grader
     from distilltest.gate import always as always
@@ -43,6 +44,7 @@ _HOME = {
     "not_worse_than": "distilltest.gate",
     "preferred_to": "distilltest.gate",
     "grader": "distilltest.fixtures.own",
+    "GraderFailed": "distilltest.errors",
     "Case": "distilltest.records",
     "Completion": "distilltest.records",
     "Grade": "distilltest.records",
@@ -52,6 +54,7 @@ __all__ = [
     "Case",
     "Completion",
     "Grade",
+    "GraderFailed",
     "__version__",
     "always",
     "at_least",

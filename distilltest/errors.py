@@ -27,7 +27,8 @@
     │   ├── BudgetSpent              the money that may be spent is spent
     │   └── NotInStore               --offline, and the store has no such completion
     ├── AnswerError                  an answer is not what a test function took it for: in a body, a failed grade
-    ├── JudgeFailed                  a judge gave no answer that can be used
+    ├── GraderFailed                 a grader can say nothing of an answer: the case is without a grade, never 0 and never 1
+    │   └── JudgeFailed              a judge gave no answer that can be used
     ├── EndpointMissing              the server does not offer this endpoint (404, 405, 501 on files, jobs, ...)
     ├── TrainingFileError            a training file breaks the rules of the format
     ├── PromotionsError              promotions.yaml is broken, was edited, or has no such entry
@@ -257,7 +258,7 @@ def is_permanent(kind: str) -> bool:
 
 @cache
 def _permanent_kinds() -> frozenset[str]:
-    found, to_see = set[str](), [CallError]
+    found, to_see = {NO_SCORE}, [CallError]
     while to_see:
         error = to_see.pop()
         to_see += error.__subclasses__()
@@ -298,13 +299,27 @@ class AnswerError(DistilltestError):
         """What the failed grade is called."""
 
 
-class JudgeFailed(DistilltestError):
-    """A judge gave no verdict. The case is without a grade: never 0 and never 1."""
+class GraderFailed(DistilltestError):
+    """A grader can say nothing of an answer, and the answer is not to blame: the case is without a grade, never 0 and never 1.
 
-    def __init__(self, message: str, *, kind: str) -> None:
+    Raise it in a grader of your own whose database is away, say. The evaluation goes on, and is incomplete where that matters.
+    """
+
+    def __init__(self, message: str, *, kind: str = "grader failed") -> None:
         super().__init__(message)
         self.kind = kind
         """What a report calls this kind of failure, in two or three words."""
+
+
+NO_SCORE = "no score from a formula"
+"""The kind of failure of a formula that gives no score in [0, 1] for the values of an answer."""
+
+
+class JudgeFailed(GraderFailed):
+    """A judge gave no verdict."""
+
+    def __init__(self, message: str, *, kind: str) -> None:
+        super().__init__(message, kind=kind)
 
 
 class EndpointMissing(DistilltestError):

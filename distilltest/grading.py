@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from distilltest.errors import AnswerError, DatasetError, DistilltestError, SuiteError
+from distilltest.graders.scored import in_unit
 from distilltest.raised import failed_by, named
 from distilltest.records import Case, Completion, Grade
 from distilltest.secrets import mask
@@ -79,6 +80,10 @@ class JudgeOptions:
     combine: Literal["majority", "mean"] = "majority"
     requires_agreement: float | None = None
     """The least agreement with human labels (AC1) that `distilltest judge calibrate` must have measured."""
+    model: str | None = None
+    """The model of an imported grader: asked where the judge is, unless a judge has that name or asks that model."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """What an imported grader's model is asked with, before the judge's own parameters."""
 
 
 class PendingGrade:
@@ -248,7 +253,7 @@ class BoundBody:
         """Ask all judges of a call at once.
 
         Raises:
-            JudgeFailed: One of them gave no verdict.
+            GraderFailed: One of them gave no verdict.
         """
         try:
             await together([pending.settled() for pending in call.pending])
@@ -306,6 +311,7 @@ class BoundBody:
                 f"{self.name} recorded no grade for case {call.case.id!r} on {call.role}. "
                 "Call a grader (exact_match, string_check, ...) or write an assert in its body."
             )
+        grades = [each if 0.0 <= each.score <= 1.0 else replace(each, score=in_unit(each.score)) for each in grades]
         for grade in grades:
             if not 0.0 <= grade.score <= 1.0:
                 raise SuiteError(

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
 
-from distilltest.config import Config
+from distilltest.config import Config, Judge
 from distilltest.engine import Engine
 from distilltest.errors import ConfigError, JudgeFailed
 from distilltest.evaluations.plan import Plan
 from distilltest.grading import JudgeOptions
 from distilltest.judges import Judgement, Question, ask
 from distilltest.judges.calibration import Calibration, agreement_of
-from distilltest.records import CallFailure, Case, Completion, Request
+from distilltest.records import CallFailure, Case, Completion, Request, fingerprint
 from distilltest.results import JudgeUse
 from distilltest.store import Store
+
+_Use = tuple[str, str, str, str, str, str]
+"""Grader, judge, model, fingerprint of its parameters, prompt, fingerprint of the prompt."""
 
 
 class JudgeBench:
@@ -28,10 +32,11 @@ class JudgeBench:
         self._engine = engine
         self._store = store
         self._plan = plan
-        self._asked: Counter[tuple[str, str, str, str]] = Counter()
-        self._failed: Counter[tuple[str, str, str, str]] = Counter()
+        self._asked: Counter[_Use] = Counter()
+        self._failed: Counter[_Use] = Counter()
         self._orders: Counter[bool] = Counter()
-        self._calibrations: dict[tuple[str, str, str], Calibration | None] = {}
+        self._judges: dict[_Use, Judge] = {}
+        self._calibrations: dict[_Use, Calibration | None] = {}
 
     async def judge(self, question: Question, options: JudgeOptions) -> Judgement:
         """Ask a judge, and count it.
@@ -39,11 +44,19 @@ class JudgeBench:
         Raises:
             JudgeFailed: It gave no verdict, or it is not known to agree with people as much as the suite demands.
         """
-        judge = self._config.judge(options.judge)
-        use = (question.grader, judge.name, question.prompt.name, question.prompt.fingerprint)
+        judge = self._judge(options)
+        use = (
+            question.grader,
+            judge.name,
+            judge.model.model,
+            fingerprint(dict(judge.model.parameters)),
+            question.prompt.name,
+            question.prompt.fingerprint,
+        )
+        self._judges[use] = judge
         self._asked[use] += 1
         try:
-            self._demand(question, judge.name, options.requires_agreement)
+            self._demand(use, options.requires_agreement)
             return await ask(question, judge, self._engine.complete, votes=options.votes, combine=options.combine)
         except JudgeFailed:
             self._failed[use] += 1
@@ -100,38 +113,58 @@ class JudgeBench:
             JudgeUse(
                 grader=grader,
                 judge=name,
-                model=self._config.judges[name].model.model,
+                model=model,
                 prompt=prompt,
-                prompt_fingerprint=fingerprint,
+                prompt_fingerprint=version,
                 asked=count,
-                failed=self._failed[grader, name, prompt, fingerprint],
-                agreement=agreement_of(self._calibration(grader, name, fingerprint)),
+                failed=self._failed[use],
+                agreement=agreement_of(self._calibration(use)),
                 consistent=self._orders[True] / self._orders.total()
                 if grader == "preference" and self._orders
                 else None,
             )
-            for (grader, name, prompt, fingerprint), count in sorted(self._asked.items())
+            for use, count in sorted(self._asked.items())
+            for grader, name, model, _, prompt, version in (use,)
         )
 
-    def _calibration(self, grader: str, name: str, fingerprint: str) -> Calibration | None:
-        key = (grader, name, fingerprint)
-        if key not in self._calibrations:
-            self._calibrations[key] = Calibration.load(self._store, grader, self._config.judges[name], fingerprint)
-        return self._calibrations[key]
+    def _judge(self, options: JudgeOptions) -> Judge:
+        """The judge that is meant: by its name, or the model of an imported grader, with its parameters.
 
-    def _demand(self, question: Question, name: str, least: float | None) -> None:
+        Raises:
+            ConfigError: There is none, or its calls cannot be counted in the budget.
+        """
+        if options.model is None:
+            found = self._config.judge(options.judge)
+        else:
+            known = [each for each in self._config.judges.values() if options.model in (each.name, each.model.model)]
+            found = known[0] if known else self._config.judge(options.judge)
+            if not known:
+                found = replace(found, model=replace(found.model, model=options.model))
+                self._config.check_budget([found.model])
+        if not options.parameters:
+            return found
+        parameters = {**found.model.parameters, **options.parameters}
+        return replace(found, model=replace(found.model, parameters=parameters))
+
+    def _calibration(self, use: _Use) -> Calibration | None:
+        if use not in self._calibrations:
+            grader, *_, version = use
+            self._calibrations[use] = Calibration.load(self._store, grader, self._judges[use], version)
+        return self._calibrations[use]
+
+    def _demand(self, use: _Use, least: float | None) -> None:
         if least is None:
             return
-        known = self._calibration(question.grader, name, question.prompt.fingerprint)
+        known, grader, name = self._calibration(use), use[0], use[1]
         if known is None:
             raise JudgeFailed(
-                f"{question.grader}: the suite demands an agreement of {least:g} with people, and judge {name!r} was not "
-                f"measured with this prompt. Run `distilltest judge calibrate --grader {question.grader} --labels FILE`.",
+                f"{grader}: the suite demands an agreement of {least:g} with people, and judge {name!r} was not "
+                f"measured with this prompt. Run `distilltest judge calibrate --grader {grader} --labels FILE`.",
                 kind="judge not calibrated",
             )
         if known.ac1 < least:
             raise JudgeFailed(
-                f"{question.grader}: judge {name!r} agrees with people by {known.ac1:.2f} (AC1, {known.n} labels), and the suite "
+                f"{grader}: judge {name!r} agrees with people by {known.ac1:.2f} (AC1, {known.n} labels), and the suite "
                 f"demands {least:g}. Mend the judge's prompt or take another judge.",
                 kind="judge not reliable",
             )

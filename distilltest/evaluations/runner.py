@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from distilltest.comparison import ENOUGH_LABELS
 from distilltest.config import Config
 from distilltest.engine import Engine
-from distilltest.errors import JudgeFailed
+from distilltest.errors import GraderFailed
 from distilltest.evaluations.bench import JudgeBench
 from distilltest.evaluations.conclusion import result_of, table_of
 from distilltest.evaluations.health import Health
@@ -41,7 +41,7 @@ class Graded(NamedTuple):
     trial: int
     answer: Completion | CallFailure
     grades: tuple[Grade, ...] = ()
-    failure: JudgeFailed | None = None
+    failure: GraderFailed | None = None
     """Why there are no grades although there is an answer."""
 
 
@@ -176,11 +176,16 @@ class Runner:
                 call = Call(slot.case, answer, slot.role, slot.trial, bench)
                 if body.is_async:
                     self.waiting.append(Waiting(slot, answer, self.engine.submit(body.arun(call))))
-                elif body.run(call).pending:
-                    self.waiting.append(Waiting(slot, answer, self.engine.submit(body.settle(call))))
                 else:
-                    yield Graded(slot.case, slot.role, slot.trial, answer, body.finish(call))
-                    continue
+                    try:
+                        pending = body.run(call).pending
+                    except GraderFailed as failure:
+                        yield Graded(slot.case, slot.role, slot.trial, answer, failure=failure)
+                        continue
+                    if not pending:
+                        yield Graded(slot.case, slot.role, slot.trial, answer, body.finish(call))
+                        continue
+                    self.waiting.append(Waiting(slot, answer, self.engine.submit(body.settle(call))))
                 yield None
                 while self.waiting and self.waiting[0].grades.done():
                     due -= 1
@@ -201,7 +206,7 @@ def _settled(waiting: Waiting) -> Graded:
     (case, role, trial, _), answer, grades = waiting
     try:
         return Graded(case, role, trial, answer, grades.result())
-    except JudgeFailed as failure:
+    except GraderFailed as failure:
         return Graded(case, role, trial, answer, failure=failure)
 
 

@@ -7,8 +7,10 @@ import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NoReturn
 
-from distilltest.graders.formula_parser import Step, fail, parse
+from distilltest.errors import NO_SCORE, GraderFailed
+from distilltest.graders.formula_parser import Step, fail, parse, said
 
 _SIGNS: dict[str, Callable[[float], float]] = {"+": operator.pos, "-": operator.neg}
 _OPERATORS: dict[str, Callable[[float, float], float]] = {
@@ -46,8 +48,9 @@ class Formula:
         """What it gives for these values: a finite number.
 
         Raises:
-            SuiteError: A name without a value, a division by zero, a root or logarithm of what has none, or a result
-                that is too large. The message names the position.
+            SuiteError: A name without a value.
+            GraderFailed: A division by zero, a root or logarithm of what has none, or a result that is too large. The message
+                names the position.
 
         >>> formula("max(a, b) / (a + b)").value({"a": 1, "b": 3})
         0.75
@@ -73,13 +76,17 @@ class Formula:
         try:
             result = float(function(*numbers))
         except ZeroDivisionError:
-            fail(self.text, step.position, f"{numbers[0]:g} is divided by zero; guard it: a / max(b, 0.001)")
+            self._fail(step, f"{numbers[0]:g} is divided by zero; guard it: a / max(b, 0.001)")
         except (ValueError, OverflowError):
             result = math.nan
         if not math.isfinite(result):
             shown = ", ".join(f"{number:g}" for number in numbers)
-            fail(self.text, step.position, f"{step.what!r} of {shown} is no number")
+            self._fail(step, f"{step.what!r} of {shown} is no number")
         return result
+
+    def _fail(self, step: Step, why: str) -> NoReturn:
+        """For these values there is none; for others there may be."""
+        raise GraderFailed(said(self.text, step.position, why), kind=NO_SCORE)
 
 
 @lru_cache(maxsize=256)

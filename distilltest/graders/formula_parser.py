@@ -60,7 +60,12 @@ def parse(text: str) -> tuple[Step, ...]:
 
 def fail(text: str, position: int, why: str) -> NoReturn:
     """Complain about a place in a formula."""
-    raise SuiteError(f"formula {quote(text)}, column {position + 1}: {why}.")
+    raise SuiteError(said(text, position, why))
+
+
+def said(text: str, position: int, why: str) -> str:
+    """What is wrong at a place in a formula, as a sentence."""
+    return f"formula {quote(text)}, column {position + 1}: {why}."
 
 
 class _Parser:

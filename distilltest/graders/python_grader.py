@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from distilltest.errors import SuiteError
-from distilltest.graders.scored import scored
+from distilltest.graders.scored import in_unit, scored
 from distilltest.records import Grade
 
 LARGEST_SOURCE = 256 * 1024
@@ -92,6 +92,7 @@ def python_grader(
     score = answer.get("score")
     if not isinstance(score, int | float):
         return zero("the answer of its process was overwritten", "its answer was overwritten")
+    score = in_unit(score)
     if not 0 <= score <= 1:
         raise SuiteError(f"python_grader: grade returned {score:g}; a score is in [0, 1]: divide it by what is best.")
     return scored("python_grader", score, pass_threshold, f"grade returned {score:g}")

@@ -21,7 +21,8 @@ from distilltest.graders.template import NotInSample
 from distilltest.graders.text_similarity import Metric, text_similarity
 from distilltest.records import Grade
 
-_THRESHOLD = 0.5
+THRESHOLD = 0.5
+"""Of a grader without one; the platform publishes none."""
 
 
 def run_openai(grader: Grader, sample: Mapping[str, Any], item: Mapping[str, Any]) -> Grade:
@@ -53,12 +54,12 @@ def run_openai(grader: Grader, sample: Mapping[str, Any], item: Mapping[str, Any
 def _run(grader: Grader, sample: Mapping[str, Any], item: Mapping[str, Any]) -> Grade:
     if isinstance(grader, MultiGrader):
         grades = {key: run_openai(one, sample, item) for key, one in grader.by_name.items()}
-        return multi(grades, grader.calculate_output, _THRESHOLD)
+        return multi(grades, grader.calculate_output, THRESHOLD)
     if isinstance(grader, StringCheckGrader):
         answer, reference = grader.input.render(item, sample), grader.reference.render(item, sample)
         return string_check(answer, reference, cast("Operation", grader.operation))
     assert not isinstance(grader, ScoreModelGrader | LabelModelGrader)
-    threshold = _THRESHOLD if grader.pass_threshold is None else grader.pass_threshold
+    threshold = THRESHOLD if grader.pass_threshold is None else grader.pass_threshold
     if isinstance(grader, PythonGrader):
         return python_grader(grader.source, sample, item, pass_threshold=threshold)
     answer, reference = grader.input.render(item, sample), grader.reference.render(item, sample)

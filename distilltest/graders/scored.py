@@ -5,6 +5,17 @@ from __future__ import annotations
 from distilltest.errors import SuiteError
 from distilltest.records import Grade
 
+_ROUNDING = 1e-9
+
+
+def in_unit(score: float) -> float:
+    """The score; what is outside [0, 1] by a rounding error only is the bound.
+
+    >>> in_unit(1.0000000000000002), in_unit(1.5)
+    (1.0, 1.5)
+    """
+    return min(1.0, max(0.0, score)) if -_ROUNDING <= score <= 1 + _ROUNDING else score
+
 
 def scored(name: str, score: float, pass_threshold: float, reason: str) -> Grade:
     """Pass where the score is at least the threshold.

@@ -17,6 +17,8 @@ from distilltest.records import Case, Message
 _FORMAT_FIELD = "{{ item.format }}"
 _OURS = "distilltest:judges/prompts/"
 """How the names of our own prompts begin."""
+IMPORTED = "openai_grader:"
+"""How the names of prompts begin that stand in a grader as the platform wrote it: they are part of the suite's code."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 from distilltest.config import Config
 from distilltest.errors import DistilltestError
 from distilltest.gate import Status, combine
-from distilltest.judges.question import prompt_named
+from distilltest.judges.question import IMPORTED, prompt_named
 from distilltest.promotion import code
 from distilltest.promotion.entry import Entry
 from distilltest.promotion.required import inside, matches, path_of, tidy
@@ -160,6 +160,8 @@ def _other_judges(report: EvaluationReport, config: Config) -> list[str]:
         judge = config.judges.get(use.judge)
         if judge is None:
             found[f"the judge {use.judge!r} is no longer configured"] = None
+            continue
+        if use.prompt.startswith(IMPORTED):  # its model and its prompt stand in the suite
             continue
         if judge.model.model != use.model:
             found[f"the judge {use.judge!r} was {use.model} and is {judge.model.model}"] = None

@@ -16,6 +16,7 @@ from distilltest.dataset import load_dataset
 from distilltest.errors import DistilltestError, PromotionsError, StoreError, at
 from distilltest.files import file_fingerprint
 from distilltest.gate import Status
+from distilltest.judges.question import IMPORTED
 from distilltest.promotion.entry import PROMOTE, Entry, Proof
 from distilltest.promotion.evidence import prompt_fingerprint
 from distilltest.promotion.history import NAME, History, Written
@@ -171,7 +172,8 @@ def _since(config: Config, entry: Entry) -> list[str]:
             if prompt_fingerprint(prompt, config.root) != line["prompt_fingerprint"]:
                 found[f"the prompt {prompt} of {role} has changed since"] = None
         for use in proof.judges:
-            if prompt_fingerprint(use["prompt"], config.root) != use["prompt_fingerprint"]:
+            stands = use["prompt"].startswith(IMPORTED)  # in the suite
+            if not stands and prompt_fingerprint(use["prompt"], config.root) != use["prompt_fingerprint"]:
                 found[f"the prompt {use['prompt']} of the judge {use['judge']!r} has changed since"] = None
     trained = entry.training_file or {}
     path = config.root / trained.get("path", "")

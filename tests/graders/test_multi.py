@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distilltest.errors import SuiteError
+from distilltest.errors import GraderFailed, SuiteError
 from distilltest.graders import multi
 from distilltest.records import Grade
 
@@ -33,8 +33,17 @@ def test_a_rounding_error_is_no_error():
     ],
 )
 def test_what_cannot_be_a_score_is_told(text, message):
-    with pytest.raises(SuiteError, match=message):
+    # A name or a sign is wrong for every answer; a value may be wrong for this one only.
+    kind = SuiteError if text in ("mail", "name +") else GraderFailed
+    with pytest.raises(kind, match=message):
         multi(GRADES, text)
+
+
+def test_a_number_in_a_range_of_its_own_takes_the_place_of_the_score():
+    grade = multi(GRADES, "name / 10", values={"name": 8.0})
+    assert (grade.score, grade.reason) == (0.8, "0.8 = name / 10 with name = 8")
+    with pytest.raises(GraderFailed, match="name is 8 with name = 8"):
+        multi(GRADES, "name", values={"name": 8.0})
 
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan"), True, "0.5", None])

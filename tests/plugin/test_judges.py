@@ -302,6 +302,22 @@ def test_own_graders_are_fixtures(judged):
     result.stdout.fnmatch_lines(["*@grader wrong returned True; it returns a Grade*"])
 
 
+@pytest.mark.parametrize("define", ["def", "async def"])
+def test_an_own_grader_that_fails_leaves_the_case_without_a_grade(judged, define):
+    judged.cases(12)
+    judged.write(
+        "conftest.py",
+        "from distilltest import Grade, GraderFailed, grader\n\n\n"
+        f"@grader\n{define} looked_up(case, completion):\n"
+        '    if case.id in ("q-3", "q-7"):\n        raise GraderFailed("the database is away", kind="database")\n'
+        '    return Grade("looked_up", 1.0, True)\n',
+    )
+    judged.suite("looked_up()", parameters="case, completion, looked_up")
+    result = judged.run()
+    assert result.ret == 11
+    result.stdout.fnmatch_lines(["*base lacks 2 of 12 cases (2 x database)*", "*the database is away*"])
+
+
 def test_multi_stands_for_the_grades_that_it_combines(judged):
     judged.suite(
         'multi({"m": exact_match(completion.text, "nothing"), "j": criteria_match(completion.text, "x")}, "0.1 * m + 0.9 * j")',
