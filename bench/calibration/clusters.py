@@ -1,13 +1,16 @@
-"""Several cases from one document."""
+"""Several cases from one document, of one size or another."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
 from bench.calibration.pass_fail import rule
-from bench.calibration.table import ALPHA, Column, Rate, Row, Table, dice
+from bench.calibration.table import ALPHA, Column, Rate, Row, Table, dice, points
 from distilltest.comparison import Comparison
-from distilltest.statistics import tango
+from distilltest.statistics import anchored, clusters, tango, values
 
 Floats = np.ndarray
 
@@ -88,4 +91,147 @@ def power_table(full: bool) -> Table:
         ("documents", "rule", "number of documents"),
         (Column("the gate"), Column("clusters ignored")),
         tuple((errors, (kind, count, delta, delta, runs)) for count, delta in settings),
+    )
+
+
+SIZES: dict[str, Callable[[np.random.Generator, int], Floats]] = {
+    "6 cases": lambda rolls, count: np.full(count, 6.0),
+    "2 to 12": lambda rolls, count: rolls.integers(2, 13, count).astype(float),
+    "3 to 20": lambda rolls, count: rolls.integers(3, 21, count).astype(float),
+    "lognormal, 1 to 60": lambda rolls, count: np.clip(np.round(np.exp(rolls.normal(1.2, 1.0, count))), 1.0, 60.0),
+    "Pareto, 1 to 60": lambda rolls, count: np.minimum(60.0, np.floor(rolls.random(count) ** (-1 / 1.1))),
+}
+SELDOM = 10
+"""The other tests are asked of one run in so many."""
+
+
+@lru_cache
+def _held(sizes: str, least: int) -> float:
+    """The share of all cases that documents of so many cases or more hold, on average."""
+    some = SIZES[sizes](dice("held", sizes), 1_000_000)
+    return float(some[some >= least].sum() / some.sum())
+
+
+def _drawn(
+    rolls: np.random.Generator, sizes: str, count: int, least: int, mean: float, others: str
+) -> tuple[Floats, Floats]:
+    """Sizes and sums of documents, of which those of so many cases or more are lost as a whole now and then; the mean is given.
+
+    In the others no case differs (``all equal``), one in ten is won (``a tenth won``), or a quarter differ in either direction.
+    """
+    some = SIZES[sizes](rolls, count)
+    whole = some.astype(int)
+    if others == "both ways":
+        level = max(0.0, mean)
+        each = level + 0.1 * (2.0 * rolls.beta(0.5, 0.5, count) - 1.0)
+        lost = rolls.binomial(whole, (0.25 - each) / 2.0)
+        sums = (rolls.binomial(whole - lost, (0.25 + each) / (1.75 + each)) - lost).astype(float)
+    else:
+        level = 0.1 if others == "a tenth won" else 0.0
+        sums = rolls.binomial(whole, level).astype(float)
+    chance = (level - mean) / (1.0 + level) / _held(sizes, least)
+    return some, np.where((rolls.random(count) < chance) & (some >= least), -some, sums)
+
+
+def _counting(sums: Floats, sizes: Floats, found: clusters.Clustered, delta: float) -> float:
+    """The larger of the jackknife t and the bound for what was not met that counts clusters, and not their weight."""
+    return max(found.jackknife or 0.0, values.all_equal(found.mean, sums.size, delta))
+
+
+def _weighted(sums: Floats, sizes: Floats, found: clusters.Clustered, delta: float) -> float:
+    """The same with the largest of such bounds over the k heaviest clusters."""
+    share = (found.mean + delta) / (1.0 + found.mean)
+    return max(found.jackknife or 0.0, _not_met(sizes, share))
+
+
+def _not_met(sizes: Floats, share: float) -> float:
+    held = np.cumsum(np.sort(sizes)[::-1]) / sizes.sum()
+    return float(((1.0 - np.clip(share / held, 0.0, 1.0)) ** np.arange(1, sizes.size + 1)).max())
+
+
+def _anchored(sums: Floats, sizes: Floats, found: clusters.Clustered, delta: float) -> float:
+    """The anchored mean test of whole clusters, in units of the largest one."""
+    return anchored.p_value(np.clip((sums + delta * sizes) / sizes.max() - delta, -1.0, 1.0), delta)
+
+
+OTHERS = (_counting, _weighted, _anchored)
+
+
+def unequal(sizes: str, count: int, delta: float, better: float, least: int, others: str, runs: int) -> Row:
+    """The gate and three other tests, and what no test can be above."""
+    rolls = dice(sizes, count, delta, better, least, others)
+    promoted, highest = [], []
+    compared: tuple[list[bool], ...] = ([], [], [])
+    for run in range(runs):
+        some, sums = _drawn(rolls, sizes, count, least, better - delta, others)
+        of = np.repeat(np.arange(count), some.astype(int))
+        d = np.repeat(sums / some, some.astype(int))
+        paired = Comparison("teacher", tuple(d.tolist()), 0, False, tuple(map(str, of.tolist())))
+        promoted.append(paired.p_value(delta) <= ALPHA)
+        highest.append(min(1.0, ALPHA / _not_met(some, better / (1.0 + better - delta))) if better else ALPHA)
+        if run % SELDOM == 0:
+            found = clusters.evaluate(d, of.tolist(), delta)
+            for test, said in zip(OTHERS, compared, strict=True):
+                said.append(test(sums, some, found, delta) <= ALPHA)
+    where = "all" if least == 1 else f"of {least} cases or more"
+    setting = (
+        sizes,
+        str(count),
+        rule(delta),
+        *((where, others) if not better else (f"{points(better - delta)} points",)),
+    )
+    rates = (Rate.of(promoted), *(Rate.of(said) for said in compared))
+    return setting, (*rates, f"{np.mean(highest):.2f}") if better else rates
+
+
+TESTS = (Column("counting clusters"), Column("the k heaviest"), Column("anchored"))
+
+
+def unequal_table(full: bool) -> Table:
+    """Errors at the limit where sizes differ and the effect is tied to them."""
+    runs = 2_000 if full else 100
+    settings = [("Pareto, 1 to 60", 100, 20, "a tenth won"), ("2 to 12", 60, 10, "all equal")]
+    if full:
+        settings = [
+            (sizes, count, least, others)
+            for sizes, counts, leasts in (
+                ("2 to 12", (40, 80), (1, 8)),
+                ("3 to 20", (60,), (15,)),
+                ("lognormal, 1 to 60", (150,), (1, 12)),
+                ("Pareto, 1 to 60", (60, 100), (1, 20, 40)),
+            )
+            for count in counts
+            for least in leasts
+            for others in ("all equal", "a tenth won", "both ways")
+        ]
+    return Table(
+        "Clusters of unequal size",
+        f"As above, {runs:,} runs a row, at the limit of 5 points; some documents are lost as a whole, in many rows only the "
+        "long ones. In the others no case differs, one in ten is won, or a quarter differ in either direction. Three other tests "
+        "of the same data are shown for comparison, with a tenth of the runs: the gate's without the weight of what was not met "
+        "(*counting clusters*), with the bound of the k heaviest clusters instead, and the anchored test of whole clusters.",
+        ("cases in a document", "documents", "rule", "lost are", "in the others"),
+        (Column("the gate", ALPHA), *TESTS),
+        tuple((unequal, (sizes, count, 0.05, 0.0, least, others, runs)) for sizes, count, least, others in settings),
+    )
+
+
+def unequal_power_table(full: bool) -> Table:
+    """What the weight of unmet clusters costs."""
+    runs = 600 if full else 40
+    settings = [("2 to 12", 100, 0.05, 0.05), ("3 to 20", 40, 0.05, 0.08)]
+    if full:
+        settings += [("6 cases", count, 0.05, 0.05) for count in (60, 100, 200)]
+        settings += [("2 to 12", count, 0.05, 0.05) for count in (60, 200)]
+        settings += [("2 to 12", 20, 0.15, 0.15), ("lognormal, 1 to 60", 150, 0.05, 0.05)]
+        settings += [("lognormal, 1 to 60", 300, 0.05, 0.05), ("Pareto, 1 to 60", 200, 0.05, 0.05)]
+    return Table(
+        "What clusters of unequal size cost",
+        f"The chance to promote a candidate that deserves it, {runs:,} runs a row; a quarter of the cases of each document "
+        "differ, in either direction. *Counting clusters* errs at the limit, as the table of unequal sizes shows: its power is "
+        "no measure. Where a few documents hold most cases, no test can do much: *no test above* is what even the best one that "
+        "keeps its level for documents that are lost as a whole can reach.",
+        ("cases in a document", "documents", "rule", "the candidate is better by"),
+        (Column("the gate"), *TESTS, Column("no test above")),
+        tuple((unequal, (*setting, 1, "both ways", runs)) for setting in settings),
     )

@@ -182,7 +182,7 @@ def _judge(rule: Rule, table: ResultsTable, alpha: float, block_alpha: float) ->
     cases = [v for v in zip(*(table.values[role] for role in rule.needs), strict=True) if None not in v]
     if not cases:
         return RuleVerdict(rule.describe(), Status.INCOMPLETE, f"no case has results of {' and '.join(rule.needs)}")
-    return rule.judge(table, alpha, block_alpha)
+    return rule.verdict(table, alpha, block_alpha)
 
 
 def _not_yet(rule: Rule, table: ResultsTable) -> RuleVerdict:

@@ -13,9 +13,6 @@ from distilltest.gate.verdict import RuleVerdict, Status
 from distilltest.gate.worst import how_many, rows_without
 from distilltest.table import ResultsTable
 
-FEWEST_CLUSTERS = 10
-"""With fewer, nothing can be said of clustered cases."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Paired(Rule):
@@ -105,14 +102,17 @@ class _Paired(Rule):
     def _sentence(
         self, status: Status, pairs: Comparison, low: float, high: float, alpha: float, needed: int | None
     ) -> str:
+        from distilltest.statistics.clusters import FEWEST, Weights
+
         counts = f"{pairs.wins} won, {pairs.losses} lost in {pairs.n} cases"
         if pairs.chosen == "labels":
             counts += f"; the judge was corrected by {pairs.labelled} pairs that people labelled"
         if pairs.clusters:
-            groups = len(set(pairs.clusters))
-            counts += f" of {groups} clusters"
-            if groups < FEWEST_CLUSTERS and status is Status.UNDECIDED:
-                return f"{groups} clusters are too few to tell, at least {FEWEST_CLUSTERS} are needed ({counts})"
+            weights = Weights.of(pairs.clusters)
+            counts += f" of {weights.count} clusters"
+            if not weights.enough and status is Status.UNDECIDED:
+                equal = " of equal size" if weights.count >= FEWEST else ""
+                return f"{weights.count} clusters are too few to tell, at least {FEWEST}{equal} are needed ({counts})"
         if status is Status.PROMOTE and self.limit >= 0:
             return f"better than {self.role} by {points(low)} to {points(high)} points ({counts})"
         if status is Status.PROMOTE:

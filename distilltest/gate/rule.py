@@ -52,6 +52,12 @@ class Rule(ABC):
     def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
         """Weigh the evidence; the table has a value for at least one case (pair) of the roles."""
 
+    def verdict(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
+        """What the data say, and how the cases are spread over clusters, where there are any."""
+        judged = self.judge(table, alpha, block_alpha)
+        sample = None if judged.status is Status.INCOMPLETE else self.sample(table)
+        return judged if sample is None else _with_clusters(judged, sample.clusters)
+
     @property
     def helped_by(self) -> Mapping[str, bool]:
         """Role → whether a right answer of it helps the claim; empty where missing answers have no worst case."""
@@ -79,7 +85,7 @@ class Rule(ABC):
         made = self.fill(table, worst=worst)
         if isinstance(made, str):
             return RuleVerdict(self.describe(), Status.INCOMPLETE, made)
-        verdict = self.judge(made, alpha, block_alpha)
+        verdict = self.verdict(made, alpha, block_alpha)
         if worst and verdict.status is Status.PROMOTE and (p := self._outlying(table, made)) > alpha:
             sentence = f"{verdict.sentence}; not for every value that the missing answers could have had"
             return replace(verdict, status=Status.UNDECIDED, p=p, sentence=sentence)
@@ -87,14 +93,33 @@ class Rule(ABC):
 
     def _outlying(self, table: ResultsTable, worst: ResultsTable) -> float:
         """The largest p of clusters in which missing answers are better than at worst; 0 where nothing is clustered."""
-        from distilltest.statistics.clusters import largest_jackknife_p
+        from distilltest.statistics.clusters import largest_p
 
         best = self.fill(table, worst=False)
         low, high = self.sample(worst), None if isinstance(best, str) else self.sample(best)
         if low is None or high is None:
             return 0.0
-        p = largest_jackknife_p(low.values, high.values, low.clusters, low.delta)
+        p = largest_p(low.values, high.values, low.clusters, low.delta)
         return 1.0 if p is None else p
+
+
+def _with_clusters(judged: RuleVerdict, clusters: Sequence[str]) -> RuleVerdict:
+    from distilltest.statistics.clusters import FEWEST, Weights
+
+    weights = Weights.of(clusters)
+    sentence = judged.sentence
+    if weights.effective < 0.9 * weights.count:
+        sentence += f"; the {weights.count} clusters tell as much as {weights.effective:.1f} of equal size"
+        sentence += f", the heaviest holds {points(weights.heaviest)} % of the cases"
+    if not weights.enough and judged.status is Status.UNDECIDED and "too few" not in sentence:
+        sentence += f"; these are too few to tell, at least {FEWEST} are needed"
+    return replace(
+        judged,
+        sentence=sentence,
+        clusters=weights.count,
+        effective_clusters=weights.effective,
+        heaviest_cluster=weights.heaviest,
+    )
 
 
 def weigh(p: float, against: float, alpha: float, block_alpha: float) -> Status:

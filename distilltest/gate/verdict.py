@@ -53,6 +53,12 @@ class RuleVerdict:
     n: int = 0
     wins: int = 0
     losses: int = 0
+    clusters: int = 0
+    """Clusters that the cases come from, 0 where they are independent."""
+    effective_clusters: float | None = None
+    """The number of equal clusters that would tell as much; None without clusters."""
+    heaviest_cluster: float | None = None
+    """The share of the cases that the largest cluster holds; None without clusters."""
     needed: int | None = None
     """Cases that would decide if the roles were equal, None where none would or nothing is undecided."""
 

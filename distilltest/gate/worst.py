@@ -4,7 +4,7 @@ A case over the context length, or one that a content filter rejects, fails agai
 let a candidate win by not answering. So each rule is judged with the value that is least favourable to it, and is proven only
 if it is proven there. The level is kept: values that are no better than the true ones are the results of a candidate that is
 no better. Where a test's p-value can rise although a value gets better (a t statistic, when the better value is an outlier),
-more completions than the worst one are asked (``clusters.largest_jackknife_p``), or the rule has a bound of its own.
+more completions than the worst one are asked (``clusters.largest_p``), or the rule has a bound of its own.
 """
 
 from __future__ import annotations

@@ -105,6 +105,25 @@ def student_tail(t: float, freedom: float) -> float:
     return half if t >= 0 else 1.0 - half
 
 
+def student_tails(t: ArrayLike, freedom: float) -> Floats:
+    """P(T >= t) for each t, as :func:`student_tail`.
+
+    >>> student_tails([1.812461, -1.812461], 10).round(6).tolist()
+    [0.05, 0.95]
+    """
+    import numpy as np
+
+    if freedom <= 0:
+        raise ValueError(f"{freedom} degrees of freedom: at least two values are needed")
+    values = np.asarray(t, dtype=float)
+    square = values * values
+    near = square < freedom  # near the middle, where 1 - x would lose digits
+    a, b = np.where(near, 0.5, freedom / 2.0), np.where(near, freedom / 2.0, 0.5)
+    inside = incomplete(a, b, np.where(near, square, freedom) / (freedom + square))
+    half = np.where(near, 0.5 - 0.5 * inside, 0.5 * inside)
+    return np.where(values >= 0, half, 1.0 - half)
+
+
 @lru_cache(maxsize=256)
 def student_quantile(tail: float, freedom: float) -> float:
     """The t with P(T >= t) = tail, for a tail in (0, 1).

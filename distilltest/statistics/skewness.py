@@ -12,12 +12,15 @@ the sample did not meet is not corrected for. Where that is possible, use the an
 from __future__ import annotations
 
 from math import cbrt, sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from distilltest.statistics import beta, values
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+T = TypeVar("T", float, "NDArray[np.float64]")
 
 
 def p_value(differences: ArrayLike, delta: float) -> float:
@@ -64,7 +67,7 @@ def interval(differences: ArrayLike, alpha: float = 0.05) -> tuple[float, float]
     return max(-1.0, low), min(1.0, high)
 
 
-def corrected(t: float, skew: float) -> float:
+def corrected(t: T, skew: float) -> T:
     """Hall's transformation of a t whose numerator has this skewness.
 
     >>> corrected(2.0, 0.0), round(corrected(2.0, -0.3), 4)

@@ -254,3 +254,24 @@ def test_degenerate_data_give_a_sensible_verdict(n, kind, scores, clustered):
         for number in (rule.p, rule.estimate, rule.low, rule.high):
             assert number is None or -10 < number < 10
         assert "nan" not in rule.sentence.casefold()
+
+
+def test_the_report_says_what_clusters_of_unequal_size_are_worth():
+    clusters = ["long"] * 60 + [str(i) for i in range(60)]
+    rules = [not_worse_than("teacher", margin=0.05), at_least(0.5), recovers(0.5)]
+    verdict = decide(rules, base=[0, 0, 1] * 40, teacher=[1] * 120, candidate=[1] * 120, clusters=clusters)
+    assert verdict.status is Status.UNDECIDED
+    for rule in verdict.rules:
+        assert (rule.clusters, rule.heaviest_cluster) == (61, 0.5)
+        assert rule.effective_clusters == pytest.approx(120**2 / (60**2 + 60))
+        assert (
+            "the 61 clusters tell as much as 3.9 of equal size, the heaviest holds 50 % of the cases" in rule.sentence
+        )
+    assert "at least 10" in verdict.sentence
+
+
+def test_clusters_of_one_size_need_no_words():
+    verdict = decide(at_least(0.5), candidate=[1] * 120, clusters=[str(i // 2) for i in range(120)])
+    assert (verdict.rules[0].clusters, verdict.rules[0].effective_clusters) == (60, 60.0)
+    assert "equal size" not in verdict.sentence
+    assert decide(at_least(0.5), candidate=[1] * 120).rules[0].clusters == 0

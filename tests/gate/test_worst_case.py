@@ -185,7 +185,7 @@ def test_a_test_of_clusters_asks_more_completions_than_the_worst_one(monkeypatch
     rows = {"base": [0] * 80, "candidate": [1] * 79 + [None]}
     groups = [i // 4 for i in range(80)]
     assert decided(better_than("base"), clusters=groups, **rows).status is Status.PROMOTE
-    monkeypatch.setattr(clusters, "largest_jackknife_p", lambda *_: 0.06)
+    monkeypatch.setattr(clusters, "largest_p", lambda *_: 0.06)
     assert decided(better_than("base"), clusters=groups, **rows).status is Status.INCOMPLETE
 
 

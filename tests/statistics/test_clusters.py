@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from distilltest.statistics import clusters
+from distilltest.statistics import clusters, signs, unmet
 
 cases = st.lists(st.tuples(st.sampled_from([-1.0, -0.25, 0.0, 0.5, 1.0]), st.integers(0, 13)), min_size=1, max_size=60)
 
@@ -65,7 +65,7 @@ def test_a_wider_margin_never_raises_p_where_the_mean_is_above_it(data, delta, m
 def test_swapping_roles_mirrors_the_interval(data):
     d, c = split(data)
     result = clusters.interval(d, c)
-    if len(set(c)) < clusters.FEWEST:
+    if not clusters.Weights.of(c).enough:
         assert result is None
     else:
         low, high = result
@@ -156,6 +156,82 @@ def test_documents_that_are_rarely_lost_as_a_whole_are_reckoned_with(count):
         plain += stats.t.sf(t, count - 1) <= 0.05
     assert promoted <= runs * 0.05 + 3 * (runs * 0.05 * 0.95) ** 0.5
     assert plain > runs * 0.08
+
+
+def test_long_documents_that_are_lost_are_reckoned_with_where_others_are_won():
+    """100 documents of Pareto sizes; those of 40 cases or more are lost so often that the mean is at the limit of 5 points."""
+    dice = np.random.default_rng(13)
+    sizes = np.minimum(60, np.floor(dice.random(200_000) ** (-1 / 1.1)))
+    lost_share = 0.15 / (1.1 * sizes[sizes >= 40].sum() / sizes.sum())  # 10 % of all other cases are won
+    promoted = counting = 0
+    runs = 200
+    for _ in range(runs):
+        some = dice.choice(sizes, 100).astype(int)
+        labels = np.repeat(np.arange(100), some)
+        lost = (dice.random(100) < lost_share) & (some >= 40)
+        d = np.where(lost[labels], -1.0, (dice.random(labels.size) < 0.10).astype(float))
+        result = clusters.evaluate(d, labels.tolist(), 0.05)
+        promoted += result.p is not None and result.p <= 0.05
+        counting += max(result.jackknife, (0.95 / (1 + result.mean)) ** 100) <= 0.05
+    assert promoted <= runs * 0.05 + 3 * (runs * 0.05 * 0.95) ** 0.5
+    assert counting > runs * 0.25
+
+
+sizes_of_clusters = st.lists(st.integers(1, 60), min_size=2, max_size=80).map(lambda sizes: np.array(sizes, float))
+
+
+@settings(max_examples=60, deadline=None)
+@given(sizes_of_clusters, st.floats(0.001, 0.999))
+def test_no_choice_of_lost_clusters_is_more_probable_than_the_bound(sizes, share):
+    held = np.cumsum(np.sort(sizes)[::-1]) / sizes.sum()
+    counts = np.arange(1, sizes.size + 1)
+    alike = (1.0 - np.minimum(1.0, share / held)) ** counts  # the k heaviest, each with the same chance
+    assert unmet.chance(sizes, share) >= alike.max() - 1e-12
+
+
+@settings(max_examples=40, deadline=None)
+@given(sizes_of_clusters, st.sampled_from([0.0, 0.1, 0.5]), st.floats(0.01, 0.3))
+def test_clusters_without_any_loss_never_beat_the_bound_for_those_not_met(sizes, value, delta):
+    """However many cases a cluster has, it is met once: as k tries of one chance, whatever the test makes of the rest."""
+    labels = np.repeat(np.arange(sizes.size), sizes.astype(int)).tolist()
+    result = clusters.evaluate([value] * len(labels), labels, delta)
+    lost = (value + delta) / (1.0 + value)
+    assert result.unmet >= (1.0 - lost) ** sizes.size - 1e-12
+    assert result.unmet >= 1.0 - min(1.0, lost / (sizes.max() / sizes.sum())) - 1e-12
+
+
+@settings(max_examples=60, deadline=None)
+@given(cases, st.floats(-0.2, 0.2))
+def test_what_was_not_met_never_helps(data, delta):
+    result = clusters.evaluate(*split(data), delta)
+    if result.jackknife is not None:
+        assert result.unmet >= result.jackknife - 1e-12
+        assert result.p is None or result.p == max(result.unmet, result.sign_flip)
+
+
+def test_one_long_document_is_not_many():
+    labels = [0] * 900 + list(range(1, 100))
+    result = clusters.evaluate([0.0] * len(labels), labels, 0.05)
+    assert result.effective < 2
+    assert result.p is None
+    assert clusters.interval([0.0] * len(labels), labels) is None
+
+
+def test_the_signs_of_the_heaviest_clusters_stand_for_all(monkeypatch):
+    dice = np.random.default_rng(8)
+    labels = np.repeat(np.arange(700), dice.integers(1, 5, 700)).tolist()
+    d = dice.choice([-1.0, 0.0, 1.0], len(labels), p=[0.05, 0.92, 0.03])
+    some = clusters.evaluate(d, labels, 0.03).sign_flip
+    monkeypatch.setattr(signs, "HEAVIEST", 10_000)
+    assert some == pytest.approx(clusters.evaluate(d, labels, 0.03).sign_flip, abs=0.02)
+
+
+def test_swapping_roles_mirrors_the_interval_of_many_clusters():
+    dice = np.random.default_rng(9)
+    labels = np.repeat(np.arange(900), dice.integers(1, 5, 900)).tolist()
+    d = dice.choice([-1.0, 0.0, 0.5, 1.0], len(labels), p=[0.05, 0.9, 0.02, 0.03])
+    low, high = clusters.interval(d, labels)
+    assert clusters.interval(-d, labels) == (-high, -low)
 
 
 def test_many_clusters_need_little_memory():
