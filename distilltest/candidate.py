@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from distilltest.distillation.near import NEAR
-from distilltest.distillation.overlap import find_overlap
 from distilltest.errors import SuiteError
 from distilltest.evaluations.plan import Plan
 from distilltest.files import sha256
@@ -137,6 +135,8 @@ def with_leaks(plan: Plan, store: Store, leave_out: bool) -> Plan:
     if not training.path.is_file() or sha256(training.path) != training.sha256:
         note = f"The candidate's training file {shown} is gone or has changed: whether cases were trained on cannot be said."
         return replace(plan, notes=(*plan.notes, note))
+    from distilltest.distillation.near import NEAR  # with NumPy, which takes a while to import
+
     found = _overlap(plan, training, store)
     leaked, asked = tuple(found["leaked"]), {case.id for case in plan.cases}
     inside = [case for case in leaked if case in asked]
@@ -160,6 +160,8 @@ def _overlap(plan: Plan, training: Training, store: Store) -> dict[str, Any]:
     )
     known: dict[str, Any] | None = store.get_state(name)
     if known is None:
+        from distilltest.distillation.overlap import find_overlap
+
         overlap = find_overlap(training.path, [(case.id, plan.request_text(case)) for case in plan.dataset.cases])
         near = len({pair.case_id for pair in overlap.pairs} - set(overlap.leaked))
         known = {"leaked": list(overlap.leaked), "near": near, "examples": overlap.examples}

@@ -1,5 +1,6 @@
 """However a session is asked to end, it ends in order, keeps what arrived, and goes on from there."""
 
+import os
 import re
 import signal
 import subprocess
@@ -143,10 +144,12 @@ def alive(process):
 
 def test_a_session_without_evaluations_is_left_alone(project):
     """SIGTERM kills it as it always did, with workers, too."""
-    project.write("suites/test_numbers.py", "import time\n\ndef test_plain():\n    print('x')\n    time.sleep(60)\n")
-    running = start(project, "-n", "1", "-v")
-    while "test_plain" not in (line := running.stdout.readline()):
-        assert line
+    begun = project.root / "begun"
+    os.mkfifo(begun)
+    body = "open('begun', 'w').close()\n    time.sleep(600)\n"
+    project.write("suites/test_numbers.py", f"import time\n\ndef test_plain():\n    {body}")
+    running = start(project, "-n", "1")
+    begun.read_bytes()  # waits for whoever opens it to write
     running.terminate()
     running.stdout.close()
     assert running.wait() == -signal.SIGTERM
