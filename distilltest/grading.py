@@ -317,7 +317,12 @@ class BoundBody:
                 raise SuiteError(
                     f"{self.name}: {grade.name} gave case {call.case.id!r} the score {grade.score!r}; a score is in [0, 1]."
                 )
-        return tuple(replace(each, reason=mask(each.reason)) if each.reason else each for each in grades)
+        return tuple(map(_masked, grades))
+
+
+def _masked(grade: Grade) -> Grade:
+    reason = mask(grade.reason)
+    return grade if reason is grade.reason else replace(grade, reason=reason)
 
 
 def _has_assert(body: Body) -> bool:

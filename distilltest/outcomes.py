@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from dataclasses import dataclass, field
+from itertools import groupby, islice
 from math import isnan, nan
+from operator import le
 from typing import TYPE_CHECKING, Any, overload
 
 from distilltest.records import NO_PREFERENCES, Outcome
@@ -24,6 +26,54 @@ def of_role(outcomes: Iterable[Outcome], role: str) -> Iterator[Outcome]:
     if isinstance(outcomes, Outcomes):
         return outcomes.of(role)
     return (outcome for outcome in outcomes if outcome.role == role)
+
+
+@dataclass
+class Answers:
+    """What is said of all answers of one role; a call that failed has none."""
+
+    latencies: array[float] = field(default_factory=lambda: array("d"))
+    """Seconds, one for each answer, in the order of the outcomes."""
+    counted: int = 0
+    """Answers of which the tokens are known."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    cut_off: int = 0
+    refused: int = 0
+
+    @property
+    def silent(self) -> int:
+        """Answers whose tokens the server did not tell."""
+        return len(self.latencies) - self.counted
+
+    @classmethod
+    def of(cls, outcomes: Iterable[Outcome], role: str) -> Answers:
+        """Add up what the outcomes of a role say."""
+        found = cls()
+        if isinstance(outcomes, Outcomes):
+            rows = outcomes.answers(role)
+        else:
+            rows = (_answer(o) for o in of_role(outcomes, role) if o.failure is None or o.latency)
+        for flags, prompt, completion, cached, latency in rows:
+            found.latencies.append(latency)
+            if flags & _USAGE_KNOWN:
+                found.counted += 1
+                found.prompt_tokens += prompt
+                found.completion_tokens += completion
+                found.cached_tokens += cached
+            if flags & (_CUT_OFF | _REFUSED):
+                found.cut_off += flags & _CUT_OFF != 0
+                found.refused += flags & _REFUSED != 0
+        return found
+
+
+def _answer(outcome: Outcome) -> tuple[int, int, int, int, float]:
+    return _flags(outcome), outcome.prompt_tokens, outcome.completion_tokens, outcome.cached_tokens, outcome.latency
+
+
+def _flags(outcome: Outcome) -> int:
+    return outcome.cut_off * _CUT_OFF | outcome.refused * _REFUSED | outcome.usage_known * _USAGE_KNOWN
 
 
 def case_means(outcomes: Iterable[Outcome], metric: str, trials: int) -> Iterator[tuple[str, float]]:
@@ -57,6 +107,7 @@ class Outcomes(Sequence[Outcome]):
         self._case_numbers = {case: number for number, case in enumerate(self._cases)}
         self._role_numbers = {role: number for number, role in enumerate(self._roles)}
         # b, h, i, q: whole numbers of 1, 2, 4 and 8 bytes; d: doubles
+        # In the order of append().
         kinds = {"case": "i", "role": "b", "trial": "h", "passed": "b", "score": "d", "flags": "b", "prompt": "i"}
         kinds |= {"completion": "i", "cached": "i", "latency": "d", "id": "q", "number": "i"}
         self._columns: dict[str, array[Any]] = {name: array(kind) for name, kind in kinds.items()}
@@ -72,23 +123,22 @@ class Outcomes(Sequence[Outcome]):
             KeyError: It is of another case or role.
         """
         o, number = outcome, len(self)
-        flags = o.cut_off * _CUT_OFF | o.refused * _REFUSED | o.usage_known * _USAGE_KNOWN
-        values = {
-            "case": self._case_numbers[o.case_id],
-            "role": self._role_numbers[o.role],
-            "trial": o.trial,
-            "passed": _NO_GRADE if o.passed is None else o.passed,
-            "score": nan if o.score is None else o.score,
-            "flags": flags,
-            "prompt": o.prompt_tokens,
-            "completion": o.completion_tokens,
-            "cached": o.cached_tokens,
-            "latency": o.latency,
-            "id": o.completion_id,
-            "number": number,
-        }
-        for name, value in values.items():
-            self._columns[name].append(value)
+        values = (
+            self._case_numbers[o.case_id],
+            self._role_numbers[o.role],
+            o.trial,
+            _NO_GRADE if o.passed is None else o.passed,
+            nan if o.score is None else o.score,
+            _flags(o),
+            o.prompt_tokens,
+            o.completion_tokens,
+            o.cached_tokens,
+            o.latency,
+            o.completion_id,
+            number,
+        )
+        for column, value in zip(self._columns.values(), values, strict=True):
+            column.append(value)
         if o.failure is not None:
             self._failures[number] = (o.failure, o.failure_message)
         if o.completion_key:
@@ -109,12 +159,24 @@ class Outcomes(Sequence[Outcome]):
 
     def sort(self) -> None:
         """Put them in order of case, role and trial: the order in which answers arrived must not show."""
-        import numpy as np
-
-        by = [np.array(self._columns[name]) for name in ("trial", "role", "case")]
-        order = np.lexsort(by)
+        cases, roles, trials = (self._columns[name] for name in ("case", "role", "trial"))
+        trial, role = max(trials, default=0) + 1, len(self._roles)
+        places = array("q", ((c * role + r) * trial + t for c, r, t in zip(cases, roles, trials, strict=True)))
+        if all(map(le, places, islice(places, 1, None))):
+            return
+        order = sorted(range(len(self)), key=places.__getitem__)
         for name, column in self._columns.items():  # one at a time, so that only one is there twice
-            self._columns[name] = array(column.typecode, np.array(column)[order].tobytes())
+            self._columns[name] = array(column.typecode, map(column.__getitem__, order))
+
+    def answers(self, role: str) -> Iterator[tuple[int, int, int, int, float]]:
+        """Flags, tokens (prompt, completion, cached) and seconds of the answers of one role; a failed call has none."""
+        wanted = self._role_numbers.get(role)
+        columns = [
+            self._columns[name] for name in ("role", "flags", "prompt", "completion", "cached", "latency", "number")
+        ]
+        for of, flags, prompt, completion, cached, latency, number in zip(*columns, strict=True):
+            if of == wanted and (latency or number not in self._failures):
+                yield flags, prompt, completion, cached, latency
 
     def of(self, role: str) -> Iterator[Outcome]:
         """Those of one role, in this order."""

@@ -76,7 +76,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _promoted(root: Path, model: str, run_id: str) -> str:
     """Promote a model on a run, if that has not been done, and say what came of it."""
     from distilltest.cli.promote import open_session
-    from distilltest.promotion.history import NAME, History
+    from distilltest.promotion import NAME
+    from distilltest.promotion.history import History
     from distilltest.promotion.promote import Promoter
 
     production = History.load(root).production

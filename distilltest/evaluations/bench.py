@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -13,11 +14,13 @@ from distilltest.engine import Engine
 from distilltest.errors import ConfigError, JudgeFailed
 from distilltest.evaluations.plan import Plan
 from distilltest.grading import JudgeOptions
-from distilltest.judges import Judgement, Question, ask
-from distilltest.judges.calibration import Calibration, agreement_of
 from distilltest.records import CallFailure, Case, Completion, Request, fingerprint
 from distilltest.results import JudgeUse
 from distilltest.store import Store
+
+if TYPE_CHECKING:
+    from distilltest.judges import Judgement, Question
+    from distilltest.judges.calibration import Calibration
 
 _Use = tuple[str, str, str, str, str, str]
 """Grader, judge, model, fingerprint of its parameters, prompt, fingerprint of the prompt."""
@@ -44,6 +47,8 @@ class JudgeBench:
         Raises:
             JudgeFailed: It gave no verdict, or it is not known to agree with people as much as the suite demands.
         """
+        from distilltest.judges import ask
+
         judge = self._judge(options)
         use = (
             question.grader,
@@ -109,6 +114,10 @@ class JudgeBench:
 
     def uses(self) -> tuple[JudgeUse, ...]:
         """Which judges were asked what, how often, and what is known of them."""
+        if not self._asked:
+            return ()
+        from distilltest.judges.calibration import agreement_of
+
         return tuple(
             JudgeUse(
                 grader=grader,
@@ -148,6 +157,8 @@ class JudgeBench:
 
     def _calibration(self, use: _Use) -> Calibration | None:
         if use not in self._calibrations:
+            from distilltest.judges.calibration import Calibration
+
             grader, *_, version = use
             self._calibrations[use] = Calibration.load(self._store, grader, self._judges[use], version)
         return self._calibrations[use]

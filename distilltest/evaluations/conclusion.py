@@ -10,7 +10,7 @@ from distilltest.config import Config, usd
 from distilltest.evaluations.changes import find_changes
 from distilltest.evaluations.plan import Plan
 from distilltest.gate import Verdict
-from distilltest.outcomes import Outcomes, of_role
+from distilltest.outcomes import Answers, Outcomes, of_role
 from distilltest.records import Case, Model, Outcome
 from distilltest.results import EvaluationResult, JudgeUse
 from distilltest.store import Store
@@ -32,8 +32,9 @@ def table_of(plan: Plan, config: Config, cases: Sequence[Case], outcomes: Sequen
         narrowed=plan.narrowed,
     )
     timed = any(rule.reads_latencies for rule in plan.gate)
-    costs = {role: _cost(config, model, outcomes) for role, model in plan.models.items()}
-    silent = {role: sum(not o.usage_known for o in of_role(outcomes, role)) for role in plan.models}
+    answers = {role: Answers.of(outcomes, role) for role in plan.models}
+    costs = {role: _cost(config, plan.models[role], of) for role, of in answers.items()}
+    silent = {role: of.silent for role, of in answers.items()}
     return replace(
         table,
         clusters=tuple(case.cluster for case in cases),
@@ -106,11 +107,8 @@ def notes_on(models: Mapping[str, Model], outcomes: Sequence[Outcome]) -> list[s
     """What is odd about answers that were graded all the same, as sentences; nothing where it is a few."""
     found = []
     for role, model in models.items():
-        cut_off = refused = silent = total = 0
-        for outcome in of_role(outcomes, role):
-            if not _lost(outcome):
-                cut_off, refused = cut_off + outcome.cut_off, refused + outcome.refused
-                silent, total = silent + (not outcome.usage_known), total + 1
+        answers = Answers.of(outcomes, role)
+        cut_off, refused, silent, total = answers.cut_off, answers.refused, answers.silent, len(answers.latencies)
         if _many(cut_off, total):
             found.append(
                 f"{role}: {cut_off} of {total} answers were cut off at the token limit, and graded as far as they go. "
@@ -129,23 +127,14 @@ def notes_on(models: Mapping[str, Model], outcomes: Sequence[Outcome]) -> list[s
     return found
 
 
-def _lost(outcome: Outcome) -> bool:
-    """Whether there is no answer; where only a judge failed there is one, and it took its time."""
-    return outcome.failure is not None and not outcome.latency
-
-
 def _many(count: int, total: int) -> bool:
     return count >= FEW and count > FEW_SHARE * total
 
 
-def _cost(config: Config, model: Model, outcomes: Sequence[Outcome]) -> float | None:
+def _cost(config: Config, model: Model, answers: Answers) -> float | None:
     """What the answers of a role cost, as far as their tokens are known; None where the price is not."""
-    prompt = completion = cached = 0
-    for outcome in of_role(outcomes, model.role):
-        prompt += outcome.prompt_tokens
-        completion += outcome.completion_tokens
-        cached += outcome.cached_tokens
-    return usd(config.prices.get(model.model), prompt, completion, cached)
+    price = config.prices.get(model.model)
+    return usd(price, answers.prompt_tokens, answers.completion_tokens, answers.cached_tokens)
 
 
 def _latencies(cases: Sequence[Case], role: str, outcomes: Sequence[Outcome]) -> tuple[float | None, ...]:

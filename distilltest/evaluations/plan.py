@@ -161,13 +161,15 @@ class Plan:
 
     def slots(self, chunk: range) -> list[Slot]:
         """The requests of one chunk of cases, with what each is for."""
+        prompts = {prompt.fingerprint: prompt for prompt in self.prompts.values()}  # most often one for all roles
         return [
             Slot(
                 case, role, trial, Request(model.server, model.base_url, model.model, messages, model.parameters, trial)
             )
             for case in self.cases[chunk.start : chunk.stop]
+            for rendered in [{name: prompt.render(case) for name, prompt in prompts.items()}]
             for role, model in self.models.items()
-            for messages in [self.prompts[role].render(case)]
+            for messages in [rendered[self.prompts[role].fingerprint]]
             for trial in range(self.evaluation.trials)
         ]
 

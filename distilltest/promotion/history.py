@@ -13,9 +13,9 @@ import orjson
 from distilltest.data import Tree, absent, read_yaml, yaml_of
 from distilltest.errors import PromotionsError, at, brief
 from distilltest.files import write_whole
+from distilltest.promotion import NAME
 from distilltest.promotion.entry import ROLL_BACK, Entry, digest
 
-NAME = "promotions.yaml"
 _HEADER = """\
 # Which model is in production, and what proved it. `distilltest promote` appends an entry; none is ever changed: each holds
 # a hash of itself and of the entry before it. `distilltest promotions verify` shows edits, `rollback` goes back.

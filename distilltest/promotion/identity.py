@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from distilltest.errors import ConfigError
-from distilltest.promotion.entry import Who
+
+if TYPE_CHECKING:
+    from distilltest.promotion.entry import Who
 
 
 def who(root: Path) -> Who:
@@ -22,6 +25,8 @@ def who(root: Path) -> Who:
             f"git's {missing} is not set, and promotions.yaml says who promotes. "
             'Set both: git config user.name "Your Name", git config user.email you@example.org.'
         )
+    from distilltest.promotion.entry import Who
+
     return Who(name, email)
 
 

@@ -14,7 +14,7 @@ from distilltest.distillation.overlap import find_overlap
 from distilltest.errors import PromotionsError
 from distilltest.files import file_fingerprint, write_whole
 from distilltest.gate import Status, combine
-from distilltest.promotion import identity
+from distilltest.promotion import NAME, identity
 from distilltest.promotion.entry import (
     PROMOTE,
     ROLL_BACK,
@@ -26,7 +26,7 @@ from distilltest.promotion.entry import (
     costs_of,
 )
 from distilltest.promotion.evidence import Evidence, Gathered, gather, why_nothing
-from distilltest.promotion.history import NAME, History
+from distilltest.promotion.history import History
 from distilltest.promotion.shutdown import Shutdown, ask_shutdown
 from distilltest.reporting import json as json_report
 from distilltest.reporting import markdown

@@ -7,9 +7,9 @@ from datetime import datetime
 from pathlib import Path
 
 from distilltest.config import Config
+from distilltest.data import absent
 from distilltest.errors import ConfigError
-from distilltest.promotion.entry import PROMOTE
-from distilltest.promotion.history import NAME, History
+from distilltest.promotion import NAME
 from distilltest.records import Model
 
 ROLE = "promoted"
@@ -23,6 +23,11 @@ def promoted_at(root: Path) -> float:
     Raises:
         PromotionsError: promotions.yaml is broken.
     """
+    if absent(root / NAME):
+        return 0.0
+    from distilltest.promotion.entry import PROMOTE
+    from distilltest.promotion.history import History
+
     times = [each.entry.when for each in History.load(root).entries if each.entry.action == PROMOTE]
     return datetime.fromisoformat(times[-1]).timestamp() + 1.0 if times else 0.0
 
@@ -34,8 +39,10 @@ def with_promoted(config: Config) -> Config:
         PromotionsError: promotions.yaml is broken or was edited.
         ConfigError: Its model is on a server that is not configured.
     """
-    if ROLE in config.models:
+    if ROLE in config.models or absent(config.root / NAME):
         return config
+    from distilltest.promotion.history import History
+
     history = History.load(config.root)
     entry = history.production
     if entry is None:

@@ -17,9 +17,10 @@ from distilltest.errors import DistilltestError, PromotionsError, StoreError, at
 from distilltest.files import file_fingerprint
 from distilltest.gate import Status
 from distilltest.judges.question import IMPORTED
+from distilltest.promotion import NAME
 from distilltest.promotion.entry import PROMOTE, Entry, Proof
 from distilltest.promotion.evidence import prompt_fingerprint
-from distilltest.promotion.history import NAME, History, Written
+from distilltest.promotion.history import History, Written
 from distilltest.promotion.promote import FOLDER
 from distilltest.promotion.recompute import from_numbers, from_outcomes
 from distilltest.promotion.required import tidy

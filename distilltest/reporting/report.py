@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
-from typing import Any, Self
+from typing import Any
 
 from distilltest.gate import Status, Verdict, combine
-from distilltest.outcomes import case_means, of_role
+from distilltest.outcomes import Answers, case_means, of_role
 from distilltest.records import Outcome
 from distilltest.results import Change, EvaluationResult, JudgeUse, RunInfo, Sample
 from distilltest.stored import restore
@@ -210,7 +209,8 @@ def _role_line(result: EvaluationResult, role: str) -> RoleLine:
     if values:
         rate = sum(values) / len(values)
         low, high = _interval(values, result)
-    answers = _Answers.of(of_role(result.outcomes, role))
+    answers = Answers.of(result.outcomes, role)
+    latencies = sorted(answers.latencies)
     model = result.models[role]
     return RoleLine(
         role=role,
@@ -224,49 +224,18 @@ def _role_line(result: EvaluationResult, role: str) -> RoleLine:
         prompt_tokens=round(answers.prompt_tokens / max(1, answers.counted), 1),
         completion_tokens=round(answers.completion_tokens / max(1, answers.counted), 1),
         usd=result.usd.get(role),
-        latency_median=_quantile(answers.latencies, 0.5),
-        latency_95=_quantile(answers.latencies, 0.95),
+        latency_median=_quantile(latencies, 0.5),
+        latency_95=_quantile(latencies, 0.95),
         prompt=result.prompts[role],
         prompt_fingerprint=result.prompt_fingerprints[role],
         parameters=dict(model.parameters),
         cut_off=answers.cut_off,
         refused=answers.refused,
-        without_usage=len(answers.latencies) - answers.counted,
+        without_usage=answers.silent,
         usd_at_least=result.usd_at_least.get(role),
         any_passes=_round(_share(of_role(result.outcomes, role), result.trials, any)),
         all_pass=_round(_share(of_role(result.outcomes, role), result.trials, all)),
     )
-
-
-@dataclass
-class _Answers:
-    """What is said of all answers of a role."""
-
-    latencies: Sequence[float] = ()
-    """In order, in seconds; one for each answer."""
-    counted: int = 0
-    """Answers of which the tokens are known."""
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cut_off: int = 0
-    refused: int = 0
-
-    @classmethod
-    def of(cls, outcomes: Iterable[Outcome]) -> Self:
-        """Add up what one role's outcomes say."""
-        found, latencies = cls(), array("d")
-        for outcome in outcomes:
-            found.cut_off += outcome.cut_off
-            found.refused += outcome.refused
-            if outcome.failure is not None and not outcome.latency:
-                continue
-            latencies.append(outcome.latency)
-            if outcome.usage_known:
-                found.counted += 1
-                found.prompt_tokens += outcome.prompt_tokens
-                found.completion_tokens += outcome.completion_tokens
-        found.latencies = sorted(latencies)
-        return found
 
 
 def _share(outcomes: Iterable[Outcome], trials: int, of: Callable[[Iterable[bool]], bool]) -> float | None:

@@ -17,8 +17,9 @@ from distilltest.errors import PromotionsError, StoreError
 from distilltest.finetuning.order import Order
 from distilltest.gate.verdict import Verdict
 from distilltest.judges.calibration import Calibration
+from distilltest.promotion import NAME
 from distilltest.promotion.entry import PROMOTE, Entry, digest
-from distilltest.promotion.history import NAME, History
+from distilltest.promotion.history import History
 from distilltest.reporting.report import EvaluationReport
 from distilltest.results import RunInfo
 from distilltest.stored import restore
