@@ -119,20 +119,34 @@ class Engine:
         places: dict[str, list[int]] = {}
         for index, request in enumerate(requests):
             places.setdefault(request.key, []).append(index)
-        arrivals: queue.SimpleQueue[tuple[str, Answer | Exception]] = queue.SimpleQueue()
+        # What arrives in one turn of the loop is handed over at once: to wake a thread for each answer costs both threads time.
+        arrivals: queue.SimpleQueue[list[tuple[str, Answer | Exception]]] = queue.SimpleQueue()
+        arrived: list[tuple[str, Answer | Exception]] = []
+
+        def hand_over() -> None:
+            arrivals.put(arrived.copy())
+            arrived.clear()
+
+        def told(key: str, answer: Answer | Exception) -> None:
+            if not arrived:
+                asyncio.get_running_loop().call_soon(hand_over)
+            arrived.append((key, answer))
 
         def ask() -> None:
             dispatcher = self._dispatch()
             for key, indices in places.items():
-                dispatcher.ask_one(requests[indices[0]], lambda answer, key=key: arrivals.put((key, answer)))  # type: ignore[misc]
+                dispatcher.ask_one(requests[indices[0]], partial(told, key))
 
         if places:
             self._started().call_soon_threadsafe(ask)
-        for _ in places:
-            key, answer = self._next(arrivals)
-            if isinstance(answer, Exception):
-                raise answer
-            yield from ((index, answer) for index in places[key])
+        due = len(places)
+        while due:
+            some = self._next(arrivals)
+            due -= len(some)
+            for key, answer in some:
+                if isinstance(answer, Exception):
+                    raise answer
+                yield from ((index, answer) for index in places[key])
 
     def _next(self, arrivals: queue.SimpleQueue[T]) -> T:
         """Wait for what comes next."""
