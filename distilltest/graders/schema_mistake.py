@@ -6,11 +6,12 @@ The verdict is not made here. Of the mistakes that jsonschema finds, its ``best_
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from distilltest.graders.schema_work import Spent, begin, bounded
 from distilltest.graders.text import quote
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _DEEP = 100
 
 
 def validator(draft: str, schema: Any, resources: Mapping[str, Any], *, formats: bool) -> Validator:
-    """Make jsonschema's validator: it fetches nothing, and reads a ``pattern`` as the fast validator does.
+    """Make jsonschema's validator: it fetches nothing, reads patterns as the fast validator does, and its work is bounded.
 
     Args:
         draft: The name of jsonschema's class.
@@ -44,16 +45,20 @@ def validator(draft: str, schema: Any, resources: Mapping[str, Any], *, formats:
     registry = REGISTRY.with_resources(
         (uri, Resource.from_contents(content, default_specification=own)) for uri, content in resources.items()
     )
-    extended: Any = validators.extend(kind, {"pattern": _pattern})  # type: ignore[no-untyped-call]
+    extended: Any = validators.extend(kind, bounded(kind.VALIDATORS))  # type: ignore[no-untyped-call]
     made: Validator = extended(schema, registry=registry, format_checker=kind.FORMAT_CHECKER if formats else None)
     return made
 
 
 def best_line(validator: Validator, value: Any) -> str | None:
-    """Name the mistake that matters most; None where jsonschema finds none."""
+    """Name the mistake that matters most of those that bounded work finds; None where jsonschema finds none."""
     from jsonschema.exceptions import best_match
 
-    mistake = best_match(validator.iter_errors(value))
+    found: list[ValidationError] = []
+    begin()
+    with suppress(Spent):
+        found.extend(validator.iter_errors(value))
+    mistake = best_match(found)
     return None if mistake is None else _line(mistake.json_path, _said(mistake))
 
 
@@ -167,18 +172,3 @@ def _count(value: Any) -> str:
     if len(value) == 1:
         return f"1 {thing}"
     return f"{len(value)} {'properties' if thing == 'property' else thing + 's'}"
-
-
-def _pattern(validator: Any, pattern: str, value: Any, schema: Any) -> Iterator[ValidationError]:
-    from jsonschema.exceptions import ValidationError
-
-    if isinstance(value, str) and not _reads(pattern)(value):
-        yield ValidationError(f"{value!r} does not match {pattern!r}")
-
-
-@lru_cache(maxsize=256)
-def _reads(pattern: str) -> Callable[[str], bool]:
-    import jsonschema_rs
-
-    reads: Callable[[str], bool] = jsonschema_rs.Draft202012Validator({"pattern": pattern}).is_valid
-    return reads
