@@ -15,7 +15,7 @@ import signal
 import sys
 import traceback
 from contextlib import suppress
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import Any, BinaryIO
 
 _FILE = "<grader>"
@@ -99,7 +99,10 @@ def _call(code: CodeType, line: bytes) -> dict[str, Any]:
 
 def _load(code: CodeType) -> Any:
     """Execute the source anew, so that no call sees what another one left in the module."""
-    module: dict[str, Any] = {"__name__": "grader", "__file__": _FILE}
+    made = ModuleType("grader")
+    made.__file__ = _FILE
+    sys.modules["grader"] = made  # where dataclasses look up annotations that are texts
+    module = made.__dict__
     try:
         exec(code, module)  # noqa: S102 -- to run it is what this process is for
         grade = module["grade"]

@@ -40,7 +40,7 @@ def text_similarity(
       smoothing. Case counts.
     * ``meteor``: words in common by form or stem, as nltk has it, but without synonyms (WordNet). Case does not count.
     * ``rouge_1`` to ``rouge_5``, ``rouge_l``: the F-measure of n-grams, or of the longest common subsequence of words, as
-      rouge-score has it without stemming. Only a to z and 0 to 9 are letters to it: a text in another script scores 0.
+      rouge-score has it without stemming. Only a to z and 0 to 9 are letters to it, so a reference in another script is refused.
 
     A text without words scores 0, even against itself.
 
@@ -58,7 +58,7 @@ def text_similarity(
 
     Raises:
         SuiteError: There is no such metric (``cosine`` needs embeddings of a server), the threshold is not in [0, 1],
-            or an operand can never be compared as text.
+            an operand can never be compared as text, or ROUGE sees nothing of a reference.
 
     >>> text_similarity("the cat sat", "the cat ran", "rouge_1").score
     0.6666666666666666
@@ -67,6 +67,11 @@ def text_similarity(
     """
     measure = _measure(metric)
     answer, references = operands("text_similarity", answer, reference, alternatives)
+    if metric.startswith("rouge"):
+        from distilltest.graders.similarity.rouge import demand_letters
+
+        for text in references:
+            demand_letters(text)
 
     def fold(text: str) -> str:
         return normalise(

@@ -8,6 +8,7 @@ Run it where they are installed, in an environment of its own (they are no depen
 
 import json
 import platform
+import unicodedata
 from importlib.metadata import version
 from pathlib import Path
 
@@ -74,6 +75,16 @@ PAIRS = [
         "Mix the flour with sugar and eggs, preheat the oven to 180 degrees, and bake it for half an hour.",
     ),
     (" ".join(["word"] * 40), " ".join(["word"] * 60)),
+    ("यह एक छोटा वाक्य है जो हिंदी में है", "यह एक छोटा वाक्य था जो हिन्दी में है"),
+    ("नमस्ते दुनिया", "नमस्ते, दुनिया!"),
+    ("আমি বাংলায় গান গাই", "আমি বাংলায় গান গাইছি"),
+    ("தமிழ் ஒரு மொழி", "தமிழ் ஒரு பழைய மொழி"),
+    ("ภาษาไทย เป็น ภาษา ที่ สวยงาม", "ภาษาไทย เป็น ภาษา ที่ ยาก"),
+    ("السَّلَامُ عَلَيْكُمْ يا صديقي", "السَّلَامُ عَلَيْكُمْ يا أخي"),
+    ("Zoe\u0308 visited the cafe\u0301 today", "Zoe\u0308 visited the cafe\u0301 yesterday"),
+    ("½ of x² is ¼", "½ of x² is ⅓"),
+    ("می\u200cخواهم بروم", "می\u200cخواهم بمانم"),
+    ("\N{CIRCLED LATIN CAPITAL LETTER A}b and 3\x1c4", "\N{CIRCLED LATIN CAPITAL LETTER A}c and 3\x1c5"),
 ]
 WORDS = """
     caresses ponies ties dies flies cats feed agreed plastered bled motoring sing conflated troubled sized hopping tanned falling
@@ -115,14 +126,30 @@ def scores(answer, reference):
     }
 
 
+def words():
+    """Where words are: ranges of the characters that nltk's tokenizer has in words, of those that this Python knows."""
+    from nltk.tokenize import wordpunct_tokenize
+
+    spans = []
+    known = (code for code in range(0x20000) if unicodedata.category(chr(code)) not in ("Cn", "Cs"))
+    for code in known:
+        if len(wordpunct_tokenize(f"a{chr(code)}b")) == 1:
+            if spans and spans[-1][1] == code - 1:
+                spans[-1][1] = code
+            else:
+                spans.append([code, code])
+    return " ".join(f"{first:x}-{last:x}" for first, last in spans)
+
+
 if __name__ == "__main__":
     from nltk.stem.porter import PorterStemmer
 
-    assert len(set(PAIRS)) == 50
+    assert len(set(PAIRS)) == 60
     content = {
         "made_by": "tests/graders/make_reference_values.py",
         "python": platform.python_version(),
-        "libraries": {name: version(name) for name in ("nltk", "rouge-score", "rapidfuzz")},
+        "libraries": {name: version(name) for name in ("nltk", "regex", "rouge-score", "rapidfuzz")},
+        "words": words(),
         "pairs": [
             {"answer": answer, "reference": reference, "scores": scores(answer, reference)}
             for answer, reference in PAIRS

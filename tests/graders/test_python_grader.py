@@ -225,3 +225,23 @@ def test_no_source_crashes_it(source):
     except SuiteError:
         return
     assert 0 <= grade.score <= 1
+
+
+@pytest.mark.parametrize("future", ["", "from __future__ import annotations\n"])
+def test_annotations_may_be_texts(future):
+    source = (
+        f"{future}from dataclasses import dataclass, field\nfrom typing import NamedTuple, TypedDict, get_type_hints\n\n"
+        "@dataclass\nclass Answer:\n    text: str\n    words: list[str] = field(default_factory=list)\n\n"
+        "class Pair(NamedTuple):\n    a: int\n    b: 'Answer'\n\n"
+        "class Row(TypedDict):\n    reference: str\n\n"
+        "def grade(sample: dict, item: Row) -> float:\n"
+        "    assert get_type_hints(Answer)['text'] is str and get_type_hints(Pair)['b'] is Answer\n"
+        "    return float(Answer(sample['output_text']).text == item['reference'])\n"
+    )
+    grade = python_grader(source, {"output_text": "Rome"}, {"reference": "Rome"})
+    assert (grade.score, grade.reason) == (1.0, "grade returned 1")
+
+
+def test_a_score_that_is_off_by_rounding_is_the_bound():
+    assert python_grader("def grade(sample, item): return 1.0000000000000002", {}, {}).score == 1.0
+    assert python_grader("def grade(sample, item): return -1e-17", {}, {}).score == 0.0

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
+from distilltest.errors import SuiteError
 from distilltest.graders.similarity.tokens import ngrams
+from distilltest.graders.text import quote
 
 _OTHER = re.compile(r"[^a-z0-9]+")
 
@@ -16,6 +18,21 @@ def rouge_words(text: str) -> list[str]:
     ['don', 't', 'panic', 'zo']
     """
     return _OTHER.sub(" ", text.lower()).split()
+
+
+def demand_letters(reference: str) -> None:
+    """Insist that ROUGE sees most of a reference. Of Chinese or Russian it sees nothing, and scores 0 whatever the answer is.
+
+    Raises:
+        SuiteError: Most of its letters and digits are not a to z and 0 to 9.
+    """
+    characters = [character for character in reference.lower() if character.isalnum()]
+    seen = len(characters) - sum(len(run) for run in _OTHER.findall("".join(characters)))
+    if 2 * seen < len(characters):
+        raise SuiteError(
+            f"text_similarity: ROUGE knows the letters a to z and digits only, which are {seen} of {len(characters)} in "
+            f"{quote(reference, 60)}: its score would mean nothing. Take gleu, bleu, fuzzy_match or cosine."
+        )
 
 
 def rouge_n(answer: str, reference: str, length: int) -> float:
