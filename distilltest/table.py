@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from distilltest.comparison import Comparison
+from distilltest.health import AnswerHealth, GraderHealth
 from distilltest.records import Outcome
 
 
@@ -24,6 +25,15 @@ class Unanswerable:
     """What the server said, the whole sentence."""
     preferred: Mapping[str, float] = field(default_factory=dict)
     """Of the candidate: other role → how often the answers that are there were preferred to its, as a share of all trials."""
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """The answer that is right most often, whatever the case: what a model that knows nothing could give to all of them."""
+
+    text: str
+    passes: Sequence[float]
+    """1 for each case in which it is right, else 0; aligned with the table."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,15 @@ class ResultsTable:
     """Role → what people said of its answers, in [0, 1], aligned with ``case_ids``; None where an answer has no label."""
     unanswerable: Mapping[str, Mapping[int, Unanswerable]] = field(default_factory=dict)
     """Role → row → a case that has no value and never will; what else has none may have one when the calls are repeated."""
+
+    graders: tuple[GraderHealth, ...] = ()
+    """What came of each grader; empty where nothing is known of it."""
+    answers: Mapping[str, AnswerHealth] = field(default_factory=dict)
+    """Role → what its answers are; empty where nothing is known of them."""
+    constant: Constant | None = None
+    """What guessing would pass, None where this is not known."""
+    same_reference: float | None = None
+    """The share of cases that have the commonest reference, None where some case has none."""
 
     @classmethod
     def from_outcomes(
@@ -185,6 +204,9 @@ class ResultsTable:
             latencies=cut(self.latencies),
             preferences=cut(self.preferences),
             human=cut(self.human),
+            constant=None
+            if self.constant is None
+            else replace(self.constant, passes=tuple(self.constant.passes[row] for row in rows)),
             unanswerable={
                 role: {new: of[old] for new, old in enumerate(rows) if old in of}
                 for role, of in self.unanswerable.items()

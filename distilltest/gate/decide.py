@@ -4,7 +4,8 @@ All rules must hold, so each is tested at alpha without a correction (an interse
 asked for at alpha divided by the number of rules. Where the run was narrowed, or values are missing that asking again may bring,
 the verdict is *incomplete*. Values that can never be known are decided by the worst case (see ``worst``): *promote* if every rule
 is proven there, *block* if one is broken even in the best case, else *incomplete*, naming the cases.
-A rule about a role that nothing plays yet does not apply; a gate in which no rule applies is *incomplete*.
+A rule about a role that nothing plays yet does not apply; a gate in which no rule applies is *incomplete*. So is one in which no
+claim about the candidate's answers is proven, or in which the roles that a rule leans on show no competence (see ``competence``).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import replace
 from math import isnan
 
 from distilltest.errors import SuiteError
+from distilltest.gate.competence import no_role_passes, nobody_passes, with_competence, without_claim
 from distilltest.gate.rule import Rule
 from distilltest.gate.verdict import RuleVerdict, Status, Verdict, combine
 from distilltest.gate.worst import LISTED, advice, assumed, how_many, rows_without, unanswered
@@ -79,7 +81,9 @@ def decide(
     bounded = not obstacles and not transient and any(table.unanswerable.values())
     judge = _judge_bounds if bounded else _judge
     judged = tuple(
-        judge(rule, table, alpha, alpha / len(applicable)) if rule in applicable else _not_yet(rule, table)
+        with_competence(rule, judge(rule, table, alpha, alpha / len(applicable)), table, alpha)
+        if rule in applicable
+        else _not_yet(rule, table)
         for rule in rules
     )
     status, sentence = _say(rules, judged, table, bounded)
@@ -113,9 +117,13 @@ def _say(
 ) -> tuple[Status, str]:
     """The verdict that the rules make, and its sentence."""
     status = combine([each.status for each in judged])
-    said = "; ".join(each.sentence for each in judged if each.status is status) or "no rule applies"
+    said = "; ".join(dict.fromkeys(each.sentence for each in judged if each.status is status)) or "no rule applies"
+    if status is Status.PROMOTE and (why := without_claim(rules, judged)):
+        status, said = Status.INCOMPLETE, why
     later = "; ".join(each.sentence for each in judged if each.status is Status.NOT_APPLICABLE)
     notes = [later] if later else []
+    if status is Status.BLOCK and nobody_passes(table):
+        notes.append(no_role_passes(table))
     if bounded and status is not Status.INCOMPLETE:
         even = f"; {assumed(table, worst=status is Status.PROMOTE)}" if status is not Status.UNDECIDED else ""
         notes.append(f"{how_many(table)}{even}")

@@ -8,7 +8,7 @@ from math import fsum
 
 from distilltest.errors import SuiteError
 from distilltest.gate.means import counted, evidence, more_than_half
-from distilltest.gate.rule import WORD, Rule, Sample, check_role, is_number, points, weigh
+from distilltest.gate.rule import WORD, Measure, Rule, Sample, check_role, is_number, points, weigh
 from distilltest.gate.verdict import RuleVerdict, Status
 from distilltest.gate.worst import rows_without
 from distilltest.table import ResultsTable, Unanswerable
@@ -75,6 +75,11 @@ class _Preferred(Rule):
     @property
     def needs(self) -> tuple[str, ...]:
         return ("candidate", self.role)
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """A preference has no right and wrong; but who always says the same is preferred for nothing."""
+        return (Measure("candidate", None), Measure(self.role, None))
 
     def describe(self) -> str:
         return f"preferred to {self.role}"
@@ -152,6 +157,11 @@ class _Always(Rule):
     @property
     def needs(self) -> tuple[str, ...]:
         return (self.role,)
+
+    @property
+    def claims(self) -> bool:
+        """That nothing failed in two cases proves nothing."""
+        return False
 
     def describe(self) -> str:
         return f"{self.role} always passes"

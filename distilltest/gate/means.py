@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from distilltest.comparison import TESTS
+from distilltest.comparison import TESTS, Comparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,27 @@ def evidence(values: Sequence[float], clusters: Sequence[str], alpha: float) -> 
     p, against = (clustered.evaluate(each, clusters, 0.0).p for each in (values, mirrored))
     low, high = clustered.interval(values, clusters, alpha) or (-1.0, 1.0)
     return Evidence(1.0 if p is None else p, 1.0 if against is None else against, low, high, TESTS["clusters"])
+
+
+def p_above(
+    values: Sequence[float], clusters: Sequence[str], limit: float, alpha: float, *, binary: bool = False
+) -> float:
+    """How surprising values, one a case, are if their mean is not above a limit; 1 where clusters are too few.
+
+    >>> round(p_above([1.0] * 10 + [0.0] * 90, (), 0.05, 0.05, binary=True), 4)
+    0.0282
+    """
+    from distilltest.statistics import anchored, binomial
+    from distilltest.statistics import clusters as clustered
+
+    if clusters:
+        p = clustered.evaluate([value - limit for value in values], clusters, 0.0).p
+        return 1.0 if p is None else p
+    if binary:
+        return binomial.at_least(round(sum(values)), len(values), limit)
+    if set(values) <= {-1.0, 0.0, 1.0} and not limit:
+        return Comparison("", tuple(values), 0, binary=True).p_value(0.0, alpha)
+    return anchored.p_value([value - limit for value in values], 0.0)
 
 
 def more_than_half(shares: Sequence[float], clusters: Sequence[str], alpha: float) -> Evidence:

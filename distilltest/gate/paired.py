@@ -8,7 +8,7 @@ from math import isfinite
 
 from distilltest.comparison import TESTS, Comparison
 from distilltest.errors import SuiteError
-from distilltest.gate.rule import Rule, Sample, between, check_role, is_number, points, signed, weigh
+from distilltest.gate.rule import Measure, Rule, Sample, between, check_role, is_number, points, signed, weigh
 from distilltest.gate.verdict import RuleVerdict, Status
 from distilltest.gate.worst import how_many, rows_without
 from distilltest.table import ResultsTable
@@ -33,6 +33,12 @@ class _Paired(Rule):
     @property
     def margin(self) -> float | None:
         return self.limit
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """To be better than a role that passes nothing is something; not to be worse is nothing."""
+        candidate = Measure("candidate", tag=self.tag)
+        return (candidate,) if self.limit >= 0 else (Measure(self.role, -self.limit, self.tag), candidate)
 
     def describe(self) -> str:
         where = f" on {self.tag}" if self.tag else ""

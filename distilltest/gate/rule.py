@@ -21,8 +21,29 @@ class Sample(NamedTuple):
     delta: float
 
 
+class Measure(NamedTuple):
+    """A role that a rule leans on, and what it must be shown to be above before the rule means anything."""
+
+    role: str
+    above: float | None = 0.0
+    """The margin that the rule allows, as a share: a model that is always wrong must not be within it. None: the rule says
+    nothing about its values."""
+    tag: str | None = None
+    """Only on the cases with this tag."""
+
+
 class Rule(ABC):
     """A claim about the candidate."""
+
+    @property
+    def claims(self) -> bool:
+        """Whether it is a claim about the candidate's answers: a gate promotes only if one is proven. Guards can only block."""
+        return self.proves and "candidate" in self.needs
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """The roles that must be shown to be better than a model that knows nothing; see ``competence``."""
+        return tuple(Measure(role) for role in self.needs)
 
     @property
     def proves(self) -> bool:

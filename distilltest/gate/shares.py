@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from distilltest.errors import SuiteError
 from distilltest.gate.means import counted, evidence, more_than_half
-from distilltest.gate.rule import WORD, Rule, Sample, check_role, is_number, points, weigh
+from distilltest.gate.rule import WORD, Measure, Rule, Sample, check_role, is_number, points, weigh
 from distilltest.gate.verdict import RuleVerdict, Status
 from distilltest.gate.worst import filled, rows_without
 from distilltest.table import ResultsTable
@@ -27,6 +27,11 @@ class _Recovers(Rule):
 
     def describe(self) -> str:
         return f"recovers {points(self.share)} % of the gap from {self.base} to {self.teacher}"
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """A base that passes nothing is normal."""
+        return (Measure(self.teacher), Measure("candidate"))
 
     @property
     def helped_by(self) -> Mapping[str, bool]:
@@ -111,6 +116,10 @@ class _Costs(Rule):
     def proves(self) -> bool:
         return False
 
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        return ()
+
     def describe(self) -> str:
         return f"costs at most {points(self.share)} % of {self.role}"
 
@@ -159,6 +168,15 @@ class _Faster(Rule):
     @property
     def reads_latencies(self) -> bool:
         return True
+
+    @property
+    def claims(self) -> bool:
+        """To be fast is no proof of being right."""
+        return False
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        return ()
 
     def describe(self) -> str:
         return f"faster than {self.role}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from distilltest.errors import SuiteError
-from distilltest.gate.rule import Rule, check_role, points
+from distilltest.gate.rule import Measure, Rule, check_role, points
 from distilltest.gate.verdict import RuleVerdict, Status
 from distilltest.gate.worst import filled, rows_without
 from distilltest.table import ResultsTable
@@ -29,6 +29,10 @@ class _NoSliceRegresses(Rule):
     @property
     def proves(self) -> bool:
         return False
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        return (Measure(self.role),)
 
     def describe(self) -> str:
         return f"no slice worse than {self.role}"

@@ -102,11 +102,11 @@ def test_a_small_level_can_still_be_reached():
 
 
 def test_always_blocks_on_one_failure():
-    assert decide(always(), candidate=[1] * 59).sentence == (
-        "promote: candidate passes all 59 cases; its true share of failures is at most 5 %"
+    assert decide(always(), candidate=[1] * 59).rules[0].sentence == (
+        "candidate passes all 59 cases; its true share of failures is at most 5 %"
     )
     assert decide(always(), candidate=[1] * 58 + [0]).status is Status.BLOCK
-    assert decide(always(role="teacher"), candidate=[1], teacher=[1]).status is Status.PROMOTE
+    assert decide(always(role="teacher"), candidate=[1], teacher=[1]).rules[0].status is Status.PROMOTE
 
 
 def test_recovers_says_the_share_and_when_the_gap_is_too_small():
@@ -122,13 +122,13 @@ def test_recovers_says_the_share_and_when_the_gap_is_too_small():
 def test_a_slice_that_regresses_blocks_and_overlapping_tags_are_fine():
     values = dict(table().values)
     tags = [("all", "stash" if i % 5 == 0 else "log") for i in range(N)]
-    assert decide(no_slice_regresses(), **values, tags=tags).status is Status.PROMOTE
+    assert decide(no_slice_regresses(), **values, tags=tags).rules[0].status is Status.PROMOTE
     values["candidate"] = [0.0 if i % 5 == 0 else value for i, value in enumerate(values["candidate"])]
     verdict = decide(no_slice_regresses(), **values, tags=tags)
     assert verdict.status is Status.BLOCK
     assert "worse than teacher in" in verdict.sentence
     assert "stash" in verdict.sentence
-    assert decide(no_slice_regresses(tags=["log"]), **values, tags=tags).status is Status.PROMOTE
+    assert decide(no_slice_regresses(tags=["log"]), **values, tags=tags).rules[0].status is Status.PROMOTE
     assert decide(no_slice_regresses(tags=["lgo"]), **values, tags=tags).status is Status.INCOMPLETE
     assert decide(no_slice_regresses(), **values).status is Status.INCOMPLETE
 
@@ -144,13 +144,13 @@ def test_a_critical_slice_is_undecided_while_it_is_small():
 
 def test_costs_and_latencies():
     usd = {"teacher": 1.0, "candidate": 0.06}
-    assert decide(costs_at_most(0.1), table(usd=usd)).sentence.startswith("promote: the candidate costs 6 % of teacher")
+    assert decide(costs_at_most(0.1), table(usd=usd)).rules[0].sentence.startswith("the candidate costs 6 % of teacher")
     assert decide(costs_at_most(0.05), table(usd=usd)).status is Status.BLOCK
     assert decide(costs_at_most(0.05), table(usd={"teacher": 1.0, "candidate": None})).status is Status.INCOMPLETE
     slow, fast = (0.2,) * N, tuple(0.1 + 0.001 * (i % 7) for i in range(N))
     found = decide(faster_than("teacher"), table(latencies={"teacher": slow, "candidate": fast}))
-    assert found.status is Status.PROMOTE
-    assert "97 ms less in the median" in found.sentence
+    assert found.rules[0].status is Status.PROMOTE
+    assert "97 ms less in the median" in found.rules[0].sentence
     assert decide(faster_than("teacher"), table(latencies={"teacher": fast, "candidate": slow})).status is Status.BLOCK
     assert decide(faster_than("teacher"), table()).status is Status.INCOMPLETE
 
@@ -162,7 +162,7 @@ def test_a_document_that_is_lost_is_one_loss():
     of = ["contract"] * 6 + [f"letter {i}" for i in range(54)]
     alone = decide(no_slice_regresses("teacher"), teacher=teacher, candidate=candidate, tags=tags)
     together = decide(no_slice_regresses("teacher"), teacher=teacher, candidate=candidate, tags=tags, clusters=of)
-    assert (alone.status, together.status) == (Status.BLOCK, Status.PROMOTE)
+    assert (alone.rules[0].status, together.rules[0].status) == (Status.BLOCK, Status.PROMOTE)
     assert "clusters" not in alone.rules[0].test
     assert together.rules[0].test == "largest drop over slices, sign-flip of clusters"
     each_lost = decide(
@@ -178,7 +178,7 @@ def test_a_document_that_is_lost_is_one_loss():
 def test_latencies_of_one_document_are_one_piece_of_evidence():
     slow, fast = (0.2,) * N, (0.1,) * 150 + (0.3,) * 50
     latencies = {"teacher": slow, "candidate": fast}
-    assert decide(faster_than("teacher"), table(latencies=latencies)).status is Status.PROMOTE
+    assert decide(faster_than("teacher"), table(latencies=latencies)).rules[0].status is Status.PROMOTE
     eight = tuple(f"document {i // 25}" for i in range(N))
     found = decide(faster_than("teacher"), table(latencies=latencies, clusters=eight))
     assert found.status is Status.UNDECIDED, "eight documents are too few"

@@ -128,11 +128,11 @@ def search(rule: Rule, name: str, most: int = 200, enough: int = 20) -> tuple[in
         scenario = Scenario(seed, name)
         said = decide(rule, scenario.table(scenario.failed()), alpha=ALPHA)
         assert said.worst_case
-        if said.status is not Status.PROMOTE:
+        if said.rules[0].status is not Status.PROMOTE:
             continue
         proved += 1
         for _ in range(3):
-            if decide(rule, scenario.table(scenario.completed()), alpha=ALPHA).status is not Status.PROMOTE:
+            if decide(rule, scenario.table(scenario.completed()), alpha=ALPHA).rules[0].status is not Status.PROMOTE:
                 broken.append(seed)
                 break
         if proved >= enough or broken:
@@ -326,7 +326,7 @@ def test_costs_have_no_worst_case_for_the_candidate_and_one_for_the_other():
 
     assert verdict("candidate").status is Status.INCOMPLETE
     assert "would cost is unknown" in verdict("candidate").sentence
-    assert verdict("teacher").status is Status.PROMOTE
+    assert verdict("teacher").rules[0].status is Status.PROMOTE
     assert verdict("teacher", share=0.2).status is Status.INCOMPLETE  # its missing answer may be dear
     assert verdict("candidate", share=0.2).status is Status.INCOMPLETE
 

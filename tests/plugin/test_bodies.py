@@ -55,9 +55,9 @@ class TestInClass:
 
 def test_alternatives_of_the_case_count(project):
     project.cases(120, reference="unlike", alternatives=["no idea"])
-    project.suite(gate='[at_least(0.9, role="base")]')
+    project.suite(gate="[at_least(0.9)]")
     assert project.run().ret in (1, UNDECIDED)
-    project.server.knows["base"] = lambda n: False
+    project.server.knows["candidate"] = lambda n: False
     assert project.run("--fresh").ret == 0
 
 

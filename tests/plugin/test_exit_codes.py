@@ -76,7 +76,7 @@ def test_whatever_keeps_an_evaluation_from_running_is_no_block(project):
         "@pytest.fixture\ndef breaks_later():\n    yield\n    raise OSError('at teardown')\n",
     )
     for number, options in enumerate(SUITES.values()):
-        suite(project, f"s{number}", **({"gate": '[at_least(0.1, role="teacher")]'} | options))
+        suite(project, f"s{number}", **({"gate": "[at_least(0.1)]"} | options))
     (project.root / "suites/test_numbers.py").unlink()
     result = project.run()
     assert result.ret == COULD_NOT_RUN
@@ -111,7 +111,7 @@ def suite(project, name, body="exact_match(completion.text, case.reference)", **
 def test_the_gravest_of_several_is_said(project, sorts, code):
     """In the order that exit_codes.py argues for."""
     project.cases(30)
-    project.suite(gate='[at_least(0.1, role="teacher")]')
+    project.suite(gate="[at_least(0.1)]")
     if "broken" in sorts:
         suite(project, "broken", "raise KeyError('oops')")
     if "blocked" in sorts:

@@ -1,0 +1,140 @@
+"""What must be so before a rule that holds means anything: the roles that it leans on can do something, and answer the question.
+
+"Not worse than the teacher" also holds where nobody passes a single case, because a grader is broken. So a rule promotes only if
+each role that it leans on is shown, at the gate's level, to be better than a model that knows nothing:
+
+- one that is always wrong. Where a margin is allowed, that one must not be within it, so the role passes more than the margin;
+- one that always gives the same answer, where the cases say what it would pass: the commonest reference of an ``exact_match``.
+
+A role that gives one text to nearly every case, where the cases ask for many, is not trusted, whatever a judge says of that text.
+And a gate promotes only if some rule of it is a claim about the candidate's answers, and is proven. docs/decisions/0013 says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from distilltest.gate.means import p_above
+from distilltest.gate.rule import Measure, Rule, points
+from distilltest.gate.verdict import RuleVerdict, Status
+from distilltest.health import GraderHealth
+from distilltest.table import ResultsTable
+
+ONE_TEXT = 0.9
+"""The share of a role's answers from which on they are "one text to nearly every case"."""
+MANY_TEXTS = 0.5
+"""Where no more than this share of the references, or of another role's answers, are the same, the cases ask for many texts."""
+FEWEST_ANSWERS = 10
+"""With fewer answers, the same one to all of them may be chance."""
+
+
+def with_competence(rule: Rule, verdict: RuleVerdict, table: ResultsTable, alpha: float) -> RuleVerdict:
+    """The verdict on a rule; *incomplete* where it holds, and the roles that it leans on show no competence."""
+    if verdict.status is Status.UNDECIDED and nobody_passes(table):
+        return replace(verdict, status=Status.INCOMPLETE, sentence=no_role_passes(table))
+    if verdict.status is not Status.PROMOTE:
+        return verdict
+    for measure in rule.measures:
+        why = _lack(measure, table, alpha)
+        if why:
+            return replace(verdict, status=Status.INCOMPLETE, sentence=why)
+    return verdict
+
+
+def without_claim(rules: Sequence[Rule], judged: Sequence[RuleVerdict]) -> str:
+    """Why a gate whose rules all hold says nothing about the candidate's answers; empty where one claim is proven."""
+    pairs = list(zip(rules, judged, strict=True))
+    if any(rule.claims and verdict.status is Status.PROMOTE for rule, verdict in pairs):
+        return ""
+    guards = " and ".join(f"{verdict.rule!r}" for rule, verdict in pairs if not rule.claims)
+    later = " The rules that would prove something do not apply yet." if any(rule.claims for rule in rules) else ""
+    return (
+        f"nothing is proven about the candidate's answers: {guards} can only block.{later} "
+        "Add a rule that asks for proof, such as better_than, not_worse_than or at_least"
+    )
+
+
+def nobody_passes(table: ResultsTable) -> bool:
+    """Whether there are results, and none of any role is above 0."""
+    columns = table.values.values()
+    return not any(map(any, columns)) and any(value is not None for column in columns for value in column)
+
+
+def no_role_passes(table: ResultsTable) -> str:
+    """What to say where nobody passes."""
+    who = "no role passes" if len(table.values) > 1 else f"{next(iter(table.values))} does not pass"
+    return (
+        f"{who} any of {_cases(len(table.case_ids))}, so these results say nothing about the candidate; "
+        f"look at the grader{_blamed(table.graders)}"
+    )
+
+
+def _lack(measure: Measure, table: ResultsTable, alpha: float) -> str:
+    """Why a role shows no competence, in words; empty where it does."""
+    role, above, tag = measure
+    if why := _one_text(role, table):
+        return why
+    if above is None:
+        return ""
+    part = table.only(tag) if tag else table
+    where = f" with the tag {tag!r}" if tag else ""
+    if nobody_passes(table):
+        return no_role_passes(table)
+    never = part.never(role)
+    rows = [row for row, value in enumerate(part.values[role]) if value is not None or row in never]
+    values = [part.values[role][row] or 0.0 for row in rows]
+    clusters = part.clusters_of(rows)
+    look = f"look at the grader, and at what {role} answers{_blamed(table.graders)}"
+    if not any(values):
+        return f"{_nothing(role, part)}{where}, so nothing is shown by a comparison with it; {look}"
+    rate = f"{role} {'passes' if part.binary else 'scores'} {points(sum(values) / len(values))} % of {_cases(len(values))}{where}"
+    if above and p_above(values, clusters, above, alpha, binary=part.binary) > alpha:
+        return (
+            f"{rate}, and a model that is always wrong would be within {points(above)} points of that: "
+            f"it must be shown to be above {points(above)} %; {look}"
+        )
+    if part.constant is not None:
+        guess = [part.constant.passes[row] for row in rows]
+        ahead = [value - known for value, known in zip(values, guess, strict=True)]
+        if p_above(ahead, clusters, 0.0, alpha) > alpha:
+            return (
+                f"{rate}, and a model that always answers {part.constant.text!r} would pass {points(sum(guess) / len(guess))} %: "
+                f"it is not shown that {role} does better than that. Take cases whose right answers differ more, or more cases"
+            )
+    return ""
+
+
+def _one_text(role: str, table: ResultsTable) -> str:
+    """Why a role's answers are not trusted: one text to nearly every case, where the cases ask for many."""
+    ours = table.answers.get(role)
+    if ours is None or ours.answers < FEWEST_ANSWERS or ours.identical < ONE_TEXT * ours.answers:
+        return ""
+    asked = [each.identical / each.answers for of, each in table.answers.items() if of != role and each.answers]
+    asked += [] if table.same_reference is None else [table.same_reference]
+    if asked and max(asked) > MANY_TEXTS:
+        return ""
+    what = "an empty answer" if ours.empty >= ours.identical else f"the same answer, {ours.commonest!r},"
+    others = "; the references and other roles' answers differ" if asked else ""
+    return (
+        f"{role} gives {what} to {ours.identical} of {ours.answers} requests{others}, so no grade of it shows that it does "
+        "the task; look at its answers and at the grader. If this answer is right, say so: write it as the reference of the cases"
+    )
+
+
+def _nothing(role: str, table: ResultsTable) -> str:
+    return f"{role} passes none of {_cases(len(table.case_ids))}"
+
+
+def _cases(count: int) -> str:
+    return f"{count} case{'' if count == 1 else 's'}"
+
+
+def _blamed(graders: Sequence[GraderHealth]) -> str:
+    """The grader that fails most answers, with the commonest reason; empty where nothing is known of graders."""
+    worst = max(graders, key=lambda grader: grader.graded - grader.passed, default=None)
+    if worst is None or worst.passed == worst.graded:
+        return ""
+    failed = worst.graded - worst.passed
+    said = f', most often: "{worst.reason}" ({worst.of_this_kind} times)' if worst.reason else ""
+    return f" ({worst.name} fails {failed} of {worst.graded} answers{said})"
