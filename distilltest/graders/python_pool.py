@@ -1,4 +1,4 @@
-"""The processes of Python graders: one for each source and its limits, kept for the next call."""
+"""The processes of Python graders: for each source and its limits as many as there are processors, kept for the next call."""
 
 from __future__ import annotations
 
@@ -12,50 +12,59 @@ from distilltest.graders.python_process import Worker
 
 MOST = 8
 """How many processes are kept at once."""
+BESIDE = min(MOST, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+"""How many run one source at once: no more than there are processors, since each call has a limit of time."""
 
-_POOL: dict[tuple[int, str, int, float], Worker] = {}
-_POOL_LOCK = threading.Lock()
+_Key = tuple[int, str, int, float]
+_POOL: dict[Worker, _Key] = {}
+"""Processes and what they run; the last one used is the last one here."""
+_BUSY: set[Worker] = set()
+_CHANGED = threading.Condition()
 
 
 @contextmanager
 def worker(source: str, memory: int, time: float) -> Iterator[Worker]:
-    """The process for this source and these limits, for one caller at a time."""
+    """A process for this source and these limits, for one caller at a time."""
     key = (os.getpid(), source, memory, time)
-    while True:
-        with _POOL_LOCK:
-            found = _POOL.pop(key, None) or Worker(source, memory, time)
-            _POOL[key] = found  # the last one used is the last one here
-            spare = [one for one in _POOL.values() if not one.lock.locked() and one is not found]
-            surplus = spare[: max(0, len(_POOL) - MOST)]
+    with _CHANGED:
+        found = _taken(key)
+        while found is None:
+            _CHANGED.wait()
+            found = _taken(key)
+        idle = [one for one, (owner, *_) in _POOL.items() if one not in _BUSY and owner == key[0]]
+        surplus = idle[: max(0, len(_POOL) - MOST)]
         for one in surplus:
-            _retire(one)
-        with found.lock:
-            if not found.is_closed():
-                try:
-                    yield found
-                finally:
-                    if found.is_closed():
-                        _forget(found)
-                return
-        _forget(found)
-
-
-def _retire(one: Worker) -> None:
-    with one.lock:
+            del _POOL[one]
+    for one in surplus:
         one.close()
-    _forget(one)
+    try:
+        with found.lock:
+            yield found
+    finally:
+        with _CHANGED:
+            _BUSY.discard(found)
+            if found.is_closed():
+                _POOL.pop(found, None)
+            _CHANGED.notify_all()
 
 
-def _forget(one: Worker) -> None:
-    with _POOL_LOCK:
-        for key in [key for key, other in _POOL.items() if other is one]:
-            del _POOL[key]
+def _taken(key: _Key) -> Worker | None:
+    """One that is idle, else a new one, else none: all are at work."""
+    own = [one for one, runs in _POOL.items() if runs == key]
+    idle = [one for one in own if one not in _BUSY and not one.is_closed()]
+    if not idle and len(own) >= BESIDE:
+        return None
+    found = idle[-1] if idle else Worker(key[1], key[2], key[3])
+    _POOL.pop(found, None)
+    _POOL[found] = key
+    _BUSY.add(found)
+    return found
 
 
 @atexit.register
 def close_all() -> None:
     """End every process; the next call starts one again."""
-    for (owner, *_), one in list(_POOL.items()):
+    for one, (owner, *_) in list(_POOL.items()):
         if owner == os.getpid():  # a fork has them in its memory too
             one.close()
-            _forget(one)
+            _POOL.pop(one, None)

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -42,6 +43,10 @@ def judge(name="judge", model="own-judge", **parameters):
 
 
 def config(*judges, **fields):
+    return replace(_config(judges), **fields)
+
+
+def _config(judges):
     return Config(
         root=Path(),
         source=None,
@@ -49,7 +54,6 @@ def config(*judges, **fields):
         models={},
         judges={one.name: one for one in judges or (judge(),)},
         embeddings=Model("embeddings", "local", "http://127.0.0.1:1", "embed"),
-        **fields,
     )
 
 

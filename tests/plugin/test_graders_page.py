@@ -11,6 +11,7 @@ from distilltest.fixtures import GRADERS
 
 PAGE = (Path(__file__).parents[2] / "docs/graders.md").read_text(encoding="utf-8")
 EXAMPLES = {match[2]: match[1] for match in re.finditer(r"```python\n(def test_(\w+)\(.*?)```", PAGE, re.DOTALL)}
+OWN = re.findall(r"```python\n(from distilltest import Grade.*?)```", PAGE, re.DOTALL)
 ROME = {
     "question": "Where does Rome lie?",
     "reference": "I think Rome lies in Italy",
@@ -50,6 +51,7 @@ def test_every_grader_has_an_example_and_a_fixture_that_explains_itself():
     from distilltest import fixtures
 
     assert set(EXAMPLES) == set(GRADERS)
+    assert len(OWN) == 2
     for name in GRADERS:
         assert f"### `{name}`" in PAGE
         assert f"``{name}(" in getattr(fixtures, name).__doc__
@@ -76,6 +78,13 @@ def test_every_example_runs_and_passes(project, half):
         source += (
             f'\n\n@evaluation(dataset="{name}.jsonl", prompt="prompt.yaml", gate=[at_least(0.5)])\n{EXAMPLES[name]}'
         )
+    if half == 0:
+        project.write("conftest.py", "\n\n".join(OWN))
+        source += (
+            '\n\n@evaluation(dataset="exact_match.jsonl", prompt="prompt.yaml", gate=[at_least(0.5)])\n'
+            "def test_own(case, completion, is_short, agrees):\n    is_short(words=9)\n    agrees()\n"
+        )
+        names = [*names, "own"]
     project.write("suites/test_numbers.py", source)
     result = project.run()
     result.assert_outcomes(passed=len(names))
