@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
 EXACT_INTERVAL_UP_TO = 1000
 """Pairs up to which the interval of pass and fail is that of the exact test; above, Tango's is as good to look at, and faster."""
-ENOUGH_LABELS = 200
-"""Pairs labelled by people from which on they correct a judge."""
 TESTS = {
     "exact": "exact unconditional test",
     "tango": "Tango's score test",
@@ -37,7 +35,10 @@ class Comparison:
     clusters: tuple[str, ...] = ()
     """The cluster of each pair; empty where cases are independent."""
     human: tuple[float | None, ...] = ()
-    """The difference by people's labels of each pair, in [-1, 1]; None where one of the two answers has none."""
+    """The difference by people's labels of each pair, in [-1, 1]; None where one of the two answers has none. Empty where the
+    differences are all that counts; otherwise the labels decide, and the differences sharpen them."""
+    by_people: bool = False
+    """Whether the differences are by people's labels alone."""
     test: str | None = None
     """The test that the suite asked for, instead of what the data suggest; see ``TESTS``."""
 
@@ -67,14 +68,10 @@ class Comparison:
         return sum(value is not None for value in self.human)
 
     def _corrected(self) -> PredictionPowered:
-        """The judge's differences, corrected by people's."""
+        """People's differences, sharpened by the judge's."""
         from distilltest.statistics import prediction_powered
 
-        both = [
-            (people, judge) for people, judge in zip(self.human, self.differences, strict=True) if people is not None
-        ]
-        rest = [judge for people, judge in zip(self.human, self.differences, strict=True) if people is None]
-        return prediction_powered.estimate([people for people, _ in both], [judge for _, judge in both], rest)
+        return prediction_powered.from_columns(self.human, self.differences, self.clusters)
 
     def swapped(self) -> Comparison:
         """The other against the candidate."""
@@ -91,8 +88,8 @@ class Comparison:
             raise ValueError(f"{test} is for one trial of pass or fail in independent cases")
         if test == "t" and (self.binary or self.clusters):
             raise ValueError("t is for scores, or the mean of several trials, in independent cases")
-        if test == "labels" and (self.labelled < 2 or self.clusters):
-            raise ValueError("labels needs answers that people labelled, in independent cases")
+        if test == "labels" and not self.human:
+            raise ValueError("labels needs answers that people labelled")
         if test == "anchored" and self.clusters:
             raise ValueError("anchored is for independent cases, and these have clusters")
         if test == "clusters" and not self.clusters:
@@ -104,10 +101,10 @@ class Comparison:
         """The test: what was asked for, or what the data decide."""
         if self.test is not None:
             return self.test
+        if self.human:
+            return "labels"
         if self.clusters:
             return "clusters"
-        if self.labelled >= ENOUGH_LABELS:
-            return "labels"
         if not self.binary:
             return "anchored"
         return "exact"

@@ -15,7 +15,7 @@ from distilltest.records import NO_PREFERENCES, Outcome
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_CUT_OFF, _REFUSED, _USAGE_KNOWN = 1, 2, 4
+_CUT_OFF, _REFUSED, _USAGE_KNOWN, _UNLABELLED = 1, 2, 4, 8
 _NO_GRADE = -1
 _AT_A_TIME = 2000
 """Outcomes that exist as objects while they are gone through."""
@@ -73,7 +73,8 @@ def _answer(outcome: Outcome) -> tuple[int, int, int, int, float]:
 
 
 def _flags(outcome: Outcome) -> int:
-    return outcome.cut_off * _CUT_OFF | outcome.refused * _REFUSED | outcome.usage_known * _USAGE_KNOWN
+    odd = outcome.cut_off * _CUT_OFF | outcome.refused * _REFUSED | outcome.unlabelled * _UNLABELLED
+    return odd | outcome.usage_known * _USAGE_KNOWN
 
 
 def case_means(outcomes: Iterable[Outcome], metric: str, trials: int) -> Iterator[tuple[str, float]]:
@@ -228,4 +229,5 @@ class Outcomes(Sequence[Outcome]):
                 row,
                 self._preferences.get(number, NO_PREFERENCES) if self._preferences else NO_PREFERENCES,
                 self._human.get(number) if self._human else None,
+                bool(flags & _UNLABELLED),
             )

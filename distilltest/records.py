@@ -286,6 +286,8 @@ class Outcome(NamedTuple):
     """Other role → 1 where this answer was preferred to its, 0 where it was not, 0.5 for a tie."""
     human: float | None = None
     """What people said of this answer, in [0, 1]; None where it has no label."""
+    unlabelled: bool = False
+    """Whether people labelled answers to this case, and have not seen this one."""
 
     @property
     def permanent(self) -> bool:

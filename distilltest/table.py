@@ -68,7 +68,12 @@ class ResultsTable:
     preferences: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
     """Other role → how often the candidate's answer was preferred to its, in [0, 1], aligned with ``case_ids``."""
     human: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
-    """Role → what people said of its answers, in [0, 1], aligned with ``case_ids``; None where an answer has no label."""
+    """Role → what people said of its answers, in [0, 1], aligned with ``case_ids``; None where an answer has no label. Empty
+    where no labels are declared: declared ones decide, however few there are (see ``gate.tested``)."""
+    unlabelled: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    """Role → rows whose case people labelled with another answer of this role, so that what is missing is no random choice."""
+    by_people: bool = False
+    """Whether the values are what people said."""
     unanswerable: Mapping[str, Mapping[int, Unanswerable]] = field(default_factory=dict)
     """Role → row → a case that has no value and never will; what else has none may have one when the calls are repeated."""
 
@@ -90,6 +95,7 @@ class ResultsTable:
         metric: str,
         trials: int = 1,
         narrowed: str | None = None,
+        labelled: bool = False,
     ) -> ResultsTable:
         """Align outcomes by case id and average trials; a case with a failed trial has no value.
 
@@ -102,7 +108,8 @@ class ResultsTable:
         failures: dict[str, Counter[str]] = {role: Counter() for role in roles}
         never: dict[str, dict[int, list[Outcome]]] = {role: {} for role in roles}
         preferred: dict[str, dict[int, float]] = {}
-        human: dict[str, list[float | None]] = {role: [None] * len(case_ids) for role in roles}
+        human: dict[str, list[float | None]] = {role: [None] * len(case_ids) for role in roles if labelled}
+        unlabelled: dict[str, set[int]] = {role: set() for role in roles if labelled}
         for outcome in outcomes:
             if outcome.case_id not in index or outcome.role not in sums:
                 raise ValueError(f"an outcome of case {outcome.case_id!r} on {outcome.role!r} is not of this table")
@@ -112,7 +119,10 @@ class ResultsTable:
                 if outcome.permanent:
                     never[outcome.role].setdefault(row, []).append(outcome)
                 continue
-            human[outcome.role][row] = outcome.human if trials == 1 else None
+            if labelled and outcome.trial == 0:  # which people see; any other that has a label has it by chance
+                human[outcome.role][row] = outcome.human
+                if outcome.unlabelled:
+                    unlabelled[outcome.role].add(row)
             for other, share in outcome.preferences.items():
                 of = preferred.setdefault(other, {})
                 of[row] = of.get(row, 0.0) + share / trials
@@ -136,7 +146,8 @@ class ResultsTable:
                 other: tuple(of.get(row) if seen["candidate"][row] == trials else None for row in range(len(case_ids)))
                 for other, of in preferred.items()
             },
-            human={role: tuple(column) for role, column in human.items() if any(v is not None for v in column)},
+            human={role: tuple(column) for role, column in human.items()},
+            unlabelled={role: frozenset(rows) for role, rows in unlabelled.items() if rows},
             unanswerable={
                 role: {
                     row: Unanswerable(
@@ -162,6 +173,11 @@ class ResultsTable:
         """The rows in which a role has a value."""
         return [row for row, value in enumerate(self.values.get(role, ())) if value is not None]
 
+    def of_people(self, role: str) -> list[float | None]:
+        """What people said, for the rows in which a role has a value."""
+        human = self.human.get(role)
+        return [None if human is None else human[row] for row in self.rows(role)]
+
     def missing(self, role: str) -> int:
         """Cases without a value."""
         return len(self.case_ids) - len(self.present(role))
@@ -177,10 +193,16 @@ class ResultsTable:
         differences = tuple((pairs[row][0] or 0.0) - (pairs[row][1] or 0.0) for row in whole)
         nobody = (None,) * len(pairs)
         labels = list(zip(self.human.get(candidate, nobody), self.human.get(role, nobody), strict=True))
-        human = tuple(
-            None if ours is None or theirs is None else ours - theirs for ours, theirs in (labels[row] for row in whole)
+        human = (
+            tuple(
+                None if ours is None or theirs is None else ours - theirs
+                for ours, theirs in (labels[row] for row in whole)
+            )
+            if self.human
+            else ()
         )
-        return Comparison(role, differences, len(pairs) - len(whole), self.binary, self.clusters_of(whole), human)
+        clusters = self.clusters_of(whole)
+        return Comparison(role, differences, len(pairs) - len(whole), self.binary, clusters, human, self.by_people)
 
     def clusters_of(self, rows: Iterable[int]) -> tuple[str, ...]:
         """The cluster of each of these rows, of which one without a cluster is one of its own; empty where there are none."""
@@ -190,7 +212,10 @@ class ResultsTable:
 
     def only(self, tag: str) -> ResultsTable:
         """The cases with a tag."""
-        rows = [row for row, tags in enumerate(self.tags) if tag in tags]
+        return self.cut([row for row, tags in enumerate(self.tags) if tag in tags])
+
+    def cut(self, rows: Sequence[int]) -> ResultsTable:
+        """The cases of these rows."""
 
         def cut(columns: Mapping[str, Sequence[float | None]]) -> dict[str, tuple[float | None, ...]]:
             return {role: tuple(column[row] for row in rows) for role, column in columns.items()}
@@ -200,13 +225,17 @@ class ResultsTable:
             case_ids=tuple(self.case_ids[row] for row in rows),
             values=cut(self.values),
             clusters=tuple(self.clusters[row] for row in rows) if self.clusters else (),
-            tags=tuple(self.tags[row] for row in rows),
+            tags=tuple(self.tags[row] for row in rows) if self.tags else (),
             latencies=cut(self.latencies),
             preferences=cut(self.preferences),
             human=cut(self.human),
             constant=None
             if self.constant is None
             else replace(self.constant, passes=tuple(self.constant.passes[row] for row in rows)),
+            unlabelled={
+                role: frozenset(new for new, old in enumerate(rows) if old in of)
+                for role, of in self.unlabelled.items()
+            },
             unanswerable={
                 role: {new: of[old] for new, old in enumerate(rows) if old in of}
                 for role, of in self.unanswerable.items()

@@ -42,9 +42,9 @@ def add(commands: Any) -> None:
         "sample",
         help="write a sheet of answers for people to label",
         description=(
-            "Choose random cases of an evaluation's last run and write both roles' answers to a file, shuffled and without a "
-            'word on who gave them. People fill in "passed": true or false. With @evaluation(labels=FILE) and 200 labelled '
-            "pairs or more, the gate corrects the judge by what they said."
+            "Choose random cases of an evaluation's last run and write the answers of all roles to a file, shuffled and without "
+            'a word on who gave them. People fill in "passed": true or false. With @evaluation(labels=FILE) the gate decides by '
+            "what they said: alone, or, with 200 labelled pairs or more, sharpened by the judge."
         ),
     )
     sample.add_argument(
@@ -53,7 +53,10 @@ def add(commands: Any) -> None:
     sample.add_argument("--out", required=True, type=Path, metavar="FILE", help="JSONL; must not be there yet")
     sample.add_argument("--cases", type=int, default=250, metavar="N", help="at most so many cases (default 250)")
     sample.add_argument(
-        "--against", default="teacher", metavar="ROLE", help="whom the candidate is compared with (teacher)"
+        "--against",
+        action="append",
+        metavar="ROLE",
+        help="whom the candidate is compared with; may be repeated (default: every role of the run)",
     )
     sample.add_argument("--seed", type=int, default=1, metavar="N", help="another seed chooses other cases")
     sample.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
@@ -77,10 +80,12 @@ def run_sample(arguments: argparse.Namespace) -> int:
         )
     with open_store(load_config(arguments.root.resolve())) as store:
         evaluation = store.find_evaluation(arguments.evaluation)
-        rows = sheet(store.find_graded(evaluation), ("candidate", arguments.against), arguments.cases, arguments.seed)
+        graded = list(store.find_graded(evaluation))
+        others = arguments.against or sorted({one.role for one in graded} - {"candidate"})
+        rows = sheet(graded, ("candidate", *others), arguments.cases, arguments.seed)
     if not rows:
         raise DistilltestError(
-            f"{evaluation}: no case of the last run has an answer of both candidate and {arguments.against!r}. "
+            f"{evaluation}: no case of the last run has an answer of candidate and {' and '.join(map(repr, others))}. "
             "Run pytest first, or give --against another role."
         )
     try:

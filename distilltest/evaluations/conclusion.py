@@ -30,6 +30,7 @@ def table_of(plan: Plan, config: Config, cases: Sequence[Case], outcomes: Sequen
         metric=declared.metric,
         trials=declared.trials,
         narrowed=plan.narrowed,
+        labelled=plan.labels is not None,
     )
     timed = any(rule.reads_latencies for rule in plan.gate)
     answers = {role: Answers.of(outcomes, role) for role in plan.models}

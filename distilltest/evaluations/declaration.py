@@ -85,8 +85,8 @@ def evaluation(
         trials: Completions of each request. The gate compares the mean of a case's trials.
         metric: What the gate compares: ``"pass"`` (all grades of a case passed) or ``"score"`` (their mean).
         prompts: Role → prompt, for roles that are asked differently here: a tuned student with a short one, say.
-        labels: Path of a file with what people said of answers (case, answer, passed); with 200 labelled pairs or more the gate
-            corrects a judge by them. ``distilltest judge sample`` makes one to fill in.
+        labels: Path of a file with what people said of answers (case, answer, passed). They decide: alone, or, with 200 labelled
+            pairs or more, sharpened by the judge. ``distilltest judge sample`` makes one to fill in.
 
     A mistake in the arguments is reported when pytest collects the function.
     """

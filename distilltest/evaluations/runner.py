@@ -9,7 +9,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
-from distilltest.comparison import ENOUGH_LABELS
 from distilltest.config import Config
 from distilltest.engine import Engine
 from distilltest.errors import GraderFailed
@@ -114,7 +113,7 @@ class Runner:
                 break
         notes = [*health.notes(), *plan.notes, *_looked(plan, look or 0, reason)]
         if plan.labels is not None:
-            notes.append(note_on(plan.labels, plan.models, [(o.role, o.human) for o in outcomes], ENOUGH_LABELS))
+            notes.append(note_on(plan.labels, plan.models, outcomes))
         if reason is not None:
             verdict = replace(verdict, sentence=f"{verdict.sentence} (stopped early: {reason})")
             then()
@@ -235,6 +234,7 @@ def _outcome(graded: Graded, labels: Labels | None) -> Outcome:
         cached_tokens=answer.usage.cached_tokens,
         latency=answer.latency,
         human=None if labels is None else labels.of(case, answer.text),
+        unlabelled=labels is not None and labels.is_new(case, answer.text),
         preferences={grade.against: grade.score for grade in grades if grade.against} or NO_PREFERENCES,
     )
 

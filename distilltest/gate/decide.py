@@ -15,6 +15,7 @@ from dataclasses import replace
 from math import isnan
 
 from distilltest.errors import SuiteError
+from distilltest.gate import tested
 from distilltest.gate.competence import no_role_passes, nobody_passes, with_competence, without_claim
 from distilltest.gate.rule import Rule
 from distilltest.gate.verdict import RuleVerdict, Status, Verdict, combine
@@ -48,8 +49,8 @@ def decide(
         alpha: The level of each rule, one-sided, in (0, 0.5).
         clusters: What ties cases together, one a case; None for independent cases.
         tags: The tags of each case.
-        human: Role → what people said of its answers, aligned, None where nobody has; with 200 labelled pairs or more the gate
-            corrects the values by them, which then are a judge's.
+        human: Role → what people said of its answers, aligned, None where nobody has. They decide: alone, or, with 200 labelled
+            pairs or more, sharpened by the values, which then are a judge's. The labelled cases must be a random choice.
         worst_case: Every None of the arrays can never be known (a prompt over the context length, say): decide by the worst case
             for the candidate. Without it a None makes the verdict incomplete.
         **roles: Further roles.
@@ -81,7 +82,9 @@ def decide(
     bounded = not obstacles and not transient and any(table.unanswerable.values())
     judge = _judge_bounds if bounded else _judge
     judged = tuple(
-        with_competence(rule, judge(rule, table, alpha, alpha / len(applicable)), table, alpha)
+        tested.said(
+            with_competence(rule, judge(rule, table, alpha, alpha / len(applicable)), tested.basis(rule, table), alpha)
+        )
         if rule in applicable
         else _not_yet(rule, table)
         for rule in rules
@@ -142,6 +145,14 @@ def _judge_bounds(rule: Rule, table: ResultsTable, alpha: float, block_alpha: fl
     """What holds whatever the answers that never come would have been: proven at worst, broken at best, else incomplete."""
     if not rows_without(table, rule.needs):
         return _judge(rule, table, alpha, block_alpha)
+    if none := tested.no_worst_case(rule, table):
+        return none
+    if table.human and not rule.beside_labels:
+        return _judge(rule, table, alpha, block_alpha)
+    return tested.beside(rule, table, _judge_worst(rule, table, alpha, block_alpha))
+
+
+def _judge_worst(rule: Rule, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
     worst = rule.judge_filled(table, alpha, block_alpha, worst=True)
     if worst.status is Status.PROMOTE:
         return worst
@@ -190,7 +201,7 @@ def _judge(rule: Rule, table: ResultsTable, alpha: float, block_alpha: float) ->
     cases = [v for v in zip(*(table.values[role] for role in rule.needs), strict=True) if None not in v]
     if not cases:
         return RuleVerdict(rule.describe(), Status.INCOMPLETE, f"no case has results of {' and '.join(rule.needs)}")
-    return rule.verdict(table, alpha, block_alpha)
+    return tested.judge(rule, table, alpha, block_alpha)
 
 
 def _not_yet(rule: Rule, table: ResultsTable) -> RuleVerdict:

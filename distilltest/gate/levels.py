@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from math import fsum
 
 from distilltest.errors import SuiteError
-from distilltest.gate.means import counted, evidence, more_than_half
+from distilltest.gate.means import corrected, counted, evidence, more_than_half
 from distilltest.gate.rule import WORD, Measure, Rule, Sample, check_role, is_number, points, weigh
 from distilltest.gate.verdict import RuleVerdict, Status
 from distilltest.gate.worst import rows_without
@@ -32,6 +32,10 @@ class _AtLeast(Rule):
     def helped_by(self) -> Mapping[str, bool]:
         return {self.role: True}
 
+    @property
+    def sharpened(self) -> bool:
+        return True
+
     def sample(self, table: ResultsTable) -> Sample | None:
         clusters = table.clusters_of(table.rows(self.role))
         return Sample([value - self.score for value in table.present(self.role)], clusters, 0.0) if clusters else None
@@ -39,7 +43,13 @@ class _AtLeast(Rule):
     def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
         values, clusters = table.present(self.role), table.clusters_of(table.rows(self.role))
         n, estimate = len(values), fsum(values) / len(values)
-        if table.binary and not clusters:
+        if table.human:
+            human = [None if value is None else value - self.score for value in table.of_people(self.role)]
+            found = corrected(human, [v - self.score for v in values], clusters, alpha)
+            low, high = max(0.0, found.low + self.score), min(1.0, found.high + self.score)
+            estimate = self.score + (found.mean or 0.0)
+            counts = f"{n} cases" + (f" of {len(set(clusters))} clusters" if clusters else "")
+        elif table.binary and not clusters:
             passed = round(fsum(values))
             found = counted(passed, n, self.score, alpha)
             low, high = found.low, found.high
@@ -80,6 +90,10 @@ class _Preferred(Rule):
     def measures(self) -> tuple[Measure, ...]:
         """A preference has no right and wrong; but who always says the same is preferred for nothing."""
         return (Measure("candidate", None), Measure(self.role, None))
+
+    @property
+    def beside_labels(self) -> str | None:
+        return "which of two answers is preferred"
 
     def describe(self) -> str:
         return f"preferred to {self.role}"
@@ -169,6 +183,10 @@ class _Always(Rule):
     @property
     def helped_by(self) -> Mapping[str, bool]:
         return {self.role: True}
+
+    @property
+    def spares_none(self) -> bool:
+        return True
 
     def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
         from distilltest.statistics import binomial

@@ -21,6 +21,19 @@ class Evidence:
     high: float
     test: str
     """What a report calls the test."""
+    mean: float | None = None
+    """The mean, where it is not that of the values."""
+
+
+def corrected(
+    human: Sequence[float | None], values: Sequence[float], clusters: Sequence[str], alpha: float
+) -> Evidence:
+    """Weigh people's values, one a case, None where they said nothing, sharpened by a judge's, which are of all cases."""
+    from distilltest.statistics import prediction_powered
+
+    found = prediction_powered.from_columns(human, values, clusters)
+    low, high = found.interval(alpha)
+    return Evidence(found.p_value(0.0), found.mirrored().p_value(0.0), low, high, TESTS["labels"], found.mean)
 
 
 def evidence(values: Sequence[float], clusters: Sequence[str], alpha: float) -> Evidence:

@@ -50,24 +50,26 @@ class _Paired(Rule):
     def helped_by(self) -> Mapping[str, bool]:
         return {"candidate": True, self.role: False}
 
+    @property
+    def sharpened(self) -> bool:
+        return self.test in (None, "labels")
+
+    def scope(self, table: ResultsTable) -> ResultsTable:
+        return table.only(self.tag) if self.tag else table
+
     def sample(self, table: ResultsTable) -> Sample | None:
         pairs = self._pairs(table)
         return Sample(pairs.differences, pairs.clusters, -self.limit) if pairs.clusters else None
 
     def fill(self, table: ResultsTable, *, worst: bool) -> ResultsTable | str:
-        touched = rows_without(table.only(self.tag) if self.tag else table, self.needs)
-        test = self._pairs(table).chosen if touched else ""
-        if test == "labels":
-            return (
-                f"{how_many(table)}; nobody can label them, and this rule corrects a judge by labels of a random choice"
-            )
-        if test == "t":
+        if rows_without(self.scope(table), self.needs) and self._pairs(table).chosen == "t":
             return f'{how_many(table)}; counted as failed they collapse, and test="t" is for answers that cannot'
         return super(_Paired, self).fill(table, worst=worst)
 
     def _pairs(self, table: ResultsTable) -> Comparison:
         try:
-            return (table.only(self.tag) if self.tag else table).compare(self.role).by(self.test)
+            pairs = self.scope(table).compare(self.role)
+            return pairs.by(None if pairs.by_people and self.test == "labels" else self.test)
         except ValueError as error:
             raise SuiteError(f"{self.describe()}: test={self.test!r}: {error}.") from None
 
@@ -111,8 +113,6 @@ class _Paired(Rule):
         from distilltest.statistics.clusters import FEWEST, Weights
 
         counts = f"{pairs.wins} won, {pairs.losses} lost in {pairs.n} cases"
-        if pairs.chosen == "labels":
-            counts += f"; the judge was corrected by {pairs.labelled} pairs that people labelled"
         if pairs.clusters:
             weights = Weights.of(pairs.clusters)
             counts += f" of {weights.count} clusters"
@@ -134,8 +134,9 @@ class _Paired(Rule):
             text += f" (limit {signed(self.limit)}); {counts}"
         seen = self._needed(pairs, alpha, pairs.difference)
         ways = [(needed, "they are equal"), (seen, "the difference is as seen")]
+        what = "labelled pairs" if pairs.human or pairs.by_people else "cases"
         more = [f"about {count - pairs.n} if {word}" for count, word in ways if count is not None and count > pairs.n]
-        return f"{text}; more cases would decide: {', '.join(more)}" if more else text
+        return f"{text}; more {what} would decide: {', '.join(more)}" if more else text
 
 
 def better_than(role: str, by: float = 0.0, *, test: str | None = None) -> Rule:

@@ -61,6 +61,30 @@ class Rule(ABC):
         return None
 
     @property
+    def beside_labels(self) -> str | None:
+        """What the claim is about, where labels of single answers say nothing of it; None where they decide it."""
+        return None
+
+    @property
+    def sharpened(self) -> bool:
+        """Whether many labels may be sharpened by the judge: the claim is about a mean over all cases, by the test for that."""
+        return False
+
+    @property
+    def spares_none(self) -> bool:
+        """Whether a single case breaks it."""
+        return False
+
+    @property
+    def reads_tags(self) -> bool:
+        """Whether it looks at every slice by tag."""
+        return False
+
+    def scope(self, table: ResultsTable) -> ResultsTable:
+        """The cases that the claim is about."""
+        return table
+
+    @property
     def reads_latencies(self) -> bool:
         """Whether it looks at how long each answer took: without such a rule, the table has no column for it."""
         return False

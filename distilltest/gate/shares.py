@@ -120,6 +120,10 @@ class _Costs(Rule):
     def measures(self) -> tuple[Measure, ...]:
         return ()
 
+    @property
+    def beside_labels(self) -> str | None:
+        return "what answers cost"
+
     def describe(self) -> str:
         return f"costs at most {points(self.share)} % of {self.role}"
 
@@ -177,6 +181,10 @@ class _Faster(Rule):
     @property
     def measures(self) -> tuple[Measure, ...]:
         return ()
+
+    @property
+    def beside_labels(self) -> str | None:
+        return "how long answers take"
 
     def describe(self) -> str:
         return f"faster than {self.role}"

@@ -34,6 +34,10 @@ class _NoSliceRegresses(Rule):
     def measures(self) -> tuple[Measure, ...]:
         return (Measure(self.role),)
 
+    @property
+    def reads_tags(self) -> bool:
+        return True
+
     def describe(self) -> str:
         return f"no slice worse than {self.role}"
 

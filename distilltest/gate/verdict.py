@@ -61,6 +61,10 @@ class RuleVerdict:
     """The share of the cases that the largest cluster holds; None without clusters."""
     needed: int | None = None
     """Cases that would decide if the roles were equal, None where none would or nothing is undecided."""
+    labels: str = ""
+    """How people's labels decided it, or why they did not; empty where none are declared."""
+    labelled: int | None = None
+    """Cases that people's labels decided; None where they did not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
-"""A sheet of answers for people to label: random cases, both answers of each, without a word on who gave them."""
+"""A sheet of answers for people to label: random cases, every role's answer to each, without a word on who gave them."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from distilltest.store import Graded
@@ -11,15 +11,15 @@ from distilltest.store import Graded
 Row = dict[str, Any]
 
 
-def sheet(graded: Iterable[Graded], roles: tuple[str, str], cases: int, seed: int) -> list[Row]:
+def sheet(graded: Iterable[Graded], roles: Sequence[str], cases: int, seed: int) -> list[Row]:
     """Rows to fill in: ``id``, ``case``, ``request``, ``answer`` and an empty ``passed``.
 
-    The cases are a random choice of those that both roles answered, as correcting a judge asks for; the answers of all of them
-    are shuffled. Answers that are the same are one row.
+    The cases are a random choice of those that all roles answered, as deciding by labels asks for; the answers of all of them are
+    shuffled. Answers that are the same are one row.
 
     Args:
         graded: What an evaluation said of completions, one trial a case.
-        roles: The candidate and the role that it is compared with.
+        roles: The candidate and the roles that it is compared with.
         cases: How many cases at most.
         seed: The same seed chooses the same cases.
     """
@@ -27,9 +27,9 @@ def sheet(graded: Iterable[Graded], roles: tuple[str, str], cases: int, seed: in
     for one in graded:
         if one.role in roles and one.trial == 0 and one.passed is not None:
             answers.setdefault(one.case_id, {})[one.role] = one
-    both = sorted(case for case, by_role in answers.items() if len(by_role) == len(roles))
+    whole = sorted(case for case, by_role in answers.items() if len(by_role) == len(roles))
     chance = random.Random(seed)  # noqa: S311  # no secret
-    chosen = chance.sample(both, min(cases, len(both)))
+    chosen = chance.sample(whole, min(cases, len(whole)))
     rows: dict[tuple[str, str], Row] = {}
     for case in chosen:
         for one in answers[case].values():

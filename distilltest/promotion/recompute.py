@@ -25,7 +25,7 @@ def from_outcomes(report: EvaluationReport, now: Declared, outcomes: Sequence[Ou
     )
     if gate is None or not same or now.clusters is None or now.tags is None:
         return None
-    if any(rule.test == TESTS["labels"] for rule in report.verdict.rules):
+    if any(rule.labelled is not None or rule.test == TESTS["labels"] for rule in report.verdict.rules):
         return None  # what people said is not in the store
     asked = {outcome.case_id for outcome in outcomes}
     cases = [

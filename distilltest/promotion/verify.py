@@ -158,6 +158,8 @@ def _recompute(store: Store, now: Declared | None, proof: Proof, report: Evaluat
     edits += [f"{proof.id}: {problem}" for problem in problems]
     applicable = sum(rule.status is not Status.NOT_APPLICABLE for rule in report.verdict.rules)
     why = "the store does not have its run" if not outcomes else "the suite has changed since"
+    if any(rule.labelled is not None for rule in report.verdict.rules):
+        why = "what people said of answers is not in the store"
     return f"{report.verdict.status}, {count} of {applicable} rules recomputed from the report's numbers ({why})"
 
 

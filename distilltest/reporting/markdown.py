@@ -11,6 +11,7 @@ from distilltest.reporting.report import EvaluationReport, RoleLine, RunReport
 from distilltest.reporting.text import (
     interval_picture,
     judge_rows,
+    label_lines,
     percent,
     role_rows,
     rule_rows,
@@ -61,6 +62,8 @@ def _evaluation(report: EvaluationReport) -> list[str]:
     if drawn:
         note = "Differences with their intervals; a rule is proven where the whole interval is right of its limit, `|`."
         parts.append(f"{note}\n\n{block(drawn)}")
+    if labels := label_lines(report):
+        parts += ["### People's labels", "\n".join(f"- {prose(line)}" for line in labels)]
     if report.judges:
         parts += ["### Judges", _numbers(*judge_rows(report))]
     if report.slices:

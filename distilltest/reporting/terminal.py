@@ -11,6 +11,7 @@ from distilltest.reporting.text import (
     counts,
     interval_picture,
     judge_rows,
+    label_lines,
     rate,
     role_rows,
     rule_rows,
@@ -43,6 +44,8 @@ def summary(run: RunReport) -> str:
             heads = [*heads, "interval, | is the limit"]
             rows = [[*row, picture.rstrip()] for row, picture in zip(rows, pictures, strict=True)]
         parts.append(tabulate(rows, heads, tablefmt="simple", disable_numparse=True, preserve_whitespace=True))
+        if lines := label_lines(report):
+            parts.append("\n".join(["people's labels:", *(f"  {line}" for line in lines)]))
         if report.judges:
             heads, rows = judge_rows(report)
             parts.append(tabulate(rows, heads, tablefmt="simple", disable_numparse=True))

@@ -146,6 +146,11 @@ def judge_rows(report: EvaluationReport) -> tuple[list[str], list[list[str]]]:
     ]
 
 
+def label_lines(report: EvaluationReport) -> list[str]:
+    """Rule by rule, what people's labels did; nothing where none are declared."""
+    return [f"{rule.rule}: {rule.labels}." for rule in report.verdict.rules if rule.labels]
+
+
 def interval_picture(rule: RuleVerdict) -> str:
     """The interval of a difference on a line, with its limit: proven where all of it is right of the limit.
 

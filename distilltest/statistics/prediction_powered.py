@@ -4,30 +4,44 @@ References:
     Angelopoulos, A. N., Bates, S., Fannjiang, C., Jordan, M. I. and Zrnic, T. (2023). Prediction-powered inference. Science
     382, 669-674.
     Angelopoulos, A. N., Duchi, J. C. and Zrnic, T. (2023). PPI++: Efficient prediction-powered inference. arXiv:2311.01453.
+    Zrnic, T. and Candès, E. J. (2024). Cross-prediction-powered inference. PNAS 121, e2322083121. (What is fitted has not seen
+    the label that it corrects.)
+    Cameron, A. C. and Miller, D. L. (2015). A practitioner's guide to cluster-robust inference. Journal of Human Resources 50,
+    317-372.
+    Satterthwaite, F. E. (1946). An approximate distribution of estimates of variance components. Biometrics Bulletin 2, 110-114.
 
-The mean of the human differences y is estimated by mean(y) - weight·(mean(f) - mean(f of the others)): the judge's mean over
-the cases without labels, less the judge's error where both are known. The weight that gives the smallest variance is
-cov(y, f)/((1 + n/N) var(f)), here kept in [0, 1]; a useless judge gets the weight 0, and only the labels count.
+The mean of the human differences y is estimated by mean(y - weight·f) + weight·mean(f of the others): the judge's mean over the
+cases without labels, and the judge's error where both are known. The weight that gives the smallest variance is
+cov(y, f)/((1 + n/N) var(f)), kept in [0, 1]; a useless judge gets the weight 0, and only the labels count.
 
-Assumptions: the labelled cases are a random choice of all, and cases are independent. The paper's normal distribution
-promotes up to 0.10 of candidates at the limit where few of 200 labelled pairs differ. So Student's t with n - 1 degrees of
-freedom takes its place, with Hall's correction for skewness, and 1/(n + 2) is added to the variance of the labelled part, as
-if one more case in n + 2 had differed (see ``recovered``): 0.042 to 0.057 were measured then, at nearly the same power.
+Each label is corrected with a weight that is estimated without it, or without its whole cluster. One weight for all, from the
+same labels, promotes up to 0.10 of candidates at the limit where losses are one-sided: few labels that differ decide both the
+mean and the weight. For the same reason Student's t takes the place of the paper's normal distribution, with degrees of freedom
+that follow from the kurtosis and Hall's correction for skewness to the bad side; 1/(n + 2) is added to the variance of the
+labelled part, as if one more case in n + 2 had differed (see ``recovered``); and p is at least the chance not to have met the
+cases, or clusters, that were lost, among the labelled ones (``values.all_equal``).
+
+In clusters, a cluster's contributions to the mean are added up, and the clusters are what is independent.
+
+Assumption: the labelled cases are a random choice of all. The page on calibration has the errors that were measured.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import sqrt
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from math import inf, sqrt
 from typing import TYPE_CHECKING
 
 from distilltest.statistics import beta, skewness, values
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
 
-ENOUGH = 200
-"""With fewer labelled pairs the gate does not use this."""
+    Floats = NDArray[np.float64]
+
+_HALVINGS = 40
 
 
 @dataclass(frozen=True)
@@ -38,10 +52,14 @@ class PredictionPowered:
     standard_error: float
     skew: float
     """The skewness of the mean."""
+    freedom: float
+    """Degrees of freedom."""
     weight: float
-    """How much the judge counts (the paper's lambda), in [0, 1]."""
+    """How much the judge counts (the paper's lambda), in [0, 1]: the mean of the labels' weights."""
     labelled: int
     cases: int
+    heaviest: tuple[float, ...]
+    """The share of the labelled cases in the k heaviest clusters, for each k; in independent cases a case is a cluster."""
     classical: float
     """The mean of the human labels alone."""
     judged: float
@@ -52,26 +70,55 @@ class PredictionPowered:
     def p_value(self, delta: float) -> float:
         """How surprising the data are if the true mean is at most -delta."""
         values.checked_margin(delta)
-        if self.all_equal:
-            return values.all_equal(self.classical, self.labelled, delta)
-        t = skewness.corrected((self.mean + delta) / self.standard_error, self.skew)
-        return beta.student_tail(t, self.labelled - 1)
+        return max(self._student(delta), self._unseen(delta))
 
     def interval(self, alpha: float = 0.05) -> tuple[float, float]:
-        """The two-sided 1 - 2·alpha interval of the mean, inside [-1, 1]."""
+        """The two-sided 1 - 2·alpha interval of the mean, inside [-1, 1]: where p, or that of the mirror image, is alpha."""
         values.checked_level(alpha)
+        return self._low(alpha), -self.mirrored()._low(alpha)
+
+    def mirrored(self) -> PredictionPowered:
+        """The other model against the candidate."""
+        return replace(self, mean=-self.mean, skew=-self.skew, classical=-self.classical, judged=-self.judged)
+
+    def _student(self, delta: float) -> float:
         if self.all_equal:
-            low = -values.all_equal_margin(self.classical, self.labelled, alpha)
-            high = values.all_equal_margin(-self.classical, self.labelled, alpha)
-        else:
-            t = beta.student_quantile(alpha, self.labelled - 1)
-            low = self.mean - self.standard_error * skewness.uncorrected(t, self.skew)
-            high = self.mean - self.standard_error * skewness.uncorrected(-t, self.skew)
-        return min(1.0, max(-1.0, low)), max(-1.0, min(1.0, high))
+            return 0.0
+        return beta.student_tail(
+            skewness.corrected((self.mean + delta) / self.standard_error, min(0.0, self.skew)), self.freedom
+        )
+
+    def _unseen(self, delta: float) -> float:
+        """The chance not to have met the clusters that would make the mean -delta, the heaviest first."""
+        mean = self.classical if self.all_equal else max(-1.0, min(1.0, self.mean))
+        if mean + delta <= 0.0:
+            return 1.0
+        import numpy as np
+
+        lost = np.minimum(1.0, (mean + delta) / (1.0 + mean) / np.array(self.heaviest))
+        return float(np.max((1.0 - lost) ** np.arange(1, len(self.heaviest) + 1)))
+
+    def _low(self, alpha: float) -> float:
+        """The lower end of the interval: minus the smallest margin at which the claim is proven."""
+        low, high = -1.0, 1.0
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2.0
+            low, high = (low, middle) if self._unseen(middle) <= alpha else (middle, high)
+        if self.all_equal:
+            return -high
+        t = beta.student_quantile(alpha, self.freedom)
+        by_t = self.mean - self.standard_error * skewness.uncorrected(t, min(0.0, self.skew))
+        return max(-1.0, min(1.0, by_t, -high))
 
 
 def estimate(
-    human: ArrayLike, judge: ArrayLike, judge_only: ArrayLike, weight: float | None = None
+    human: ArrayLike,
+    judge: ArrayLike,
+    judge_only: ArrayLike,
+    weight: float | None = None,
+    *,
+    clusters: Sequence[Hashable] = (),
+    other_clusters: Sequence[Hashable] = (),
 ) -> PredictionPowered:
     """Estimate the mean difference.
 
@@ -80,13 +127,15 @@ def estimate(
         judge: The same by the judge, for the same cases.
         judge_only: The same by the judge, for the cases without labels; there may be none.
         weight: How much the judge counts, in [0, 1]; chosen for the smallest variance by default.
+        clusters: The cluster of each labelled case; none where the cases are independent.
+        other_clusters: Those of the cases without labels.
 
     Raises:
-        ValueError: There are fewer than two labelled cases, not one judge's value for each, a value is not in [-1, 1], or the
-            weight is not in [0, 1].
+        ValueError: There are fewer than two labelled cases, not one judge's value for each, not one cluster a case, a value is
+            not in [-1, 1], or the weight is not in [0, 1].
 
-    By hand: mean(y) = 0.5, mean(f) = 0.5 where labelled and 0.25 elsewhere; cov(y, f) = 1/3 and var(f), of all eight cases,
-    is 15/56. So the weight is (1/3)/(2·15/56) = 28/45, and the mean 0.5 - 28/45·0.25:
+    By hand: without the first of these four labels, cov(y, f) is 1/3, as without any other, and var(f), of all eight cases, is
+    15/56. So each weight is (1/3)/(2·15/56) = 28/45; mean(f) is 0.5 where labelled and 0.25 elsewhere:
 
     >>> found = estimate([1, 1, 0, 0], [1, 1, 0, 0], [1, 0, 0, 0])
     >>> round(found.weight, 6) == round(28 / 45, 6), round(found.mean, 6) == round(0.5 - 7 / 45, 6)
@@ -102,31 +151,85 @@ def estimate(
     if weight is not None and not 0.0 <= weight <= 1.0:
         raise ValueError(f"weight = {weight} is not in [0, 1]")
     n, more = y.size, others.size
+    clustered = bool(clusters or other_clusters)
+    if clustered and (len(clusters) != n or len(other_clusters) != more):
+        raise ValueError(f"{n + more} cases, but {len(clusters) + len(other_clusters)} clusters: one a case is needed")
     everywhere = np.concatenate([f, others])
-    spread = float(np.var(everywhere, ddof=1))
-    chosen = 0.0
-    if more and weight is not None:
-        chosen = weight
-    elif more and spread > 1e-15:
-        covariance = float(np.sum((y - y.mean()) * (f - f.mean()))) / (n - 1)
-        chosen = min(1.0, max(0.0, covariance / ((1.0 + n / more) * spread)))
-    residual = y - chosen * f
-    mean = float(y.mean())
-    variance = (float(np.var(residual, ddof=1)) + 1.0 / (n + 2)) / n
-    third = float(np.mean((residual - residual.mean()) ** 3)) / n**2
+    group, groups = _numbered([*clusters, *other_clusters]) if clustered else (np.arange(n + more), n + more)
+    if weight is not None and more:
+        weights = np.full(n, weight)
+    else:
+        weights = _weights(y, f, group[:n], groups, more, float(np.var(everywhere, ddof=1)) if more else 0.0)
+    share = float(weights.mean())
+    residual = y - weights * f
+    parts = np.zeros(groups)
+    np.add.at(parts, group[:n], (residual - residual.mean()) / n)
+    mean = float(residual.mean())
     if more:
-        mean -= chosen * float(f.mean() - others.mean())
-        variance += chosen**2 * spread / more
-        third += chosen**3 * float(np.mean((others - others.mean()) ** 3)) / more**2
-    error = sqrt(variance)
+        mean += share * float(others.mean())
+        np.add.at(parts, group[n:], share * (others - others.mean()) / more)
+    sizes = np.sort(np.bincount(group[:n], minlength=groups))[::-1]
+    sizes = sizes[sizes > 0]
+    units = len(sizes)
+    seen, fourth = float(np.sum(parts**2)), float(np.sum(parts**4))
+    error = sqrt(seen * units / max(1, units - 1) + 1.0 / (units + 2) / units)
+    spread = fourth / seen**2 - 1.0 / groups if seen > 1e-24 else 0.0
     return PredictionPowered(
         mean=mean,
         standard_error=error,
-        skew=third / error**3,
-        weight=chosen,
+        skew=float(np.sum(parts**3)) / error**3,
+        freedom=min(max(1.0, units - 1.0), max(1.0, 2.0 / spread if spread > 0.0 else inf)),
+        weight=share,
         labelled=n,
         cases=n + more,
+        heaviest=tuple((np.cumsum(sizes) / n).tolist()),
         classical=float(y.mean()),
         judged=float(everywhere.mean()),
         all_equal=bool(np.all(y == y[0])),
     )
+
+
+def from_columns(
+    human: Sequence[float | None], judge: Sequence[float], clusters: Sequence[Hashable] = ()
+) -> PredictionPowered:
+    """The same from one value of people and one of the judge a case, None where people said nothing.
+
+    >>> from_columns([1, 1, 0, 0, None, None, None, None], [1, 1, 0, 0, 1, 0, 0, 0]).cases
+    8
+    """
+    both = [row for row, value in enumerate(human) if value is not None]
+    rest = [row for row, value in enumerate(human) if value is None]
+    return estimate(
+        [value for value in human if value is not None],
+        [judge[row] for row in both],
+        [judge[row] for row in rest],
+        clusters=[clusters[row] for row in both] if clusters else (),
+        other_clusters=[clusters[row] for row in rest] if clusters else (),
+    )
+
+
+def _weights(y: Floats, f: Floats, group: NDArray[np.int64], groups: int, more: int, spread: float) -> Floats:
+    """The best weight for each label, estimated without the labels of its cluster."""
+    import numpy as np
+
+    n = y.size
+    if not more or spread <= 1e-15:
+        return np.zeros(n)
+
+    def without(each: Floats) -> Floats:
+        """The sum over the labels of all other clusters."""
+        of = np.zeros(groups)
+        np.add.at(of, group, each)
+        return np.asarray(each.sum() - of[group])
+
+    left = without(np.ones(n))
+    covariance = (without(y * f) - without(y) * without(f) / np.maximum(left, 1.0)) / np.maximum(left - 1.0, 1.0)
+    best = np.clip(covariance / ((1.0 + n / more) * spread), 0.0, 1.0)
+    return np.asarray(np.where(left >= 2.0, best, 0.0))
+
+
+def _numbered(clusters: Sequence[Hashable]) -> tuple[NDArray[np.int64], int]:
+    import numpy as np
+
+    numbers: dict[Hashable, int] = {}
+    return np.array([numbers.setdefault(cluster, len(numbers)) for cluster in clusters]), len(numbers)

@@ -34,12 +34,13 @@ def test_an_uncorrected_judge_promotes_what_people_would_not():
     assert corrected.rules[0].low < -0.10 < corrected.rules[0].high
 
 
-def test_too_few_labels_correct_nothing():
+def test_labels_too_few_to_correct_a_judge_decide_alone():
     verdicts, human = judged(labelled=199)
-    assert (
-        decide(not_worse_than("teacher", margin=0.05), **verdicts, human=human).rules[0].test
-        == "exact unconditional test"
-    )
+    rule = decide(not_worse_than("teacher", margin=0.05), **verdicts, human=human).rules[0]
+    assert rule.test == "exact unconditional test"
+    assert (rule.n, rule.labelled) == (199, 199)
+    assert rule.status != "promote"
+    assert "tested on the 199 of 800 pairs that people labelled, without the judge (from 200 on" in rule.sentence
 
 
 def test_swapping_the_roles_mirrors_the_interval():

@@ -128,3 +128,62 @@ def test_a_lenient_judge_is_corrected():
     assert promoted / runs <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / runs)
     assert believed / runs > 0.3
     assert sharper / runs > 0.9
+
+
+def test_one_sided_losses_do_not_fool_it():
+    """The candidate only loses, and the judge sees most of it: one weight for all labels, from the same labels, erred by 0.10."""
+    dice = np.random.default_rng(6)
+    runs, n, labels, delta = 400, 2000, 400, 0.02
+    promoted = 0
+    for _ in range(runs):
+        y = -(dice.random(n) < delta).astype(float)
+        judged = np.where(dice.random(n) < 0.3, 0.0, y)
+        promoted += ppi.estimate(y[:labels], judged[:labels], judged[labels:]).p_value(delta) <= 0.05
+    assert promoted / runs <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / runs)
+
+
+def test_no_loss_among_the_labelled_is_no_proof_of_a_small_margin():
+    """A judge that misses every loss of a hundredth shows none in 200 labels once in seven times."""
+    agree = [0.0] * 199 + [1.0]
+    assert ppi.estimate(agree, agree, [0.0] * 20_000).p_value(0.01) > 0.05
+
+
+@given(labelled, others, st.randoms(use_true_random=False), st.integers(1, 7))
+def test_clusters_have_no_order_and_two_sides(data, more, dice, size):
+    def found(data, more, sign=1.0):
+        clusters, other_clusters = [c for c, _ in data], [c for c, _ in more]
+        return ppi.estimate(
+            [sign * y for _, (y, _) in data],
+            [sign * f for _, (_, f) in data],
+            [sign * f for _, f in more],
+            clusters=clusters,
+            other_clusters=other_clusters,
+        )
+
+    a, b = [(i // size, each) for i, each in enumerate(data)], [(i % 5, each) for i, each in enumerate(more)]
+    first = found(a, b)
+    low, high = first.interval()
+    assert low <= high
+    assert found(a, b, -1.0).interval() == pytest.approx((-high, -low), abs=1e-6)
+    if -1 < low < 1:
+        assert first.p_value(-low) == pytest.approx(0.05, abs=1e-3)
+    dice.shuffle(a)
+    dice.shuffle(b)
+    assert numbers(found(a, b)) == pytest.approx(numbers(first), abs=1e-9)
+
+
+def test_cases_of_one_document_are_not_so_many_cases():
+    dice = np.random.default_rng(4)
+    documents = np.repeat(np.arange(100), 8)
+    y = np.where(dice.random(100) < 0.1, -1.0, 0.0)[documents]
+    chosen = dice.random(800) < 0.4
+    alone = ppi.estimate(y[chosen], y[chosen], y[~chosen])
+    together = ppi.estimate(
+        y[chosen],
+        y[chosen],
+        y[~chosen],
+        clusters=documents[chosen].tolist(),
+        other_clusters=documents[~chosen].tolist(),
+    )
+    assert together.standard_error > 2 * alone.standard_error
+    assert together.mean == pytest.approx(alone.mean, abs=0.02)

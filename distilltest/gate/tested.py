@@ -1,0 +1,196 @@
+"""Which outcomes a rule tests: those of the graders, or, where labels are declared, what people said of the answers.
+
+This is the only place that decides it, so that no rule can fall back to a judge which people were asked to check. Declared labels
+decide every rule about what answers are worth:
+
+- Fewer than 200 labelled cases (pairs) are tested alone, by the test that fits them.
+- From 200 on (in clusters, where they are spread over 100 or more), rules about a mean let the judge sharpen the labels
+  (``statistics.prediction_powered``); others keep to the labels.
+- A rule that a single case can break (``always``) counts the grades' failures, too, where people said nothing.
+- Without any labels, nothing is decided.
+- An answer that is new, to a case of which people labelled another answer, counts as the worst for the claim: a candidate whose
+  answers changed only where they got worse would win by being unlabelled.
+
+A rule about something else (costs, latencies, preferences) is judged as ever. Each verdict says which it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from distilltest.gate.rule import Rule
+from distilltest.gate.verdict import RuleVerdict, Status
+from distilltest.gate.worst import NAMED, how_many, rows_without
+from distilltest.table import ResultsTable
+
+ENOUGH_LABELS = 200
+"""Labelled cases from which on a judge sharpens the labels."""
+ENOUGH_CLUSTERS = 100
+"""The labelled cases must be spread over so many clusters, or be worth as many equal ones, for a judge to sharpen them.
+With fewer, the test of clusters on the labels alone proves more."""
+_NEW = ", answers that nobody labelled at their worst"
+
+
+def judge(rule: Rule, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
+    """What a rule says, of the outcomes that it must test."""
+    if not table.human:
+        return rule.verdict(table, alpha, block_alpha)
+    if rule.beside_labels:
+        return beside(rule, table, rule.verdict(table, alpha, block_alpha))
+    scope = rule.scope(table)
+    if not scope.case_ids:
+        return rule.verdict(scope, alpha, block_alpha)
+    known, new = _rows(scope, rule.needs)
+    if not known:
+        return _nothing(rule, scope, len(new))
+    labelled = sorted(known + new)
+    graded = [row for row in labelled if all(scope.values[role][row] is not None for role in rule.needs)]
+    sharpened = rule.sharpened and len(graded) >= ENOUGH_LABELS and _spread(scope.clusters_of(graded))
+
+    def weighed(*, worst: bool) -> RuleVerdict:
+        filled = _filled(scope, rule, new, worst=worst)
+        found = rule.verdict(filled if sharpened else _alone(filled, rule.needs, labelled), alpha, block_alpha)
+        if rule.spares_none and found.status is Status.PROMOTE:
+            strict = rule.verdict(_overlaid(filled, rule.needs), alpha, block_alpha)
+            return strict if strict.status is Status.BLOCK else found
+        return found
+
+    found = weighed(worst=True)
+    how = _how(rule, scope, known, new, sharpened=sharpened)
+    if new and found.status is not Status.PROMOTE:
+        best = weighed(worst=False)
+        if found.status is best.status is Status.BLOCK:
+            found = best
+        else:
+            differ = found.status is not best.status
+            why = f"the verdict depends on {len(new)} new answers that nobody labelled" if differ else found.sentence
+            found = replace(found, status=Status.UNDECIDED, sentence=why)
+    test = found.test + (_NEW if new else "")
+    return replace(found, test=test, labels=how, labelled=len(known))
+
+
+def said(verdict: RuleVerdict) -> RuleVerdict:
+    """With what labels did in its sentence."""
+    if not verdict.labels or verdict.labels in verdict.sentence:
+        return verdict
+    return replace(verdict, sentence=f"{verdict.sentence}; {verdict.labels}")
+
+
+def basis(rule: Rule, table: ResultsTable) -> ResultsTable:
+    """The outcomes by which the roles of a rule show that they can do the task: people's where they decide it."""
+    if not table.human or rule.beside_labels:
+        return table
+    known, new = _rows(table, rule.needs)
+    if not known:
+        return table
+    human = {role: tuple(0.0 if v is None else v for v in column) for role, column in table.human.items()}
+    return _alone(replace(table, human=human), rule.needs, sorted(known + new))
+
+
+def beside(rule: Rule, table: ResultsTable, verdict: RuleVerdict) -> RuleVerdict:
+    """The verdict of a rule that labels say nothing of; it says so where labels are declared."""
+    if not table.human or not rule.beside_labels:
+        return verdict
+    why = f"people's labels are not used: they do not say {rule.beside_labels}"
+    return replace(verdict, labels=why)
+
+
+def no_worst_case(rule: Rule, table: ResultsTable) -> RuleVerdict | None:
+    """Why a rule that labels decide has no worst case for answers that never come; None where it has one, or needs none."""
+    if not table.human or rule.beside_labels or not rows_without(rule.scope(table), rule.needs):
+        return None
+    why = f"{how_many(table)}; nobody can label them, and people's labels of a random choice decide this rule"
+    return RuleVerdict(rule.describe(), Status.INCOMPLETE, why, labels=why, labelled=0)
+
+
+def _spread(clusters: Sequence[str]) -> bool:
+    """Whether they are enough clusters; independent cases are."""
+    from distilltest.statistics.clusters import Weights
+
+    return not clusters or Weights.of(clusters).effective >= ENOUGH_CLUSTERS
+
+
+def _how(rule: Rule, table: ResultsTable, known: Sequence[int], new: Sequence[int], *, sharpened: bool) -> str:
+    """How labels decided, in words."""
+    count, unit = len(known), _unit(rule.needs)
+    if sharpened:
+        how = f"the judge was corrected by {count} {unit} that people labelled"
+    else:
+        how = f"tested on the {count} of {len(table.case_ids)} {unit} that people labelled, without the judge"
+        if rule.sharpened:
+            many = (
+                f"{ENOUGH_LABELS}, in {ENOUGH_CLUSTERS} clusters or more"
+                if table.clusters_of(known)
+                else f"{ENOUGH_LABELS}"
+            )
+            how += f" (from {many} on, its grades of all cases sharpen them)"
+    if new:
+        how += f"; {len(new)} labelled cases have new answers that nobody labelled, and they count against the claim"
+    seen = {tag for row in (*known, *new) for tag in table.tags[row]} if rule.reads_tags and table.tags else set[str]()
+    unseen = sorted({tag for tags in table.tags for tag in tags} - seen) if rule.reads_tags else []
+    if unseen:
+        how += f"; no case of {', '.join(unseen[:NAMED])}{', …' if len(unseen) > NAMED else ''} is labelled"
+    return how
+
+
+def _unit(roles: Sequence[str]) -> str:
+    return "answers" if len(roles) == 1 else "pairs" if len(roles) == 2 else "cases"
+
+
+def _rows(table: ResultsTable, roles: Sequence[str]) -> tuple[list[int], list[int]]:
+    """The rows whose answers people labelled, and those of which some are new and the others labelled."""
+    known, new = [], []
+    for row in range(len(table.case_ids)):
+        fresh = [row in table.unlabelled.get(role, ()) for role in roles]
+        there = [role in table.human and table.human[role][row] is not None for role in roles]
+        if all(there):
+            known.append(row)
+        elif all(a or b for a, b in zip(fresh, there, strict=True)):
+            new.append(row)
+    return known, new
+
+
+def _filled(table: ResultsTable, rule: Rule, new: Sequence[int], *, worst: bool) -> ResultsTable:
+    """The table with a label for each new answer: as unfavourable to the claim as can be, or as favourable."""
+    if not new:
+        return table
+    human = dict(table.human)
+    for role in rule.needs:
+        column = list(human.get(role, (None,) * len(table.case_ids)))
+        for row in new:
+            if column[row] is None:
+                column[row] = float(rule.helped_by.get(role, True) is not worst)
+        human[role] = tuple(column)
+    return replace(table, human=human)
+
+
+def _overlaid(table: ResultsTable, roles: Sequence[str]) -> ResultsTable:
+    """What people said where they said something, and elsewhere the grades."""
+    values = dict(table.values)
+    for role in roles:
+        said = table.human.get(role, (None,) * len(table.case_ids))
+        values[role] = tuple(
+            grade if people is None else people for grade, people in zip(values[role], said, strict=True)
+        )
+    return replace(table, values=values, human={}, unlabelled={})
+
+
+def _alone(table: ResultsTable, roles: Sequence[str], rows: Sequence[int]) -> ResultsTable:
+    """What people said as the only values: whoever looks for a judge's finds none."""
+    nobody = (None,) * len(table.case_ids)
+    said: Mapping[str, Sequence[float | None]] = {role: table.human.get(role, nobody) for role in roles}
+    binary = all(said[role][row] in (0.0, 1.0) for role in roles for row in rows)
+    alone = replace(table, values=said, human={}, unlabelled={}, binary=binary, by_people=True, graders=())
+    return alone.cut(rows)
+
+
+def _nothing(rule: Rule, table: ResultsTable, new: int) -> RuleVerdict:
+    roles = ", ".join(f"--against {role}" for role in rule.needs if role != "candidate")
+    unit = _unit(rule.needs)
+    why = (
+        f"people's labels decide this rule, and none of {len(table.case_ids)} {unit} is labelled"
+        + (f" ({new} have labels, but of other answers)" if new else "")
+        + f"; `distilltest judge sample EVALUATION{roles and f' {roles}'} --out FILE` writes a sheet to fill in"
+    )
+    return RuleVerdict(rule.describe(), Status.UNDECIDED, why, labels=why, labelled=0)
