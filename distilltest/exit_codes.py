@@ -8,8 +8,7 @@ first. What is broken comes before what is missing, because running again does n
 PROMOTED = 0
 """Every evaluation says promote, and every ordinary test passed (pytest's OK)."""
 BLOCKED = 1
-"""Something blocked, or an ordinary test failed or errored (pytest's TESTS_FAILED). Of a command that checks or verifies a
-file: what it was asked to check is refused."""
+"""Something blocked, or an ordinary test failed or errored (pytest's TESTS_FAILED). Nothing else ends so."""
 UNDECIDED = 10
 """Nothing blocked, but at least one evaluation has too few cases to tell."""
 INCOMPLETE = 11
@@ -18,6 +17,8 @@ VERDICTS = (PROMOTED, BLOCKED, UNDECIDED, INCOMPLETE)
 """The codes of a session whose evaluations all came to a verdict."""
 COULD_NOT_RUN = 12
 """Nothing blocked, but at least one evaluation could not run: its configuration, data, suite or store is broken."""
+REFUSED = 13
+"""A command checked a file, an archive or a history, and what it found is wrong: not fit for training, changed, or missing."""
 
 USAGE = 2
 """The command line was wrong (argparse's own code)."""

@@ -121,6 +121,7 @@ def run_verify(arguments: argparse.Namespace) -> int:
     """Check an archive."""
     from distilltest.cli.bar import Bar
     from distilltest.exchange.archive.verify import verify
+    from distilltest.exit_codes import REFUSED
 
     with Bar("files", 0) as bar:
         manifest, problems = verify(arguments.archive, bar)
@@ -128,7 +129,7 @@ def run_verify(arguments: argparse.Namespace) -> int:
         say.line(problem)
     _print_counts(arguments.archive, manifest)
     print(f"problems: {len(problems)}")
-    return int(bool(problems))
+    return REFUSED if problems else 0
 
 
 def _source(arguments: argparse.Namespace) -> Source:

@@ -25,7 +25,7 @@ evaluation's dataset, in --cases, which was asked with --asked-with, or else in 
 `distillation:` in distilltest.yaml. Cases with the same request or the same cluster never end up on both sides of
 --validation. Refusals, cut-off, empty and repeated answers are left out and counted; of several answers to one request
 the newest is kept, or the first that an evaluation says to. What was written is checked, and compared with the datasets
-of all evaluations in the store: exit code 1 where it is not fit for training (fewer than 10 examples, or with a request
+of all evaluations in the store: exit code 13 where it is not fit for training (fewer than 10 examples, or with a request
 that an evaluation asks).
 """
 _DPO = """\
@@ -44,7 +44,7 @@ Write a preference (DPO) training file: requests, each with a better and a worse
 
 Tables are JSONL, JSON, CSV and, with pip install 'distilltest[parquet]', Parquet. Ties, answers on which a judge's two orders
 disagree, empty fields, identical answers, repeated pairs and pairs that another one contradicts are left out and counted.
-What was written is checked, and compared with the datasets of all evaluations in the store: exit code 1 where it is not
+What was written is checked, and compared with the datasets of all evaluations in the store: exit code 13 where it is not
 fit for training (fewer than 10 examples, or with a request that an evaluation asks); 11 where calls to the judge failed.
 """
 _CHECK = """\

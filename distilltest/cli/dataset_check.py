@@ -19,6 +19,7 @@ from distilltest.distillation.preferences import preference_findings
 from distilltest.distillation.supervised import supervised_findings
 from distilltest.distillation.tokens import Counter, counter
 from distilltest.errors import DistilltestError
+from distilltest.exit_codes import REFUSED
 from distilltest.prompt import load_prompt
 from distilltest.records import Case
 
@@ -32,7 +33,7 @@ def check(arguments: argparse.Namespace) -> int:
     """Print everything that is to be said of a file.
 
     Returns:
-        1 where it is not fit for training.
+        REFUSED where it is not fit for training.
     """
     path: Path = arguments.file
     if arguments.tags is not None and arguments.against is None:
@@ -48,7 +49,7 @@ def check(arguments: argparse.Namespace) -> int:
         bad |= _overlap(arguments, against)
     _diversity(arguments, against)
     _costs(arguments, costs.count_tokens(path, tokens), tokens)
-    return int(bad)
+    return REFUSED if bad else 0
 
 
 def _overlap(arguments: argparse.Namespace, cases: tuple[Case, ...]) -> bool:

@@ -28,7 +28,7 @@ from distilltest.distillation.supervised_file import unfit
 from distilltest.distillation.whole_file import LeftOut
 from distilltest.engine import Engine
 from distilltest.errors import DistilltestError, asking_again
-from distilltest.exit_codes import INCOMPLETE
+from distilltest.exit_codes import INCOMPLETE, REFUSED
 from distilltest.prompt import Prompt, load_prompt
 from distilltest.records import Case
 from distilltest.store import Selection, Store, StoredCompletion
@@ -40,13 +40,13 @@ def write(arguments: argparse.Namespace) -> int:
     """Write a preference file.
 
     Returns:
-        1 where what was written is not fit for training, 11 where calls to the judge failed.
+        REFUSED where what was written is not fit for training, 11 where calls to the judge failed.
     """
     _refuse_half_questions(arguments)
     config = load_config(arguments.root.resolve())
     left_out = LeftOut()
     if arguments.source and not config.store_path.is_file():  # a table needs no store, so none is made for it
-        return int(_write(arguments, _table(arguments, left_out), left_out))
+        return REFUSED if _write(arguments, _table(arguments, left_out), left_out) else 0
     failed = 0
     with open_store(config) as store:
         own: Source | None = None
@@ -68,7 +68,7 @@ def write(arguments: argparse.Namespace) -> int:
                 preferences = _graded(arguments, store, evaluation, prompt, cases, left_out)
         bad = _write(arguments, preferences, left_out)
         bad |= print_leaks([arguments.output], config, store, own)
-    return 1 if bad else INCOMPLETE if failed else 0
+    return REFUSED if bad else INCOMPLETE if failed else 0
 
 
 def _table(arguments: argparse.Namespace, left_out: LeftOut) -> Iterator[Preference]:

@@ -14,6 +14,7 @@ from distilltest.distillation.supervised import supervised_findings
 from distilltest.distillation.supervised_file import write_supervised
 from distilltest.distillation.whole_file import LeftOut
 from distilltest.errors import DistilltestError, TrainingFileError
+from distilltest.exit_codes import REFUSED
 from distilltest.prompt import load_prompt
 from distilltest.store import Selection, Store
 
@@ -45,7 +46,7 @@ def write(arguments: argparse.Namespace) -> int:
             findings = supervised_findings(path)  # how many there must be is a rule for the training file only
             bad |= print_findings(path, (f for f in findings if f.line or not side))
         bad |= print_leaks(paths, config, store, own)
-    return int(bad)
+    return REFUSED if bad else 0
 
 
 def _refuse_half_questions(arguments: argparse.Namespace) -> None:

@@ -16,7 +16,7 @@ The history in promotions.yaml: which model is in production, who put it there, 
 
   distilltest promotions list                 one line an entry, the newest last
   distilltest promotions show 3               all of one entry; the newest without a number
-  distilltest promotions verify               recompute hashes, fingerprints and verdicts; exit code 1 on an edit
+  distilltest promotions verify               recompute hashes, fingerprints and verdicts; exit code 13 on an edit
   distilltest promotions rollback --reason R  put the promotion before back into production, by a new entry
 """
 _VERIFY = """\
@@ -103,6 +103,7 @@ def run_show(arguments: argparse.Namespace) -> int:
 def run_verify(arguments: argparse.Namespace) -> int:
     """Detect edits."""
     from distilltest.cli.promote import open_session
+    from distilltest.exit_codes import REFUSED
     from distilltest.promotion.history import History
     from distilltest.promotion.verify import leftovers, verify
 
@@ -125,7 +126,7 @@ def run_verify(arguments: argparse.Namespace) -> int:
     for edit in edits:
         print(f"EDITED: {edit}")
     print(f"entries: {len(checked)}, edits: {len(edits)}")
-    return int(bool(edits))
+    return REFUSED if edits else 0
 
 
 def run_rollback(arguments: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ from distillation.files import example, pair, sixty, write
 
 from distilltest.cli import main
 from distilltest.distillation.near import folded
+from distilltest.exit_codes import REFUSED
 from distilltest.records import Completion, Request
 from distilltest.store import Store
 
@@ -127,7 +128,7 @@ def test_sft_says_what_is_wrong(project, capsys, arguments, words):
 
 def test_sft_with_too_few_examples_is_unfit(project, capsys):
     keep(project, [(f"request {n}", f"git {n}") for n in range(3)])
-    assert main(["dataset", "sft", "--output", "train.jsonl"]) == 1
+    assert main(["dataset", "sft", "--output", "train.jsonl"]) == REFUSED
     assert "3 examples; platforms ask for at least 10" in capsys.readouterr().out
 
 
@@ -161,20 +162,20 @@ def test_dpo_with_wrong_columns_or_too_few_rows(project, capsys):
     command = ["dataset", "dpo", "--from", "pairs.jsonl", "--output", "dpo.jsonl"]
     assert main(command) == 3
     assert "pairs.jsonl:1: there is no column 'instruction'; there are 'prompt'" in capsys.readouterr().err
-    assert main([*command, "--instruction", "prompt"]) == 1
+    assert main([*command, "--instruction", "prompt"]) == REFUSED
 
 
 def test_check_finds_the_format_and_names_lines(project, capsys):
     write(project / "dpo.jsonl", [*sixty(pair), pair("x", "same", "same")])
-    assert main(["dataset", "check", "dpo.jsonl"]) == 1
+    assert main(["dataset", "check", "dpo.jsonl"]) == REFUSED
     assert "dpo.jsonl:61: preferred and non-preferred output are identical" in capsys.readouterr().out
-    assert main(["dataset", "check", "dpo.jsonl", "--format", "sft"]) == 1
+    assert main(["dataset", "check", "dpo.jsonl", "--format", "sft"]) == REFUSED
     assert 'dpo.jsonl:1: no "messages": this is a preference example' in capsys.readouterr().out
 
 
 def test_check_counts_what_it_does_not_print(project, capsys):
     write(project / "f.jsonl", [b"{x"] * 80)
-    assert main(["dataset", "check", "f.jsonl"]) == 1
+    assert main(["dataset", "check", "f.jsonl"]) == REFUSED
     said = capsys.readouterr().out
     assert "… and 31 more" in said
     assert "not fit for training, 81 errors, 0 remarks" in said
@@ -188,13 +189,13 @@ def test_check_against_an_evaluation(project, capsys):
     ]
     (project / "test.jsonl").write_text("".join(json.dumps(case) + "\n" for case in cases))
     command = ["dataset", "check", "train.jsonl", "--against", "test.jsonl", "--tags"]
-    assert main(command) == 1
+    assert main(command) == REFUSED
     said = capsys.readouterr().out
     assert "1 of the 2 cases of test.jsonl overlap with the file: 1 but for case, space and punctuation" in said
     assert "line 61  case c1  1.00" in said
     assert "no example has any" in said
     (project / "source.jsonl").write_text('{"id": 1, "request": "Show the log", "tags": ["history"]}\n')
-    assert main([*command, "source.jsonl"]) == 1
+    assert main([*command, "source.jsonl"]) == REFUSED
     assert "Nothing is learned about stash (1 cases)" in capsys.readouterr().out
     (project / "wrapped.yaml").write_text('messages:\n  - {role: user, content: "Please: {{ item.request }}"}\n')
     assert main([*command, "--prompt", "wrapped.yaml"]) == 0

@@ -13,6 +13,7 @@ from engine.scripted_server import Reply, ScriptedServer
 from distilltest.cli import main
 from distilltest.distillation.graded import choose, whole
 from distilltest.distillation.whole_file import LeftOut
+from distilltest.exit_codes import REFUSED
 from distilltest.records import Completion
 from distilltest.store import Graded, StoredCompletion
 
@@ -147,7 +148,7 @@ def test_the_best_of_several_trials_is_learned_whether_it_passed_or_not(project,
     answers = learned(project / "f.jsonl")
     assert len(answers) == CASES
     assert all(answers[f"Please: request {n}"] == f"answer number {n}" for n in range(CASES) if n % 4 != 2)
-    assert dataset("sft", "--evaluation", "test_answers", "--best-of", "--passed", "--role", "base") == 1
+    assert dataset("sft", "--evaluation", "test_answers", "--best-of", "--passed", "--role", "base") == REFUSED
     assert len(learned(project / "f.jsonl")) == 5
     assert "5 examples; platforms ask for at least 10" in capsys.readouterr().out
 
@@ -270,11 +271,11 @@ def test_requests_of_another_evaluation_are_a_leak(project, capsys):
     (project / "suites/test_other.py").write_text(OTHER)
     command = [sys.executable, "-m", "pytest", "-q", "suites/test_other.py"]
     assert subprocess.run(command, capture_output=True, timeout=120, check=False).returncode in (0, 1, 10)
-    assert dataset("sft", "--evaluation", "test_answers", "--passed") == 1
+    assert dataset("sft", "--evaluation", "test_answers", "--passed") == REFUSED
     said = capsys.readouterr().out
     assert "overlap: 1 of the 1 cases of other.jsonl overlap with the file: 1 word for word." in said
     assert "f.jsonl: not fit for training: 1 cases of other.jsonl are in it" in said
-    assert dataset("sft") == 1
+    assert dataset("sft") == REFUSED
     said = capsys.readouterr().out
     assert f"not fit for training: {CASES} cases of asked.jsonl are in it" in said
     (project / "other.jsonl").unlink()

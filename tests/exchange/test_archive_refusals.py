@@ -9,6 +9,7 @@ from processes import PATIENCE
 
 from distilltest.cli import main
 from distilltest.errors import AuthenticationFailed, DistilltestError, RateLimited
+from distilltest.exit_codes import REFUSED
 
 LISTS = [
     "models",
@@ -74,7 +75,7 @@ def test_an_unfinished_archive_has_its_own_exit_code(platform, tmp_path, capsys,
     command = ["archive", "openai", "--base-url", platform.base_url, "--output", str(tmp_path / "archive")]
     assert main(command) == 11
     assert "Failed: 1\n  files/file-Train: 503 Overloaded." in capsys.readouterr().out
-    assert main(["archive", "verify", str(tmp_path / "archive")]) == 1
+    assert main(["archive", "verify", str(tmp_path / "archive")]) == REFUSED
     assert "UNFINISHED: not everything could be saved" in capsys.readouterr().out
     platform.script = lambda _path, _query: None
     assert main(command) == 0

@@ -6,6 +6,7 @@ import pytest
 
 from distilltest.cli import main
 from distilltest.exchange.archive.verify import verify as problems_of
+from distilltest.exit_codes import REFUSED
 
 ITEMS = "evals/eval_0000/runs/evalrun_0000/output_items.jsonl"
 
@@ -66,7 +67,7 @@ def test_a_file_that_was_not_saved_is_named(verify, tmp_path, name):
     else:
         path.write_text("x")
     code, said = verify()
-    assert code == 1
+    assert code == REFUSED
     assert said[0].startswith(f"EXTRA: {name}")
 
 
@@ -78,7 +79,7 @@ def test_an_object_that_an_index_names_and_the_manifest_has_not_is_named(verify,
     manifest = manifests.read(root)
     manifests.write(root, manifest.server, manifest.started, [])
     code, said = verify()
-    assert code == 1
+    assert code == REFUSED
     assert said[0] == "MISSING: evals/eval_0001/eval.json, of 'eval_0001' in evals/index.jsonl"
 
 

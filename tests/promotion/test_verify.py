@@ -7,6 +7,7 @@ import shutil
 import pytest
 import yaml
 
+from distilltest.exit_codes import REFUSED
 from distilltest.promotion.entry import digest
 
 
@@ -57,25 +58,25 @@ def test_an_edited_or_missing_report_shows(promoted, capsys, name):
     path = kept(promoted).with_name(name)
     path.write_text(path.read_text().replace("candidate", "Candidate", 1))
     code, said = verify(promoted, capsys)
-    assert code == 1
+    assert code == REFUSED
     assert f"EDITED: promotions.yaml:4: entry 1: reports/promoted/1-candidate/{name} was edited" in said
     path.unlink()
     code, said = verify(promoted, capsys)
-    assert code == 1
+    assert code == REFUSED
     assert f"{name} is missing" in said
 
 
 def test_a_report_that_is_no_report_shows(promoted, capsys):
     kept(promoted).write_text("{}")
     code, said = verify(promoted, capsys)
-    assert code == 1
+    assert code == REFUSED
     assert "report.json is no report" in said
 
 
 def test_an_edited_entry_shows_and_nothing_is_promoted_on_top_of_it(promoted, capsys):
     promoted.promotions.write_text(promoted.promotions.read_text().replace("lost: 1", "lost: 0"))
     code, said = verify(promoted, capsys)
-    assert code == 1
+    assert code == REFUSED
     assert "promotions.yaml:4: entry 1 was edited" in said
     assert "rules.2.lost is 0, in the kept report 1" in said
     assert "the store's 180 outcomes make it" in said
@@ -102,7 +103,7 @@ def test_forged_numbers_with_right_hashes_show(promoted, capsys, change, store):
     if not store:
         shutil.rmtree(promoted.root / ".distilltest")
     code, said = verify(promoted, capsys)
-    assert code == 1
+    assert code == REFUSED
     words = (
         "outcomes make it" if store else "are not its difference" if change is turn_round else "its numbers make p ="
     )
@@ -121,7 +122,7 @@ def test_numbers_that_fit_each_other_and_not_the_store_show(promoted, capsys):
 
     forge(promoted, consistent)
     code, said = verify(promoted, capsys)
-    assert code == 1
+    assert code == REFUSED
     assert "the store's 180 outcomes make it" in said
 
 
@@ -130,7 +131,7 @@ def test_an_entry_that_names_another_model_than_its_report_shows(promoted, capsy
     entry["model"]["id"] = "evil"
     promoted.promotions.write_text(yaml.safe_dump([entry | {"hash": digest(entry)}], sort_keys=False))
     code, said = verify(promoted, capsys)
-    assert code == 1
+    assert code == REFUSED
     assert "it puts evil into production, and the evaluations are of candidate" in said
 
 
