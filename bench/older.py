@@ -148,7 +148,13 @@ def _values(row: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _others(sql: sqlite3.Connection) -> dict[str, list[tuple[Any, ...]]]:
     return {
-        table: sql.execute(f"SELECT * FROM {table}").fetchall() for table in ("run", "evaluation", "state", "attempt")
+        table: sql.execute(f"SELECT {columns} FROM {table}").fetchall()
+        for table, columns in (
+            ("run", "*"),
+            ("evaluation", "*"),
+            ("state", "*"),
+            ("attempt", "dataset, evaluation, model, prompt, name, at"),
+        )
     }
 
 

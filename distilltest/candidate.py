@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from distilltest.errors import SuiteError
 from distilltest.evaluations.plan import Plan
 from distilltest.files import sha256
-from distilltest.gate import Looks
+from distilltest.gate import Looks, Status
 from distilltest.outcomes import of_role
 from distilltest.records import Outcome, fingerprint
-from distilltest.store import Attempt, Store
+from distilltest.results import EvaluationResult
+from distilltest.store import Attempt, Recorded, Store
 
 _EARLY = "early"
 
@@ -30,20 +33,45 @@ def attempt_of(plan: Plan) -> Attempt:
     )
 
 
-def with_attempt(plan: Plan, store: Store, since: float) -> Plan:
-    """Share the level of the gate among the candidates that were judged on the dataset since a time (Unix).
+def with_attempt(plan: Plan, store: Store, since: float, declared: int | None = None) -> Plan:
+    """Share the level of the gate among the candidates that are judged on the dataset since a time (Unix).
 
-    The k-th of them is held to alpha / k: whoever tries ten and keeps the best must not promote by luck.
+    Whoever tries ten and keeps the best must not promote by luck, so what all of them spend is alpha at most (``spending``).
+
+    Raises:
+        SuiteError: Those before it spent all of it.
     """
-    number = store.attempt_number(attempt_of(plan), since)
-    if number == 1:
-        return plan
-    alpha = plan.looks.alpha / number
+    attempt = attempt_of(plan)
+    turn, alpha = store.turn(attempt, since, declared), plan.looks.alpha
+    if not turn.share:
+        raise SuiteError(_exhausted(plan, turn.number, declared))
+    level = alpha * turn.share
     note = (
-        f"Attempt {number} on this dataset since the last promotion: "
-        f"each rule is held to a level of {plan.looks.alpha:.4g} / {number} = {alpha:.4f}."
+        f"Attempt {turn.number} on this dataset since the last promotion: "
+        f"each rule is held to a level of {level:.2g}, so that all attempts together keep to {alpha:.4g}."
     )
-    return _held_to(plan, replace(plan.looks, alpha=alpha), note)
+    forgotten = _forgotten(store, attempt)
+    held = _held_to(plan, replace(plan.looks, alpha=level), note, *forgotten)
+    return replace(held, share=turn.share, forgotten_attempts=forgotten)
+
+
+def _forgotten(store: Store, attempt: Attempt) -> tuple[str, ...]:
+    """What a reader must know of attempts on the dataset that count no longer."""
+    rows = store.forgotten_attempts(attempt.dataset)
+    return tuple(
+        f"An earlier attempt with {row.attempt.name} does not count: {row.reason} "
+        f"(forgotten on {datetime.fromtimestamp(row.forgotten or 0.0, UTC):%Y-%m-%d})."
+        for row in rows
+    )
+
+
+def _exhausted(plan: Plan, number: int, declared: int | None) -> str:
+    why = f"distilltest.yaml declares `gate: {{attempts: {declared}}}`" if declared else "none of the level is left"
+    return (
+        f"{plan.id}: this would be attempt {number} on the dataset since the last promotion, and {why}: one more candidate on "
+        "the same cases could be promoted by luck. Evaluate on new cases; or, where an earlier run was broken (its suite, "
+        "prompt or tools), see `distilltest attempts list` and `distilltest attempts forget N --reason …`."
+    )
 
 
 def with_first_looks(plan: Plan, store: Store) -> Plan:
@@ -52,7 +80,7 @@ def with_first_looks(plan: Plan, store: Store) -> Plan:
     Judged first with ``--stop-early``, the level at the end stays what it was there; judged first on all cases, it is judged at
     the end again, where nothing is left to be saved.
     """
-    first, early = store.get_state(_looks_of(plan)), plan.looks.last > 0
+    first, early = store.get_state(looks_of(attempt_of(plan))), plan.looks.last > 0
     if first is None or plan.narrowed is not None or (first == _EARLY) == early:
         return plan
     alpha = plan.looks.alpha
@@ -67,21 +95,40 @@ def with_first_looks(plan: Plan, store: Store) -> Plan:
     return _held_to(plan, looks, note)
 
 
-def _held_to(plan: Plan, looks: Looks, note: str) -> Plan:
+def _held_to(plan: Plan, looks: Looks, *notes: str) -> Plan:
     """The plan with other looks than the configured ones, and why."""
     configured = plan.configured_alpha or plan.looks.alpha
-    return replace(plan, looks=looks, configured_alpha=configured, notes=(*plan.notes, note))
+    return replace(plan, looks=looks, configured_alpha=configured, notes=(*plan.notes, *notes))
 
 
-def remember_looks(plan: Plan, store: Store) -> None:
-    """Keep whether looks were planned when a candidate was judged first."""
-    name = _looks_of(plan)
-    if store.get_state(name) is None:
-        store.set_state(name, _EARLY if plan.looks.last else "at the end")
+def counted(
+    plan: Plan, result: EvaluationResult, store: Store, since: float, declared: int | None = None
+) -> EvaluationResult:
+    """The result, after the store was told that the gate has judged the candidate, and with which looks.
+
+    Two candidates that are judged at the same moment would both be the first: the one that ends later promotes only when it is
+    decided again, at its own share of the level.
+    """
+    attempt, verdict = attempt_of(plan), result.verdict
+    its_own = store.record_attempt(attempt, at=time.time(), since=since, share=plan.share, declared=declared)
+    if store.get_state(looks_of(attempt)) is None:
+        store.set_state(looks_of(attempt), _EARLY if plan.looks.last else "at the end")
+    if its_own or verdict.status is not Status.PROMOTE:
+        return result
+    why = "incomplete: another candidate was judged on this dataset meanwhile. Run again: the answers are stored"
+    return replace(result, verdict=replace(verdict, status=Status.INCOMPLETE, sentence=why))
 
 
-def _looks_of(plan: Plan) -> str:
-    attempt = attempt_of(plan)
+def forget(store: Store, number: int, reason: str) -> Recorded | None:
+    """Count an attempt no longer; None where there is none with this number. Its looks are free again, too."""
+    found = store.forget_attempt(number, at=time.time(), reason=reason)
+    if found is not None:
+        store.set_state(looks_of(found.attempt), None)
+    return found
+
+
+def looks_of(attempt: Attempt) -> str:
+    """The name under which the store keeps with which looks a candidate was judged first."""
     return f"looks:{fingerprint(attempt.dataset, attempt.evaluation, attempt.model, attempt.prompt)[:32]}"
 
 

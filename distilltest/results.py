@@ -83,7 +83,7 @@ class EvaluationResult:
     """``pass`` or ``score``."""
     trials: int
     alpha: float
-    """The level that the rules share out among looks: the configured one, divided by the number of the attempt."""
+    """The level that the rules share out among looks: what the attempt may spend of the configured one."""
     verdict: Verdict
     outcomes: Sequence[Outcome]
     """In order of case, role, trial."""
@@ -103,6 +103,8 @@ class EvaluationResult:
     """The level at which each rule was decided, where looks share alpha; None for alpha itself."""
     configured_alpha: float | None = None
     """The level of distilltest.yaml, where attempts share it; None for alpha itself."""
+    forgotten_attempts: tuple[str, ...] = ()
+    """Attempts on the dataset that were not counted, and why, one sentence each."""
     seconds: float = 0.0
     """From the first request to the verdict."""
 

@@ -165,8 +165,8 @@ class Session:
             )
             plan = candidate.with_leaks(plan, self.store, self.options.without_leaked)
             if self.other_purpose() is None:
+                plan = candidate.with_attempt(plan, self.store, self.promoted_at, self.config.attempts)
                 plan = candidate.with_first_looks(plan, self.store)
-                plan = candidate.with_attempt(plan, self.store, self.promoted_at)
             self.plans[identity] = plan
         return self.plans[identity]
 
@@ -233,8 +233,7 @@ class Session:
         result = runner.evaluate(plan, body, then=fetch_ahead)
         del self.plans[identity]
         if self.other_purpose() is None and candidate.counts_as_attempt(plan, result.outcomes):
-            self.store.record_attempt(candidate.attempt_of(plan), at=time.time(), since=self.promoted_at)
-            candidate.remember_looks(plan, self.store)
+            result = candidate.counted(plan, result, self.store, self.promoted_at, self.config.attempts)
         report = EvaluationReport.of(result)
         self.store.save_evaluation(self.run_id, identity, report.to_json())
         return report

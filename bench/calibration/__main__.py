@@ -33,6 +33,7 @@ def tables(full: bool) -> list[Table]:
         slices.power_table,
         looks.table,
         looks.attempts_table,
+        looks.attempts_power_table,
         missing.table,
         judged.table,
         pass_fail.obvious_table,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 
-from bench.calibration.exact import comparison, gate_p, least_wins
-from bench.calibration.table import ALPHA, Column, Rate, Row, Table, dice, points
+from bench.calibration.exact import comparison, least_wins
+from bench.calibration.table import ALPHA, Column, Job, Rate, Row, Table, dice, points
 from distilltest.gate import Looks, RuleVerdict, Status, Verdict, not_worse_than
 from distilltest.gate.rule import weigh
+from distilltest.statistics import spending
 
 MARGIN = 0.05
 
@@ -26,9 +28,9 @@ def _verdict(wins: int, losses: int, n: int, level: float) -> Verdict:
     return Verdict(judged.status, "", (judged,))
 
 
-def _run(better: float, n: int, agreement: float, runs: int) -> tuple[np.ndarray, np.ndarray]:
-    """Wins and losses after each case."""
-    luck = dice("looks", better, n, agreement).random((runs, n))
+def _run(better: float, n: int, agreement: float, runs: int, number: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Wins and losses after each case, of the k-th candidate."""
+    luck = dice("looks", better, n, agreement, *([number] if number > 1 else [])).random((runs, n))
     loss = (1.0 - agreement - better) / 2.0
     return np.cumsum(luck >= agreement + loss, axis=1), np.cumsum(luck < loss, axis=1)
 
@@ -83,33 +85,92 @@ def table(full: bool) -> Table:
     )
 
 
+@lru_cache(maxsize=256)
+def _least(n: int, level: float) -> np.ndarray:
+    """The fewest wins that promote at a level, for each number of losses; as the gate asks, which knows the level."""
+
+    def p(wins: int, losses: int, n: int, delta: float) -> float:
+        return comparison(wins, losses, n).p_value(delta, level)
+
+    return least_wins(n, MARGIN, level, p, 0.90)
+
+
+SCHEMES: tuple[Callable[[int, int], float], ...] = (
+    lambda number, _count: spending.granted(number, sum(map(spending.share, range(1, number)))),
+    lambda number, count: spending.granted(number, (number - 1) / count, count),
+    lambda number, _count: 1.0 / number,
+    lambda _number, _count: 1.0,
+)
+"""What the k-th of so many candidates spends of alpha: not declared, declared, divided by its number, and all of it."""
+
+
 def attempts(candidates: int, n: int, alike: float, runs: int) -> Row:
-    """The best of several candidates at the limit, all on the same cases and against the same teacher."""
-    least_corrected = least_wins(n, MARGIN, ALPHA / candidates, gate_p, 0.8)
-    least_plain = least_wins(n, MARGIN, ALPHA, gate_p, 0.8)
+    """How often the best of several candidates at the limit is promoted: as the gate shares its level, and otherwise."""
     rolls = dice("attempts", candidates, n, alike)
-    corrected, plain = np.zeros(runs, bool), np.zeros(runs, bool)
-    shared = rolls.random((runs, n))
     loss = (0.10 + MARGIN) / 2.0
-    for _ in range(candidates):
+    promoted = np.zeros((len(SCHEMES), runs), bool)
+    shared = rolls.random((runs, n))
+    for number in range(1, candidates + 1):
         luck = np.where(rolls.random((runs, n)) < alike, shared, rolls.random((runs, n)))
         wins, losses = (luck >= 1.0 - 0.10 + loss).sum(axis=1), (luck < loss).sum(axis=1)
-        corrected |= wins >= least_corrected[losses]
-        plain |= wins >= least_plain[losses]
-    setting = (str(candidates), f"{alike:.0%} of the cases", str(n))
-    return setting, (Rate.of(corrected), Rate.of(plain))
+        for scheme, spent in enumerate(SCHEMES):
+            promoted[scheme] |= wins >= _least(n, ALPHA * spent(number, candidates))[losses]
+    return (str(candidates), f"{alike:.0%} of the cases", str(n), "one"), tuple(Rate.of(each) for each in promoted)
+
+
+def attempts_with_looks(candidates: int, n: int, runs: int) -> Row:
+    """The same where each candidate is looked at up to four times."""
+    promoted = np.zeros((2, runs), bool)
+    for number in range(1, candidates + 1):
+        wins, losses = _run(-MARGIN, n, 0.90, runs, number)
+        for scheme, spent in enumerate(SCHEMES[:2]):
+            looks = Looks.plan(n, ALPHA * spent(number, candidates), early=True)
+            for look, count in enumerate(looks.cases):
+                promoted[scheme] |= wins[:, count - 1] >= _least_at(count, looks.level(look))[losses[:, count - 1]]
+    return (str(candidates), "0% of the cases", str(n), "up to four"), (*map(Rate.of, promoted), "", "")
+
+
+@lru_cache(maxsize=512)
+def _least_at(n: int, level: float) -> np.ndarray:
+    least = _least(n, level)
+    return np.append(least, np.full(n + 1 - least.size, n + 1))
 
 
 def attempts_table(full: bool) -> Table:
     """Several attempts."""
     runs = 10_000 if full else 1_000
-    settings = [(count, 386, alike) for count in (3, 10) for alike in (0.0, 0.7)]
+    counts = (1, 2, 3, 5, 10, 20) if full else (3, 20)
+    settings = [(count, 386, alike) for count in counts for alike in (0.0, 0.7) if count > 1 or not alike]
+    jobs: list[Job] = [(attempts, (*setting, runs)) for setting in settings]
+    jobs += [(attempts_with_looks, (count, 386, runs)) for count in ((3, 10, 20) if full else (3,))]
     return Table(
         "Several attempts on the same cases",
-        "The chance that the best of several candidates, all exactly at the limit of 5 points (agreement 0.90), "
-        f"is promoted, {runs:,} runs a row, through `Comparison.p_value`: at alpha divided by the number of "
-        "candidates, and without that, for comparison.",
-        ("candidates", "same answer as another candidate in", "cases"),
-        (Column("at alpha / K", ALPHA), Column("at alpha")),
-        tuple((attempts, (*setting, runs)) for setting in settings),
+        "The chance that any of several candidates, all exactly at the limit of 5 points (agreement 0.90), is promoted, "
+        f"{runs:,} runs a row, through `Comparison.p_value` at the levels of `statistics.spending`, which the gate takes: not "
+        "declared, the k-th is held to 6 alpha / (pi k)^2; declared, each to alpha / K. Two other ways are shown for comparison. "
+        "With up to four planned looks each look has its part of the attempt's level; every look counts.",
+        ("candidates", "same answer as another candidate in", "cases", "looks"),
+        (Column("not declared", ALPHA), Column("declared", ALPHA), Column("alpha / k"), Column("alpha each")),
+        tuple(jobs),
     )
+
+
+def attempts_power_table(full: bool) -> Table:
+    """What the shared level costs."""
+    runs = 4_000 if full else 500
+    settings = [(number, better) for number in ((1, 2, 5, 10) if full else (1, 5)) for better in (0.0, 0.02)]
+    return Table(
+        "What several attempts cost",
+        f"The chance to promote a good candidate as the k-th: 386 cases, margin 5 points, agreement 0.90, {runs:,} runs a row.",
+        ("the candidate is the", "and is"),
+        (Column("not declared"), Column("5 declared"), Column("at alpha")),
+        tuple((attempts_power, (*setting, runs)) for setting in settings),
+    )
+
+
+def attempts_power(number: int, better: float, runs: int) -> Row:
+    """How often a good candidate is promoted as the k-th one."""
+    wins, losses = (each[:, -1] for each in _run(better, 386, 0.90, runs))
+    shares = (SCHEMES[0](number, number), SCHEMES[1](number, 5) if number <= 5 else 0.0, 1.0)
+    rates = [Rate.of(wins >= _least_at(386, ALPHA * share)[losses]) if share else "" for share in shares]
+    return (f"{number}.", "equal" if not better else f"{points(better)} points better"), tuple(rates)

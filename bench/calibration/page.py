@@ -37,12 +37,13 @@ CLOSING = """\
 - **Graders that are wrong.** The gate compares grades. A grader that errs more on one model than on the other shifts
   the difference; the table on judges shows by how much, and what labels mend.
 - **Clusters of every shape.** For pass and fail, and for scores, the tests hold their level whatever the data look like. The
-  test for clusters holds it on the kinds above, of which documents that are lost as a whole are the hardest; it is no proof
-  for every kind.
+  test for clusters holds it on the kinds above, of which long documents that are lost as a whole are the hardest; it is no
+  proof for every kind. Documents much longer than any in the data, and lost, are not reckoned with.
 - **Slices of every shape.** The guard over slices flips signs, which is exact for pass and fail. For scores and clusters
   a t test with a correction for skewness must agree; that held on the lopsided kind above, and is no proof for every kind.
-- **Attempts that nobody counted.** Alpha is divided by the number of candidates that were tried on the same cases; a
-  candidate that was tried elsewhere on those cases and given up is not counted.
+- **Attempts that nobody counted.** The level is shared among the candidates that were tried on the same cases over one store;
+  a candidate that was tried elsewhere on those cases and given up is not counted, nor one that `distilltest attempts forget`
+  was told to forget.
 - **Other levels and margins** than those in the tables. They are computed by the same functions, but were not counted
   here.
 """

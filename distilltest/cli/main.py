@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from distilltest import __version__
 from distilltest.cli import (
     archive,
+    attempts,
     collect,
     completions,
     dataset,
@@ -42,6 +43,7 @@ _COMMANDS = (
     judge,
     promote,
     promotions,
+    attempts,
     archive,
     project,
 )

@@ -181,6 +181,7 @@ def _config(root: Path, path: Path | None, content: Mapping[str, Any], tree: Tre
         embeddings=embeddings,
         prices=_prices(root, content.get("prices")),
         alpha=content.get("gate", {}).get("alpha", 0.05),
+        attempts=content.get("gate", {}).get("attempts"),
         gate_rules=_gate_rules(content.get("gate", {}).get("rules", []), tree),
         budget_usd=content.get("budget", {}).get("usd"),
         distillation=Distillation(**distillation) if distillation else None,

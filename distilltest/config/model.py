@@ -140,6 +140,8 @@ class Config:
     """By model id."""
     alpha: float = 0.05
     """The level of each rule, one-sided."""
+    attempts: int | None = None
+    """How many candidates on a dataset share the level equally; None: the k-th gets 6 / (pi k)^2 of it, without an end."""
     gate_rules: tuple[tuple[str, Any, str], ...] = ()
     """Rules of evaluations that give none: name, argument (None for none) and place in the file."""
     budget_usd: float | None = None

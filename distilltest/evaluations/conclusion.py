@@ -80,6 +80,7 @@ def result_of(
         alpha=plan.looks.alpha,
         level=level if plan.looks.last else None,
         configured_alpha=plan.configured_alpha,
+        forgotten_attempts=plan.forgotten_attempts,
         verdict=verdict,
         outcomes=outcomes,
         changes=find_changes(in_order, outcomes, store, run_id),

@@ -52,6 +52,10 @@ class Plan:
     """Ids of the cases that the candidate was trained on, as far as its training file is known."""
     labels: Labels | None = None
     """What people said of answers."""
+    forgotten_attempts: tuple[str, ...] = ()
+    """Attempts on the dataset that do not count, and why, one sentence each."""
+    share: float = 1.0
+    """What the attempt may spend of the configured level."""
     configured_alpha: float | None = None
     """The level of distilltest.yaml, where attempts share it."""
     notes: tuple[str, ...] = ()

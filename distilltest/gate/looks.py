@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
+from math import erfc, sqrt
 
 from distilltest.gate.rule import Rule
 from distilltest.gate.verdict import Status, Verdict
@@ -46,7 +46,7 @@ class Looks:
         if not self.last:
             return self.alpha
         bounds = stopping.bounds(tuple(count / self.cases[-1] for count in self.cases), self.alpha)
-        return 1.0 - NormalDist().cdf(bounds[number])
+        return 0.5 * erfc(bounds[number] / sqrt(2.0))  # 1 - cdf would be 0 where attempts leave little of alpha
 
     def stop(self, rules: Sequence[Rule], verdict: Verdict, number: int) -> str | None:
         """Why the rest need not be asked, None where it must be.

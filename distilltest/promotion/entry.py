@@ -71,10 +71,14 @@ class Proof:
     """Role → model, rate, prompt and its fingerprint."""
     judges: tuple[Mapping[str, Any], ...]
     """Which judges were asked with which prompts."""
+    forgotten: tuple[str, ...] = ()
+    """Attempts on the dataset that were not counted, and why, one sentence each."""
 
     def to_content(self) -> dict[str, Any]:
-        """As plain values."""
+        """As plain values; without forgotten attempts where there are none, as entries had it before there were any."""
         content: dict[str, Any] = _plain(asdict(self))
+        if not self.forgotten:
+            del content["forgotten"]
         return content
 
     @classmethod
@@ -95,6 +99,7 @@ class Proof:
             rules=tuple(_rule(rule) for rule in report.verdict.rules),
             roles={line.role: _role(line) for line in report.roles},
             judges=tuple({name: getattr(use, name) for name in judges} for use in report.judges),
+            forgotten=report.forgotten_attempts,
         )
 
 
@@ -146,7 +151,9 @@ class Entry:
 
     def to_content(self) -> dict[str, Any]:
         """As plain values, with the hash of what they are."""
-        content: dict[str, Any] = _plain(asdict(self))
+        content: dict[str, Any] = _plain(asdict(self)) | {
+            "evaluations": [each.to_content() for each in self.evaluations]
+        }
         return content | {"hash": digest(content)}
 
     @classmethod
@@ -191,7 +198,8 @@ def costs_of(reports: list[EvaluationReport]) -> dict[str, dict[str, float | int
 
 
 def _proof(content: Mapping[str, Any]) -> Proof:
-    return Proof(**{**content, "rules": tuple(content["rules"]), "judges": tuple(content["judges"])})
+    lists = ("rules", "judges", "forgotten")
+    return Proof(**{**content, **{name: tuple(content.get(name, ())) for name in lists}})
 
 
 def _rule(rule: RuleVerdict) -> dict[str, Any]:

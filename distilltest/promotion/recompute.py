@@ -27,6 +27,8 @@ def from_outcomes(report: EvaluationReport, now: Declared, outcomes: Sequence[Ou
         return None
     if any(rule.labelled is not None or rule.test == TESTS["labels"] for rule in report.verdict.rules):
         return None  # what people said is not in the store
+    if other_clusters(report):
+        return None
     asked = {outcome.case_id for outcome in outcomes}
     cases = [
         case for case in now.clusters if case in asked
@@ -53,6 +55,11 @@ def from_outcomes(report: EvaluationReport, now: Declared, outcomes: Sequence[Ou
         vacant=tuple({role for rule in gate for role in rule.needs} - set(roles)) if vacant else (),
     )
     return decide(gate, table, alpha=report.level or report.alpha)
+
+
+def other_clusters(report: EvaluationReport) -> bool:
+    """Whether a version decided it that weighed clusters by another test: it did not say how many there were."""
+    return any(rule.test == TESTS["clusters"] and not rule.clusters for rule in report.verdict.rules)
 
 
 def from_numbers(report: EvaluationReport) -> tuple[list[str], int]:

@@ -22,7 +22,7 @@ from distilltest.promotion.entry import PROMOTE, Entry, Proof
 from distilltest.promotion.evidence import prompt_fingerprint
 from distilltest.promotion.history import History, Written
 from distilltest.promotion.promote import FOLDER
-from distilltest.promotion.recompute import from_numbers, from_outcomes
+from distilltest.promotion.recompute import from_numbers, from_outcomes, other_clusters
 from distilltest.promotion.required import tidy
 from distilltest.promotion.suite import Declared, collect_suite
 from distilltest.reporting.report import EvaluationReport
@@ -160,6 +160,8 @@ def _recompute(store: Store, now: Declared | None, proof: Proof, report: Evaluat
     why = "the store does not have its run" if not outcomes else "the suite has changed since"
     if any(rule.labelled is not None for rule in report.verdict.rules):
         why = "what people said of answers is not in the store"
+    if other_clusters(report):
+        why = "the test of clusters has changed since"
     return f"{report.verdict.status}, {count} of {applicable} rules recomputed from the report's numbers ({why})"
 
 

@@ -95,6 +95,8 @@ class EvaluationReport:
     """The level at which each rule was decided, where looks share alpha."""
     configured_alpha: float | None = None
     """The level of distilltest.yaml, where attempts share it."""
+    forgotten_attempts: tuple[str, ...] = ()
+    """Attempts on the dataset that were not counted, and why, one sentence each."""
 
     @classmethod
     def of(cls, result: EvaluationResult) -> EvaluationReport:
@@ -116,6 +118,7 @@ class EvaluationReport:
             notes=result.notes,
             level=result.level,
             configured_alpha=result.configured_alpha,
+            forgotten_attempts=result.forgotten_attempts,
             seconds=round(result.seconds, 3),
         )
 
@@ -135,6 +138,7 @@ class EvaluationReport:
             changes=_each(Change, samples=_each(Sample), tags=tuple),
             judges=_each(JudgeUse),
             notes=tuple,
+            forgotten_attempts=tuple,
         )
 
 

@@ -1,6 +1,6 @@
 """The store: one SQLite file with every completion, run and outcome. All SQL of the project is in this package."""
 
-from distilltest.store.attempts import Attempt
+from distilltest.store.attempts import Attempt, Recorded, Turn
 from distilltest.store.changes import Adding, Texts
 from distilltest.store.claims import Claims
 from distilltest.store.inserting import Saved
@@ -16,6 +16,7 @@ __all__ = [
     "Cursor",
     "Graded",
     "Reader",
+    "Recorded",
     "Saved",
     "Selection",
     "Store",
@@ -23,5 +24,6 @@ __all__ = [
     "StoredRow",
     "StoredRun",
     "Texts",
+    "Turn",
     "Use",
 ]

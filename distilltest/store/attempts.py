@@ -1,9 +1,13 @@
-"""Which candidates have been gated on a dataset since the last promotion: the gate shares its level among them."""
+"""Which candidates have been gated on a dataset since the last promotion: they share the level of the gate."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
+
+from distilltest.statistics import spending
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,36 +26,123 @@ class Attempt:
     """The model's id, for people."""
 
 
-def number(sql: sqlite3.Connection, attempt: Attempt, since: float) -> int:
-    """Which attempt this is, from 1: a candidate keeps its number however often it is evaluated again.
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What an attempt may spend of the level."""
+
+    number: int
+    """From 1; a candidate keeps its number however often it is evaluated again."""
+    share: float
+    """Of alpha; 0 where those before it spent all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An attempt as the store has it."""
+
+    number: int
+    """Of the store, for ``forget``."""
+    attempt: Attempt
+    at: float
+    """Unix time of the first verdict since the last promotion."""
+    share: float | None
+    """Of alpha; None where a version recorded it that held the k-th to alpha / k."""
+    forgotten: float | None = None
+    """Unix time, None where it counts."""
+    reason: str = ""
+
+
+def turn(sql: sqlite3.Connection, attempt: Attempt, since: float, declared: int | None) -> Turn:
+    """Which attempt this is, and what it may spend.
 
     Counted are distinct models on the dataset, whichever evaluation asked, and distinct pairs of model and prompt in this
-    evaluation; the larger number holds.
+    evaluation; the larger number holds, and the larger sum of what was spent.
     """
-    models = """
-        SELECT model = ?, min(at) AS first FROM attempt WHERE dataset = ? AND at > ? GROUP BY model ORDER BY first, model
-    """
-    prompts = """
-        SELECT (model, prompt) = (?, ?), at FROM attempt
-        WHERE dataset = ? AND evaluation = ? AND at > ? ORDER BY at, model, prompt
-    """
-    by_model = sql.execute(models, (attempt.model, attempt.dataset, since)).fetchall()
-    by_prompt = sql.execute(
-        prompts, (attempt.model, attempt.prompt, attempt.dataset, attempt.evaluation, since)
-    ).fetchall()
-    return max(_place([bool(own) for own, _ in rows]) for rows in (by_model, by_prompt))
+    counted = [row for row in listed(sql) if row.at > since and row.attempt.dataset == attempt.dataset]
+    models: dict[str, float] = {}
+    for row in counted:
+        models[row.attempt.model] = max(models.get(row.attempt.model, 0.0), _spent(row, len(models) + 1))
+    here = [row for row in counted if row.attempt.evaluation == attempt.evaluation]
+    prompts: dict[tuple[str, str], float] = {}
+    for row in here:
+        prompts[row.attempt.model, row.attempt.prompt] = _spent(row, len(prompts) + 1)
+    own = (attempt.model, attempt.prompt)
+    number = max(_place(models, attempt.model), _place(prompts, own))
+    if own in prompts:
+        return Turn(number, prompts[own])
+    others = sum(spent for model, spent in models.items() if model != attempt.model)
+    return Turn(number, spending.granted(number, max(others, sum(prompts.values())), declared))
 
 
-def record(sql: sqlite3.Connection, attempt: Attempt, at: float, since: float) -> None:
-    """Remember that the gate has judged it; the first time since the last promotion counts."""
+def record(
+    sql: sqlite3.Connection, attempt: Attempt, at: float, since: float, share: float, declared: int | None
+) -> bool:
+    """Remember that the gate has judged it at a share of the level; the first time since the last promotion counts.
+
+    Returns:
+        Whether the share was its own: not where another process judged another candidate meanwhile.
+    """
+    granted = turn(sql, attempt, since, declared).share
     sql.execute(
         """
-        INSERT INTO attempt VALUES (?, ?, ?, ?, ?, ?)
-        ON CONFLICT DO UPDATE SET at = excluded.at WHERE at <= ?
+        INSERT INTO attempt (dataset, evaluation, model, prompt, name, at, share, number)
+        VALUES (?, ?, ?, ?, ?, ?, ?, 1 + max(
+            (SELECT coalesce(max(number), 0) FROM attempt), (SELECT coalesce(max(number), 0) FROM forgotten_attempt)
+        ))
+        ON CONFLICT DO UPDATE SET at = excluded.at, share = excluded.share WHERE at <= ?
         """,
-        (attempt.dataset, attempt.evaluation, attempt.model, attempt.prompt, attempt.name, at, since),
+        (attempt.dataset, attempt.evaluation, attempt.model, attempt.prompt, attempt.name, at, granted, since),
+    )
+    return share <= granted + spending.NOTHING
+
+
+def listed(sql: sqlite3.Connection) -> list[Recorded]:
+    """Those that count, in the order of their first verdict."""
+    return _rows(
+        sql.execute(
+            """
+            SELECT number, dataset, evaluation, model, prompt, name, at, share, NULL, '' FROM attempt ORDER BY at, number
+            """
+        )
     )
 
 
-def _place(own: list[bool]) -> int:
-    return own.index(True) + 1 if True in own else len(own) + 1
+def forgotten(sql: sqlite3.Connection, dataset: str = "") -> list[Recorded]:
+    """Those that were forgotten, of one dataset or of all, the first one first."""
+    query = """
+        SELECT number, dataset, evaluation, model, prompt, name, at, share, forgotten, reason FROM forgotten_attempt
+        WHERE ? IN ('', dataset) ORDER BY forgotten, number
+    """
+    return _rows(sql.execute(query, (dataset,)))
+
+
+def forget(sql: sqlite3.Connection, number: int, at: float, reason: str) -> Recorded | None:
+    """Count an attempt no longer, and remember why; None where there is none with this number."""
+    found = next((row for row in listed(sql) if row.number == number), None)
+    if found is not None:
+        sql.execute(
+            """
+            INSERT INTO forgotten_attempt
+            SELECT number, dataset, evaluation, model, prompt, name, at, share, ?, ? FROM attempt WHERE number = ?
+            """,
+            (at, reason, number),
+        )
+        sql.execute("DELETE FROM attempt WHERE number = ?", (number,))
+    return found
+
+
+def _rows(rows: Iterable[Any]) -> list[Recorded]:
+    return [
+        Recorded(number, Attempt(dataset, evaluation, model, prompt, name), at, share, when, reason)
+        for number, dataset, evaluation, model, prompt, name, at, share, when, reason in rows
+    ]
+
+
+def _spent(row: Recorded, place: int) -> float:
+    """What an attempt spent; older versions held the k-th to alpha / k, which no sum can hold, so it counts as if made today."""
+    return spending.share(place) if row.share is None else row.share
+
+
+def _place(order: Iterable[object], own: object) -> int:
+    known = list(order)
+    return known.index(own) + 1 if own in known else len(known) + 1

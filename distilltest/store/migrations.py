@@ -195,6 +195,29 @@ MIGRATIONS: list[tuple[str, str]] = [
             BEGIN UPDATE outcome SET key = OLD.key WHERE completion = OLD.id¦ END;
         """,
     ),
+    (
+        "what each candidate on a dataset spent of the level, and those that count no longer",
+        """
+        ALTER TABLE attempt ADD COLUMN share REAL;      -- of alpha, NULL from versions that held the k-th to alpha / k
+        ALTER TABLE attempt ADD COLUMN number INTEGER;  -- what `distilltest attempts forget` calls it by
+        UPDATE attempt SET number = (
+            SELECT count(*) FROM attempt AS one WHERE (one.at, one.dataset, one.evaluation, one.model, one.prompt)
+                <= (attempt.at, attempt.dataset, attempt.evaluation, attempt.model, attempt.prompt)
+        );
+        CREATE TABLE forgotten_attempt (
+            number     INTEGER PRIMARY KEY,
+            dataset    TEXT NOT NULL,
+            evaluation TEXT NOT NULL,
+            model      TEXT NOT NULL,
+            prompt     TEXT NOT NULL,
+            name       TEXT NOT NULL,
+            at         REAL NOT NULL,
+            share      REAL,
+            forgotten  REAL NOT NULL,     -- Unix time
+            reason     TEXT NOT NULL
+        );
+        """,
+    ),
 ]
 
 Progress = Callable[[int, int], None]

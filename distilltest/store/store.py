@@ -13,7 +13,7 @@ import orjson
 from distilltest.errors import StoreError
 from distilltest.records import Grade, Outcome
 from distilltest.store import attempts
-from distilltest.store.attempts import Attempt
+from distilltest.store.attempts import Attempt, Recorded, Turn
 from distilltest.store.moved import judged_number
 from distilltest.store.retention import Retention
 from distilltest.store.rows import read_grades
@@ -192,15 +192,32 @@ class Store(Retention):
         with self._sql(write=True):
             yield
 
-    def attempt_number(self, attempt: Attempt, since: float = 0.0) -> int:
-        """Which candidate this is, from 1, of those gated on the dataset since a time (Unix)."""
+    def turn(self, attempt: Attempt, since: float = 0.0, declared: int | None = None) -> Turn:
+        """Which candidate this is of those gated on the dataset since a time (Unix), and what it may spend of the level."""
         with self._sql() as sql:
-            return attempts.number(sql, attempt, since)
+            return attempts.turn(sql, attempt, since, declared)
 
-    def record_attempt(self, attempt: Attempt, *, at: float, since: float = 0.0) -> None:
-        """Remember that the gate has judged a candidate."""
+    def record_attempt(
+        self, attempt: Attempt, *, at: float, since: float = 0.0, share: float = 0.0, declared: int | None = None
+    ) -> bool:
+        """Remember that the gate has judged a candidate at a share of the level; whether that share was its own."""
         with self._sql(write=True) as sql:
-            attempts.record(sql, attempt, at, since)
+            return attempts.record(sql, attempt, at, since, share, declared)
+
+    def attempts(self) -> list[Recorded]:
+        """Every attempt that was not forgotten, the first one first."""
+        with self._sql() as sql:
+            return attempts.listed(sql)
+
+    def forgotten_attempts(self, dataset: str = "") -> list[Recorded]:
+        """Those that were forgotten, of one dataset or of all."""
+        with self._sql() as sql:
+            return attempts.forgotten(sql, dataset)
+
+    def forget_attempt(self, number: int, *, at: float, reason: str) -> Recorded | None:
+        """Count an attempt no longer, and remember why; None where there is none with this number."""
+        with self._sql(write=True) as sql:
+            return attempts.forget(sql, number, at, reason)
 
     # state
 

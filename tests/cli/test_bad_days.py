@@ -47,6 +47,8 @@ COMMANDS = {
     "promotions show": "",
     "promotions verify": "",
     "promotions rollback": "--reason x --offline",
+    "attempts list": "",
+    "attempts forget": "1 --reason x",
     "report": "",
     "schema": "",
 }
@@ -66,6 +68,7 @@ WORK_ALONE = {
     "dataset check",
     "promotions list",
     "promotions verify",
+    "attempts list",
     "schema",
 }
 """Those that need no server, no run and no promotion: on a good day they do what they are asked."""

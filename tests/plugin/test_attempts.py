@@ -4,6 +4,13 @@ import json
 
 import pytest
 
+from distilltest.cli.main import main
+from distilltest.statistics.spending import share
+
+
+def level(number):
+    return pytest.approx(0.05 * share(number))
+
 
 def evaluation(project):
     return json.loads((project.reports()[-1].parent / "report.json").read_text())["evaluations"][0]
@@ -16,12 +23,13 @@ def candidates(project):
     return project
 
 
-def test_the_third_candidate_is_held_to_a_third_of_the_level(candidates):
+def test_each_further_candidate_gets_less_of_the_level(candidates):
     candidates.run()
-    assert evaluation(candidates)["alpha"] == 0.05
+    assert evaluation(candidates)["alpha"] == level(1)
+    assert evaluation(candidates)["configured_alpha"] == 0.05
     candidates.run("--candidate", "second")
     result = candidates.run("--candidate", "third")
-    assert evaluation(candidates)["alpha"] == pytest.approx(0.05 / 3)
+    assert evaluation(candidates)["alpha"] == level(3)
     assert "Attempt 3 on this dataset since the last promotion" in result.stdout.str()
 
 
@@ -29,36 +37,36 @@ def test_a_candidate_keeps_its_number(candidates):
     candidates.run()
     candidates.run("--candidate", "second")
     candidates.run()
-    assert evaluation(candidates)["alpha"] == 0.05
+    assert evaluation(candidates)["alpha"] == level(1)
     candidates.run("--candidate", "second")
-    assert evaluation(candidates)["alpha"] == 0.025
+    assert evaluation(candidates)["alpha"] == level(2)
 
 
 def test_another_prompt_is_another_attempt(candidates):
     candidates.run()
     candidates.write("prompt.yaml", 'messages:\n  - {role: user, content: "Please: {{ item.question }}"}\n')
     candidates.run()
-    assert evaluation(candidates)["alpha"] == 0.025
+    assert evaluation(candidates)["alpha"] == level(2)
 
 
 def test_another_dataset_begins_anew(candidates):
     candidates.run()
     candidates.cases(121)
     candidates.run("--candidate", "second")
-    assert evaluation(candidates)["alpha"] == 0.05
+    assert evaluation(candidates)["alpha"] == level(1)
 
 
 @pytest.mark.parametrize("trial", [["--limit", "10"], ["--candidate", "ghost"]], ids=["a few cases", "no answers"])
 def test_a_trial_of_the_suite_does_not_count(candidates, trial):
     candidates.run(*trial)
     candidates.run("--candidate", "second")
-    assert evaluation(candidates)["alpha"] == 0.05
+    assert evaluation(candidates)["alpha"] == level(1)
 
 
 def test_most_of_the_dataset_counts(candidates):
     candidates.run("--limit", "100")
     candidates.run("--candidate", "second")
-    assert evaluation(candidates)["alpha"] == 0.025
+    assert evaluation(candidates)["alpha"] == level(2)
 
 
 def test_a_run_for_another_purpose_does_not_count_and_never_promotes(candidates, monkeypatch):
@@ -68,4 +76,39 @@ def test_a_run_for_another_purpose_does_not_count_and_never_promotes(candidates,
     assert "this run is for a learning curve" in result.stdout.str()
     monkeypatch.delenv("DISTILLTEST_PURPOSE")
     candidates.run("--candidate", "second")
-    assert evaluation(candidates)["alpha"] == 0.05
+    assert evaluation(candidates)["alpha"] == level(1)
+
+
+def test_a_declared_number_of_candidates_shares_the_level_equally_and_no_further_one_is_judged(candidates):
+    candidates.write("distilltest.yaml", (candidates.root / "distilltest.yaml").read_text() + "gate: {attempts: 2}\n")
+    for name in ("candidate", "second"):
+        candidates.run("--candidate", name)
+        assert evaluation(candidates)["alpha"] == 0.025
+    asked = len(candidates.server.calls)
+    third = candidates.run("--candidate", "third")
+    assert third.ret == 12
+    assert "attempt 3 on the dataset" in third.stdout.str()
+    assert "`gate: {attempts: 2}`" in third.stdout.str()
+    assert len(candidates.server.calls) == asked, "nothing was paid for"
+    assert candidates.run("--candidate", "second").ret == 10, "who was judged is judged again"
+
+
+def test_a_forgotten_attempt_costs_nothing_and_every_later_report_says_so(candidates, capsys):
+    candidates.run()
+    root = ["--root", str(candidates.root)]
+    assert main(["attempts", "list", *root]) == 0
+    assert "61 %" in capsys.readouterr().out
+    assert main(["attempts", "forget", "1", "--reason", "the grader was broken", *root]) == 0
+    assert main(["attempts", "forget", "1", "--reason", "once more", *root]) == 3
+    assert "There is no attempt 1" in capsys.readouterr().err
+    result = candidates.run("--candidate", "second")
+    found = evaluation(candidates)
+    assert found["alpha"] == level(1)
+    assert "does not count: the grader was broken (forgotten on " in " ".join(found["forgotten_attempts"])
+    assert "the grader was broken" in result.stdout.str()
+    assert main(["attempts", "list", *root]) == 0
+    assert "forgotten: the grader was broken" in capsys.readouterr().out
+
+
+def test_a_reason_is_needed_to_forget(candidates):
+    assert main(["attempts", "forget", "1", "--reason", "  ", "--root", str(candidates.root)]) == 3

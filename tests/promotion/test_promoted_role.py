@@ -136,4 +136,4 @@ def test_what_was_judged_in_the_second_of_a_promotion_was_judged_before_it(tmp_p
         judged = datetime.fromisoformat(promoted.when).timestamp() + 0.9
         store.record_attempt(first, at=judged)
         History.load(tmp_path).append(replace(promoted, previous=None))
-        assert store.attempt_number(second, since=promoted_at(tmp_path)) == 1
+        assert store.turn(second, since=promoted_at(tmp_path)).number == 1

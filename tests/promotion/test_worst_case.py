@@ -16,7 +16,7 @@ def silent(project):
         project.server.special["silent"] = lambda model, number: (
             TOO_LONG if number in cases else (200, chat_answer(model, f"answer {number}"))
         )
-        project.configure("silent")
+        project.configure("silent", more="gate: {attempts: 1}\n")
         return project.pytest()
 
     yield project, run
