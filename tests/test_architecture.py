@@ -46,6 +46,7 @@ LOADS_OF_JSON = {
     "evaluations/bench.py": "the store",
     "exchange/archive/pages.py": "the wire, and what an archive has kept of it",
     "faults.py": "the wire",
+    "graders/json_match.py": "what a model said, and a reference of the suite",
     "graders/json_schema.py": "what a model said",
     "graders/sample.py": "what a model said",
     "graders/template.py": "what a model said",

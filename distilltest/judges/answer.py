@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -20,6 +21,7 @@ _THOUGHT_END = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
 _ENDS = 20
 """Ends of a reasoning that are looked at: it may quote some."""
 _LAST_LINE = re.compile(r"[*_`#>\s]*VERDICT[*_`\s]*[\[(<]?([0-9a-f]{10})[\])>]?[*_`\s]*:(.+)\Z", re.IGNORECASE)
+_JUDGED = re.compile(r"(\d+)\W*([A-Za-z]+)")
 _MARKUP = "\"'`*_ \t"
 """What a judge puts around a verdict."""
 
@@ -58,11 +60,30 @@ def read(text: str, question: Question, structured: bool) -> Vote:
     if question.scores:
         label = _label(verdict, question)
         return Vote(label, question.scores[label], reasons, question.scores[label])
+    if question.weights:
+        return _rubric(verdict, question, reasons)
     low, high = question.span
     number = _number(verdict)
     if not low <= number <= high:
         raise Unusable(f"the verdict {quote(verdict, 40)} is no number from {low:g} to {high:g}")
     return Vote(f"{number:g}", (number - low) / (high - low), reasons, number)
+
+
+def _rubric(verdict: object, question: Question, reasons: str) -> Vote:
+    """Which criteria are met: each has to be judged, once."""
+    if isinstance(verdict, Mapping):
+        said = [(str(number), str(word)) for number, word in verdict.items()]
+    else:
+        said = _JUDGED.findall(str(verdict))
+    met = {number: word.strip(f"{_MARKUP}.").casefold() for number, word in said}
+    wanted = [str(number) for number in range(1, len(question.weights) + 1)]
+    if len(met) < len(said) or met.keys() != {*wanted} or not {*met.values()} <= {"y", "n"}:
+        raise Unusable(f"the verdict {quote(verdict, 60)} does not say Y or N of each of the {len(wanted)} criteria")
+    score = sum(w for w, number in zip(question.weights, wanted, strict=True) if met[number] == "y") / sum(
+        question.weights
+    )
+    score = 1.0 if all(word == "y" for word in met.values()) else score
+    return Vote(", ".join(f"{number} {met[number].upper()}" for number in wanted), score, reasons, score)
 
 
 def _number(verdict: object) -> float:

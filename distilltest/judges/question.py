@@ -36,6 +36,8 @@ class Question:
     """Labels that pass."""
     span: tuple[float, float] = (0.0, 1.0)
     """Where there are no labels: the range of the number, which becomes a score in [0, 1]."""
+    weights: tuple[float, ...] = ()
+    """Of the criteria of a rubric, each of which the verdict says Y or N of; empty for other questions."""
     pass_threshold: float = 0.5
     """Where there are no labels, or votes are averaged: the least score that passes."""
 
@@ -64,6 +66,9 @@ class Question:
             if self.scores
             else {"type": "number", "minimum": low, "maximum": high}
         )
+        if self.weights:
+            each = {str(number): {"type": "string", "enum": ["Y", "N"]} for number in range(1, len(self.weights) + 1)}
+            verdict = {"type": "object", "properties": each, "required": list(each), "additionalProperties": False}
         schema = {
             "type": "object",
             "properties": {"reasons": {"type": "string"}, "verdict": verdict},
@@ -76,6 +81,10 @@ class Question:
         """How to answer, for the judge."""
         low, high = self.span
         allowed = f"one of: {', '.join(self.scores)}" if self.scores else f"a number from {low:g} to {high:g}"
+        if self.weights and structured:
+            allowed = 'an object that says "Y" or "N" of each criterion by its number: {"1": "Y", ...}'
+        elif self.weights:
+            allowed = "Y or N for each criterion by its number: 1 Y, 2 N, ..."
         if structured:
             return (
                 'Answer with JSON only: {"reasons": "...", "verdict": ...}. '

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,33 @@ def score_question(
     values = {"question": question, "answer": fence(answer, "answer")}
     own = judge_prompt("score_model", prompt, root)
     return Question("score_model", own, values, span=(float(span[0]), float(span[1])), pass_threshold=pass_threshold)
+
+
+def rubric_question(
+    answer: str,
+    criteria: Mapping[str, float] | Sequence[str],
+    pass_threshold: float = 1.0,
+    *,
+    prompt: Override = None,
+    root: Path,
+) -> Question:
+    """Which of several criteria does the answer meet? ``Y`` or ``N`` for each, in one call."""
+    equal = {} if isinstance(criteria, str) else dict.fromkeys(criteria, 1.0)
+    weights = dict(criteria) if isinstance(criteria, Mapping) else equal
+    wrong = [
+        name
+        for name, weight in weights.items()
+        if isinstance(weight, bool) or not 0 < weight < math.inf or not name.strip()
+    ]
+    if not weights or wrong or not 0 <= pass_threshold <= 1:
+        raise SuiteError(
+            f"rubric: criteria={criteria!r}, pass_threshold={pass_threshold!r}: give criteria with weights above 0, "
+            '{"It names a cause.": 2, "It is polite.": 1}; the threshold is a share of the weight, in [0, 1].'
+        )
+    listed = "\n".join(f"{number}. {' '.join(text.split())}" for number, text in enumerate(weights, 1))
+    values = {"criteria": listed, "answer": fence(answer, "answer")}
+    own = judge_prompt("rubric", prompt, root)
+    return Question("rubric", own, values, weights=tuple(map(float, weights.values())), pass_threshold=pass_threshold)
 
 
 def custom_question(

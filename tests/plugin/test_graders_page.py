@@ -22,6 +22,9 @@ ANSWERS = {
     "valid_json": '```json\n{"city": "Rome"}\n```',
     "valid_xml": "<city>Rome</city>",
     "json_schema": '{"city": "Rome"}',
+    "json_match": '{"city": "Rome", "days": 4}',
+    "number": "That makes \\boxed{1.25\\text{ km}}, and not 3.",
+    "classification": "Label: **Refund**.",
     "tool_calls": "TOOL",
 }
 
@@ -29,6 +32,10 @@ ANSWERS = {
 def judge(body):
     """Says what passes in the examples."""
     schema = body["response_format"]["json_schema"]["schema"]["properties"]["verdict"]
+    if schema["type"] == "object":
+        return 200, chat_answer(
+            "judge", json.dumps({"reasons": "all", "verdict": dict.fromkeys(schema["required"], "Y")})
+        )
     wanted = ["Y", "5", "C", "positive", "plain", "polite", "tie"]
     verdict = next((label for label in wanted if label in schema.get("enum", ())), schema.get("maximum"))
     return 200, chat_answer("judge", json.dumps({"reasons": "it does", "verdict": verdict}))
@@ -80,8 +87,9 @@ def test_every_example_runs_and_passes(project, half):
         )
     if half == 0:
         project.write("conftest.py", "\n\n".join(OWN))
+        project.write("own.jsonl", "\n".join(json.dumps(ROME | {"id": f"{i}"}) for i in range(8)))
         source += (
-            '\n\n@evaluation(dataset="exact_match.jsonl", prompt="prompt.yaml", gate=[at_least(0.5)])\n'
+            '\n\n@evaluation(dataset="own.jsonl", prompt="prompt.yaml", gate=[at_least(0.5)])\n'
             "def test_own(case, completion, is_short, agrees):\n    is_short(words=9)\n    agrees()\n"
         )
         names = [*names, "own"]

@@ -1,0 +1,82 @@
+"""Is the label that the answer gives the expected one?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from distilltest.errors import SuiteError
+from distilltest.graders.text import normalise, quote
+from distilltest.records import Grade
+
+NONE = "(none)"
+"""What stands for an answer that gives no label."""
+_AROUND = "\"'`*_.:;!()[]<> \t\n"
+
+
+def classification(answer: str, expected: str, *, labels: Sequence[str]) -> Grade:
+    """Score 1 where the answer's label is the expected one, else 0.
+
+    The answer's label is the answer itself, but for case, quotes, Markdown and a full stop; else the only label that its last
+    line names; else the only one that it names at all. An answer that names none, or several, has none.
+
+    Args:
+        answer: What the model said.
+        expected: The reference, one of the labels.
+        labels: All labels, at least two.
+
+    Raises:
+        SuiteError: The labels are no list of different texts, or the reference is none of them.
+
+    >>> classification("Label: **Refund**.", "refund", labels=["refund", "delivery"]).reason
+    'refund'
+    >>> classification("refund or delivery", "refund", labels=["refund", "delivery"]).reason
+    '(none) where refund was expected'
+    """
+    check_labels(labels)
+    names = {label.casefold(): label for label in labels}
+    if not isinstance(expected, str) or expected.casefold() not in names:
+        raise SuiteError(
+            f"classification: the reference {quote(expected, 60)} is none of the labels {', '.join(labels)}."
+        )
+    wanted, said = names[expected.casefold()], label_in(answer, labels)
+    right = said == wanted
+    return Grade(
+        "classification", float(right), right, wanted if right else f"{said or NONE} where {wanted} was expected"
+    )
+
+
+def check_labels(labels: Sequence[str]) -> None:
+    """Insist on different texts.
+
+    Raises:
+        SuiteError: They are not.
+    """
+    texts = not isinstance(labels, str) and all(isinstance(label, str) and label.strip() for label in labels)
+    if not texts or len(labels) < 2 or len({label.casefold() for label in labels}) < len(labels):
+        raise SuiteError(f"classification: labels={labels!r}: give at least two different texts.")
+
+
+def label_in(answer: str, labels: Sequence[str]) -> str | None:
+    """The label that an answer gives, None where it gives none or several."""
+    whole = normalise(answer, code_fence=True)
+    for label in labels:
+        if whole.strip(_AROUND).casefold() == label.strip(_AROUND).casefold():
+            return label
+    lines = [line for line in whole.splitlines() if line.strip()]
+    for place in (lines[-1] if lines else "", whole):
+        named = _named(place, labels)
+        if len(named) == 1:
+            return named[0]
+    return None
+
+
+def _named(text: str, labels: Sequence[str]) -> list[str]:
+    """The labels in a text, as whole words; a longer label hides the shorter one within it."""
+    found = []
+    for label in sorted(labels, key=len, reverse=True):
+        pattern = re.compile(rf"(?<!\w){re.escape(label)}(?!\w)", re.IGNORECASE)
+        text, count = pattern.subn("\0", text)
+        if count:
+            found.append(label)
+    return found
