@@ -10,10 +10,19 @@ from distilltest.cli import say
 from distilltest.cli.say import table
 
 if TYPE_CHECKING:
-    from distilltest.judges import Judgement, Question
-    from distilltest.records import Case
+    from distilltest.judges.calibration import Calibration
+    from distilltest.judges.labelled import Labelled
 
-GRADERS = ("criteria_match", "semantic_similarity", "factuality", "sentiment", "label_model")
+GRADERS = (
+    "criteria_match",
+    "semantic_similarity",
+    "factuality",
+    "sentiment",
+    "label_model",
+    "score_model",
+    "custom_prompt",
+    "preference",
+)
 MOST = 10
 """Disagreements that are shown."""
 
@@ -28,14 +37,29 @@ def add(commands: Any) -> None:
         description=(
             "Ask a judge for answers that people have labelled, and say how far it agrees with them. Each row of the file has an "
             'id, the "answer" and the human "label", and what the grader needs: "criteria" (criteria_match), "reference" '
-            '(semantic_similarity, factuality), "question" (factuality, label_model). The result is kept, shown in every '
-            "report that uses this judge with this prompt, and a suite may demand it: requires_agreement=0.7."
+            '(semantic_similarity, factuality), "question" (factuality, label_model, score_model), the values of the prompt '
+            '(custom_prompt), "first" and "second" instead of an answer (preference; the label is 1, 2 or tie). The result is '
+            "kept for this judge, this prompt and this criterion, shown in every report that uses them, and a suite may demand "
+            "it of the lower end of its interval: requires_agreement=0.7."
         ),
     )
     calibrate.add_argument("--labels", required=True, metavar="FILE", help="JSONL, JSON, YAML or CSV")
     calibrate.add_argument("--grader", required=True, choices=GRADERS)
     calibrate.add_argument("--judge", metavar="NAME", help="the judge's name (default: the one under judge:)")
     calibrate.add_argument("--prompt", metavar="FILE", help="a prompt of your own, as in the suite")
+    calibrate.add_argument(
+        "--choices",
+        nargs="+",
+        metavar="LABEL",
+        default=[],
+        help="label_model, custom_prompt: all labels, as in the suite",
+    )
+    calibrate.add_argument(
+        "--span", nargs=2, type=float, metavar=("LOW", "HIGH"), default=(0.0, 1.0), help="score_model: as in the suite"
+    )
+    calibrate.add_argument(
+        "--pass-threshold", type=float, metavar="SHARE", default=0.5, help="score_model: as in the suite (default 0.5)"
+    )
     calibrate.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
     calibrate.set_defaults(run=run_calibrate, resumes=True)
     sample = actions.add_parser(
@@ -109,6 +133,7 @@ def run_calibrate(arguments: argparse.Namespace) -> int:
     from distilltest.engine import Engine
     from distilltest.errors import DistilltestError
     from distilltest.judges.calibration import Calibration
+    from distilltest.judges.labelled import Ways, by_criterion, read
     from distilltest.retention import open_for_work
 
     config = load_config(arguments.root.resolve())
@@ -116,25 +141,66 @@ def run_calibrate(arguments: argparse.Namespace) -> int:
     config.server(judge.model.server)
     config.check_budget([judge.model])
     cases = load_dataset(config.root / arguments.labels, arguments.labels).cases
-    asked = [_question(case, cases, arguments, config.root) for case in cases]
-    names = list(asked[0].scores)
-    people = [_label(case, names) for case in cases]
+    ways = Ways(
+        arguments.grader,
+        arguments.prompt,
+        config.root,
+        tuple(arguments.choices),
+        (arguments.span[0], arguments.span[1]),
+        arguments.pass_threshold,
+    )
+    rows = read(cases, ways)
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
     with open_for_work(config, print) as store, Engine(config, store) as engine:
-        results = engine.run(_ask_all(asked, judge, engine))
-        pairs = [
-            (label, r.verdict) for label, r in zip(people, results, strict=True) if not isinstance(r, BaseException)
-        ]
-        failures = [r for r in results if isinstance(r, BaseException)]
-        if not pairs:
-            raise DistilltestError(f"The judge gave no verdict on any of {len(cases)} rows: {failures[0]}")
-        measured = Calibration.of(
-            arguments.grader, judge, pairs, names, arguments.labels, f"{datetime.now(UTC):%Y-%m-%d}"
-        )
-        measured.save(store, judge, asked[0].prompt.fingerprint)
-    print(f"{arguments.grader} by {judge.name!r} ({judge.model.model}), {measured.n} labels of {arguments.labels}\n")
-    rows = [[f"people: {name}", *counts] for name, counts in zip(names, measured.counts, strict=True) if sum(counts)]
-    print(table(rows, ["", *(f"judge: {name}" for name in names)]))
-    agree = sum(measured.counts[i][i] for i in range(len(names)))
+        results = engine.run(_ask_all(rows, judge, engine))
+        failures = [said for said in results if isinstance(said, BaseException)]
+        if len(failures) == len(rows):
+            raise DistilltestError(f"The judge gave no verdict on any of {len(rows)} rows: {failures[0]}")
+        for criterion, numbers in by_criterion(rows).items():
+            pairs = [
+                (rows[number].people, said[0])
+                for number in numbers
+                if not isinstance(said := results[number], BaseException)
+            ]
+            if pairs:
+                names = rows[numbers[0]].labels
+                measured = Calibration.of(arguments.grader, judge, pairs, names, arguments.labels, today)
+                measured.save(store, judge, rows[0].asked.prompt.fingerprint, criterion)
+                _show(measured, rows[numbers[0]] if criterion else None)
+    if failures:
+        say.line(f"without a verdict: {len(failures)} ({failures[0]})")
+    _show_disagreements(rows, results)
+    return 0
+
+
+async def _ask_all(rows: list[Labelled], judge: Any, engine: Any) -> list[tuple[str, str] | BaseException]:
+    import asyncio
+
+    from distilltest.errors import JudgeFailed
+
+    results = await asyncio.gather(*(row.said(judge, engine.complete) for row in rows), return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException) and not isinstance(result, JudgeFailed):
+            raise result
+    return results
+
+
+def _show(measured: Calibration, example: Labelled | None) -> None:
+    print(f"{measured.grader} by {measured.judge!r} ({measured.model}), {measured.n} labels of {measured.labels_file}")
+    asked = "criteria that vary from case to case"
+    if example is not None:
+        values = example.asked.values
+        asked = str(values.get("criteria") or (values.get("question") if measured.grader != "factuality" else "") or "")
+    if asked:
+        say.line(f"criterion: {' '.join(asked.split())[:200]}")
+    print()
+    rows = [
+        [f"people: {name}", *counts]
+        for name, counts in zip(measured.labels, measured.counts, strict=True)
+        if sum(counts)
+    ]
+    print(table(rows, ["", *(f"judge: {name}" for name in measured.labels)]))
+    agree = sum(measured.counts[i][i] for i in range(len(measured.labels)))
     kappa = (
         "not defined (one label only)"
         if measured.kappa is None
@@ -142,73 +208,22 @@ def run_calibrate(arguments: argparse.Namespace) -> int:
     )
     print(f"\nthe same label: {agree} of {measured.n}")
     print(
-        f"AC1 {measured.ac1:.2f} ({measured.ac1_low:.2f} to {measured.ac1_high:.2f}), Cohen's kappa {kappa}; 95 % intervals"
+        f"AC1 {measured.ac1:.2f} ({measured.ac1_low:.2f} to {measured.ac1_high:.2f}), Cohen's kappa {kappa}; 95 % intervals; "
+        f"a suite may demand up to requires_agreement={max(0.0, int(100 * measured.ac1_low) / 100):.2f}\n"
     )
-    if failures:
-        say.line(f"without a verdict: {len(failures)} ({failures[0]})")
-    _show_disagreements(cases, people, results)
-    return 0
 
 
-async def _ask_all(asked: list[Question], judge: Any, engine: Any) -> list[Judgement | BaseException]:
-    import asyncio
-
-    from distilltest.errors import JudgeFailed
-    from distilltest.judges import ask
-
-    results = await asyncio.gather(*(ask(q, judge, engine.complete) for q in asked), return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException) and not isinstance(result, JudgeFailed):
-            raise result
-    return results
-
-
-def _show_disagreements(cases: tuple[Case, ...], people: list[str], results: list[Any]) -> None:
+def _show_disagreements(rows: list[Labelled], results: list[tuple[str, str] | BaseException]) -> None:
     apart = [
-        (case, label, result)
-        for case, label, result in zip(cases, people, results, strict=True)
-        if not isinstance(result, Exception) and result.verdict != label
+        (row, said)
+        for row, said in zip(rows, results, strict=True)
+        if not isinstance(said, BaseException) and said[0] != row.people
     ]
     if apart:
         print(f"\n{len(apart)} disagreements" + (f", the first {MOST}:" if len(apart) > MOST else ":"))
-    for case, label, result in apart[:MOST]:
-        say.line(f"- {case.id} ({case.place}): people {label}, judge {result.verdict}")
-        say.line(f"    answer: {' '.join(str(case.item['answer']).split())[:200]}")
-        say.line(f"    judge:  {' '.join(result.votes[0].reasons.split())[:200]}")
-
-
-def _field(case: Case, name: str, grader: str) -> str:
-    from distilltest.errors import DatasetError
-
-    if case.item.get(name) in (None, ""):
-        raise DatasetError(f'{case.place}: row {case.id!r} has no "{name}", which calibrating {grader} needs.')
-    return str(case.item[name])
-
-
-def _label(case: Case, names: list[str]) -> str:
-    from distilltest.errors import DatasetError
-
-    label = _field(case, "label", "a judge")
-    found = next((name for name in names if name.casefold() == label.casefold()), None)
-    if found is None:
-        raise DatasetError(f"{case.place}: the label {label!r} of row {case.id!r} is none of {', '.join(names)}.")
-    return found
-
-
-def _question(case: Case, cases: tuple[Case, ...], arguments: argparse.Namespace, root: Path) -> Question:
-    from distilltest.judges import questions
-
-    grader, prompt = arguments.grader, arguments.prompt
-    answer = _field(case, "answer", grader)
-    if grader == "criteria_match":
-        return questions.criteria_question(answer, _field(case, "criteria", grader), prompt=prompt, root=root)
-    if grader == "semantic_similarity":
-        return questions.similarity_question(answer, _field(case, "reference", grader), prompt=prompt, root=root)
-    if grader == "factuality":
-        reference, question = _field(case, "reference", grader), str(case.item.get("question") or "")
-        return questions.factuality_question(answer, reference, question, prompt=prompt, root=root)
-    if grader == "sentiment":
-        return questions.sentiment_question(answer, ["positive"], prompt=prompt, root=root)
-    labels = sorted({_field(one, "label", grader) for one in cases})
-    question = _field(case, "question", grader)
-    return questions.label_question(question, answer, labels, labels[:1], prompt=prompt, root=root)
+    for row, (verdict, reasons) in apart[:MOST]:
+        say.line(f"- {row.case.id} ({row.case.place}): people {row.people}, judge {verdict}")
+        for name in ("answer", "first", "second"):
+            if name in row.case.item:
+                say.line(f"    {name}: {' '.join(str(row.case.item[name]).split())[:200]}")
+        say.line(f"    judge:  {' '.join(reasons.split())[:200]}")

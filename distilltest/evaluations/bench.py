@@ -39,7 +39,8 @@ class JudgeBench:
         self._failed: Counter[_Use] = Counter()
         self._orders: Counter[bool] = Counter()
         self._judges: dict[_Use, Judge] = {}
-        self._calibrations: dict[_Use, Calibration | None] = {}
+        self._calibrations: dict[_Use, dict[str, Calibration | None]] = {}
+        """Of each use, by criterion."""
 
     async def judge(self, question: Question, options: JudgeOptions) -> Judgement:
         """Ask a judge, and count it.
@@ -61,7 +62,7 @@ class JudgeBench:
         self._judges[use] = judge
         self._asked[use] += 1
         try:
-            self._demand(use, options.requires_agreement)
+            self._demand(use, self._measured(use, question), options.requires_agreement)
             return await ask(question, judge, self._engine.complete, votes=options.votes, combine=options.combine)
         except JudgeFailed:
             self._failed[use] += 1
@@ -116,7 +117,7 @@ class JudgeBench:
         """Which judges were asked what, how often, and what is known of them."""
         if not self._asked:
             return ()
-        from distilltest.judges.calibration import agreement_of
+        from distilltest.judges.calibration import agreement_over
 
         return tuple(
             JudgeUse(
@@ -127,7 +128,7 @@ class JudgeBench:
                 prompt_fingerprint=version,
                 asked=count,
                 failed=self._failed[use],
-                agreement=agreement_of(self._calibration(use)),
+                agreement=agreement_over(self._calibrations.get(use, {})),
                 consistent=self._orders[True] / self._orders.total()
                 if grader == "preference" and self._orders
                 else None,
@@ -155,27 +156,32 @@ class JudgeBench:
         parameters = {**found.model.parameters, **options.parameters}
         return replace(found, model=replace(found.model, parameters=parameters))
 
-    def _calibration(self, use: _Use) -> Calibration | None:
-        if use not in self._calibrations:
-            from distilltest.judges.calibration import Calibration
+    def _measured(self, use: _Use, question: Question) -> Calibration | None:
+        """What is known of a judge with this prompt and criterion."""
+        from distilltest.judges.calibration import Calibration, criterion_of
 
-            grader, *_, version = use
-            self._calibrations[use] = Calibration.load(self._store, grader, self._judges[use], version)
-        return self._calibrations[use]
+        known, criterion = self._calibrations.setdefault(use, {}), criterion_of(question)
+        if criterion not in known:
+            known[criterion] = Calibration.load(
+                self._store, question.grader, self._judges[use], question.prompt.fingerprint, criterion
+            )
+        return known[criterion]
 
-    def _demand(self, use: _Use, least: float | None) -> None:
+    def _demand(self, use: _Use, known: Calibration | None, least: float | None) -> None:
+        grader, name = use[:2]
         if least is None:
             return
-        known, grader, name = self._calibration(use), use[0], use[1]
         if known is None:
             raise JudgeFailed(
                 f"{grader}: the suite demands an agreement of {least:g} with people, and judge {name!r} was not "
-                f"measured with this prompt. Run `distilltest judge calibrate --grader {grader} --labels FILE`.",
+                "measured with this prompt and this criterion. "
+                f"Run `distilltest judge calibrate --grader {grader} --labels FILE`.",
                 kind="judge not calibrated",
             )
-        if known.ac1 < least:
+        if known.ac1_low < least:
             raise JudgeFailed(
-                f"{grader}: judge {name!r} agrees with people by {known.ac1:.2f} (AC1, {known.n} labels), and the suite "
-                f"demands {least:g}. Mend the judge's prompt or take another judge.",
+                f"{grader}: judge {name!r} agrees with people by {known.ac1:.2f} (AC1, {known.n} labels), which may be "
+                f"as little as {known.ac1_low:.2f}, and the suite demands {least:g}. Label more answers, mend the judge's "
+                "prompt, or take another judge.",
                 kind="judge not reliable",
             )

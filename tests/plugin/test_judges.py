@@ -280,6 +280,36 @@ def test_a_suite_may_demand_a_measured_agreement(judged):
     result = judged.run()
     assert result.ret == 0
     result.stdout.fnmatch_lines(["*AC1 0.9* on 60 labels*"])
+    before = asked(judged)
+    judged.suite(
+        'criteria_match(completion.text, "It is polite.", requires_agreement=0.7)',
+        parameters="case, completion, criteria_match",
+        gate="[at_least(0.5)]",
+    )
+    result = judged.run()
+    assert result.ret == 11
+    result.stdout.fnmatch_lines(["*20 x judge not calibrated*"])
+    assert asked(judged) == before
+
+
+def test_two_labels_are_no_measured_agreement(judged):
+    """They agree, which a judge that tosses a coin does once in four times."""
+    judged.cases(20)
+    judged.suite(
+        'criteria_match(completion.text, "It names the number.", requires_agreement=0.7)',
+        parameters="case, completion, criteria_match",
+        gate="[at_least(0.5)]",
+    )
+    rows = [
+        {"id": i, "answer": answer, "criteria": "It names the number.", "label": label}
+        for i, (answer, label) in enumerate([("answer 1", "Y"), ("no idea", "N")])
+    ]
+    judged.write("labels.jsonl", "\n".join(map(json.dumps, rows)))
+    done = judged.distilltest("judge", "calibrate", "--grader", "criteria_match", "--labels", "labels.jsonl")
+    assert "AC1 1.00" in done.stdout
+    result = judged.run()
+    assert result.ret == 11
+    result.stdout.fnmatch_lines(["*20 x judge not reliable*"])
 
 
 def test_own_graders_are_fixtures(judged):

@@ -36,7 +36,7 @@ class OneState:
 
 
 def load_calibration(content):
-    return Calibration.load(OneState(content), "g", example(Judge), "p")
+    return Calibration.load(OneState(content), "g", example(Judge), "p", "c")
 
 
 RECORDS = {
