@@ -243,6 +243,8 @@ class Grade:
     """For a preference: the role whose answer this one was compared with."""
     raised: str = ""
     """The exception that the grader or the test function raised, and where; empty for a grade that was given."""
+    label: tuple[str, str] | None = None
+    """For a classification: the label that was expected, and the one that the answer gives."""
 
 
 _FENCE = re.compile(r"\A\s*```[^\n`]*\n(.*?)\n?```\s*\Z", re.DOTALL)

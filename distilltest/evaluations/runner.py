@@ -14,6 +14,7 @@ from distilltest.engine import Engine
 from distilltest.errors import GraderFailed
 from distilltest.evaluations.bench import JudgeBench
 from distilltest.evaluations.conclusion import result_of, table_of
+from distilltest.evaluations.confusion import Confusion
 from distilltest.evaluations.health import Health
 from distilltest.evaluations.labels import Labels, note_on
 from distilltest.evaluations.plan import Plan, Slot
@@ -86,6 +87,7 @@ class Runner:
         started = time.perf_counter()
         outcomes = Outcomes([case.id for case in plan.dataset.cases], list(plan.models))
         failed = 0
+        confusion = Confusion()
         health = Health(body.name, [case.id for case in plan.dataset.cases])
         for role in plan.models:
             health.expect(role)
@@ -99,7 +101,7 @@ class Runner:
             if following is None:
                 then()
             answers = self._grade(slots, body, bench, settle=look is not None)
-            graded = self._keep(plan, answers, health, len(outcomes), failed)
+            graded = self._keep(plan, answers, health, confusion, len(outcomes), failed)
             failed += sum(outcome.failure is not None for outcome in graded)
             outcomes.extend(graded)
             if look is None:
@@ -111,7 +113,7 @@ class Runner:
             reason = plan.looks.stop(plan.gate, verdict, look)
             if reason is not None:
                 break
-        notes = [*health.notes(), *plan.notes, *_looked(plan, look or 0, reason)]
+        notes = [*health.notes(), *confusion.notes(), *plan.notes, *_looked(plan, look or 0, reason)]
         if plan.labels is not None:
             notes.append(note_on(plan.labels, plan.models, outcomes))
         if reason is not None:
@@ -142,7 +144,13 @@ class Runner:
         return slots
 
     def _keep(
-        self, plan: Plan, answers: Iterator[Graded | None], health: Health, done: int, failed: int
+        self,
+        plan: Plan,
+        answers: Iterator[Graded | None],
+        health: Health,
+        confusion: Confusion,
+        done: int,
+        failed: int,
     ) -> list[Outcome]:
         """Keep the outcomes of one chunk; so many were done, and failed, before it."""
         chunk: list[Outcome] = []
@@ -154,6 +162,7 @@ class Runner:
                 failed += chunk[-1].failure is not None
                 if each.grades:
                     health.add(each.case, each.role, each.grades)
+                    confusion.add(each.role, each.grades)
             self.progress(done + len(chunk), plan.calls, failed, len(self.waiting))
         self.store.save_outcomes(self.run_id, plan.id, chunk, grades)
         return chunk

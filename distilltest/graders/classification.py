@@ -40,10 +40,9 @@ def classification(answer: str, expected: str, *, labels: Sequence[str]) -> Grad
             f"classification: the reference {quote(expected, 60)} is none of the labels {', '.join(labels)}."
         )
     wanted, said = names[expected.casefold()], label_in(answer, labels)
-    right = said == wanted
-    return Grade(
-        "classification", float(right), right, wanted if right else f"{said or NONE} where {wanted} was expected"
-    )
+    right, given = said == wanted, said or NONE
+    reason = wanted if right else f"{given} where {wanted} was expected"
+    return Grade("classification", float(right), right, reason, label=(wanted, given))
 
 
 def check_labels(labels: Sequence[str]) -> None:
