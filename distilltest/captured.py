@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from distilltest.edges import shown
 
 if TYPE_CHECKING:
-    from distilltest.reporting.report import RunReport
+    from distilltest.reporting.files import Reports
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 """What pytest puts into explanations on a terminal."""
@@ -27,13 +27,11 @@ def section(reporter: Any, text: str, **markup: bool) -> None:
     reporter.write_line(shown(text))
 
 
-def conclusion(report: RunReport, folder: Path, root: Path) -> str:
+def conclusion(reports: Reports, folder: Path, root: Path) -> str:
     """What a run came to, and where to read it."""
-    from distilltest.reporting import terminal
-
     place = folder.relative_to(root) if folder.is_relative_to(root) else folder
-    read = f"read {place / 'report.md'} (the same as data: {place / 'report.json'})"
-    return f"{terminal.summary(report)}\n\n{read}"
+    data = f" (the same as data: {place / 'report.json'})" if "report.json" in reports.files else ""
+    return f"{reports.summary}\n\nread {place / 'report.md'}{data}"
 
 
 def _shown(value: Any) -> Any:

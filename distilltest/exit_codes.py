@@ -1,8 +1,9 @@
 """What a process says when it ends. pytest's own codes keep their meaning; ours begin where pytest's end.
 
-Where several hold in one pytest session, the first of this order wins: an ordinary failing test or a block (1), an evaluation
-that could not run (12), incomplete (11), undecided (10). A block is evidence that no later repair takes away, so it comes
-first. What is broken comes before what is missing, because running again does not mend it.
+Where several hold in one pytest session, the first of this order wins: an ordinary failing test or a block (1), a bug of ours,
+say a report that could not be made (70), an evaluation that could not run (12), incomplete (11), undecided (10). A block is
+evidence that no later repair takes away, so it comes first. What is broken comes before what is missing, because running again
+does not mend it.
 """
 
 PROMOTED = 0

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from distilltest.evaluations.runner import Progress
     from distilltest.evaluations.selection import Selection
     from distilltest.grading import BoundBody
+    from distilltest.reporting.files import Reports
     from distilltest.reporting.plan import PlanEstimate
-    from distilltest.reporting.report import EvaluationReport, RunReport
+    from distilltest.reporting.report import EvaluationReport
     from distilltest.results import RunInfo
     from distilltest.store import Store
 
@@ -244,7 +245,7 @@ class Session:
         unfinished: str | None = None,
         not_judged: Sequence[str] = (),
         judged: Sequence[str] = (),
-    ) -> RunReport | None:
+    ) -> Reports | None:
         """Put the run's evaluations together, whichever process ran them, and write the reports.
 
         Args:
@@ -254,13 +255,11 @@ class Session:
             judged: Node ids of evaluations that came to a verdict, which the store must therefore have.
 
         Returns:
-            The run's report, None where no evaluation came to a verdict.
+            The run's reports, None where no evaluation came to a verdict.
         """
         from distilltest.errors import StoreError
-        from distilltest.files import write_whole
         from distilltest.promotion import code
-        from distilltest.reporting import json as json_report
-        from distilltest.reporting import markdown
+        from distilltest.reporting import files
         from distilltest.reporting.report import EvaluationReport, RunReport
 
         stored = self.store.run_evaluations(self.run_id)
@@ -277,11 +276,8 @@ class Session:
             (EvaluationReport.from_json(content) for content in stored), key=lambda e: position.get(e.id, len(position))
         )
         info = self.info()
-        report = RunReport.of(info, evaluations, unfinished, not_judged)
-        folder = self.config.reports_dir / self.run_id
-        remedy = "The results are in the store; make room or change the rights, and run again: nothing is asked twice."
-        write_whole(folder / "report.md", markdown.render(report).encode(), remedy, private=self.config.private_reports)
-        write_whole(folder / "report.json", json_report.render(report), remedy, private=self.config.private_reports)
+        made = files.make(RunReport.of(info, evaluations, unfinished, not_judged))
+        made.write(self.config.reports_dir / self.run_id, private=self.config.private_reports)
         record = {
             "info": asdict(info),
             "candidate": self.config.models["candidate"].model,
@@ -290,9 +286,9 @@ class Session:
             "unfinished": unfinished,
             "suites": {path: code.fingerprints(path, self.root) for path in {e.id.split("::")[0] for e in evaluations}},
         }
-        verdict = str(report.verdict.status.value)
+        verdict = str(made.run.verdict.status.value)
         self.store.finish_run(self.run_id, verdict=verdict, finished=time.time(), record=record)
-        return report
+        return made
 
     def info(self) -> RunInfo:
         """The circumstances of the run."""

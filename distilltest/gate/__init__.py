@@ -2,10 +2,11 @@
 
 from distilltest.gate.decide import decide
 from distilltest.gate.declared import rules_from
+from distilltest.gate.figures import points
 from distilltest.gate.levels import always, at_least, preferred_to
 from distilltest.gate.looks import Looks
 from distilltest.gate.paired import better_than, critical_slice, not_worse_than
-from distilltest.gate.rule import Rule, points
+from distilltest.gate.rule import Rule
 from distilltest.gate.shares import costs_at_most, faster_than, recovers
 from distilltest.gate.slices import no_slice_regresses
 from distilltest.gate.verdict import RuleVerdict, Status, Verdict, combine

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from math import fsum
 
 from distilltest.errors import SuiteError
+from distilltest.gate.figures import declared, interval, lower, upper
 from distilltest.gate.means import corrected, counted, evidence, more_than_half
-from distilltest.gate.rule import WORD, Measure, Rule, Sample, check_role, is_number, points, weigh
+from distilltest.gate.rule import WORD, Measure, Rule, Sample, check_role, is_number, weigh
 from distilltest.gate.verdict import RuleVerdict, Status
 from distilltest.gate.worst import rows_without
 from distilltest.table import ResultsTable, Unanswerable
@@ -26,7 +27,7 @@ class _AtLeast(Rule):
         return (self.role,)
 
     def describe(self) -> str:
-        return f"{self.role} at least {points(self.score)} %"
+        return f"{self.role} at least {declared(self.score)} %"
 
     @property
     def helped_by(self) -> Mapping[str, bool]:
@@ -60,8 +61,8 @@ class _AtLeast(Rule):
             counts = f"{round(fsum(values))} of {n} cases pass" if table.binary else f"mean score of {n} cases"
             counts += f" of {len(set(clusters))} clusters" if clusters else ""
         status = weigh(found.p, found.against, alpha, block_alpha)
-        share = f"between {points(low)} % and {points(high)} %"
-        sentence = f"{self.role} {WORD[status]} {share}, asked for {points(self.score)} % ({counts})"
+        share = f"between {lower(low, self.score)} % and {upper(high, self.score)} %"
+        sentence = f"{self.role} {WORD[status]} {share}, asked for {declared(self.score)} % ({counts})"
         return RuleVerdict(
             rule=self.describe(),
             status=status,
@@ -132,7 +133,7 @@ class _Preferred(Rule):
         found = more_than_half(values, table.clusters_of(rows), alpha)
         won, lost = sum(value > 0.5 for value in values), sum(value < 0.5 for value in values)
         status = weigh(found.p, found.against, alpha, block_alpha)
-        share = f"{points(found.low)} to {points(found.high)} %"
+        share = f"{interval(found.low, found.high, 0.5)} %"
         counts = f"{won} preferred, {len(values) - won - lost} ties, {lost} not, in {len(values)} cases"
         return RuleVerdict(
             rule=self.describe(),
@@ -198,7 +199,7 @@ class _Always(Rule):
         sentence = (
             f"{self.role} fails {failed} of {n} cases, and none may fail"
             if failed
-            else f"{self.role} passes all {n} cases; its true share of failures is at most {points(1 - alpha ** (1 / n))} %"
+            else f"{self.role} passes all {n} cases; its true share of failures is at most {upper(1 - alpha ** (1 / n))} %"
         )
         return RuleVerdict(
             rule=self.describe(),

@@ -8,7 +8,8 @@ from math import isfinite
 
 from distilltest.comparison import TESTS, Comparison
 from distilltest.errors import SuiteError
-from distilltest.gate.rule import Measure, Rule, Sample, between, check_role, is_number, points, signed, weigh
+from distilltest.gate.figures import between, declared, interval, lower, signed, upper
+from distilltest.gate.rule import Measure, Rule, Sample, check_role, is_number, weigh
 from distilltest.gate.verdict import RuleVerdict, Status
 from distilltest.gate.worst import how_many, rows_without
 from distilltest.table import ResultsTable
@@ -43,8 +44,8 @@ class _Paired(Rule):
     def describe(self) -> str:
         where = f" on {self.tag}" if self.tag else ""
         if self.limit < 0:
-            return f"not worse than {self.role} by {points(-self.limit)} points{where}"
-        return f"better than {self.role}" + (f" by {points(self.limit)} points" if self.limit else "") + where
+            return f"not worse than {self.role} by {declared(-self.limit)} points{where}"
+        return f"better than {self.role}" + (f" by {declared(self.limit)} points" if self.limit else "") + where
 
     @property
     def helped_by(self) -> Mapping[str, bool]:
@@ -120,17 +121,21 @@ class _Paired(Rule):
                 equal = " of equal size" if weights.count >= FEWEST else ""
                 return f"{weights.count} clusters are too few to tell, at least {FEWEST}{equal} are needed ({counts})"
         if status is Status.PROMOTE and self.limit >= 0:
-            return f"better than {self.role} by {points(low)} to {points(high)} points ({counts})"
+            return f"better than {self.role} by {interval(low, high, self.limit)} points ({counts})"
         if status is Status.PROMOTE:
-            worst = f"at most {points(-low)} points worse" if low < 0 else f"at least {points(low)} points better"
-            return f"within {points(-self.limit)} points of {self.role}: {worst} ({counts})"
+            worst = (
+                f"at most {upper(-low, -self.limit)} points worse"
+                if low < 0
+                else f"at least {lower(low)} points better"
+            )
+            return f"within {declared(-self.limit)} points of {self.role}: {worst} ({counts})"
         if status is Status.BLOCK:
-            return f"{between(low, high)} than {self.role}; the limit is {signed(self.limit)} ({counts})"
+            return f"{between(low, high, self.limit)} than {self.role}; the limit is {signed(self.limit)} ({counts})"
         if self.limit < 0:
-            text = f"the candidate may be up to {points(-low)} points worse than {self.role}"
-            text += f" (limit {points(-self.limit)}); {counts}"
+            text = f"the candidate may be up to {upper(-low, -self.limit)} points worse than {self.role}"
+            text += f" (limit {declared(-self.limit)}); {counts}"
         else:
-            text = f"the candidate may be {between(low, high)} than {self.role}"
+            text = f"the candidate may be {between(low, high, self.limit)} than {self.role}"
             text += f" (limit {signed(self.limit)}); {counts}"
         seen = self._needed(pairs, alpha, pairs.difference)
         ways = [(needed, "they are equal"), (seen, "the difference is as seen")]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from distilltest.errors import SuiteError
+from distilltest.gate.figures import points as points
 from distilltest.gate.verdict import RuleVerdict, Status
 from distilltest.gate.worst import filled, how_many
 from distilltest.table import ResultsTable
@@ -193,27 +194,3 @@ def check_role(rule: str, role: object, *, candidate_too: bool = False) -> None:
 def is_number(value: object) -> bool:
     """Whether it is a number (true and false are none)."""
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def points(share: float) -> str:
-    """A share as points, with one decimal where it has one.
-
-    >>> points(0.05), points(0.0273)
-    ('5', '2.7')
-    """
-    text = f"{share * 100:.1f}"
-    return text.removesuffix(".0") if text != "-0.0" else "0"
-
-
-def signed(share: float) -> str:
-    """Points with their sign."""
-    return f"{'+' if share > 0 else ''}{points(share)}"
-
-
-def between(low: float, high: float) -> str:
-    """An interval of a difference, in words."""
-    if high <= 0:
-        return f"{points(-high)} to {points(-low)} points worse"
-    if low >= 0:
-        return f"{points(low)} to {points(high)} points better"
-    return f"between {points(-low)} points worse and {points(high)} points better"

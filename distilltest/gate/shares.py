@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from distilltest.errors import SuiteError
+from distilltest.gate.figures import declared, interval, upper
 from distilltest.gate.means import counted, evidence, more_than_half
-from distilltest.gate.rule import WORD, Measure, Rule, Sample, check_role, is_number, points, weigh
+from distilltest.gate.rule import WORD, Measure, Rule, Sample, check_role, is_number, weigh
 from distilltest.gate.verdict import RuleVerdict, Status
 from distilltest.gate.worst import filled, rows_without
 from distilltest.table import ResultsTable
@@ -26,7 +27,7 @@ class _Recovers(Rule):
         return ("candidate", self.base, self.teacher)
 
     def describe(self) -> str:
-        return f"recovers {points(self.share)} % of the gap from {self.base} to {self.teacher}"
+        return f"recovers {declared(self.share)} % of the gap from {self.base} to {self.teacher}"
 
     @property
     def measures(self) -> tuple[Measure, ...]:
@@ -84,8 +85,8 @@ class _Recovers(Rule):
         else:
             verb = {Status.PROMOTE: "recovers", Status.BLOCK: "recovers only", Status.UNDECIDED: "may recover"}[status]
             sentence = (
-                f"the candidate {verb} {points(found.low)} to {points(found.high)} % of the gap from {self.base} "
-                f"to {self.teacher}, asked for {points(self.share)} % ({n} cases)"
+                f"the candidate {verb} {interval(found.low, found.high, self.share)} % of the gap from {self.base} "
+                f"to {self.teacher}, asked for {declared(self.share)} % ({n} cases)"
             )
         return RuleVerdict(
             rule=self.describe(),
@@ -125,7 +126,7 @@ class _Costs(Rule):
         return "what answers cost"
 
     def describe(self) -> str:
-        return f"costs at most {points(self.share)} % of {self.role}"
+        return f"costs at most {declared(self.share)} % of {self.role}"
 
     def fill(self, table: ResultsTable, *, worst: bool) -> ResultsTable | str:
         """An answer that is missing costs nothing at least, and at most nobody knows what."""
@@ -153,8 +154,8 @@ class _Costs(Rule):
         share = ours / theirs
         status = Status.PROMOTE if share <= self.share else Status.BLOCK
         sentence = (
-            f"the candidate costs {points(share)} % of {self.role} "
-            f"(limit {points(self.share)} %; ${ours:.4f} against ${theirs:.4f})"
+            f"the candidate costs {upper(share, self.share)} % of {self.role} "
+            f"(limit {declared(self.share)} %; ${ours:.4f} against ${theirs:.4f})"
         )
         return RuleVerdict(self.describe(), status, sentence, "measured", n=len(table.case_ids))
 
@@ -230,7 +231,7 @@ class _Faster(Rule):
         status = weigh(weighed.p, weighed.against, alpha, block_alpha)
         middle = sorted(apart.values())[n // 2]
         sentence = (
-            f"the candidate {WORD[status]} faster than {self.role} in {points(weighed.low)} to {points(weighed.high)} % "
+            f"the candidate {WORD[status]} faster than {self.role} in {interval(weighed.low, weighed.high, 0.5)} % "
             f"of cases, by {1000 * abs(middle):.0f} ms {'less' if middle > 0 else 'more'} in the median "
             f"({wins} of {n} cases faster)"
         )

@@ -23,7 +23,8 @@ from distilltest.pytest_plugin.tally import ERROR, STATUS, Tally
 
 if TYPE_CHECKING:
     from distilltest.evaluations.declaration import Evaluation
-    from distilltest.reporting.report import EvaluationReport, RunReport
+    from distilltest.reporting.files import Reports
+    from distilltest.reporting.report import EvaluationReport
     from distilltest.session import Session
 
 globals().update(
@@ -87,7 +88,7 @@ class EvaluationPlugin:
         self.config = config
         self.worker: dict[str, Any] | None = getattr(config, "workerinput", None)
         self.session: Session | None = None
-        self.report: RunReport | None = None
+        self.reports: Reports | None = None
         self.order: list[str] = []
         self.tally = Tally()
         self.ending = Ending(config)
@@ -241,7 +242,8 @@ class EvaluationPlugin:
             pytest.fail(problem, pytrace=False)
         self._note(pyfuncitem, report)
         if report.verdict.status != "promote":
-            pytest.fail(terminal.failure(report), pytrace=False)
+            said = self.ending.attempt(lambda: terminal.failure(report))
+            pytest.fail(said or report.verdict.sentence, pytrace=False)
         return True
 
     def evaluates(self) -> bool:
@@ -257,7 +259,8 @@ class EvaluationPlugin:
         from distilltest.reporting import terminal
 
         item.user_properties.append((STATUS, report.verdict.status.value))
-        item.user_properties.append((_ROLES, "\n".join(terminal.role_lines(report))))
+        lines = self.ending.attempt(lambda: terminal.role_lines(report)) or []
+        item.user_properties.append((_ROLES, "\n".join(lines)))
 
     def progress(self, title: str) -> Any:
         """A bar on a terminal, a line now and then in a log, nothing in a worker or with -q."""
@@ -316,18 +319,21 @@ class EvaluationPlugin:
         elif self.tally.anything or self.ending.error:
             tally = self.tally
             if tally.verdicts or tally.unjudged:
-                unfinished = tally.unfinished(session)
+                unfinished = tally.unfinished(session) or ("a report could not be made" if self.ending.bug else None)
                 judged = [name for name, verdict in tally.verdicts.items() if verdict != "incomplete"]
-                self.report = self.ending.attempt(
+                self.reports = self.ending.attempt(
                     lambda: self.start().finish(self.order, unfinished, tally.unjudged, judged)
                 )
+                self.ending.broken(self.reports.broken if self.reports else ())
             self.ending.attempt(self.start().close)
             if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-                session.exitstatus = tally.exit_code(int(session.exitstatus), self.ending.error is not None)
+                session.exitstatus = tally.exit_code(
+                    int(session.exitstatus), self.ending.error is not None, self.ending.bug
+                )
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show the comparison and the verdict."""
-        if not (self.ending.interrupted or self.ending.error or self.planned or self.report):
+        if not (self.ending.interrupted or self.ending.error or self.planned or self.reports):
             return
         from distilltest.captured import conclusion, section
 
@@ -337,9 +343,9 @@ class EvaluationPlugin:
             section(terminalreporter, self.ending.error, red=True)
         if self.planned:
             section(terminalreporter, self.planned, bold=True)
-        if self.report is not None:
-            folder = self.start().config.reports_dir / self.report.info.id
-            section(terminalreporter, conclusion(self.report, folder, self.config.rootpath), bold=True)
+        if self.reports is not None:
+            folder = self.start().config.reports_dir / self.reports.run.info.id
+            section(terminalreporter, conclusion(self.reports, folder, self.config.rootpath), bold=True)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_unconfigure(self) -> Generator[None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
@@ -23,6 +23,8 @@ class Ending:
         self._interruption: Interruption | None = None
         self.error: str | None = None
         """What went wrong outside of tests."""
+        self.bug = False
+        """Whether it was a bug of ours."""
         self.store_failed = ""
         """What was wrong with the store; nothing more is asked then."""
         self.interrupted = False
@@ -38,8 +40,13 @@ class Ending:
         except DistilltestError as error:
             self.error = self.error or str(error)
         except Exception as error:
-            self.error = self.error or unexpected(error)
+            self.broken([unexpected(error)])
         return None
+
+    def broken(self, said: Iterable[str]) -> None:
+        """Note what a bug of ours kept from being done."""
+        for each in said:
+            self.error, self.bug = self.error or each, True
 
     def left(self) -> float | None:
         """Seconds until the time limit, None without one."""
@@ -87,6 +94,7 @@ class Ending:
         """What a worker tells its controller."""
         return {
             "distilltest_error": self.error,
+            "distilltest_bug": self.bug,
             "distilltest_interrupted": self.interrupted,
             "distilltest_store_failed": self.store_failed,
         }
@@ -94,6 +102,7 @@ class Ending:
     def take(self, output: dict[str, Any]) -> None:
         """What a worker told."""
         self.error = self.error or output.get("distilltest_error")
+        self.bug = self.bug or output.get("distilltest_bug", False)
         self.interrupted = self.interrupted or output.get("distilltest_interrupted", False)
         self.store_failed = self.store_failed or output.get("distilltest_store_failed", "")
 

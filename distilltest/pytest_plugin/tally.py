@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from distilltest import fixtures
-from distilltest.exit_codes import COULD_NOT_RUN, INCOMPLETE, UNDECIDED
+from distilltest.exit_codes import COULD_NOT_RUN, INCOMPLETE, INTERNAL_ERROR, UNDECIDED
 
 STATUS = "distilltest_verdict"
 """The user property of a test report that says an item's verdict; JUnit files carry it too."""
@@ -70,16 +70,19 @@ class Tally:
             return f"{len(self.unjudged)} evaluations were not judged, because no judge is configured"
         return None
 
-    def exit_code(self, exitstatus: int, error: bool) -> int:
+    def exit_code(self, exitstatus: int, error: bool, bug: bool) -> int:
         """Blocked is pytest's own 1, as is any other failing test; if there is neither, say what else kept it from promoting.
 
         Args:
             exitstatus: pytest's own.
             error: Whether something failed at the session's end.
+            bug: Whether it was a bug of ours: a report that could not be made, say.
         """
         verdicts = self.verdicts.values()
         if self.other_failures or "block" in verdicts:
             return exitstatus
+        if bug:
+            return INTERNAL_ERROR
         if self.broken or self.uncollected or error:
             return COULD_NOT_RUN
         if "incomplete" in verdicts or self.unjudged:

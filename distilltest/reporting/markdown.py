@@ -57,7 +57,7 @@ def _evaluation(report: EvaluationReport) -> list[str]:
     heads, rows = rule_rows(report)
     parts.append(_numbers(heads, rows))
     pictures = [(rule.rule, interval_picture(rule)) for rule in report.verdict.rules]
-    width = max(len(name) for name, _ in pictures)
+    width = max((len(name) for name, _ in pictures), default=0)
     drawn = [f"{name:<{width}}  {picture}".rstrip() for name, picture in pictures if picture]
     if drawn:
         note = "Differences with their intervals; a rule is proven where the whole interval is right of its limit, `|`."

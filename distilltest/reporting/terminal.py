@@ -66,7 +66,7 @@ def summary(run: RunReport) -> str:
 def role_lines(report: EvaluationReport) -> list[str]:
     """A line for each role."""
     report = mapped(report, shown_line)
-    width = max(len(line.role) for line in report.roles)
+    width = max((len(line.role) for line in report.roles), default=0)
     return [f"{line.role:<{width}}  {rate(line)}  {counts(line, ' cases')}  {line.model}" for line in report.roles]
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from distilltest.gate import RuleVerdict, points
+from distilltest.gate import RuleVerdict
+from distilltest.gate.figures import declared, interval
 from distilltest.reporting.report import EvaluationReport, RoleLine
 
 WIDTH = 41
@@ -22,7 +23,7 @@ def rate(line: RoleLine) -> str:
     """A rate with its interval."""
     if line.rate is None:
         return "-"
-    return f"{percent(line.rate)} ({100 * (line.low or 0):.1f} to {100 * (line.high or 0):.1f})"
+    return f"{percent(line.rate)} ({interval(line.low or 0.0, line.high or 0.0)})"
 
 
 def money(usd: float | None) -> str:
@@ -99,19 +100,25 @@ def rule_rows(report: EvaluationReport) -> tuple[list[str], list[list[str]]]:
 
 
 def _rule_row(rule: RuleVerdict) -> list[str]:
-    if rule.estimate is None:
-        return [rule.rule, str(rule.status), "-", "-", "-", str(rule.n), "-"]
-    sign = "+" if rule.role else ""
-    low, high = points(rule.low or 0.0), points(rule.high or 0.0)
     return [
         rule.rule,
         str(rule.status),
-        f"{100 * rule.estimate:{sign}.1f} ({low} to {high})",
-        points(rule.limit or 0.0),
-        f"{rule.wins} / {rule.losses}" if rule.role else "-",
+        _estimate(rule),
+        "-" if rule.limit is None else declared(rule.limit),
+        f"{rule.wins} / {rule.losses}" if rule.role or rule.wins or rule.losses else "-",
         str(rule.n),
-        "< 0.0001" if rule.p is not None and rule.p < 0.0001 else f"{rule.p:.4f}",
+        "-" if rule.p is None else "< 0.0001" if rule.p < 0.0001 else f"{rule.p:.4f}",
     ]
+
+
+def _estimate(rule: RuleVerdict) -> str:
+    """The estimate with its interval, as far as they are known."""
+    if rule.estimate is None:
+        return "-"
+    shown = f"{100 * rule.estimate:{'+' if rule.role else ''}.1f}"
+    if rule.low is None or rule.high is None:
+        return shown
+    return f"{shown} ({interval(rule.low, rule.high, *([] if rule.limit is None else [rule.limit]))})"
 
 
 def tokens_saved(report: EvaluationReport) -> str:
@@ -160,7 +167,8 @@ def interval_picture(rule: RuleVerdict) -> str:
     """
     if rule.estimate is None or rule.low is None or rule.high is None or rule.limit is None:
         return ""
-    ends = (min(rule.low, rule.limit), max(rule.high, rule.limit))
+    marks = (rule.low, rule.high, rule.limit, rule.estimate)
+    ends = (min(marks), max(marks))
     room = max(0.1 * (ends[1] - ends[0]), 0.005)
     left, right = ends[0] - 2 * room, ends[1] + 2 * room
 

@@ -1,0 +1,98 @@
+"""How shares are written: as points, and bounds so that rounding never claims more than was shown."""
+
+from __future__ import annotations
+
+_UNITS = 10**7
+"""A point has so many units: what is beyond, a share's tenth decimal, is the arithmetic's and not the data's."""
+_STEPS = [_UNITS // 10**decimals for decimals in range(1, 8)]
+"""Units of a shown step, the coarsest first: one decimal wherever it will do."""
+
+
+def points(share: float) -> str:
+    """A share as points, with one decimal where it has one; of a small one, its first digit.
+
+    >>> points(0.05), points(0.0273), points(0.0004), points(-0.0), points(1e-12)
+    ('5', '2.7', '0.04', '0', '0')
+    """
+    exact = _units(share)
+    step = next((step for step in _STEPS if not exact or round(exact / step)), 1)
+    return _text(round(exact / step) * step)
+
+
+def declared(share: float) -> str:
+    """A limit that somebody declared, with its digits: what is decided is what is shown.
+
+    >>> declared(0.05), declared(0.0125), declared(1 / 3)
+    ('5', '1.25', '33.3333333')
+    """
+    return _text(_units(share))
+
+
+def signed(share: float) -> str:
+    """A declared limit with its sign."""
+    return f"{'+' if share > 0 else ''}{declared(share)}"
+
+
+def lower(share: float, *landmarks: float) -> str:
+    """A lower bound as points, rounded down; with more digits where rounding would reach, or pass, 0 or another landmark.
+
+    Args:
+        share: The bound.
+        landmarks: The limit with which it is compared, say: a bound above it is shown above it.
+
+    >>> lower(0.0273), lower(0.00034), lower(-0.00034), lower(0.0), lower(-0.0496, -0.05)
+    ('2.7', '0.03', '-0.1', '0', '-4.96')
+    """
+    exact, marks = _units(share), [0, *map(_units, landmarks)]
+    for step in _STEPS:
+        shown = exact // step * step
+        if all(_side(shown, mark) == _side(exact, mark) for mark in marks):
+            break
+    return _text(shown)
+
+
+def upper(share: float, *landmarks: float) -> str:
+    """An upper bound as points, rounded up, as :func:`lower`.
+
+    >>> upper(0.0273), upper(0.00034), upper(-0.00034), upper(0.8999, 0.9)
+    ('2.8', '0.1', '-0.03', '89.99')
+    """
+    shown = lower(-share, *(-mark for mark in landmarks))
+    return shown if shown == "0" else shown[1:] if shown.startswith("-") else f"-{shown}"
+
+
+def interval(low: float, high: float, *landmarks: float) -> str:
+    """An interval as points, rounded outwards.
+
+    >>> interval(0.4512, 0.5228), interval(-0.0007, 0.0312)
+    ('45.1 to 52.3', '-0.1 to 3.2')
+    """
+    return f"{lower(low, *landmarks)} to {upper(high, *landmarks)}"
+
+
+def between(low: float, high: float, *landmarks: float) -> str:
+    """An interval of a difference, in words.
+
+    >>> between(-0.12, -0.0703), between(-0.0203, 0.1), between(0.01, 0.023)
+    ('7 to 12 points worse', 'between 2.1 points worse and 10 points better', '1 to 2.3 points better')
+    """
+    mirrored = [-each for each in landmarks]
+    if high <= 0:
+        return f"{interval(-high, -low, *mirrored)} points worse"
+    if low >= 0:
+        return f"{interval(low, high, *landmarks)} points better"
+    return f"between {upper(-low, *mirrored)} points worse and {upper(high, *landmarks)} points better"
+
+
+def _units(share: float) -> int:
+    return round(share * 100 * _UNITS)
+
+
+def _side(one: int, other: int) -> int:
+    return (one > other) - (one < other)
+
+
+def _text(units: int) -> str:
+    whole, rest = divmod(abs(units), _UNITS)
+    shown = f"{whole}.{rest:07d}".rstrip("0").rstrip(".")
+    return f"-{shown}" if units < 0 else shown

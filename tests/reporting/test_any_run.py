@@ -1,0 +1,110 @@
+"""Every rule on every kind of data goes through every renderer; and one that fails takes nothing else with it."""
+
+import json
+import re
+from dataclasses import fields
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from reporting.any_run import KINDS, ROLES, run_of, runs
+
+from distilltest.gate import RuleVerdict, Status, Verdict
+from distilltest.reporting import files, markdown, terminal
+from distilltest.reporting.report import EvaluationReport, RunReport
+from distilltest.table import ResultsTable
+
+slow = settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.too_slow])
+WRONG = re.compile(r"\b(None|nan|inf|Status\.\w+)\b|(?<![\d.])-0(?![\d.])|e-\d\d")
+"""What no person should read: a value that was not thought of."""
+
+
+def check(run):
+    """All forms of a run are made, and say the same."""
+    made = files.make(run)
+    assert made.broken == ()
+    (report,) = run.evaluations
+    page, said = made.files["report.md"].decode(), terminal.failure(report)
+    for text in (made.summary, page, said, *terminal.role_lines(report)):
+        assert not WRONG.search(text), text
+    assert made.run.verdict.sentence in made.summary
+    assert len(said.splitlines()) <= terminal.LINES
+    for rule in report.verdict.rules:
+        assert rule.rule in made.summary
+    content = json.loads(made.files["report.json"])
+    assert [EvaluationReport.from_json(each) for each in content["evaluations"]] == list(run.evaluations)
+    assert content["verdict"] == {"status": str(run.verdict.status), "sentence": run.verdict.sentence}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@slow
+@given(st.data())
+def test_any_rule_on_any_data_is_shown_in_every_form(kind, data):
+    check(data.draw(runs(kind)))
+
+
+maybe = st.one_of(st.none(), st.floats(-1.0, 1.0).map(lambda value: value + 0.0))
+verdicts = st.builds(
+    RuleVerdict,
+    rule=st.just("a rule of one's own"),
+    status=st.sampled_from(Status),
+    sentence=st.just("it is so"),
+    test=st.sampled_from(["", "a test"]),
+    role=st.sampled_from(["", "teacher"]),
+    p=st.one_of(st.none(), st.floats(0.0, 1.0)),
+    **dict.fromkeys(("estimate", "low", "high", "limit"), maybe),
+    **dict.fromkeys(("n", "wins", "losses", "clusters"), st.integers(0, 99)),
+    **dict.fromkeys(("effective_clusters", "heaviest_cluster"), maybe),
+    needed=st.one_of(st.none(), st.integers(0, 10**7)),
+)
+TABLE = ResultsTable(("case 0",), dict.fromkeys(ROLES, (1.0,)), tags=(("a",),))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(verdicts, min_size=1, max_size=3), st.sampled_from(Status))
+def test_whatever_a_rule_leaves_out_is_shown_as_unknown(rules, status):
+    check(run_of(TABLE, Verdict(status, f"{status}: it is so", tuple(rules))))
+
+
+def test_every_number_of_a_rule_was_tried():
+    """A new field of a rule's verdict is to be left out once, too."""
+    tried = set("rule status sentence test role p estimate low high limit n wins losses clusters needed".split())
+    assert {field.name for field in fields(RuleVerdict)} - tried == {"effective_clusters", "heaviest_cluster"}
+
+
+def promoting():
+    return run_of(TABLE, Verdict(Status.PROMOTE, "promote: it is so", ()))
+
+
+def broken(run: RunReport) -> str:
+    raise TypeError("unsupported format string")
+
+
+@pytest.mark.parametrize(("name", "left"), [("report.md", "report.json"), ("report.json", "report.md")])
+def test_a_form_that_fails_takes_no_other_with_it_and_does_not_promote(monkeypatch, tmp_path, name, left):
+    monkeypatch.setitem(files.RENDERERS, name, broken)
+    made = files.make(promoting())
+    assert made.run.verdict.status is Status.INCOMPLETE
+    assert made.run.verdict.sentence.startswith(f"incomplete: {name} could not be made; the evaluations say promote")
+    assert made.run.verdict.sentence in made.summary
+    (why,) = made.broken
+    assert why.startswith(f"{name} could not be made. Internal error: TypeError: unsupported format string")
+    made.write(tmp_path, private=False)
+    assert "could not be made" in (tmp_path / left).read_text()
+    plain = tmp_path / "report.md"
+    assert "Internal error" in plain.read_text() or name != "report.md"
+
+
+def test_a_summary_that_fails_leaves_the_verdict_on_the_terminal(monkeypatch):
+    monkeypatch.setattr(terminal, "summary", broken)
+    made = files.make(promoting())
+    assert made.run.verdict.sentence in made.summary
+    assert b"could not be made" in made.files["report.md"]
+    assert b"could not be made" in made.files["report.json"]
+
+
+def test_a_block_stays_a_block_where_a_report_fails(monkeypatch):
+    monkeypatch.setattr(markdown, "render", broken)
+    made = files.make(run_of(TABLE, Verdict(Status.BLOCK, "block: it is so", ())))
+    assert made.run.verdict.status is Status.BLOCK
+    assert b"block: it is so" in made.files["report.md"]
