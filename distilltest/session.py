@@ -283,7 +283,7 @@ class Session:
             "candidate": self.config.models["candidate"].model,
             "paths": list(self.paths),
             "narrowed": self.selection().narrowed(),
-            "unfinished": unfinished,
+            "unfinished": unfinished or ("a report could not be made" if made.broken else None),
             "suites": {path: code.fingerprints(path, self.root) for path in {e.id.split("::")[0] for e in evaluations}},
         }
         verdict = str(made.run.verdict.status.value)

@@ -1,8 +1,10 @@
 """What a pytest session's exit code says: 1 is a block or an ordinary failing test, and nothing else."""
 
+import json
+
 import pytest
 
-from distilltest.exit_codes import BLOCKED, COULD_NOT_RUN, INCOMPLETE, UNDECIDED
+from distilltest.exit_codes import BLOCKED, COULD_NOT_RUN, INCOMPLETE, INTERNAL_ERROR, UNDECIDED
 
 PLAIN = "def test_plain():\n    assert 1 == 2\n"
 
@@ -145,3 +147,28 @@ def test_a_session_without_evaluations_keeps_pytests_own_codes(project):
     assert project.run().ret == 1
     project.write("suites/test_numbers.py", "import no_such_module\n")
     assert project.run().ret == 2
+
+
+@pytest.mark.parametrize("form", ["markdown.render", "terminal.summary"])
+def test_a_report_that_cannot_be_made_takes_nothing_else_with_it_and_does_not_promote(project, form):
+    project.write(
+        "suites/conftest.py",
+        "from distilltest.reporting import markdown, terminal\n\n\n"
+        "def broken(run):\n    raise TypeError('unsupported format string')\n\n\n"
+        f"{form} = broken\n",
+    )
+    result = project.run()
+    assert result.ret == INTERNAL_ERROR
+    result.assert_outcomes(passed=1)  # the evaluation itself promotes
+    out = result.stdout.str()
+    assert "could not be made. Internal error: TypeError: unsupported format string" in out
+    assert "incomplete: " in out
+    assert "could not be made; the evaluations say promote: better than base by" in out
+    assert "Traceback" not in out
+    (page,) = project.reports()
+    content = json.loads(page.with_name("report.json").read_text())
+    assert content["verdict"]["status"] == "incomplete"
+    assert content["evaluations"][0]["verdict"]["status"] == "promote"
+    assert "better than base by" in page.read_text()
+    promoted = project.distilltest("promote")
+    assert promoted.returncode == INCOMPLETE, promoted.stderr
