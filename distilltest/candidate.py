@@ -182,12 +182,11 @@ def with_leaks(plan: Plan, store: Store, leave_out: bool) -> Plan:
     if not training.path.is_file() or sha256(training.path) != training.sha256:
         note = f"The candidate's training file {shown} is gone or has changed: whether cases were trained on cannot be said."
         return replace(plan, notes=(*plan.notes, note))
-    from distilltest.distillation.near import NEAR  # with NumPy, which takes a while to import
 
     found = _overlap(plan, training, store)
     leaked, asked = tuple(found["leaked"]), {case.id for case in plan.cases}
     inside = [case for case in leaked if case in asked]
-    near = f", {found['near']} are nearly the same (similarity of {NEAR} or more)" if found["near"] else ""
+    near = f", {found['near']} are nearly among them" if found["near"] else ""
     note = (
         f"{len(leaked)} of {len(plan.dataset.cases)} cases are among the {found['examples']} examples of {shown}{near}."
     )
@@ -202,15 +201,13 @@ def with_leaks(plan: Plan, store: Store, leave_out: bool) -> Plan:
 
 def _overlap(plan: Plan, training: Training, store: Store) -> dict[str, Any]:
     """What the file and the dataset share; looked for once, then remembered."""
-    name = (
-        f"overlap:{fingerprint(training.sha256, plan.dataset.fingerprint, plan.prompts['candidate'].fingerprint)[:32]}"
-    )
+    from distilltest.distillation.overlap import METHOD, find_overlap
+
+    prompt = plan.prompts["candidate"]
+    name = f"overlap:{fingerprint(METHOD, training.sha256, plan.dataset.fingerprint, prompt.fingerprint)[:32]}"
     known: dict[str, Any] | None = store.get_state(name)
     if known is None:
-        from distilltest.distillation.overlap import find_overlap
-
         overlap = find_overlap(training.path, [(case.id, plan.request_text(case)) for case in plan.dataset.cases])
-        near = len({pair.case_id for pair in overlap.pairs} - set(overlap.leaked))
-        known = {"leaked": list(overlap.leaked), "near": near, "examples": overlap.examples}
+        known = {"leaked": list(overlap.leaked), "near": len(overlap.near), "examples": overlap.examples}
         store.set_state(name, known)
     return known

@@ -11,10 +11,10 @@ from distilltest.cli.dataset_files import print_findings
 from distilltest.config import Config, load_config
 from distilltest.dataset import load_dataset
 from distilltest.distillation import costs, diversity, overlap
-from distilltest.distillation.examples import is_preference_file, tags_of
+from distilltest.distillation.examples import REQUEST, is_preference_file, tags_of
+from distilltest.distillation.folding import folded
 from distilltest.distillation.inputs import iter_inputs
 from distilltest.distillation.messages import spoken
-from distilltest.distillation.near import folded
 from distilltest.distillation.preferences import preference_findings
 from distilltest.distillation.supervised import supervised_findings
 from distilltest.distillation.tokens import Counter, counter
@@ -57,7 +57,8 @@ def _overlap(arguments: argparse.Namespace, cases: tuple[Case, ...]) -> bool:
     found = overlap.find_overlap(arguments.file, overlap.texts_of(cases, prompt), threshold=arguments.near)
     print("\n".join(overlap.in_words(found, str(arguments.against))))
     for pair in found.pairs[:_PAIRS]:
-        say.line(f"  line {pair.line}  case {pair.case_id}  {pair.similarity:.2f}  {overlap.KINDS[pair.kind]}")
+        place = "" if pair.place == REQUEST else f"  in {pair.place}"
+        say.line(f"  line {pair.line}  case {pair.case_id}  {pair.similarity:.2f}  {overlap.KINDS[pair.kind]}{place}")
     if len(found.pairs) > _PAIRS:
         print(f"  … and {len(found.pairs) - _PAIRS:,} more pairs")
     if found.leaked:

@@ -101,7 +101,7 @@ def _leaks(path: Path, source: Source, root: Path) -> bool:
     except DistilltestError as error:
         print(f"overlap: {name} of {source.evaluation} was not compared with {path}: {error}")
         return False
-    found = overlap.find_overlap(path, texts, threshold=None)
+    found = overlap.find_overlap(path, texts)
     print("\n".join(overlap.in_words(found, name)))
     if found.leaked:
         print(f"{path}: not fit for training: {len(found.leaked):,} cases of {name} are in it")

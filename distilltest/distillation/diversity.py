@@ -12,8 +12,10 @@ from random import Random
 import numpy as np
 
 from distilltest.distillation.examples import read_examples
-from distilltest.distillation.near import NEAR, NearIndex, folded
+from distilltest.distillation.folding import folded
 from distilltest.distillation.overlap import chunks
+from distilltest.distillation.search import Hit, Search
+from distilltest.distillation.significance import NEAR
 
 SAMPLE = 2000
 """Examples whose twins are looked for among all; a file with fewer is looked at whole."""
@@ -121,13 +123,19 @@ def _twins(
     path: Path, drawn: list[tuple[int, str]], threshold: float
 ) -> tuple[int, tuple[tuple[int, int, float], ...]]:
     """How many of the drawn examples have a twin on any other line, and the closest of each, each pair once."""
-    index = NearIndex([request for _, request in drawn])
+    search = Search([request for _, request in drawn], threshold)
+    hits: list[tuple[int, int, Hit]] = []
     closest: dict[int, tuple[float, int]] = {}
     for some in chunks(read_examples(path)) if len(drawn) > 1 else ():
-        for row, number, similarity in index.matches([example.request for example in some], threshold):
-            line, other = drawn[number][0], some[row].line
-            if line != other and similarity > closest.get(line, (0.0, 0))[0]:
-                closest[line] = (similarity, other)
+        for hit in search.look([[example.request] for example in some]):
+            line, other = drawn[hit.number][0], some[hit.row].line
+            if hit.equal and line != other:
+                closest.setdefault(line, (1.0, other))
+            elif line != other:
+                hits.append((line, other, hit))
+    for line, other, hit in hits:
+        if hit.similarity > closest.get(line, (0.0, 0))[0] and search.above(hit) >= 0:
+            closest[line] = (hit.similarity, other)
     pairs = {(min(line, other), max(line, other), similarity) for line, (similarity, other) in closest.items()}
     return len(closest), tuple(sorted(pairs, key=lambda pair: (-pair[2], pair)))[:20]
 

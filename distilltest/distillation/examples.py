@@ -10,6 +10,20 @@ from typing import Any
 from distilltest.distillation.lines import read_lines
 from distilltest.distillation.messages import last_user_text, spoken
 
+REQUEST = "the request"
+"""The place of the last user message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message of an example."""
+
+    place: str
+    """Where it stands: ``message 2 (system)``, ``the answer``."""
+    text: str
+    asks: bool
+    """Whether a user says it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -24,6 +38,8 @@ class Example:
     answers: tuple[str, ...]
     """The answer to learn; of a preference example the preferred one, then the other."""
     tags: tuple[str, ...] = ()
+    turns: tuple[Turn, ...] = ()
+    """All that is said in it, the answers too."""
 
 
 def read_examples(path: Path) -> Iterator[Example]:
@@ -67,7 +83,24 @@ def _example(number: int, content: Mapping[str, Any]) -> Example | None:
     if not isinstance(before, list) or not all(isinstance(output, list) for output in outputs):
         return None
     answers = tuple(spoken(output) for output in outputs)
-    return Example(number, last_user_text(before), spoken(before), len(before), answers, tags_of(content))
+    request = last_user_text(before)
+    return Example(
+        number, request, spoken(before), len(before), answers, tags_of(content), (*_turns(before), *_answers(answers))
+    )
+
+
+def _turns(messages: list[Any]) -> Iterator[Turn]:
+    last = max((n for n, m in enumerate(messages) if isinstance(m, dict) and m.get("role") == "user"), default=-1)
+    for number, message in enumerate(messages):
+        if isinstance(message, dict):
+            role = str(message.get("role"))
+            place = REQUEST if number == last else f"message {number + 1} ({role})"
+            yield Turn(place, spoken([message]), role == "user")
+
+
+def _answers(answers: tuple[str, ...]) -> Iterator[Turn]:
+    places = ("the answer",) if len(answers) == 1 else ("the preferred answer", "the rejected answer")
+    return (Turn(place, text, False) for place, text in zip(places, answers, strict=True))
 
 
 def tags_of(content: Mapping[str, Any]) -> tuple[str, ...]:

@@ -208,16 +208,19 @@ class Loop:
         started = self.clock()
         self.run_id = run
         leaked: list[str] = []
-        total = 0
+        total = near = 0
         for content in self.store.run_evaluations(run):
             report = EvaluationReport.from_json(content)
             candidate = next(line for line in report.roles if line.role == "candidate")
             prompt = load_prompt(self.config.root / candidate.prompt, candidate.prompt)
             dataset = load_dataset(self.config.root / report.dataset, report.dataset)
             total += len(dataset.cases)
-            leaked += find_overlap(written.path, texts_of(dataset.cases, prompt), threshold=None).leaked
+            overlap = find_overlap(written.path, texts_of(dataset.cases, prompt))
+            leaked += overlap.leaked
+            near += len(overlap.near)
             self._step(5, "verdict", report.verdict.sentence, started)
-        self.say(f"     {len(leaked)} of {total} test requests are in the training file")
+        nearly = f", {near} nearly" if near else ""
+        self.say(f"     {len(leaked)} of {total} test requests are in the training file{nearly}")
         folder = (self.config.reports_dir / run).relative_to(self.config.root)
         self.say(f"     read {folder / 'report.md'} (the same as data: {folder / 'report.json'})")
         if leaked:

@@ -1,165 +1,202 @@
-"""Texts that are nearly the same: MinHash over three-word shingles finds candidates, their exact Jaccard index decides.
+"""Texts that stand in other texts, whole or nearly: rare runs of five letters find candidates, an alignment decides.
 
-Our own hundred lines rather than `datasketch`: its index needs scipy at run time (140 MB on disk, half a second to import) and
-returns candidates without comparing them, so the comparison would be ours anyway; here a thousand texts are hashed by
-a few hundred NumPy calls. 180,000 lines (100 MB) against 2,000 cases take 13 s and 30 MB.
+Every text of the index has up to ``_KEYS`` keys: it is cut into so many pieces, and of each piece the run of letters that
+the fewest other texts have is a key. So keys lie in all of its parts, whatever is changed in some of them, and what many texts
+share, an instruction or a frame, is hardly among them. A document is looked at once: its runs are looked up in one table,
+by a few NumPy calls for thousands of documents.
 
-Broder, "On the resemblance and containment of documents", 1997; bands after Leskovec, Rajaraman and Ullman, "Mining of
-Massive Datasets", section 3.4.
+Where a document has enough of a text's keys, the two are aligned letter by letter (Levenshtein), and each word of the text
+counts as found or not. What a finding is worth is for ``significance`` to say.
+
+Broder, "On the resemblance and containment of documents", 1997; Schleimer, Wilkerson and Aiken, "Winnowing: local algorithms
+for document fingerprinting", 2003.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
-import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-NEAR = 0.6
-"""From which similarity texts count as nearly the same. One word changed in the middle of fifteen leaves 0.63."""
-_SHINGLE = 3
-_KEPT = 200
-"""Shingles of one text that are kept: those with the least hashes. A longer text's similarity is estimated from them, with a
-standard error of at most 0.036 (Broder's sketches), and takes no more memory."""
-_BANDS, _ROWS = 42, 3
-"""A pair of similarity s becomes a candidate with probability 1 - (1 - s³)⁴²: 0.99996 at 0.6, 0.996 at 0.5."""
-_SLACK = 0.2
-"""Candidates whose estimate is so far below what is asked for are not compared: more than four standard errors."""
-_MOST = 20
-"""Candidates, the likeliest first, that one text is compared with."""
-_WORD = re.compile(
-    r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]|[^\W_\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]+"
-)
-"""A word; where a script has no spaces, a sign."""
+from distilltest.distillation.alignment import Alignment, align
+from distilltest.distillation.text import Part, Text
 
-Match = tuple[int, int, float]
-"""Number of the text that was looked up, number of the text in the index, similarity."""
-
-
-def words(text: str) -> list[str]:
-    """The words of a text, without case and punctuation.
-
-    >>> words("  Show ME the—status!"), words("状態を")
-    (['show', 'me', 'the', 'status'], ['状', '態', 'を'])
-    """
-    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+_RUN = 5
+"""Letters of a run."""
+_KEYS = 32
+_COMMON = 0.02
+"""A run that more than this share of the texts has (and more than ``_FEW`` texts) is no key."""
+_FEW = 100
+_POSTINGS = 400
+"""Texts that the runs of one document may point to, the rarest runs first; twice as many for a document of twice ``_LONG``."""
+_LONG = 2000
+_SHARE, _SHORT_SHARE, _SHORT = 0.35, 0.2, 80
+"""The weighted share of a text's keys that a document must have to be aligned with it; of a text of few letters, less."""
+_MOST = 4
+"""Candidates, the likeliest first, that a document is aligned with, and one more for each ``_LONG`` / 8 letters."""
+_BATCH = 1000
+_FACTOR = np.uint32(0x9E3779B1)
 
 
-def folded(text: str) -> str:
-    """A text but for case, space and punctuation; empty where it has nothing else.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A text that a document has, whole or nearly."""
 
-    >>> folded("Show me, the  STATUS!") == folded("show me the status")
-    True
-    """
-    return " ".join(words(text))
-
-
-def shingles(text: str) -> frozenset[str]:
-    """All runs of three words, or of a long text ``_KEPT`` of them; a shorter text is one shingle."""
-    found = words(text)
-    if not found:
-        return frozenset()
-    runs = frozenset(map(" ".join, zip(*(found[i:] for i in range(_SHINGLE)), strict=False)))
-    runs = runs or frozenset((" ".join(found),))
-    return runs if len(runs) <= _KEPT else frozenset(_least(runs))
-
-
-def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
-    """Shared shingles by all shingles; of long texts by those with the least hashes.
-
-    >>> jaccard(shingles("a b c d"), shingles("a b c e"))
-    0.3333333333333333
-    """
-    both = one & other
-    if not both:
-        return 0.0
-    either = one | other
-    if max(len(one), len(other)) < _KEPT:
-        return len(both) / len(either)
-    least = _least(either)
-    return sum(shingle in both for shingle in least) / len(least)
-
-
-def _least(runs: frozenset[str]) -> list[str]:
-    """The ``_KEPT`` shingles with the least hashes; of equal ones, the first by alphabet."""
-    every = list(runs)
-    hashes = np.array([zlib.crc32(run.encode()) for run in every], dtype=np.uint32)
-    most = np.partition(hashes, _KEPT - 1)[_KEPT - 1] if len(every) > _KEPT else hashes.max()
-    low = np.flatnonzero(hashes <= most).tolist()
-    return [every[i] for i in sorted(low, key=lambda i: (hashes[i], every[i]))[:_KEPT]]
+    row: int
+    """Number of the document."""
+    part: int
+    """Number of the document's part."""
+    number: int
+    """Number of the text in the index."""
+    alignment: Alignment
 
 
 class NearIndex:
-    """Texts in which similar ones can be looked up."""
+    """Texts that are looked for in documents."""
 
-    def __init__(self, texts: Sequence[str]) -> None:
-        self._shingles = [shingles(text) for text in texts]
-        self._signatures = _signatures(self._shingles)
-        keys = _keys(self._signatures)
-        self._order = np.argsort(keys, axis=0, kind="stable")
-        self._keys = np.take_along_axis(keys, self._order, axis=0)
+    def __init__(self, texts: Sequence[Text]) -> None:
+        self.texts = texts
+        lengths = np.array([len(text.letters) for text in texts], dtype=np.int64)
+        bits = max(16, min(22, int(lengths.sum() * 8).bit_length()))
+        self._shift = np.uint32(32 - bits)
+        self._numbers = np.full(1 << bits, -1, dtype=np.int32)
+        batches = [range(start, min(start + _BATCH, len(texts))) for start in range(0, len(texts), _BATCH)]
+        having = np.zeros(1 << bits, dtype=np.int64)
+        """How many texts have each run."""
+        for batch in batches:
+            runs, owners = self._runs([texts[number].letters for number in batch])
+            having += np.bincount(_distinct(owners << np.int64(32) | runs) & 0xFFFFFFFF, minlength=1 << bits).astype(
+                np.int32
+            )
+        keys, of = np.zeros(0, np.uint32), np.zeros(0, np.int64)
+        for batch in batches:
+            runs, owners = self._runs([texts[number].letters for number in batch])
+            chosen, whose = self._keys_of(runs, owners, having[runs], lengths[batch.start : batch.stop])
+            keys, of = np.append(keys, chosen), np.append(of, whose + batch.start)
+        self._load(keys, of, len(texts))
+        self._least = np.where(lengths < _SHORT, _SHORT_SHARE, _SHARE)
 
-    def matches(self, texts: Sequence[str], threshold: float = NEAR) -> Iterator[Match]:
-        """Texts of the index that are similar to the given ones, for each the most similar first.
+    def _keys_of(
+        self, runs: NDArray[np.uint32], owners: NDArray[np.int64], counts: NDArray[np.int64], lengths: NDArray[np.int64]
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+        """In each piece of each text the rarest run, of equally rare ones the first by hash."""
+        if not len(runs):
+            return runs, owners
+        starts = np.searchsorted(owners, np.arange(len(lengths)))
+        place = np.arange(len(owners)) - starts[owners]
+        total = np.maximum(lengths - _RUN + 1, 1)[owners]
+        piece = np.where(total <= _KEYS, place, place * _KEYS // total)
+        mixed = runs * np.uint32(0x85EBCA6B)
+        order = np.lexsort((mixed, counts, piece, owners))
+        first = np.ones(len(order), dtype=bool)
+        first[1:] = (np.diff(piece[order]) != 0) | (np.diff(owners[order]) != 0)
+        chosen = order[first]
+        chosen = chosen[counts[chosen] <= max(_FEW, _COMMON * len(self.texts))]
+        both = _distinct(owners[chosen] << np.int64(32) | runs[chosen])
+        return (both & 0xFFFFFFFF).astype(np.uint32), both >> np.int64(32)
+
+    def _load(self, keys: NDArray[np.uint32], of: NDArray[np.int64], texts: int) -> None:
+        order = np.argsort(keys, kind="stable")
+        keys = keys[order]
+        starts = np.flatnonzero(_first(keys))
+        distinct, counts = keys[starts], np.diff(starts, append=len(keys))
+        self._numbers[distinct] = np.arange(len(distinct), dtype=np.int32)
+        self._starts, self._counts, self._owners = starts, counts, of[order].astype(np.int32)
+        self._weights = np.log2(1 + texts / np.maximum(counts, 1)).astype(np.float32)
+        each = np.repeat(self._weights, counts)
+        self._totals = np.bincount(self._owners, weights=each, minlength=texts) if texts else np.zeros(0)
+
+    def _runs(self, some: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+        """Hashed runs within each text, and the number of the text that each is from."""
+        lengths = np.array([len(text) for text in some], dtype=np.int64)
+        codes = np.frombuffer("".join(some).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+        if len(codes) < _RUN:
+            return np.zeros(0, np.uint32), np.zeros(0, np.int64)
+        size = len(codes) - _RUN + 1
+        hashed = np.zeros(size, dtype=np.uint32)
+        for step in range(_RUN):
+            hashed = (hashed + codes[step : step + size]) * _FACTOR
+            hashed ^= hashed >> np.uint32(15)
+        hashed >>= self._shift
+        sources = np.repeat(np.arange(len(some)), lengths)[:size]
+        ends = np.cumsum(lengths)
+        within = np.arange(_RUN, size + _RUN) <= ends[sources]
+        return hashed[within], sources[within]
+
+    def matches(self, documents: Sequence[Sequence[Part]]) -> Iterator[Found]:
+        """Texts of the index that documents have, whole or nearly.
 
         Args:
-            texts: A few thousand at most: their signatures are in memory at once.
-            threshold: The least similarity, from 0.5; below that many pairs would be missed.
+            documents: The parts of each: a conversation's turns, say. A few thousand at most.
         """
-        if not texts or not self._shingles:
+        if not len(self._totals):
             return
-        given = [shingles(text) for text in texts]
-        signatures = _signatures(given)
-        for row, candidates in self._candidates(_keys(signatures)):
-            estimates = (self._signatures[candidates] == signatures[row]).mean(axis=1)
-            likely = np.argsort(-estimates, kind="stable")[:_MOST]
-            likely = likely[estimates[likely] >= threshold - _SLACK]
-            compared = [(jaccard(given[row], self._shingles[c]), int(c)) for c in candidates[likely]]
-            for similarity, number in sorted(compared, key=lambda pair: (-pair[0], pair[1])):
-                if similarity >= threshold:
-                    yield row, number, similarity
+        parts = [part for parts in documents for part in parts]
+        row_of = np.repeat(np.arange(len(documents)), [len(parts) for parts in documents])
+        first_part = np.searchsorted(row_of, np.arange(len(documents)))
+        for part, number in self._candidates([part.letters for part in parts]):
+            alignment = align(self.texts[number], parts[part])
+            if alignment is not None:
+                row = int(row_of[part])
+                yield Found(row, part - int(first_part[row]), number, alignment)
 
-    def _candidates(self, keys: NDArray[np.uint64]) -> Iterator[tuple[int, NDArray[np.intp]]]:
-        """For each row that shares a band with texts of the index: those texts."""
-        found: dict[int, list[NDArray[np.intp]]] = {}
-        for band in range(_BANDS):
-            low = np.searchsorted(self._keys[:, band], keys[:, band], side="left")
-            high = np.searchsorted(self._keys[:, band], keys[:, band], side="right")
-            for row in np.flatnonzero(high > low).tolist():
-                found.setdefault(row, []).append(self._order[low[row] : high[row], band])
-        for row in sorted(found):
-            yield row, np.unique(np.concatenate(found[row]))
+    def _candidates(self, parts: Sequence[str]) -> Iterator[tuple[int, int]]:
+        """Part and text for which an alignment is worth while."""
+        runs, sources = self._runs(parts)
+        found = self._numbers[runs]
+        hit = found >= 0
+        pairs = _distinct(sources[hit] << np.int64(32) | found[hit])  # a run counts once in a part
+        sources, numbers = pairs >> np.int64(32), pairs & 0xFFFFFFFF
+        lengths = np.array([len(part) for part in parts], dtype=np.int64)
+        sources, numbers = self._within_budget(sources, numbers, lengths)
+        counts = self._counts[numbers]
+        if not len(counts):
+            return
+        offsets = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        owners = self._owners[np.repeat(self._starts[numbers], counts) + offsets]
+        pairs = np.repeat(sources, counts) * np.int64(len(self.texts)) + owners
+        order = np.argsort(pairs)
+        pairs = pairs[order]
+        starts = np.flatnonzero(_first(pairs))
+        distinct = pairs[starts]
+        share = np.add.reduceat(np.repeat(self._weights[numbers], counts)[order], starts)
+        part_of, text_of = distinct // len(self.texts), distinct % len(self.texts)
+        share = share / self._totals[text_of]
+        good = share >= self._least[text_of]
+        part_of, text_of, share = part_of[good], text_of[good], share[good]
+        order = np.lexsort((-share, part_of))
+        part_of, text_of = part_of[order], text_of[order]
+        rank = np.arange(len(part_of)) - np.searchsorted(part_of, part_of)
+        kept = rank < _MOST + lengths[part_of] * 8 // _LONG
+        yield from zip(part_of[kept].tolist(), text_of[kept].tolist(), strict=True)
+
+    def _within_budget(
+        self, sources: NDArray[np.int64], numbers: NDArray[np.int64], lengths: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Of each part the rarest keys, as many as its budget of postings allows."""
+        if not len(sources):
+            return sources, numbers
+        order = np.lexsort((self._counts[numbers], sources))
+        sources, numbers = sources[order], numbers[order]
+        spent = np.cumsum(self._counts[numbers])
+        first = np.searchsorted(sources, sources)
+        before = spent[first] - self._counts[numbers[first]]
+        budget = _POSTINGS * np.maximum(1, lengths[sources] / _LONG)
+        kept = spent - before <= budget
+        return sources[kept], numbers[kept]
 
 
-def _multipliers() -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    random = np.random.default_rng(20261121)  # fixed: the same file gives the same answer everywhere
-    size = _BANDS * _ROWS
-    return random.integers(1, 2**63, size, dtype=np.uint64) * np.uint64(2) + np.uint64(1), random.integers(
-        0, 2**63, size, dtype=np.uint64
-    )
+def _first(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where a sorted array has a value for the first time."""
+    found = np.ones(len(values), dtype=bool)
+    np.not_equal(values[1:], values[:-1], out=found[1:])
+    return found
 
 
-def _signatures(sets: Sequence[frozenset[str]]) -> NDArray[np.uint32]:
-    """MinHash signatures, one row a text; texts without words become candidates of each other, but are never similar."""
-    hashed = [zlib.crc32(shingle.encode()) for one in sets for shingle in (one or ("",))]
-    values = np.array(hashed, dtype=np.uint64)
-    starts = np.cumsum([0, *(max(1, len(one)) for one in sets)])[:-1]
-    result = np.empty((len(sets), _BANDS * _ROWS), dtype=np.uint32)
-    for number, (factor, summand) in enumerate(zip(*_multipliers(), strict=True)):
-        permuted: Any = (values * factor + summand) >> np.uint64(32)
-        result[:, number] = np.minimum.reduceat(permuted, starts) if len(starts) else 0
-    return result
-
-
-def _keys(signatures: NDArray[np.uint32]) -> NDArray[np.uint64]:
-    """One number for each band of each signature."""
-    bands = signatures.reshape(len(signatures), _BANDS, _ROWS).astype(np.uint64)
-    keys = np.zeros(bands.shape[:2], dtype=np.uint64)
-    for row in range(_ROWS):
-        keys = (keys ^ bands[:, :, row]) * np.uint64(0x9E3779B97F4A7C15)
-        keys ^= keys >> np.uint64(29)
-    return keys
+def _distinct(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Sorted, each once. ``np.unique`` takes ten times as long since it hashes (NumPy 2.3)."""
+    values = np.sort(values)
+    return values[_first(values)]

@@ -1,29 +1,44 @@
-"""What a training file shares with an evaluation's dataset: word for word, but for case and signs, or nearly.
+"""What a training file shares with an evaluation's dataset: word for word, but for case and signs, in a longer text, or nearly.
 
-A model that was trained on what it is tested with has learned the answers, not the task, and its verdict is worth nothing.
+A model that was trained on what it is tested with has learned the answers, not the task, and its verdict is worth nothing. A
+request leaks from wherever it stands in an example: as the request, in an earlier turn, in a system prompt with examples, in the
+answer. All of them are compared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from distilltest.dataset import RESERVED
-from distilltest.distillation.examples import Example, read_examples
+from distilltest.distillation.examples import REQUEST, Example, read_examples
 from distilltest.distillation.inputs import TEXT_FIELDS
 from distilltest.distillation.messages import last_user_text
-from distilltest.distillation.near import NEAR, NearIndex, folded
+from distilltest.distillation.significance import NEAR, SURE, WORDS
 from distilltest.prompt import Prompt
 from distilltest.records import Case
 
-EXACT, NORMALISED, CLOSE = "exact", "normalised", "near"
+if TYPE_CHECKING:
+    from distilltest.distillation.search import Hit
+
+EXACT, NORMALISED, INSIDE, CLOSE = "exact", "normalised", "inside", "near"
 KINDS = {
     EXACT: "word for word",
-    NORMALISED: "but for case, space and punctuation",
+    NORMALISED: "but for case, space, punctuation and look-alikes",
+    INSIDE: "whole, inside a longer text",
     CLOSE: "nearly",
 }
 """Kind of a pair → in words, the worst first."""
+METHOD = 2
+"""Counts up with each change to what is found: what was remembered of an earlier one is looked for again."""
+ASKED = (EXACT, NORMALISED)
+"""Kinds of pairs where a user asks what the case asks, and nothing else."""
+_OFTEN, _OFTEN_SHARE = 10, 0.02
+"""What users say in earlier turns of more lines than that, and in few words, is no leak."""
+_RANKS = {kind: rank for rank, kind in enumerate(KINDS)}
 _CHUNK = 1000
 _CHARACTERS = 4_000_000
 
@@ -35,9 +50,11 @@ class Pair:
     line: int
     case_id: str
     similarity: float
-    """1 for exact and normalised pairs, the Jaccard index of the words' 3-shingles for near ones."""
+    """The share of the case's words that the line has in this place: 1 for all but near pairs."""
     kind: str
     """A key of ``KINDS``."""
+    place: str = REQUEST
+    """Where on the line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +70,15 @@ class Overlap:
 
     @property
     def leaked(self) -> tuple[str, ...]:
-        """Ids of the cases that were trained on: exact and normalised, not near."""
+        """Ids of the cases that were trained on: all but near ones."""
         return tuple(dict.fromkeys(pair.case_id for pair in self.pairs if pair.kind != CLOSE))
+
+    @property
+    def near(self) -> tuple[str, ...]:
+        """Ids of the cases that are nearly among the examples, and not leaked."""
+        return tuple(
+            dict.fromkeys(pair.case_id for pair in self.pairs if pair.kind == CLOSE and pair.case_id not in self.leaked)
+        )
 
     def lines(self, *kinds: str) -> tuple[int, ...]:
         """The lines to take out."""
@@ -62,12 +86,12 @@ class Overlap:
 
 
 def find_overlap(path: Path, texts: Iterable[tuple[str, str]], *, threshold: float | None = NEAR) -> Overlap:
-    """Look for an evaluation's requests among a training file's.
+    """Look for an evaluation's requests in a training file.
 
     Args:
         path: The training file; it is read line by line, its lines are never in memory together.
         texts: Case id and what the case asks; a case may be there with several texts.
-        threshold: From which similarity a pair is near, at least 0.5; None leaves near pairs out.
+        threshold: The share of a case's words that a near pair has at least, from 0.5; None leaves near pairs out.
 
     Raises:
         TrainingFileError: The file cannot be read.
@@ -76,66 +100,68 @@ def find_overlap(path: Path, texts: Iterable[tuple[str, str]], *, threshold: flo
     if threshold is not None and not 0.5 <= threshold <= 1:
         raise ValueError(f"the threshold is {threshold}; it is a similarity between 0.5 and 1")
     finder = _Finder(list(texts), threshold)
-    examples = 0
     for some in chunks(read_examples(path)):
-        examples += len(some)
         finder.look(some)
-    return finder.overlap(examples)
+    return finder.overlap()
 
 
 class _Finder:
-    """What is known while the file is read: for each line its closest case, for each case its closest line."""
+    """What is known while the file is read; what it is worth is known when all of it was read."""
 
     def __init__(self, texts: list[tuple[str, str]], threshold: float | None) -> None:
-        self._texts = texts
-        self._threshold = threshold
-        self._exact: dict[str, list[str]] = {}
-        self._folded: dict[str, list[str]] = {}
-        for case, text in texts:
-            self._exact.setdefault(text.strip(), []).append(case)
-            self._folded.setdefault(folded(text), []).append(case)
-        for empty in (self._exact, self._folded):
-            empty.pop("", None)
-        self._index = NearIndex([text for _, text in texts] if threshold is not None else [])
-        self._by_line: list[Pair] = []
-        self._by_case: dict[str, Pair] = {}
+        from distilltest.distillation.search import Search  # NumPy comes with it
 
-    def look(self, some: list[Example]) -> None:
-        left = []
-        for example in some:
-            exact = self._exact.get(example.request.strip(), [])
-            normalised = [case for case in self._folded.get(folded(example.request), []) if case not in exact]
-            self._add([Pair(example.line, case, 1.0, EXACT) for case in exact])
-            self._add([Pair(example.line, case, 1.0, NORMALISED) for case in normalised], again=bool(exact))
-            if not exact and not normalised:
-                left.append(example)
-        if self._threshold is None:
-            return
-        found: dict[int, list[Pair]] = {}
-        for row, number, similarity in self._index.matches([e.request for e in left], self._threshold):
-            found.setdefault(row, []).append(Pair(left[row].line, self._texts[number][0], similarity, CLOSE))
-        for pairs in found.values():
-            self._add(pairs)
+        self._cases = [case for case, _ in texts]
+        self._said = [text.strip() for _, text in texts]
+        self._near = threshold is not None
+        self._search = Search(self._said, threshold)
+        self._examples = 0
+        self._hits: list[tuple[int, str, str, Hit]] = []
+        """Line, kind, place there, and what of a case is in it."""
 
-    def _add(self, pairs: list[Pair], *, again: bool = False) -> None:
-        """Pairs of one line, the closest first; its line may have been added before."""
-        if pairs and not again:
-            self._by_line.append(pairs[0])
-        for pair in pairs:
-            known = self._by_case.get(pair.case_id)
-            if known is None or _rank(pair) < _rank(known):
-                self._by_case[pair.case_id] = pair
+    def look(self, some: Sequence[Example]) -> None:
+        """Look at some lines."""
+        self._examples += len(some)
+        for hit in self._search.look([[turn.text for turn in example.turns] for example in some]):
+            example = some[hit.row]
+            turn = example.turns[hit.part]
+            kind = INSIDE if hit.whole else CLOSE
+            if hit.equal and turn.asks:
+                kind = EXACT if turn.text.strip() == self._said[hit.number] else NORMALISED
+            self._hits.append((example.line, kind, turn.place, hit))
 
-    def overlap(self, examples: int) -> Overlap:
+    def overlap(self) -> Overlap:
+        """What was found in all."""
+        by_line: dict[int, Pair] = {}
+        by_case: dict[str, Pair] = {}
+        for pair in self._pairs():
+            if pair.kind != CLOSE or self._near:
+                by_line[pair.line] = min(by_line.get(pair.line, pair), pair, key=_rank)
+                by_case[pair.case_id] = min(by_case.get(pair.case_id, pair), pair, key=_rank)
         counts = dict.fromkeys(KINDS, 0)
-        for pair in self._by_case.values():
+        for pair in by_case.values():
             counts[pair.kind] += 1
-        pairs = sorted({*self._by_line, *self._by_case.values()}, key=_rank)
-        return Overlap(examples, len({case for case, _ in self._texts}), tuple(pairs), counts)
+        pairs = sorted({*by_line.values(), *by_case.values()}, key=_rank)
+        return Overlap(self._examples, len({*self._cases}), tuple(pairs), counts)
+
+    def _pairs(self) -> Iterator[Pair]:
+        """All pairs that are more than chance, some of them several times."""
+        earlier = Counter(hit.number for _, kind, place, hit in self._hits if kind in ASKED and place != REQUEST)
+        many = max(_OFTEN, _OFTEN_SHARE * self._examples)
+        for line, kind, place, hit in self._hits:
+            above, short = self._search.above(hit), self._search.words(hit.number) < WORDS
+            if kind in ASKED:
+                if place != REQUEST and (above < 0 or (short and earlier[hit.number] > many)):
+                    kind = CLOSE  # what users say in the course of many conversations: thanks, go on
+            elif above < 0:
+                continue
+            elif kind == INSIDE and (short or above < SURE):
+                kind = CLOSE
+            yield Pair(line, self._cases[hit.number], hit.similarity, kind, place)
 
 
-def _rank(pair: Pair) -> tuple[int, float, int, str]:
-    return list(KINDS).index(pair.kind), -pair.similarity, pair.line, pair.case_id
+def _rank(pair: Pair) -> tuple[int, float, int, str, str]:
+    return _RANKS[pair.kind], -pair.similarity, pair.line, pair.case_id, pair.place
 
 
 def case_texts(case: Case) -> list[str]:
@@ -185,9 +211,9 @@ def in_words(overlap: Overlap, name: str) -> list[str]:
         return [f"overlap: none of the {overlap.cases:,} cases of {name} is among the {overlap.examples:,} examples."]
     parts = [f"{count:,} {KINDS[kind]}" for kind, count in overlap.counts.items() if count]
     said = [f"overlap: {total:,} of the {overlap.cases:,} cases of {name} overlap with the file: {', '.join(parts)}."]
-    leaked = len(overlap.lines(EXACT, NORMALISED))
+    leaked = len(overlap.lines(EXACT, NORMALISED, INSIDE))
     if leaked:
-        lines = "line that asks" if leaked == 1 else f"{leaked:,} lines that ask"
+        lines = "line that has" if leaked == 1 else f"{leaked:,} lines that have"
         said.append(
             f"  Take the {lines} what the evaluation asks out of the file: with them its verdict is worth nothing."
         )
@@ -205,7 +231,7 @@ def chunks(examples: Iterable[Example], size: int = _CHUNK, characters: int = _C
     length = 0
     for example in examples:
         some.append(example)
-        length += len(example.prompt)
+        length += len(example.prompt) + sum(map(len, example.answers))
         if len(some) == size or length >= characters:
             yield some
             some, length = [], 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from distilltest.distillation.near import folded
+from distilltest.distillation.folding import folded
 
 
 def split(examples: Sequence[tuple[str, str | None]], share: float) -> list[bool]:

@@ -6,7 +6,7 @@ import pytest
 from distillation.files import example, pair, sixty, write
 
 from distilltest.cli import main
-from distilltest.distillation.near import folded
+from distilltest.distillation.folding import folded
 from distilltest.exit_codes import REFUSED
 from distilltest.records import Completion, Request
 from distilltest.store import Store
@@ -191,7 +191,10 @@ def test_check_against_an_evaluation(project, capsys):
     command = ["dataset", "check", "train.jsonl", "--against", "test.jsonl", "--tags"]
     assert main(command) == REFUSED
     said = capsys.readouterr().out
-    assert "1 of the 2 cases of test.jsonl overlap with the file: 1 but for case, space and punctuation" in said
+    assert (
+        "1 of the 2 cases of test.jsonl overlap with the file: 1 but for case, space, punctuation and look-alikes"
+        in said
+    )
     assert "line 61  case c1  1.00" in said
     assert "no example has any" in said
     (project / "source.jsonl").write_text('{"id": 1, "request": "Show the log", "tags": ["history"]}\n')

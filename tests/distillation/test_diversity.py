@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from distilltest.distillation.diversity import in_words, look
-from distilltest.distillation.near import folded
+from distilltest.distillation.folding import folded
 
 SUBJECTS = (
     "branch commit tag stash remote file index log merge rebase submodule worktree hook alias config patch".split()

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from distilltest.distillation.near import folded
+from distilltest.distillation.folding import folded
 from distilltest.distillation.split import split
 
 EXAMPLES = st.lists(
