@@ -1,12 +1,16 @@
 """The platform's model graders, imported: the model that they name is asked, with braces and ranges as the platform has them."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 from graders.benches import bench, completion, config, grades, judge
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distilltest.errors import ConfigError, GraderFailed, SuiteError
+from distilltest.errors import ConfigError, GraderFailed, SuiteError, is_permanent
 from distilltest.fixtures.deterministic import ExactMatch, OpenaiGrader, StringCheck, TextSimilarity
+from distilltest.promotion.evidence import _other_judges
 from distilltest.records import Grade
 
 SCORE = {
@@ -197,3 +201,18 @@ def test_a_score_that_is_off_by_rounding_is_the_bound():
         with pytest.raises(SuiteError, match="a score is in"):
             grades(body, own=wrong)
     assert completion("x").text == "x"
+
+
+def test_the_judge_of_an_imported_grader_is_no_stale_evidence():
+    place = bench(lambda request: 8)
+    run(SCORE, place=place)
+    (use,) = place.uses()
+    assert _other_judges(SimpleNamespace(judges=[use]), config()) == []
+    changed = _other_judges(SimpleNamespace(judges=[use]), config(judges={}))
+    assert changed == ["the judge 'judge' is no longer configured"]
+    own = replace(use, prompt="distilltest:judges/prompts/score_model.yaml", prompt_fingerprint="another")
+    assert len(_other_judges(SimpleNamespace(judges=[own]), config())) == 2  # its model, and its prompt
+
+
+def test_a_formula_without_a_score_would_have_none_when_asked_again():
+    assert is_permanent("no score from a formula")
