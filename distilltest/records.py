@@ -210,7 +210,7 @@ class Completion:
         except orjson.JSONDecodeError as error:
             cut = " (it was cut off at the token limit)" if self.finish_reason == "length" else ""
             shown = f"{brief(self.text, 120)!r}" if self.text else "it is empty"
-            raise AnswerError(f"the answer is not JSON: {error.msg}{cut}: {shown}", grader="json") from None
+            raise AnswerError(f"the answer is not JSON: {error.msg}{cut}: {shown}", grader="completion.json") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from distilltest.gate import Verdict
+from distilltest.health import AnswerHealth, GraderHealth
 from distilltest.records import Model, Outcome
 
 
@@ -107,6 +108,10 @@ class EvaluationResult:
     """Attempts on the dataset that were not counted, and why, one sentence each."""
     seconds: float = 0.0
     """From the first request to the verdict."""
+    graders: tuple[GraderHealth, ...] = ()
+    """What came of each grader, in the order of the body."""
+    answers: Mapping[str, AnswerHealth] = field(default_factory=dict)
+    """Role → what its answers are."""
 
 
 @dataclass(frozen=True, slots=True)

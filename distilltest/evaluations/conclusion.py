@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from distilltest.config import Config, usd
+from distilltest.evaluations.chance import constant_answer, same_reference
 from distilltest.evaluations.changes import find_changes
+from distilltest.evaluations.health import Health
 from distilltest.evaluations.plan import Plan
 from distilltest.gate import Verdict
+from distilltest.gate.competence import MOSTLY, repeats
 from distilltest.outcomes import Answers, Outcomes, of_role
 from distilltest.records import Case, Model, Outcome
 from distilltest.results import EvaluationResult, JudgeUse
@@ -20,7 +23,9 @@ FEW, FEW_SHARE = 3, 0.02
 """Fewer answers than this, or at most this share of a role's, are counted in the table of roles and not worth a note."""
 
 
-def table_of(plan: Plan, config: Config, cases: Sequence[Case], outcomes: Sequence[Outcome]) -> ResultsTable:
+def table_of(
+    plan: Plan, config: Config, cases: Sequence[Case], outcomes: Sequence[Outcome], health: Health
+) -> ResultsTable:
     """The outcomes of these cases, aligned by case."""
     declared = plan.evaluation
     table = ResultsTable.from_outcomes(
@@ -32,6 +37,7 @@ def table_of(plan: Plan, config: Config, cases: Sequence[Case], outcomes: Sequen
         narrowed=plan.narrowed,
         labelled=plan.labels is not None,
     )
+    graders = health.graders()
     timed = any(rule.reads_latencies for rule in plan.gate)
     answers = {role: Answers.of(outcomes, role) for role in plan.models}
     costs = {role: _cost(config, plan.models[role], of) for role, of in answers.items()}
@@ -46,6 +52,10 @@ def table_of(plan: Plan, config: Config, cases: Sequence[Case], outcomes: Sequen
         vacant=plan.vacant,
         latencies={role: _latencies(cases, role, outcomes) for role in plan.models if timed},
         leaked=plan.leaked,
+        graders=graders,
+        answers=health.answers(),
+        constant=constant_answer(cases, [grader.name for grader in graders]),
+        same_reference=same_reference(cases),
     )
 
 
@@ -59,6 +69,7 @@ def result_of(
     run_id: str,
     level: float,
     judges: tuple[JudgeUse, ...],
+    health: Health,
     notes: tuple[str, ...],
     seconds: float,
 ) -> EvaluationResult:
@@ -88,7 +99,15 @@ def result_of(
         usd=table.usd,
         usd_at_least=table.usd_at_least,
         judges=judges,
-        notes=(*notes, *_on_missing(verdict), *notes_on(plan.models, outcomes)),
+        notes=(
+            *health.notes(),
+            *notes,
+            *_on_missing(verdict),
+            *_on_repeats(plan, table),
+            *notes_on(plan.models, outcomes),
+        ),
+        graders=table.graders,
+        answers=table.answers,
         seconds=seconds,
     )
 
@@ -103,6 +122,27 @@ def _on_missing(verdict: Verdict) -> list[str]:
         "the role that it is compared with; those of a rule that blocks, the other way round."
     )
     return [note]
+
+
+def _on_repeats(plan: Plan, table: ResultsTable) -> list[str]:
+    """Roles that mostly repeat themselves, or say nothing, where the cases ask for many answers.
+
+    An untuned base often does; it is noted only where a rule leans on it.
+    """
+    found = []
+    leaned_on = {"candidate", *(measure.role for rule in plan.gate for measure in rule.measures)}
+    for role in [role for role in plan.models if role in leaned_on]:
+        answers = table.answers.get(role)
+        if answers is None:
+            continue
+        if repeats(role, table, MOSTLY):
+            found.append(
+                f"{role}: {answers.identical} of {answers.answers} answers are the same, {answers.commonest!r}. "
+                "Read some cases: an answer to every question is hardly an answer."
+            )
+        elif _many(answers.empty, answers.answers):
+            found.append(f"{role}: {answers.empty} of {answers.answers} answers are empty, and graded as they are.")
+    return found
 
 
 def notes_on(models: Mapping[str, Model], outcomes: Sequence[Outcome]) -> list[str]:

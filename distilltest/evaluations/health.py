@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections import Counter
 from collections.abc import Sequence
+from itertools import groupby
 
-from distilltest.errors import SuiteError
-from distilltest.health import GraderHealth
-from distilltest.records import Case, Grade
+from distilltest.errors import SuiteError, brief
+from distilltest.health import AnswerHealth, GraderHealth
+from distilltest.records import Case, Completion, Grade
 
 ALL_OF_THE_FIRST = 20
 """Where a test function raises on so many answers of each role and on nothing else, the rest need not be paid for."""
@@ -17,6 +19,12 @@ _KINDS = 1000
 _DETAIL = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\d+(?:\.\d+)?""")
 """What differs from answer to answer in reasons of one kind."""
 _PASSED, _FAILED = 1, 2
+_ONLY_FAIL = ("exception", "completion.json")
+"""Grades that are recorded only where something failed; every other answer passed."""
+_TEXTS = 1000
+"""Different answers of a role that are kept for their text; what it says to most cases is one of them."""
+FEW = 10
+"""With fewer answers, that a grader passes or fails them all is no news."""
 
 
 class _Tally:
@@ -27,7 +35,34 @@ class _Tally:
         """For each case, whether some answer passed and whether some failed."""
         self.graded = self.passed = self.raised = 0
         self.kinds = Counter[str]()
-        self.examples = dict[str, str]()
+        self.examples = dict[str, tuple[int, str, str]]()
+        """Kind → the first case in the order of the dataset with such a reason, the role and the reason: whichever came first."""
+
+
+class _Said:
+    """What one role answered."""
+
+    def __init__(self) -> None:
+        self.marks = array("q")
+        """The hash of each answer: eight bytes, whatever its length."""
+        self.texts = dict[int, str]()
+        self.empty = self.refused = self.cut_off = 0
+
+    def add(self, answer: Completion) -> None:
+        calls = tuple((call.name, call.arguments) for call in answer.tool_calls)
+        mark = hash((answer.text, answer.refusal, calls))
+        self.marks.append(mark)
+        if mark not in self.texts and len(self.texts) < _TEXTS:
+            self.texts[mark] = brief(answer.text or answer.refusal or ", ".join(name for name, _ in calls), 80)
+        self.empty += not (answer.text.strip() or answer.refusal or calls)
+        self.refused += bool(answer.refusal)
+        self.cut_off += answer.finish_reason == "length"
+
+    def health(self) -> AnswerHealth:
+        runs = ((sum(1 for _ in same), mark) for mark, same in groupby(sorted(self.marks)))
+        identical, mark = max(runs, default=(0, 0))
+        text = self.texts.get(mark, "")
+        return AnswerHealth(len(self.marks), self.empty, identical, text, self.refused, self.cut_off)
 
 
 class Health:
@@ -43,6 +78,9 @@ class Health:
         self._name = name
         self._rows = {case: row for row, case in enumerate(case_ids)}
         self._tallies = dict[str, _Tally]()
+        self._said = dict[str, _Said]()
+        self._through = bytearray(len(self._rows))
+        """Whether some answer of a case had none of the grades that are recorded only for failures."""
         self._graded, self._raised = Counter[str](), Counter[str]()
         """Role → answers."""
         self._exceptions = Counter[str]()
@@ -52,12 +90,18 @@ class Health:
         """A role will be asked: without an answer of it, nothing can be said of all roles."""
         self._graded[role] += 0
 
-    def add(self, case: Case, role: str, grades: Sequence[Grade]) -> None:
-        """Count the grades of one answer.
+    def add(self, case: Case, role: str, answer: Completion, grades: Sequence[Grade]) -> None:
+        """Count an answer and its grades; without any, a judge gave no verdict.
 
         Raises:
             SuiteError: The test function has raised on every answer so far, and these are enough to say so.
         """
+        said = self._said.get(role)
+        if said is None:
+            said = self._said[role] = _Said()
+        said.add(answer)
+        if not grades:
+            return
         names = Counter[str]()
         row, raised = self._rows[case.id], ""
         for grade in grades:
@@ -77,10 +121,13 @@ class Health:
             kind = _DETAIL.sub("…", grade.reason)
             if kind in tally.kinds or len(tally.kinds) < _KINDS:
                 tally.kinds[kind] += 1
-                tally.examples.setdefault(kind, grade.reason)
+                example = (row, role, grade.reason)
+                tally.examples[kind] = min(tally.examples.get(kind, example), example)
             if grade.raised and not self._first:
                 self._first = f"{grade.reason}\nwhile grading case {case.id!r} ({case.place}) on {role}"
         self._graded[role] += 1
+        if not any(name in names for name in _ONLY_FAIL):
+            self._through[row] = 1
         if raised:
             self._raised[role] += 1
             self._exceptions[raised] += 1
@@ -103,10 +150,29 @@ class Health:
 
     def graders(self) -> tuple[GraderHealth, ...]:
         """What came of each grader, in the order of the body."""
-        return tuple(_health(name, tally) for name, tally in self._tallies.items())
+        return tuple(self._health(name, tally) for name, tally in self._tallies.items())
+
+    def answers(self) -> dict[str, AnswerHealth]:
+        """Role → what its answers are."""
+        return {role: said.health() for role, said in self._said.items()}
 
     def notes(self) -> list[str]:
-        """Exceptions, as sentences; nothing where there were none."""
+        """Exceptions, and graders that never fail or never pass, as sentences; nothing where there were none."""
+        found = self.graders() if self._graded.total() >= FEW else ()
+        notes = [
+            f'{grader.name} fails all {grader.graded} answers that it graded, most often: "{grader.reason}" '
+            f"({grader.of_this_kind} times). Check that it can pass."
+            for grader in found
+            if not grader.passed
+        ]
+        if found and all(grader.passed == grader.graded for grader in found):
+            each = "every grader passes" if len(found) > 1 else f"{found[0].name} passes"
+            notes.append(
+                f"Here {each} all {self._graded.total()} answers: it tells no role from another. Check that it can fail."
+            )
+        return [*notes, *self._on_exceptions()]
+
+    def _on_exceptions(self) -> list[str]:
         return [
             f"{role}: grading raised an exception on {count} of {self._graded[role]} answers, which count as failed"
             f" (most often, over all roles: {self._exceptions.most_common(1)[0][0]})."
@@ -123,18 +189,23 @@ class Health:
             f"an answer that is not JSON a failed grade.\nThe first: {self._first}"
         )
 
-
-def _health(name: str, tally: _Tally) -> GraderHealth:
-    kind, count = tally.kinds.most_common(1)[0] if tally.kinds else ("", 0)
-    seen = Counter(tally.seen)
-    return GraderHealth(
-        name=name,
-        graded=tally.graded,
-        passed=tally.passed,
-        cases=len(tally.seen) - seen[0],
-        nobody=seen[_FAILED],
-        everybody=seen[_PASSED],
-        reason=tally.examples.get(kind, ""),
-        of_this_kind=count,
-        raised=tally.raised,
-    )
+    def _health(self, name: str, tally: _Tally) -> GraderHealth:
+        kind, count = tally.kinds.most_common(1)[0] if tally.kinds else ("", 0)
+        seen = tally.seen
+        graded, passed = tally.graded, tally.passed
+        if name in _ONLY_FAIL:
+            through = self._through
+            seen = bytearray(of | (_PASSED if ok else 0) for of, ok in zip(seen, through, strict=True))
+            graded, passed = self._graded.total(), self._graded.total() - (tally.graded - tally.passed)
+        found = Counter(seen)
+        return GraderHealth(
+            name=name,
+            graded=graded,
+            passed=passed,
+            cases=len(seen) - found[0],
+            nobody=found[_FAILED],
+            everybody=found[_PASSED],
+            reason=tally.examples[kind][2] if kind else "",
+            of_this_kind=count,
+            raised=tally.raised,
+        )

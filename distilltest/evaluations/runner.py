@@ -108,12 +108,12 @@ class Runner:
                 continue
             health.check()
             cases = plan.cases[: chunk.stop]
-            table = table_of(plan, self.config, cases, outcomes)
+            table = table_of(plan, self.config, cases, outcomes, health)
             verdict = decide(plan.gate, table, alpha=plan.looks.level(look))
             reason = plan.looks.stop(plan.gate, verdict, look)
             if reason is not None:
                 break
-        notes = [*health.notes(), *confusion.notes(), *plan.notes, *_looked(plan, look or 0, reason)]
+        notes = [*confusion.notes(), *plan.notes, *_looked(plan, look or 0, reason)]
         if plan.labels is not None:
             notes.append(note_on(plan.labels, plan.models, outcomes))
         if reason is not None:
@@ -128,6 +128,7 @@ class Runner:
             run_id=self.run_id,
             level=plan.looks.level(look or 0),
             judges=bench.uses(),
+            health=health,
             notes=tuple(notes),
             seconds=time.perf_counter() - started,
         )
@@ -160,8 +161,8 @@ class Runner:
                 chunk.append(_outcome(each, plan.labels))
                 grades[each.case.id, each.role, each.trial] = each.grades
                 failed += chunk[-1].failure is not None
-                if each.grades:
-                    health.add(each.case, each.role, each.grades)
+                if isinstance(each.answer, Completion):
+                    health.add(each.case, each.role, each.answer, each.grades)
                     confusion.add(each.role, each.grades)
             self.progress(done + len(chunk), plan.calls, failed, len(self.waiting))
         self.store.save_outcomes(self.run_id, plan.id, chunk, grades)

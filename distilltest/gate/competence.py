@@ -24,7 +24,9 @@ from distilltest.table import ResultsTable
 ONE_TEXT = 0.9
 """The share of a role's answers from which on they are "one text to nearly every case"."""
 MANY_TEXTS = 0.5
-"""Where no more than this share of the references, or of another role's answers, are the same, the cases ask for many texts."""
+"""Where no more than this share of the references are the same (without them, of another role's answers), many are asked for."""
+MOSTLY = 0.5
+"""From which share on a report notes it."""
 FEWEST_ANSWERS = 10
 """With fewer answers, the same one to all of them may be chance."""
 
@@ -107,18 +109,38 @@ def _lack(measure: Measure, table: ResultsTable, alpha: float) -> str:
 
 def _one_text(role: str, table: ResultsTable) -> str:
     """Why a role's answers are not trusted: one text to nearly every case, where the cases ask for many."""
-    ours = table.answers.get(role)
-    if ours is None or ours.answers < FEWEST_ANSWERS or ours.identical < ONE_TEXT * ours.answers:
+    if not repeats(role, table, ONE_TEXT):
         return ""
-    asked = [each.identical / each.answers for of, each in table.answers.items() if of != role and each.answers]
-    asked += [] if table.same_reference is None else [table.same_reference]
-    if asked and max(asked) > MANY_TEXTS:
-        return ""
+    ours = table.answers[role]
     what = "an empty answer" if ours.empty >= ours.identical else f"the same answer, {ours.commonest!r},"
-    others = "; the references and other roles' answers differ" if asked else ""
+    others = ""
+    if table.same_reference is not None:
+        others = ", whose references differ"
+    elif len(table.answers) > 1:
+        others = ", to which another role answers differently"
     return (
         f"{role} gives {what} to {ours.identical} of {ours.answers} requests{others}, so no grade of it shows that it does "
         "the task; look at its answers and at the grader. If this answer is right, say so: write it as the reference of the cases"
+    )
+
+
+def repeats(role: str, table: ResultsTable, share: float) -> bool:
+    """Whether so many of a role's answers are the same, where references and other roles' answers are not."""
+    ours = table.answers.get(role)
+    if ours is None or ours.answers < FEWEST_ANSWERS or ours.identical < share * ours.answers:
+        return False
+    return _asked(role, table) <= MANY_TEXTS
+
+
+def _asked(role: str, table: ResultsTable) -> float:
+    """How uniform the right answers may be: as the references are, without them as the answers of the most varied other role.
+
+    0 where nobody knows. One other role that repeats itself excuses nobody: an untuned base may say the same to everything.
+    """
+    if table.same_reference is not None:
+        return table.same_reference
+    return min(
+        (each.identical / each.answers for of, each in table.answers.items() if of != role and each.answers), default=0
     )
 
 

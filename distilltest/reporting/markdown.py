@@ -9,6 +9,7 @@ from distilltest.edges import mapped
 from distilltest.reporting.gfm import block, code, prose, table
 from distilltest.reporting.report import EvaluationReport, RoleLine, RunReport
 from distilltest.reporting.text import (
+    grader_rows,
     interval_picture,
     judge_rows,
     label_lines,
@@ -64,6 +65,8 @@ def _evaluation(report: EvaluationReport) -> list[str]:
         parts.append(f"{note}\n\n{block(drawn)}")
     if labels := label_lines(report):
         parts += ["### People's labels", "\n".join(f"- {prose(line)}" for line in labels)]
+    if report.graders:
+        parts += ["### Graders", _graders(report)]
     if report.judges:
         parts += ["### Judges", _numbers(*judge_rows(report))]
     if report.slices:
@@ -100,6 +103,12 @@ def _changes(report: EvaluationReport) -> list[str]:
         folded = f"<details><summary>show them</summary>\n\n{body}\n\n</details>" if kind == "won" else body
         parts += [note, folded] if note else [folded]
     return parts
+
+
+def _graders(report: EvaluationReport) -> str:
+    heads, rows = grader_rows(report)
+    cells = [[*_words(row[:-1]), "-" if row[-1] == "-" else code(row[-1], cell=True)] for row in rows]
+    return table(_words(heads), cells)
 
 
 def _said(change: Change, role: str) -> str:

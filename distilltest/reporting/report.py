@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from distilltest.gate import Status, Verdict, combine
+from distilltest.health import AnswerHealth, GraderHealth
 from distilltest.outcomes import Answers, case_means, of_role
 from distilltest.records import Outcome
 from distilltest.results import Change, EvaluationResult, JudgeUse, RunInfo, Sample
@@ -59,6 +60,14 @@ class RoleLine:
     """Answers whose tokens are not known; those per call are then of the others."""
     usd_at_least: float | None = None
     """Money for the calls whose tokens are known; None where a price is not."""
+    answers: int = 0
+    """Answers that came, all trials; 0 in reports of older versions."""
+    empty: int = 0
+    """Answers without a text, a call of a tool or a refusal."""
+    identical: int = 0
+    """How many times the commonest answer was given, letter by letter."""
+    commonest: str = ""
+    """The beginning of that answer, where it is more than half of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +106,8 @@ class EvaluationReport:
     """The level of distilltest.yaml, where attempts share it."""
     forgotten_attempts: tuple[str, ...] = ()
     """Attempts on the dataset that were not counted, and why, one sentence each."""
+    graders: tuple[GraderHealth, ...] = ()
+    """What came of each grader, over all roles."""
 
     @classmethod
     def of(cls, result: EvaluationResult) -> EvaluationReport:
@@ -119,6 +130,7 @@ class EvaluationReport:
             level=result.level,
             configured_alpha=result.configured_alpha,
             forgotten_attempts=result.forgotten_attempts,
+            graders=result.graders,
             seconds=round(result.seconds, 3),
         )
 
@@ -137,6 +149,7 @@ class EvaluationReport:
             slices=_each(SliceLine),
             changes=_each(Change, samples=_each(Sample), tags=tuple),
             judges=_each(JudgeUse),
+            graders=_each(GraderHealth),
             notes=tuple,
             forgotten_attempts=tuple,
         )
@@ -216,6 +229,7 @@ def _role_line(result: EvaluationResult, role: str) -> RoleLine:
     answers = Answers.of(result.outcomes, role)
     latencies = sorted(answers.latencies)
     model = result.models[role]
+    said = result.answers.get(role, AnswerHealth(0))
     return RoleLine(
         role=role,
         model=model.model,
@@ -235,6 +249,10 @@ def _role_line(result: EvaluationResult, role: str) -> RoleLine:
         parameters=dict(model.parameters),
         cut_off=answers.cut_off,
         refused=answers.refused,
+        answers=said.answers,
+        empty=said.empty,
+        identical=said.identical,
+        commonest=said.commonest if 2 * said.identical > said.answers else "",
         without_usage=answers.silent,
         usd_at_least=result.usd_at_least.get(role),
         any_passes=_round(_share(of_role(result.outcomes, role), result.trials, any)),

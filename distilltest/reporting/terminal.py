@@ -9,6 +9,7 @@ from distilltest.gate import Status
 from distilltest.reporting.report import EvaluationReport, RunReport
 from distilltest.reporting.text import (
     counts,
+    grader_rows,
     interval_picture,
     judge_rows,
     label_lines,
@@ -46,6 +47,9 @@ def summary(run: RunReport) -> str:
         parts.append(tabulate(rows, heads, tablefmt="simple", disable_numparse=True, preserve_whitespace=True))
         if lines := label_lines(report):
             parts.append("\n".join(["people's labels:", *(f"  {line}" for line in lines)]))
+        if report.graders:
+            heads, rows = grader_rows(report)
+            parts.append(tabulate(rows, heads, tablefmt="simple", disable_numparse=True))
         if report.judges:
             heads, rows = judge_rows(report)
             parts.append(tabulate(rows, heads, tablefmt="simple", disable_numparse=True))

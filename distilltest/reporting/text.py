@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from distilltest.errors import brief
 from distilltest.gate import RuleVerdict
 from distilltest.gate.figures import declared, interval
 from distilltest.reporting.report import EvaluationReport, RoleLine
 
+REASON = 80
+"""Characters of a grader's reason in a table."""
 WIDTH = 41
 """Characters of an interval's picture."""
 
@@ -49,7 +52,14 @@ def tokens(line: RoleLine) -> str:
 
 def counts(line: RoleLine, unit: str = "") -> str:
     """How many cases a role has, and what is odd about its answers."""
-    odd = ((line.missing, "missing"), (line.cut_off, "cut off"), (line.refused, "refused"))
+    same = line.identical if line.answers >= 10 and 2 * line.identical > line.answers else 0
+    odd = (
+        (line.missing, "missing"),
+        (line.cut_off, "cut off"),
+        (line.refused, "refused"),
+        (line.empty, "empty"),
+        (same, "the same"),
+    )
     return ", ".join([f"{line.n}{unit}", *(f"{count} {what}" for count, what in odd if count)])
 
 
@@ -156,6 +166,22 @@ def judge_rows(report: EvaluationReport) -> tuple[list[str], list[list[str]]]:
 def label_lines(report: EvaluationReport) -> list[str]:
     """Rule by rule, what people's labels did; nothing where none are declared."""
     return [f"{rule.rule}: {rule.labels}." for rule in report.verdict.rules if rule.labels]
+
+
+def grader_rows(report: EvaluationReport) -> tuple[list[str], list[list[str]]]:
+    """The table of graders: heads and rows; the last cell of a row is a reason."""
+    heads = ["grader", "passes", "nobody passes", "everybody passes", "raised", "fails most often because"]
+    return heads, [
+        [
+            grader.name,
+            f"{grader.passed} of {grader.graded} answers",
+            f"{grader.nobody} of {grader.cases} cases",
+            f"{grader.everybody} of {grader.cases} cases",
+            str(grader.raised),
+            f"{brief(grader.reason, REASON)} ({grader.of_this_kind} times)" if grader.reason else "-",
+        ]
+        for grader in report.graders
+    ]
 
 
 def interval_picture(rule: RuleVerdict) -> str:

@@ -8,7 +8,7 @@ import pytest
 from distilltest.errors import SuiteError
 from distilltest.evaluations.health import ALL_OF_THE_FIRST, Health
 from distilltest.grading import PER_CALL_CASE, PER_CALL_COMPLETION, BoundBody
-from distilltest.records import Case, Completion, Grade
+from distilltest.records import Case, Completion, Grade, ToolCall
 
 ROLES = ("base", "teacher", "candidate")
 CASES = [Case(f"c{i}", {"number": i}, reference=f"{i}", place=f"cases.jsonl:{i + 1}") for i in range(100)]
@@ -45,7 +45,8 @@ def graded(body, says, health=None, roles=ROLES, cases=CASES, dice=None):
     if dice:
         dice.shuffle(calls)
     for case, role in calls:
-        health.add(case, role, bound.grade(case, answer(says(role, case.item["number"])), role))
+        said = answer(says(role, case.item["number"]))
+        health.add(case, role, said, bound.grade(case, said, role))
     return health
 
 
@@ -58,7 +59,8 @@ def test_exceptions_on_few_answers_of_a_role_are_failed_grades_that_are_counted(
     health = graded(reads_json, lambda role, n: WRONG if n < bad else RIGHT, dice=random.Random(seed))
     health.check()
     (raised, held) = sorted(health.graders(), key=lambda grader: grader.name, reverse=True)
-    assert (raised.name, raised.graded, raised.raised, raised.passed) == ("exception", 3 * bad, 3 * bad, 0)
+    assert (raised.name, raised.graded, raised.raised, raised.passed) == ("exception", 300, 3 * bad, 300 - 3 * bad)
+    assert (raised.cases, raised.nobody, raised.everybody) == (100, bad, 100 - bad)
     assert raised.reason.startswith("JSONDecodeError: Expecting value")
     assert "(test_health.py:" in raised.reason
     assert held.name == "assert"
@@ -91,9 +93,9 @@ def test_an_answer_that_is_not_json_is_never_a_mistake_of_the_suite():
     health = graded(asks_for_json, lambda role, n: WRONG)
     health.check()
     (grader,) = health.graders()
-    assert (grader.name, grader.passed, grader.raised) == ("json", 0, 0)
+    assert (grader.name, grader.passed, grader.raised) == ("completion.json", 0, 0)
     assert "the answer is not JSON" in grader.reason
-    assert not health.notes()
+    assert "completion.json fails all 300 answers" in health.notes()[0]
 
 
 @pytest.mark.parametrize(("body", "said"), [(needs_a_module, "no_such_module"), (misspells, "complection")])
@@ -105,8 +107,45 @@ def test_what_no_answer_can_be_blamed_for_is_an_error_at_the_first_case(body, sa
 def test_the_commonest_kind_of_reason_is_told_by_an_example():
     health = Health("test", ["c0"])
     for number in range(9):
-        health.add(CASES[0], "base", [Grade("same", 0.0, False, f"'answer {number}' is not 'x'")])
-    health.add(CASES[0], "base", [Grade("same", 0.0, False, "empty"), Grade("same", 1.0, True)])
+        health.add(CASES[0], "base", answer("x"), [Grade("same", 0.0, False, f"'answer {number}' is not 'x'")])
+    health.add(CASES[0], "base", answer("x"), [Grade("same", 0.0, False, "empty"), Grade("same", 1.0, True)])
     first, second = health.graders()
     assert (first.reason, first.of_this_kind, first.nobody) == ("'answer 0' is not 'x'", 9, 1)
     assert (second.name, second.everybody) == ("same 2", 1)
+
+
+def test_a_case_that_only_one_role_cannot_be_graded_on_is_not_one_that_nobody_passes():
+    health = graded(reads_json, lambda role, n: WRONG if role == "base" else RIGHT)
+    raised = next(grader for grader in health.graders() if grader.name == "exception")
+    assert (raised.nobody, raised.everybody, raised.passed, raised.graded) == (0, 0, 200, 300)
+
+
+def test_answers_are_counted_by_what_they_are():
+    health = Health("test", [case.id for case in CASES])
+    says = ["", " ", "same", "same", "same", "other"]
+    for case, text in zip(CASES, says, strict=False):
+        health.add(case, "base", answer(text), [Grade("any", 1.0, True)])
+    health.add(CASES[7], "base", Completion("k", "s", "m", "", "stop", refusal="I will not."), [])
+    health.add(CASES[8], "base", Completion("k", "s", "m", "and so on", "length"), [])
+    called = (ToolCall("1", "weather", "{}"),)
+    health.add(CASES[9], "base", Completion("k", "s", "m", "", "tool_calls", tool_calls=called), [])
+    said = health.answers()["base"]
+    assert (said.answers, said.empty, said.identical, said.commonest) == (9, 2, 3, "same")
+    assert (said.refused, said.cut_off) == (1, 1)
+
+
+def notes_on(*grades):
+    health = Health("test", [case.id for case in CASES])
+    for case in CASES[:20]:
+        health.add(case, "base", answer("x"), grades)
+    return health.notes()
+
+
+def test_graders_that_never_fail_or_never_pass_are_noted():
+    mild, strict = Grade("mild", 1.0, True), Grade("strict", 0.0, False, "no")
+    (said,) = notes_on(mild, strict)
+    assert said.startswith('strict fails all 20 answers that it graded, most often: "no" (20 times)')
+    (said,) = notes_on(mild)
+    assert said.startswith("Here mild passes all 20 answers")
+    (said,) = notes_on(mild, mild)
+    assert said.startswith("Here every grader passes all 20 answers")

@@ -200,6 +200,12 @@ def same(identical, answers=100, empty=0):
         ({"candidate": same(100), "teacher": same(3)}, 0.2, Status.INCOMPLETE),
         ({"candidate": same(100), "teacher": same(3)}, 0.95, Status.PROMOTE),  # the references say so
         ({"candidate": same(100), "teacher": same(99)}, None, Status.PROMOTE),  # all give it
+        (
+            {"base": same(100), "candidate": same(100), "teacher": same(3)},
+            None,
+            Status.INCOMPLETE,
+        ),  # a bad base does, too
+        ({"candidate": same(100), "teacher": same(99)}, 0.01, Status.INCOMPLETE),  # and the references differ
         ({"candidate": same(3), "teacher": same(100)}, None, Status.INCOMPLETE),  # a broken teacher is beaten
         ({"candidate": same(9, 9), "teacher": same(1, 9)}, None, Status.PROMOTE),  # too few to say
     ],
