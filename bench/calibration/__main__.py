@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from bench.calibration import clusters, judged, looks, missing, page, pass_fail, scores, slices
+from bench.calibration import clusters, judged, labels, looks, missing, page, pass_fail, scores, slices
 from bench.calibration.table import Table, compute
 
 
@@ -36,6 +36,8 @@ def tables(full: bool) -> list[Table]:
         looks.attempts_power_table,
         missing.table,
         judged.table,
+        labels.table,
+        labels.one_sided_table,
         pass_fail.obvious_table,
     )
     return [make(full) for make in makers]
