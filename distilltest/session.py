@@ -90,6 +90,8 @@ class Session:
     """Shows a line to whoever runs the tests."""
     started: float = field(default_factory=time.time)
     plans: dict[str, Plan] = field(default_factory=dict)
+    made_of: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Test file → what it is made of."""
     counts: list[Counts] = field(default_factory=list)
     """What other processes of this run sent."""
 
@@ -217,9 +219,11 @@ class Session:
         from distilltest import candidate
         from distilltest.errors import DistilltestError
         from distilltest.evaluations.runner import Runner
+        from distilltest.promotion.origin import with_origin
         from distilltest.reporting.report import EvaluationReport
 
         plan = self.plan(identity, evaluation)
+        sources = self.sources(identity.partition("::")[0])
         runner = Runner(self.config, self.store, self.engine, self.run_id, progress)
         self.store.start_run(self.run_id, started=self.started, command=mask(self.command))
 
@@ -235,9 +239,17 @@ class Session:
         del self.plans[identity]
         if self.other_purpose() is None and candidate.counts_as_attempt(plan, result.outcomes):
             result = candidate.counted(plan, result, self.store, self.promoted_at, self.config.attempts)
-        report = EvaluationReport.of(result)
+        report = with_origin(EvaluationReport.of(result), plan, self.config, self.store, sources)
         self.store.save_evaluation(self.run_id, identity, report.to_json())
         return report
+
+    def sources(self, test_file: str) -> dict[str, str]:
+        """The files that a test file is made of, as they were before its first evaluation ran, with their fingerprints."""
+        if test_file not in self.made_of:
+            from distilltest.promotion import code
+
+            self.made_of[test_file] = code.fingerprints(test_file, self.root)
+        return self.made_of[test_file]
 
     def finish(
         self,
@@ -258,7 +270,6 @@ class Session:
             The run's reports, None where no evaluation came to a verdict.
         """
         from distilltest.errors import StoreError
-        from distilltest.promotion import code
         from distilltest.reporting import files
         from distilltest.reporting.report import EvaluationReport, RunReport
 
@@ -284,7 +295,6 @@ class Session:
             "paths": list(self.paths),
             "narrowed": self.selection().narrowed(),
             "unfinished": unfinished or ("a report could not be made" if made.broken else None),
-            "suites": {path: code.fingerprints(path, self.root) for path in {e.id.split("::")[0] for e in evaluations}},
         }
         verdict = str(made.run.verdict.status.value)
         self.store.finish_run(self.run_id, verdict=verdict, finished=time.time(), record=record)

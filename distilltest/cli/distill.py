@@ -17,7 +17,13 @@ def add(commands: Any) -> None:
         description=(
             "Ask the teacher for every training request, write and check a training file, tune the student with a job, "
             "evaluate the tuned model, and name the report. What has been done and has not changed is not done again; "
-            "an interrupted call goes on where it was. What to do stands under `distillation:` in distilltest.yaml."
+            "an interrupted call goes on where it was. What to do stands under `distillation:` in distilltest.yaml. A verdict is "
+            "repeated only if `distilltest promote` would take its run: nothing that the run was about has changed."
+        ),
+        epilog=(
+            "Exit codes: 0 every evaluation says promote (with --promote: the model is promoted), 1 something blocks, "
+            "10 undecided, 11 incomplete or stopped by --time-limit; with --promote also if the promotion is refused, as "
+            "`distilltest promote` ends. 3 an error that the message explains, 130 interrupted."
         ),
     )
     command.add_argument(
@@ -42,17 +48,26 @@ def run(arguments: argparse.Namespace) -> int:
     from distilltest.cli.bar import Bar
     from distilltest.config import load_config
     from distilltest.distillation.loop import STEPS, Loop
+    from distilltest.exit_codes import PROMOTED
+    from distilltest.promotion.freshness import why_again
     from distilltest.retention import open_for_work
+    from distilltest.store import Store
 
     def say(line: str) -> None:
         print(line, flush=True)
 
     config = load_config(arguments.root.resolve())
+
+    def again(store: Store, run_id: str, model: str) -> list[str]:
+        assert config.distillation is not None
+        return why_again(config, store, run_id, config.distillation.suites, model)
+
     loop = Loop(
         config=config,
         store=open_for_work(config, say),
         say=say,
         bar=Bar,
+        why_again=again,
         force=arguments.force,
         train_limit=arguments.train_limit,
         suffix=arguments.suffix,
@@ -64,25 +79,26 @@ def run(arguments: argparse.Namespace) -> int:
         loop.store.close()
     if arguments.promote:
         started = loop.clock()
-        result = (
-            _promoted(config.root, loop.candidate, loop.run_id) if code == 0 else "none: the verdict is not promote"
-        )
+        result = "none: the verdict is not promote"
+        if code == PROMOTED:
+            code, result = _promoted(config.root, loop.candidate, loop.run_id)
         say(f"{loop.steps}/{loop.steps}  promotion       {result}   ({loop.clock() - started:.1f} s)")
     if loop.idle:
         say("Nothing to do: requests, training file, configuration, suites and data are as they were.")
     return code
 
 
-def _promoted(root: Path, model: str, run_id: str) -> str:
-    """Promote a model on a run, if that has not been done, and say what came of it."""
-    from distilltest.cli.promote import open_session
+def _promoted(root: Path, model: str, run_id: str) -> tuple[int, str]:
+    """Promote a model on a run, if that has not been done: the exit code, and what came of it."""
+    from distilltest.cli.promote import exit_code, open_session
+    from distilltest.exit_codes import PROMOTED
     from distilltest.promotion import NAME
     from distilltest.promotion.history import History
     from distilltest.promotion.promote import Promoter
 
     production = History.load(root).production
     if production and production.model.id == model and any(proof.run == run_id for proof in production.evaluations):
-        return f"entry {production.number} of {NAME}, promoted before"
+        return PROMOTED, f"entry {production.number} of {NAME}, promoted before"
     session = open_session(root, model)
     try:
         result = Promoter(session.config, session.store).promote()
@@ -90,6 +106,8 @@ def _promoted(root: Path, model: str, run_id: str) -> str:
         session.close()
     if result.entry is None:
         why = [each.sentence for each in result.evidence] + list(result.obstacles)
-        return f"not promoted: {'; '.join(why)}"
+        return exit_code(result), f"refused: {'; '.join(why)}"
+    if result.already:
+        return PROMOTED, f"entry {result.entry.number} of {NAME}, promoted before"
     kept = f"; the report that proved it is kept in {result.entry.report.folder}" if result.entry.report else ""
-    return f"entry {result.entry.number} of {NAME}{kept}"
+    return PROMOTED, f"entry {result.entry.number} of {NAME}{kept}"

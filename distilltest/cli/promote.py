@@ -54,9 +54,7 @@ def open_session(root: Path, candidate: str | None = None) -> Session:
 
 def run(arguments: argparse.Namespace) -> int:
     """Promote, or say why not."""
-    from distilltest import exit_codes
     from distilltest.errors import DistilltestError
-    from distilltest.gate import Status
     from distilltest.promotion.promote import Promoter
 
     if arguments.override is not None and not arguments.override.strip():
@@ -76,11 +74,20 @@ def run(arguments: argparse.Namespace) -> int:
         _say_promoted(session.root, result.entry)
     for remark in result.remarks:
         print(f"remark: {remark}")
-    return {
+    return exit_code(result)
+
+
+def exit_code(result: Result) -> int:
+    """What a command ends with that wanted to promote."""
+    from distilltest import exit_codes
+    from distilltest.gate import Status
+
+    codes = {
         Status.PROMOTE: exit_codes.PROMOTED,
         Status.BLOCK: exit_codes.BLOCKED,
         Status.UNDECIDED: exit_codes.UNDECIDED,
-    }.get(result.status, exit_codes.INCOMPLETE)
+    }
+    return codes.get(result.status, exit_codes.INCOMPLETE)
 
 
 def _say_why_not(model: str, result: Result) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from distilltest.errors import DistilltestError, at
+from distilltest.watched import not_noted
 
 LONGEST = 64 * 1024 * 1024
 """Bytes on one line: room for a conversation with pictures, but not for a whole file without line ends."""
@@ -50,7 +51,8 @@ def opened(path: Path, shown: str, error: type[DistilltestError]) -> Iterator[Bi
         DistilltestError: It cannot be opened, is not a regular file, or reading it fails.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with not_noted():
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         raise error(f"{shown} cannot be read: there is no such file. Check the path.") from None
     except OSError as caught:

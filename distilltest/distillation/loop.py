@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from importlib import metadata
-from pathlib import Path
 from typing import Any, Protocol
 
 from distilltest.client import openai_client
@@ -31,11 +29,13 @@ from distilltest.finetuning.follow import Event, Follower, result
 from distilltest.finetuning.jobs import TuningServer
 from distilltest.finetuning.order import Order
 from distilltest.prompt import Prompt, load_prompt
-from distilltest.records import Case, Completion, fingerprint
+from distilltest.records import Case, Completion
 from distilltest.store import Store
 from distilltest.subprocesses import run_to_its_end
 
 STEPS = 5
+SHOWN = 3
+"""Reasons for another run that are told."""
 
 
 class Bar(AbstractContextManager["Bar"], Protocol):
@@ -55,6 +55,8 @@ class Loop:
     """Prints one line of result."""
     bar: Callable[[str, int], Bar]
     """Opens a progress bar: title, total."""
+    why_again: Callable[[Store, str, str], list[str]]
+    """Store, run and model → why the run does not say what another one would, in words; empty where it does."""
     force: bool = False
     """Evaluate even where nothing has changed."""
     train_limit: int | None = None
@@ -176,14 +178,16 @@ class Loop:
     def _evaluate(self, model: str, written: Written) -> int:
         started = self.clock()
         state = f"evaluated:{self.plan.suites}"
-        inputs = fingerprint(model, _content(self.config), metadata.version("distilltest"))
         before = self.store.get_state(state) or {}
-        report = self.config.reports_dir / str(before.get("run")) / "report.md"
-        if before.get("inputs") == inputs and report.is_file() and not self.force:
+        why = self._why_again(before, model)
+        if not why and before:
             self._step(4, "evaluation", f"nothing has changed since run {before['run']}", started)
             self._conclude(before["run"], written)
             return int(before["code"])
         self.idle = False
+        if why:
+            more = f", and {len(why) - SHOWN} more" if len(why) > SHOWN else ""
+            self.say(f"     run {before['run']} does not count any more: {'; '.join(why[:SHOWN])}{more}")
         self.say(f"4/{self.steps}  evaluation      pytest {self.plan.suites} --candidate {model}")
         earlier = self.store.latest_run()
         self.store.close()  # pytest has it now
@@ -197,10 +201,20 @@ class Loop:
                 f"pytest {self.plan.suites} came to no verdict (exit code {code}); its output says why."
             )
         if code in VERDICTS:
-            self.store.set_state(state, {"inputs": inputs, "run": run[0], "code": code})
+            self.store.set_state(state, {"run": run[0], "code": code})
         self._step(4, "evaluation", f"run {run[0]}, exit code {code}", started)
         self._conclude(run[0], written)
         return code
+
+    def _why_again(self, before: dict[str, Any], model: str) -> list[str]:
+        """Why the run before is not repeated; empty where it is, or where there is none."""
+        if not before:
+            return []
+        if self.force:
+            return ["--force"]
+        if not (self.config.reports_dir / str(before["run"]) / "report.md").is_file():
+            return ["its report is gone"]
+        return self.why_again(self.store, before["run"], model)
 
     def _conclude(self, run: str, written: Written) -> None:
         from distilltest.reporting.report import EvaluationReport
@@ -228,14 +242,3 @@ class Loop:
                 f"{len(leaked)} test requests were trained on ({', '.join(leaked[:5])}): the verdict is worth nothing. "
                 f"Take them out of {self.plan.train} and run again."
             )
-
-
-def _content(config: Config) -> str:
-    """A fingerprint of everything that an evaluation reads: configuration, suites, and the data beside them."""
-    plan = config.distillation
-    assert plan is not None
-    suites = config.root / plan.suites
-    files = [suites] if suites.is_file() else sorted(path for path in suites.rglob("*.py") if path.is_file())
-    files += sorted(path for path in (config.root / "fixtures").rglob("*") if path.is_file())
-    files += [path for path in (config.source, config.root / plan.prompt) if isinstance(path, Path)]
-    return fingerprint(*([str(path), fingerprint(path.read_bytes().hex())] for path in files if path.is_file()))

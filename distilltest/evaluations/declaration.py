@@ -10,11 +10,13 @@ from typing import Any, TypeVar
 
 from distilltest.errors import SuiteError
 from distilltest.gate import Rule
+from distilltest.watched import listen
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 ATTRIBUTE = "__distilltest_evaluation__"
 """Where a decorated test function carries its evaluation."""
+listen()  # whoever imports this loads a suite: what it reads from here on, its evaluations are about
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,11 @@ class Rule(ABC):
         """Whether it looks at how long each answer took: without such a rule, the table has no column for it."""
         return False
 
+    @property
+    def reads_prices(self) -> bool:
+        """Whether it compares money: with other prices, the verdict may be another one."""
+        return False
+
     @abstractmethod
     def describe(self) -> str:
         """The claim in a few words."""

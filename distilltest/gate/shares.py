@@ -118,6 +118,10 @@ class _Costs(Rule):
         return False
 
     @property
+    def reads_prices(self) -> bool:
+        return True
+
+    @property
     def measures(self) -> tuple[Measure, ...]:
         return ()
 

@@ -16,6 +16,7 @@ from distilltest.errors import SuiteError
 from distilltest.graders.schema_shape import demand_a_keyword, schema_within
 from distilltest.graders.text import normalise, quote
 from distilltest.records import Grade
+from distilltest.watched import note
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -198,6 +199,7 @@ def compiled(schema: Any, formats: bool = False) -> Compiled:
 @lru_cache(maxsize=_KEPT)
 def _of_file(path: Path, formats: bool) -> Compiled:
     shown = f"json_schema: the schema {path}"
+    note(path)
     if path.suffix.lower() in (".yaml", ".yml"):
         schema = read_yaml(path, shown, SuiteError).value
     else:

@@ -1,15 +1,19 @@
-"""The Python files of a project that a test file is made of: what it imports, and every ``conftest.py`` above it."""
+"""The files of a project that a test file is made of: what it imports, each ``conftest.py`` above it, and what these name."""
 
 from __future__ import annotations
 
 import ast
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from distilltest.files import file_fingerprint
+from distilltest.watched import not_noted
 
 _OURSELVES = Path(__file__).resolve().parents[1]
+_LONGEST = 200
+"""Characters of a text that may be the name of a file."""
 
 
 def fingerprints(test_file: str, root: Path) -> dict[str, str]:
@@ -28,18 +32,23 @@ def fingerprints(test_file: str, root: Path) -> dict[str, str]:
     conftests = [folder / "conftest.py" for folder in folders]
     bases = _bases(first, root)
     known: set[Path] = set()
+    named: set[Path] = set()
     waiting = [first, *conftests]
     while waiting:
         path = waiting.pop()
         if path not in known:
             known.add(path)
-            waiting += _imported(path, bases, root)
-    return {path.relative_to(root).as_posix(): file_fingerprint(path) for path in sorted(known)}
+            tree = _parsed(path)
+            waiting += _imported(tree, path, bases, root)
+            named |= _named(tree, path, root)
+    with not_noted():
+        return {path.relative_to(root).as_posix(): file_fingerprint(path) for path in sorted(known | named)}
 
 
 def changed_since(known: Mapping[str, str], root: Path) -> list[str]:
     """Which of the files are no longer what they were; what is imported anew is imported by one that has changed."""
-    return [name for name, was in known.items() if file_fingerprint(root / name) != was]
+    with not_noted():
+        return [name for name, was in known.items() if file_fingerprint(root / name) != was]
 
 
 def _bases(test_file: Path, root: Path) -> list[Path]:
@@ -51,12 +60,27 @@ def _bases(test_file: Path, root: Path) -> list[Path]:
     return list(dict.fromkeys([own, root, *(path for path in there if path.is_relative_to(root))]))
 
 
-def _imported(path: Path, bases: Sequence[Path], root: Path) -> Iterator[Path]:
-    """The project's files that a file's import statements load, wherever in it they stand."""
+def _parsed(path: Path) -> ast.Module:
     try:
-        tree = ast.parse(path.read_bytes())
+        return ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError):  # it is not there, or not Python: then it has no verdict either
-        return
+        return ast.Module([], [])
+
+
+def _named(tree: ast.Module, path: Path, root: Path) -> set[Path]:
+    """The project's files whose names stand in a file as texts, as they are seen from the root or from beside it."""
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    names = [text for text in texts if 0 < len(text) <= _LONGEST and text.isprintable()]
+    found = {Path(os.path.normpath(place / name)) for place in (root, path.parent) for name in names}
+    return {each for each in found if each.is_file() and _of_the_project(each, root) and not _hidden(each, root)}
+
+
+def _hidden(path: Path, root: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(root).parts)
+
+
+def _imported(tree: ast.Module, path: Path, bases: Sequence[Path], root: Path) -> Iterator[Path]:
+    """The project's files that a file's import statements load, wherever in it they stand."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             wanted = [(bases, alias.name) for alias in node.names]

@@ -5,15 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from distilltest.config import Config
-from distilltest.errors import DistilltestError
 from distilltest.gate import Status, combine
-from distilltest.judges.question import IMPORTED, prompt_named
-from distilltest.promotion import code
 from distilltest.promotion.entry import Entry
+from distilltest.promotion.freshness import changes, why_not_whole
 from distilltest.promotion.required import inside, matches, path_of, tidy
 from distilltest.promotion.suite import Declared, collect_suite
 from distilltest.reporting.report import EvaluationReport
@@ -80,15 +76,6 @@ def gather(config: Config, store: Store, model: str, production: Entry | None) -
     return Gathered((*weighed, *found), suite, tuple(whole))
 
 
-def why_not_whole(run: StoredRun) -> str | None:
-    """Why a run proves nothing, whatever it says; None where it is whole."""
-    if run.record is None:
-        return "was interrupted" if run.finished is None else "was made by an older distilltest"
-    if run.record["narrowed"]:
-        return f"ran only a part ({run.record['narrowed']})"
-    return run.record["unfinished"] and f"is not complete: {run.record['unfinished']}"
-
-
 def why_nothing(store: Store, model: str) -> str:
     """Why no run proves anything of a model: the latest one and what is wrong with it."""
     latest = next((run for run in store.runs() if _candidate(store, run) == model), None)
@@ -124,13 +111,7 @@ def _weigh(config: Config, store: Store, model: str, now: Declared, runs: list[S
 
 
 def _judge(now: Declared, run: StoredRun, report: EvaluationReport, again: str, config: Config) -> Evidence:
-    changed = [*now.changes_since(report), *_other_judges(report, config)]
-    path = now.id.partition("::")[0]
-    record: Mapping[str, Any] = run.record or {}
-    made_of = record["suites"].get(path, "")
-    if not changed:  # a run of an older distilltest knows the test file alone
-        since = code.changed_since({path: made_of} if isinstance(made_of, str) else made_of, config.root)
-        changed = [f"{name} has changed" for name in since]
+    changed = changes(now, run, report, config)
     status, sentence = report.verdict.status, report.verdict.sentence
     if changed:
         why = f"run {run.id} said {status}, but is older than the suite: {'; '.join(changed)}"
@@ -143,28 +124,3 @@ def _judge(now: Declared, run: StoredRun, report: EvaluationReport, again: str, 
     if report.verdict.unanswerable and status is Status.INCOMPLETE and not report.verdict.transient:
         remedy = f"The sentence names the cases that need a change; then run `{again}`."
     return Evidence(now.id, status, sentence, remedy, run.id, report)
-
-
-def prompt_fingerprint(name: str, root: Path) -> str:
-    """The fingerprint of a prompt of the project, or of one of our own for judges, as it is now; empty where there is none."""
-    try:
-        return prompt_named(name, root).fingerprint
-    except DistilltestError:
-        return ""
-
-
-def _other_judges(report: EvaluationReport, config: Config) -> list[str]:
-    """Which judges are no longer those that gave the verdicts, in words."""
-    found: dict[str, None] = {}
-    for use in report.judges:
-        judge = config.judges.get(use.judge)
-        if judge is None:
-            found[f"the judge {use.judge!r} is no longer configured"] = None
-            continue
-        if use.prompt.startswith(IMPORTED):  # its model and its prompt stand in the suite
-            continue
-        if judge.model.model != use.model:
-            found[f"the judge {use.judge!r} was {use.model} and is {judge.model.model}"] = None
-        if prompt_fingerprint(use.prompt, config.root) != use.prompt_fingerprint:
-            found[f"the prompt {use.prompt} of the judge {use.judge!r} has changed"] = None
-    return list(found)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,8 @@ class Declared:
     """Each rule in words."""
     roles: Mapping[str, tuple[str, str, Mapping[str, Any], str, str]] | None = None
     """Role → model, server, parameters, prompt, fingerprint of the prompt."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """What else its verdict depends on, see :mod:`distilltest.promotion.origin`."""
     gate: bytes = b""
     """The rules, pickled by the process that collected them."""
 

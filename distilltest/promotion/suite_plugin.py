@@ -35,6 +35,7 @@ def _declared(evaluations: Any, identity: str, evaluation: Evaluation) -> Declar
     from distilltest.dataset import load_dataset
     from distilltest.errors import DistilltestError
     from distilltest.evaluations.plan import gate_of
+    from distilltest.promotion.origin import settings_of
     from distilltest.promotion.suite import Declared
 
     session = evaluations.start()
@@ -60,6 +61,7 @@ def _declared(evaluations: Any, identity: str, evaluation: Evaluation) -> Declar
             declared,
             requests={case.id: plan.request_text(case) for case in plan.dataset.cases},
             alpha=session.config.alpha,
+            settings=settings_of(plan, session.config, session.store),
             roles={
                 role: (model.model, model.server, dict(model.parameters), prompt.name, prompt.fingerprint)
                 for role, model in plan.models.items()

@@ -19,7 +19,7 @@ from distilltest.gate import Status
 from distilltest.judges.question import IMPORTED
 from distilltest.promotion import NAME
 from distilltest.promotion.entry import PROMOTE, Entry, Proof
-from distilltest.promotion.evidence import prompt_fingerprint
+from distilltest.promotion.freshness import prompt_fingerprint
 from distilltest.promotion.history import History, Written
 from distilltest.promotion.promote import FOLDER
 from distilltest.promotion.recompute import from_numbers, from_outcomes, other_clusters

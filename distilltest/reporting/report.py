@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from typing import Any
 
@@ -108,6 +108,10 @@ class EvaluationReport:
     """Attempts on the dataset that were not counted, and why, one sentence each."""
     graders: tuple[GraderHealth, ...] = ()
     """What came of each grader, over all roles."""
+    files: dict[str, str] = field(default_factory=dict)
+    """File → its SHA-256, of the code and of what it read; empty for a ``conftest.py`` that could be there and is not."""
+    settings: dict[str, str] = field(default_factory=dict)
+    """What else the verdict depends on, by its name in a sentence → the fingerprint of its value."""
 
     @classmethod
     def of(cls, result: EvaluationResult) -> EvaluationReport:

@@ -31,8 +31,7 @@ class StoredRun:
     verdict: str | None
     """None where it was interrupted."""
     record: dict[str, Any] | None
-    """``info``, ``candidate``, ``paths``, ``narrowed``, ``unfinished`` and ``suites`` (file → hash); None where it did not come
-    to its end."""
+    """``info``, ``candidate``, ``paths``, ``narrowed`` and ``unfinished``; None where it did not come to its end."""
 
 
 class Store(Retention):

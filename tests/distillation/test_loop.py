@@ -111,6 +111,26 @@ def test_killed_while_the_job_runs_it_goes_on_with_the_same_job(project, server,
     assert "came to no verdict (exit code 12)" in broken.stderr
 
 
+def test_a_verdict_is_repeated_only_while_its_run_is_about_the_same_files(project, server):
+    """The test data need not be in a folder of any name; a refused promotion is no success."""
+    assert distill(project).returncode == 0
+    write_rows(project / "test.jsonl", [f"switch over to branch new-{i}" for i in range(60)], "n")
+    second = distill(project)
+    assert "does not count any more: the dataset test.jsonl has changed" in second.stdout
+    assert "pytest suites --candidate" in second.stdout
+    configure(project, server.base_url)
+    with (project / "distilltest.yaml").open("a") as config:
+        config.write("promotion: {require: ['other/test_more.py']}\n")
+    third = distill(project, "--promote")
+    assert "nothing has changed since run" in third.stdout
+    assert "6/6  promotion       refused: the suite has no such evaluation" in third.stdout
+    assert third.returncode == 11
+    assert not (project / "promotions.yaml").exists()
+    suite = project / "suites" / "test_git.py"
+    suite.write_text(suite.read_text().replace("at_least(0.8)", "at_least(0.99)"))
+    assert "does not count any more: the gate was [" in distill(project).stdout
+
+
 def test_leaked_requests_make_the_verdict_worthless(project):
     write_rows(project / "test.jsonl", ["Switch to branch topic-3!", *(f"go to x-{i}" for i in range(30))], "e")
     done = distill(project)
