@@ -76,7 +76,14 @@ FILES = {
     "helpers/words.py": "def same(a, b):\n    return a == b\n",
     "lists/banned.txt": "forbidden\n",
     "answer-schema.json": '{"type": "string"}',
-    "labels.jsonl": json.dumps({"id": "l", "case": "q-1", "answer": "answer 1", "passed": True}) + "\n",
+    "labels.jsonl": "".join(
+        json.dumps(
+            {"id": f"l-{i}-{right}", "case": f"q-{i}", "answer": f"answer {i}" if right else "no idea", "passed": right}
+        )
+        + "\n"
+        for i in range(60)
+        for right in (True, False)
+    ),
     "judge.yaml": 'messages:\n  - {role: system, content: "Judge."}\n'
     '  - {role: user, content: "{{ item.answer }} {{ item.format }}"}\n',
     "prices.yaml": "".join(
@@ -171,7 +178,7 @@ def test_nothing_has_changed_where_nothing_has(changed):
         ("suites/limits.json", "100", "101", "suites/limits.json has changed"),
         ("lists/banned.txt", "forbidden", "answer", "lists/banned.txt has changed"),
         ("answer-schema.json", "string", "object", "answer-schema.json has changed"),
-        ("labels.jsonl", "true", "false", "labels.jsonl has changed"),
+        ("labels.jsonl", '"answer 7", "passed": true', '"answer 7", "passed": false', "labels.jsonl has changed"),
         ("judge.yaml", "Judge.", "Judge well.", "the prompt judge.yaml of the judge 'judge' has changed"),
         ("prices.yaml", "input: 5", "input: 9", "the price list has changed"),
         (".distilltest/training/supervised.jsonl", "something", "anything", "the training file supervised.jsonl has"),
