@@ -29,6 +29,7 @@ def tables(full: bool) -> list[Table]:
         clusters.power_table,
         clusters.unequal_power_table,
         slices.table,
+        slices.margin_table,
         slices.documents_table,
         slices.power_table,
         looks.table,

@@ -176,6 +176,17 @@ def _table(
     if not columns or len(set(lengths.values())) != 1:
         shown = ", ".join(f"{name} {length}" for name, length in lengths.items()) or "no role"
         raise ValueError(f"results need at least one role, all aligned by case; the lengths are {shown}")
+    for row, each in enumerate(tags or ()):
+        if isinstance(each, str) or not all(isinstance(tag, str) for tag in each):
+            raise ValueError(
+                f"tags[{row}] is {each!r}: give each case a list of its tags, [{each!r}] for one, [] for none"
+            )
+    for row, cluster in enumerate(() if clusters is None else clusters):
+        if cluster is None or cluster != cluster:  # NaN is not itself
+            raise ValueError(
+                f"clusters[{row}] is {cluster!r}, which would tie unrelated cases together: name a cluster for each case, "
+                f"one of its own (such as {f'case-{row}'!r}) for a case that stands alone"
+            )
     values = {
         role: tuple(None if value is None else float(value) for value in column) for role, column in columns.items()
     }

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import fsum, sqrt
+from typing import TYPE_CHECKING
 
+from distilltest.comparison import Comparison
 from distilltest.errors import SuiteError
-from distilltest.gate.rule import Measure, Rule, check_role, points
-from distilltest.gate.verdict import RuleVerdict, Status
+from distilltest.gate.rule import Measure, Rule, check_role, is_number, points
+from distilltest.gate.verdict import RuleVerdict, SliceVerdict, Status
 from distilltest.gate.worst import filled, rows_without
 from distilltest.table import ResultsTable
+
+if TYPE_CHECKING:
+    from distilltest.statistics.slices import Slice, Slices
 
 DRAWN = 0.02
 """By how much two drawn sets of 9,999 signs may differ in a p-value near 0.10, and more."""
@@ -21,6 +27,8 @@ class _NoSliceRegresses(Rule):
 
     role: str
     tags: tuple[str, ...] | None
+    limit: float | None = None
+    """How much worse a slice may be."""
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -39,7 +47,7 @@ class _NoSliceRegresses(Rule):
         return True
 
     def describe(self) -> str:
-        return f"no slice worse than {self.role}"
+        return f"no slice worse than {self.role}" + (f" by {points(self.limit)} points" if self.limit else "")
 
     @property
     def helped_by(self) -> Mapping[str, bool]:
@@ -54,8 +62,8 @@ class _NoSliceRegresses(Rule):
         from distilltest.statistics.slices import FAMILY_LEVEL, largest_drop
 
         verdict = super(_NoSliceRegresses, self).judge_filled(table, alpha, block_alpha, worst=worst)
-        if not worst or verdict.status is not Status.PROMOTE:
-            return verdict
+        if not worst or verdict.status is not Status.PROMOTE or self.limit is not None:
+            return verdict  # with a margin each slice is weighed by its own, and is worst where its values are
         missing = set(rows_without(table, self.needs))
         rows = self._rows(filled(table, {"candidate": False, self.role: True}))
         touched = sorted({tag for row, _, tags in rows if row in missing for tag in tags})
@@ -90,14 +98,20 @@ class _NoSliceRegresses(Rule):
             what = f"no case has the tag {unknown[0]!r}" if unknown else "the cases have no tags"
             return RuleVerdict(self.describe(), Status.INCOMPLETE, what)
         clusters = table.clusters_of(row for row, *_ in whole)
-        found = largest_drop([difference for _, difference, _ in whole], [tags for *_, tags in whole], clusters)
+        found = (
+            largest_drop([difference for _, difference, _ in whole], [tags for *_, tags in whole], clusters)
+            if self.limit is None
+            else self._beyond(self.limit, whole, clusters, table.binary)
+        )
         worst = min(found.slices, key=lambda one: (one.p, one.difference))
         drops = [one for one in found.slices if one.tag in found.regressed]
         if drops:
             named = ", ".join(f"{one.tag} ({points(one.difference)} points in {one.cases} cases)" for one in drops)
-            sentence = f"the candidate is worse than {self.role} in {named}"
+            by = f" by more than {points(self.limit)} points" if self.limit else ""
+            sentence = f"the candidate is worse than {self.role}{by} in {named}"
         else:
-            sentence = f"no slice of {len(found.slices)} shows a regression against {self.role}" + (
+            limit = f" of more than {points(self.limit)} points" if self.limit else ""
+            sentence = f"no slice of {len(found.slices)} shows a regression against {self.role}{limit}" + (
                 f" (the largest drop: {worst.tag}, {points(worst.difference)} points in {worst.cases} cases)"
                 if worst.difference < 0
                 else ""
@@ -106,21 +120,83 @@ class _NoSliceRegresses(Rule):
             rule=self.describe(),
             status=Status.BLOCK if drops else Status.PROMOTE,
             sentence=sentence,
-            test=f"largest drop over slices, sign-flip{' of clusters' if clusters else ''}",
+            test=f"largest drop over slices, sign-flip{' of clusters' if clusters else ''}"
+            if self.limit is None
+            else "each slice against the margin, Holm's correction",
             p=found.p,
             n=len(whole),
+            slices=_estimated(found.slices, whole, clusters),
         )
 
+    def _beyond(
+        self, limit: float, whole: Sequence[tuple[int, float, tuple[str, ...]]], clusters: Sequence[str], binary: bool
+    ) -> Slices:
+        """Whether any slice is worse by more than the margin: each by the test of a comparison, all together by Holm."""
+        from distilltest.statistics.shrinkage import stepped
+        from distilltest.statistics.slices import FAMILY_LEVEL, Slice, Slices
 
-def no_slice_regresses(role: str = "teacher", *, tags: Sequence[str] | None = None) -> Rule:
-    """No slice by tag shows evidence that the candidate is worse than a role; slices may overlap.
+        members = _members(whole)
+        compared = [
+            Comparison(
+                self.role, tuple(whole[i][1] for i in inside), 0, binary, tuple(clusters[i] for i in inside if clusters)
+            )
+            for inside in members.values()
+        ]
+        level = FAMILY_LEVEL / len(members)
+        p = stepped([pairs.swapped().p_value(-limit, level) for pairs in compared])
+        found = tuple(
+            Slice(tag, pairs.n, pairs.difference, each) for tag, pairs, each in zip(members, compared, p, strict=True)
+        )
+        return Slices(found, min(p), tuple(one.tag for one in found if one.p <= FAMILY_LEVEL))
+
+
+def _members(whole: Sequence[tuple[int, float, tuple[str, ...]]]) -> dict[str, list[int]]:
+    """Tag → which of the cases have it."""
+    found: dict[str, list[int]] = {tag: [] for tag in sorted({tag for *_, tags in whole for tag in tags})}
+    for i, (*_, tags) in enumerate(whole):
+        for tag in set(tags):
+            found[tag].append(i)
+    return found
+
+
+def _estimated(
+    slices: Sequence[Slice], whole: Sequence[tuple[int, float, tuple[str, ...]]], clusters: Sequence[str]
+) -> tuple[SliceVerdict, ...]:
+    """The slices with estimates that are drawn towards their mean."""
+    from distilltest.statistics.shrinkage import shrunken
+
+    members = _members(whole)
+    errors = []
+    for one in slices:
+        sums: dict[object, float] = {}
+        for i in members[one.tag]:
+            cluster = clusters[i] if clusters else i
+            sums[cluster] = sums.get(cluster, 0.0) + whole[i][1] - one.difference
+        # As if one more case had differed: a slice without any difference is no certainty.
+        errors.append(sqrt(fsum(each * each for each in sums.values()) + 1.0) / (one.cases + 1.0))
+    found = shrunken([one.difference for one in slices], errors)
+    return tuple(
+        SliceVerdict(one.tag, one.cases, one.difference, *each, p=one.p)
+        for one, each in zip(slices, found, strict=True)
+    )
+
+
+def no_slice_regresses(
+    role: str = "teacher", *, margin: float | None = None, tags: Sequence[str] | None = None
+) -> Rule:
+    """No slice by tag shows evidence that the candidate is worse than a role, or worse by more than a margin; slices may overlap.
 
     A guard, not a proof: a small slice that shows nothing does not block. Declare a slice ``critical_slice`` to demand proof.
 
     Raises:
-        SuiteError: The role is no other one, or the tags are no list of texts.
+        SuiteError: The role is no other one, the margin is not in (0, 1), or the tags are no list of texts.
     """
     check_role("no_slice_regresses", role)
+    if margin is not None and (not is_number(margin) or not 0 < margin < 1):
+        raise SuiteError(
+            f"no_slice_regresses({role!r}, margin={margin!r}): the margin is a share in (0, 1); 0.05 is five points. "
+            "Leave it out to block on evidence of any drop."
+        )
     if tags is not None and (isinstance(tags, str) or not tags or not all(isinstance(tag, str) for tag in tags)):
         raise SuiteError(f"no_slice_regresses(tags={tags!r}): a list of tags, or None for all.")
-    return _NoSliceRegresses(role, None if tags is None else tuple(tags))
+    return _NoSliceRegresses(role, None if tags is None else tuple(tags), None if margin is None else float(margin))

@@ -30,6 +30,23 @@ def combine(statuses: Sequence[Status]) -> Status:
 
 
 @dataclass(frozen=True, slots=True)
+class SliceVerdict:
+    """What the data say of the cases with one tag."""
+
+    tag: str
+    cases: int
+    difference: float
+    """Candidate minus other, as seen."""
+    estimate: float
+    """Drawn towards the mean of all slices, the more the smaller the slice."""
+    low: float
+    high: float
+    """The 90 % interval of the estimate."""
+    p: float
+    """How surprising so large a drop in any slice would be; adjusted for the number of slices."""
+
+
+@dataclass(frozen=True, slots=True)
 class RuleVerdict:
     """What the data say of one rule."""
 
@@ -61,6 +78,8 @@ class RuleVerdict:
     """The share of the cases that the largest cluster holds; None without clusters."""
     needed: int | None = None
     """Cases that would decide if the roles were equal, None where none would or nothing is undecided."""
+    slices: tuple[SliceVerdict, ...] = ()
+    """Of a guard over slices: each of them."""
     labels: str = ""
     """How people's labels decided it, or why they did not; empty where none are declared."""
     labelled: int | None = None
@@ -93,6 +112,9 @@ class Verdict:
         """Back from plain values."""
 
         def rules(each: Any) -> tuple[RuleVerdict, ...]:
-            return tuple(restore(RuleVerdict, rule, status=Status) for rule in each)
+            return tuple(restore(RuleVerdict, rule, status=Status, slices=slices) for rule in each)
+
+        def slices(each: Any) -> tuple[SliceVerdict, ...]:
+            return tuple(restore(SliceVerdict, one) for one in each)
 
         return restore(cls, content, status=Status, rules=rules, unanswerable=tuple)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 
 from distilltest.edges import mapped
+from distilltest.gate.figures import signed
 from distilltest.reporting.gfm import block, code, prose, table
 from distilltest.reporting.report import EvaluationReport, RoleLine, RunReport
 from distilltest.reporting.text import (
@@ -24,6 +25,10 @@ from distilltest.secrets import mask
 
 MOST = 40
 """Changed cases of one kind that are shown with their texts."""
+SHRUNKEN = (
+    "Candidate minus other, in points. What is to be expected of a slice is drawn towards the mean of all, the more the smaller "
+    "it is, with a 90 % interval: the largest drop of many small slices is mostly luck."
+)
 LONG = 600
 """Characters of an answer that are shown."""
 
@@ -73,6 +78,22 @@ def _evaluation(report: EvaluationReport) -> list[str]:
         roles = [line.role for line in report.roles]
         lines = [[line.tag, str(line.n), *(percent(line.rates.get(role)) for role in roles)] for line in report.slices]
         parts += ["### By tag", _numbers(["tag", "cases", *roles], lines)]
+    for rule in report.verdict.rules:
+        if rule.slices:
+            rows = [
+                [
+                    one.tag,
+                    str(one.cases),
+                    signed(one.difference),
+                    f"{signed(one.estimate)} ({signed(one.low)} to {signed(one.high)})",
+                ]
+                for one in rule.slices
+            ]
+            parts += [
+                f"### {prose(rule.rule).capitalize()}",
+                SHRUNKEN,
+                _numbers(["tag", "cases", "seen", "to be expected"], rows),
+            ]
     return parts + _changes(report)
 
 

@@ -11,6 +11,9 @@ from __future__ import annotations
 
 from math import exp, lgamma, log
 
+LARGE = 2_000
+"""Of more cases the sum of their chances is taken from the incomplete beta function, which does not go through all of them."""
+
 
 def at_least(passed: int, n: int, share: float) -> float:
     """P(X >= passed) for X ~ Bin(n, share): how surprising so many passes are if no more than ``share`` pass.
@@ -26,6 +29,10 @@ def at_least(passed: int, n: int, share: float) -> float:
         return 1.0
     if share == 0.0:
         return 0.0
+    if n > LARGE:
+        from distilltest.statistics import beta
+
+        return float(beta.incomplete(float(passed), float(n - passed + 1), share))
     if passed > n * share:
         return min(1.0, sum(_mass(k, n, share) for k in range(passed, n + 1)))
     return max(0.0, 1.0 - sum(_mass(k, n, share) for k in range(passed)))

@@ -306,11 +306,15 @@ def _totals(differences: ArrayLike, clusters: Sequence[Hashable]) -> tuple[Float
     d = values.checked(differences, 1)
     if len(clusters) != d.size:
         raise ValueError(f"{d.size} differences, but {len(clusters)} clusters: one a case is needed")
-    members: dict[Hashable, list[float]] = {}
-    for cluster, difference in zip(clusters, d.tolist(), strict=True):
-        members.setdefault(cluster, []).append(difference)
-    sums = np.array([fsum(group) for group in members.values()])
-    sizes = np.array([float(len(group)) for group in members.values()])
+    numbers = {cluster: number for number, cluster in enumerate(dict.fromkeys(clusters))}
+    of = np.fromiter(map(numbers.__getitem__, clusters), np.intp, d.size)
+    sizes = np.bincount(of).astype(float)
+    if np.all(d == np.rint(d)):
+        sums = np.asarray(np.bincount(of, weights=d), dtype=float)  # whole numbers add up exactly in any order
+    else:
+        ends = np.cumsum(sizes).astype(int).tolist()
+        sorted_d = d[np.argsort(of, kind="stable")].tolist()
+        sums = np.array([fsum(sorted_d[end - int(size) : end]) for end, size in zip(ends, sizes.tolist(), strict=True)])
     order = signs.order(sums, sizes)
     return sums[order], sizes[order]
 

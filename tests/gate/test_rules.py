@@ -1,6 +1,7 @@
 """Each rule promotes with evidence, blocks on evidence against it, and says what is missing."""
 
 import random
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -275,3 +276,66 @@ def test_clusters_of_one_size_need_no_words():
     assert (verdict.rules[0].clusters, verdict.rules[0].effective_clusters) == (60, 60.0)
     assert "equal size" not in verdict.sentence
     assert decide(at_least(0.5), candidate=[1] * 120).rules[0].clusters == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"tags": ["legal", "code"]}, "tags[0] is 'legal': give each case a list of its tags, ['legal'] for one"),
+        ({"tags": [["legal"], [1]]}, "tags[1] is [1]"),
+        ({"clusters": ["a", None]}, "clusters[1] is None, which would tie unrelated cases together"),
+        ({"clusters": [float("nan"), 1.0]}, "clusters[0] is nan"),
+    ],
+)
+def test_tags_and_clusters_that_mean_something_else_are_refused(given, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        decide(better_than("base"), candidate=[1, 0], base=[0, 0], **given)
+
+
+def slices_of(worse, count=800, better=0):
+    """Eight slices; so many cases are lost, and so many won, in each."""
+    each = count // 8
+    candidate, teacher = [1.0] * count, [1.0] * count
+    for slice_ in range(8):
+        for i in range(worse):
+            candidate[slice_ * each + i] = 0.0
+        for i in range(worse, worse + better):
+            teacher[slice_ * each + i] = 0.0
+    return {"candidate": candidate, "teacher": teacher, "tags": [[f"slice {i // each}"] for i in range(count)]}
+
+
+def test_a_drop_inside_the_margin_of_slices_does_not_block():
+    data = slices_of(worse=10, count=3000, better=1)  # 2.4 points in each slice
+    assert decide(no_slice_regresses(), **data).rules[0].status is Status.BLOCK
+    assert decide(no_slice_regresses(margin=0.05), **data).rules[0].status is Status.PROMOTE
+    worse = decide(no_slice_regresses(margin=0.05), **slices_of(worse=20))
+    assert worse.status is Status.BLOCK
+    assert "worse than teacher by more than 5 points in slice 0 (-20 points in 100 cases)" in worse.sentence
+    assert worse.rules[0].rule == "no slice worse than teacher by 5 points"
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 30), st.integers(0, 20), st.sampled_from([0.02, 0.05, 0.2]), st.booleans())
+def test_a_wider_margin_or_a_win_more_never_makes_slices_worse(worse, better, margin, scores):
+    """Of each slice: for pass and fail, and for scores."""
+    first, second = slices_of(worse, 400, better), slices_of(max(0, worse - 1), 400, better)
+    if scores:
+        first["candidate"] = [value * 0.9 for value in first["candidate"]]
+        second["candidate"] = [value * 0.9 for value in second["candidate"]]
+    p = decide(no_slice_regresses(margin=margin), **first).rules[0].p
+    assert decide(no_slice_regresses(margin=margin + 0.1), **first).rules[0].p >= p - 1e-9
+    assert decide(no_slice_regresses(margin=margin), **second).rules[0].p >= p - 1e-9
+
+
+def test_slices_come_with_estimates_that_are_drawn_together():
+    found = decide(no_slice_regresses(margin=0.05), **slices_of(worse=2)).rules[0].slices
+    assert [one.tag for one in found] == [f"slice {i}" for i in range(8)]
+    for one in found:
+        assert one.difference == pytest.approx(-0.02)
+        assert one.low < one.estimate < one.high
+
+
+@pytest.mark.parametrize("margin", [0, 1, -0.05, True, "5"])
+def test_a_margin_of_slices_is_a_share(margin):
+    with pytest.raises(SuiteError, match="margin is a share in"):
+        no_slice_regresses(margin=margin)
