@@ -147,7 +147,8 @@ def _alternatives(error: Any, shown: str) -> str:
     from jsonschema.exceptions import best_match
 
     best: list[ValidationError] = []
-    for _, branch in groupby(error.context, key=lambda mistake: mistake.schema_path[0]):
+    # The alternative false has no place in the schema: nothing in it refuses.
+    for _, branch in groupby(error.context, key=lambda mistake: next(iter(mistake.schema_path), None)):
         if (mistake := best_match(branch)) is not None:
             best.append(mistake)
     if all(mistake.validator == "type" and not mistake.relative_path for mistake in best):
