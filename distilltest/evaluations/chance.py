@@ -9,8 +9,8 @@ from distilltest.graders.text import as_text
 from distilltest.records import Case
 from distilltest.table import Constant
 
-COMPARED = "exact_match"
-"""The grader that the reference is the right answer to. What others would make of one, nobody knows without asking them."""
+COMPARED = ("exact_match", "classification")
+"""Graders that pass the reference and nothing else. What others would make of it, nobody knows without asking them."""
 
 
 def same_reference(cases: Sequence[Case]) -> float | None:
@@ -39,7 +39,7 @@ def constant_answer(cases: Sequence[Case], graders: Iterable[str]) -> Constant |
     >>> constant_answer(made[1:3], ["exact_match"]) is None, constant_answer(made[:2], ["exact_match"]) is None
     (True, True)
     """
-    if COMPARED not in graders or any(case.reference is None for case in cases):
+    if not set(COMPARED) & set(graders) or any(case.reference is None for case in cases):
         return None
     accepted = [frozenset(map(as_text, (case.reference, *case.alternatives))) for case in cases]
     different = len({as_text(case.reference) for case in cases})

@@ -19,7 +19,7 @@ _KINDS = 1000
 _DETAIL = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\d+(?:\.\d+)?""")
 """What differs from answer to answer in reasons of one kind."""
 _PASSED, _FAILED = 1, 2
-_ONLY_FAIL = ("exception", "completion.json")
+_ONLY_FAIL = frozenset(("exception", "completion.json"))
 """Grades that are recorded only where something failed; every other answer passed."""
 _TEXTS = 1000
 """Different answers of a role that are kept for their text; what it says to most cases is one of them."""
@@ -49,7 +49,7 @@ class _Said:
         self.empty = self.refused = self.cut_off = 0
 
     def add(self, answer: Completion) -> None:
-        calls = tuple((call.name, call.arguments) for call in answer.tool_calls)
+        calls = tuple([(call.name, call.arguments) for call in answer.tool_calls]) if answer.tool_calls else ()
         mark = hash((answer.text, answer.refusal, calls))
         self.marks.append(mark)
         if mark not in self.texts and len(self.texts) < _TEXTS:
@@ -102,11 +102,13 @@ class Health:
         said.add(answer)
         if not grades:
             return
-        names = Counter[str]()
+        names: dict[str, int] = {}
         row, raised = self._rows[case.id], ""
         for grade in grades:
-            names[grade.name] += 1
-            name = f"{grade.name} {names[grade.name]}" if names[grade.name] > 1 else grade.name
+            name = grade.name
+            names[name] = count = names.get(name, 0) + 1
+            if count > 1:
+                name = f"{name} {count}"
             tally = self._tallies.get(name)
             if tally is None:
                 tally = self._tallies[name] = _Tally(len(self._rows))
@@ -126,7 +128,7 @@ class Health:
             if grade.raised and not self._first:
                 self._first = f"{grade.reason}\nwhile grading case {case.id!r} ({case.place}) on {role}"
         self._graded[role] += 1
-        if not any(name in names for name in _ONLY_FAIL):
+        if _ONLY_FAIL.isdisjoint(names):
             self._through[row] = 1
         if raised:
             self._raised[role] += 1
