@@ -113,7 +113,7 @@ class _Paired(Rule):
     ) -> str:
         from distilltest.statistics.clusters import FEWEST, Weights
 
-        counts = f"{pairs.wins} won, {pairs.losses} lost in {pairs.n} cases"
+        counts = f"{pairs.wins} won, {pairs.losses} lost in {pairs.n} cases" + (" by the judge" if pairs.human else "")
         if pairs.clusters:
             weights = Weights.of(pairs.clusters)
             counts += f" of {weights.count} clusters"

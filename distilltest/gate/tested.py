@@ -119,12 +119,8 @@ def _how(rule: Rule, table: ResultsTable, known: Sequence[int], new: Sequence[in
     else:
         how = f"tested on the {count} of {len(table.case_ids)} {unit} that people labelled, without the judge"
         if rule.sharpened:
-            many = (
-                f"{ENOUGH_LABELS}, in {ENOUGH_CLUSTERS} clusters or more"
-                if table.clusters_of(known)
-                else f"{ENOUGH_LABELS}"
-            )
-            how += f" (from {many} on, its grades of all cases sharpen them)"
+            spread = f" in at least {ENOUGH_CLUSTERS} clusters" if table.clusters_of(known) else ""
+            how += f" (with {ENOUGH_LABELS} or more{spread}, its grades of all cases sharpen them)"
     if new:
         how += f"; {len(new)} labelled cases have new answers that nobody labelled, and they count against the claim"
     seen = {tag for row in (*known, *new) for tag in table.tags[row]} if rule.reads_tags and table.tags else set[str]()

@@ -31,6 +31,7 @@ def test_an_uncorrected_judge_promotes_what_people_would_not():
     assert corrected.status != "promote"
     assert corrected.rules[0].test == "prediction-powered t test (PPI++)"
     assert "corrected by 300 pairs that people labelled" in corrected.sentence
+    assert "in 800 cases by the judge" in corrected.sentence
     assert corrected.rules[0].low < -0.10 < corrected.rules[0].high
 
 
@@ -40,7 +41,10 @@ def test_labels_too_few_to_correct_a_judge_decide_alone():
     assert rule.test == "exact unconditional test"
     assert (rule.n, rule.labelled) == (199, 199)
     assert rule.status != "promote"
-    assert "tested on the 199 of 800 pairs that people labelled, without the judge (from 200 on" in rule.sentence
+    assert (
+        "tested on the 199 of 800 pairs that people labelled, without the judge (with 200 or more, its grades"
+        in rule.sentence
+    )
 
 
 def test_swapping_the_roles_mirrors_the_interval():

@@ -2,7 +2,7 @@
 
 import json
 
-from distilltest.exit_codes import COULD_NOT_RUN
+from distilltest.exit_codes import COULD_NOT_RUN, UNDECIDED
 
 
 def rows_of(path):
@@ -60,3 +60,22 @@ def test_bad_labels_are_named_with_their_line(project):
         assert result.ret == COULD_NOT_RUN
         assert message in result.stdout.str()
         assert "Traceback" not in result.stdout.str()
+
+
+def test_labels_of_earlier_answers_promote_nothing_and_every_report_says_so(project):
+    project.cases(60)
+    rows = [{"id": str(i), "case": f"q-{i}", "answer": "an earlier answer", "passed": True} for i in range(1, 41)]
+    project.write("labels.jsonl", "\n".join(map(json.dumps, rows)))
+    labelled_suite(project)
+    result = project.run()
+    assert result.ret == UNDECIDED
+    said = "none of 60 pairs is labelled (40 have labels, but of other answers)"
+    out = result.stdout.str()
+    assert "people's labels:" in out
+    assert said in out
+    assert "candidate 0 (40 answers to labelled cases are new)" in out
+    markdown = project.reports()[-1]
+    assert "### People's labels" in markdown.read_text()
+    content = json.loads(markdown.with_name("report.json").read_text())
+    rules = content["evaluations"][0]["verdict"]["rules"]
+    assert all(said in rule["labels"] and rule["labelled"] == 0 for rule in rules)
