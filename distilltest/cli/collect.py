@@ -32,7 +32,7 @@ files.
 
 Requests are read from JSONL, JSON (a list, or {"requests": [...]}), YAML, CSV with a header, Parquet, and plain lines; evaluation
 datasets are fine. Without --prompt a row's "messages" are sent as they are, or else its "request", "prompt", "question",
-"instruction", "input", "query" or "text" as the user message.
+"instruction", "input", "query" or "text" as the user message; an "instruction" together with its "input".
 
 Everything is read and counted before anything is sent, so mistakes in the file cost nothing. Each answer is durable before
 it is counted: whatever stops the command, the same command goes on from there and asks only for what is missing. The
@@ -112,12 +112,13 @@ def _numbers(text: str, most: float, what: str) -> tuple[float, ...]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Count, ask, say what came of it."""
+    from collections import Counter
     from itertools import islice
 
     from distilltest.cli.bar import Bar
     from distilltest.config import load_config
     from distilltest.distillation.collect import Collected, asked, collect, count
-    from distilltest.distillation.inputs import Seen, iter_inputs
+    from distilltest.distillation.inputs import Seen, iter_inputs, unused_fields
     from distilltest.distillation.sampling import Sampling
     from distilltest.engine import Engine
     from distilltest.errors import DistilltestError
@@ -141,14 +142,23 @@ def run(arguments: argparse.Namespace) -> int:
     with open_for_work(config, lambda line: print(line, flush=True)) as store:
         model = _model(arguments, config.with_tuned(store.tuned()))
 
+    unused: Counter[str] = Counter()
+
     def requests(seen: Seen | None = None) -> Iterator[Asked]:
-        cases = islice(iter_inputs(arguments.dataset, seen=seen), arguments.limit)
-        return asked(cases, model, prompt, labels, sampling)
+        for case in islice(iter_inputs(arguments.dataset, seen=seen), arguments.limit):
+            if seen is not None and prompt is None:  # the first time they are read
+                unused.update(unused_fields(case))
+            yield from asked([case], model, prompt, labels, sampling)
 
     with Store.open(config.store_path) as store:
         seen = Seen()
         total, calls = count(store, requests(seen))
         _say_before(arguments, model, sampling, total, calls, seen.twice)
+        for name, rows in unused.items():
+            say.line(
+                f"remark: {rows:,} rows of {arguments.dataset} have a field {name!r} that is not sent. If it belongs to the "
+                f"request, name a prompt that has {{{{ item.{name} }}}}: --prompt FILE"
+            )
         if arguments.dry_run:
             return 0
         config.server(model.server)

@@ -1,4 +1,4 @@
-"""``distilltest dataset``: write and check training files."""
+"""``distilltest dataset``: write, check and clean training files."""
 
 from __future__ import annotations
 
@@ -60,13 +60,28 @@ Hold a training file, supervised or preference, against the platform's rules, an
 Exit code 0: fit for training. 1: unfit, because a platform would reject it or because requests of the evaluation are in it.
 """
 
+_CLEAN = """\
+Write a training file anew without the lines that do harm, and say how many were left out and why.
+
+  distilltest dataset clean train.jsonl --output clean.jsonl
+      without lines that a platform would reject, and without the second of two examples that are the same
+  distilltest dataset clean train.jsonl --against fixtures/test.jsonl --output clean.jsonl
+      also without lines that have what the evaluation asks, in any turn; for several evaluations give --against several times
+  distilltest dataset clean train.jsonl --against fixtures/test.jsonl --without-near --output clean.jsonl
+      also without lines that have it nearly; look at them first: distilltest dataset check
+
+The other lines are written as they are, in their order. Examples are the same where all turns and answers are, but for case,
+space and punctuation; the first is kept. What was written is checked: exit code 0 where it is fit for training, 13 where it
+is not, because fewer than 10 examples are left, say.
+"""
+
 
 def add(commands: Any) -> None:
     """Declare the commands."""
     group = commands.add_parser(
         "dataset",
-        help="write and check training files",
-        description="Training files: from stored completions (sft), from preferences (dpo), and checks of both.",
+        help="write, check and clean training files",
+        description="Training files: from stored completions (sft), from preferences (dpo), checks of both, and cleaning.",
     )
     actions = group.add_subparsers(title="actions", metavar="ACTION", required=True)
     sft = _action(actions, "sft", "write a supervised file from stored completions", _SFT, run_sft)
@@ -112,7 +127,22 @@ def add(commands: Any) -> None:
         help="say which of the evaluation's tags have examples",
     )
     check.add_argument("--max-tokens", type=int, default=65_536, metavar="N", help="how long an example may be")
-    for action in (sft, dpo, check):
+    cleaned = _action(actions, "clean", "write a training file without leaks, twins and bad lines", _CLEAN, run_clean)
+    cleaned.add_argument("file", type=Path, metavar="FILE", help="the training file")
+    cleaned.add_argument("--format", choices=("sft", "dpo"), help="what the file is (default: what its first line is)")
+    cleaned.add_argument(
+        "--against", type=Path, action="append", default=[], metavar="DATASET", help="an evaluation's dataset"
+    )
+    cleaned.add_argument(
+        "--prompt", type=Path, metavar="FILE", help="the prompt that the evaluation asks with (default: none)"
+    )
+    cleaned.add_argument(
+        "--near", type=_near, default=0.6, metavar="S", help="from which similarity on is near (default 0.6)"
+    )
+    cleaned.add_argument("--without-near", action="store_true", help="leave out near lines, too")
+    cleaned.add_argument("--max-tokens", type=int, default=65_536, metavar="N", help="how long an example may be")
+    cleaned.add_argument("--output", type=Path, required=True, metavar="FILE", help="where to write")
+    for action in (sft, dpo, check, cleaned):
         action.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
 
 
@@ -176,3 +206,10 @@ def run_check(arguments: argparse.Namespace) -> int:
     from distilltest.cli.dataset_check import check
 
     return check(arguments)
+
+
+def run_clean(arguments: argparse.Namespace) -> int:
+    """Write a training file without what does harm."""
+    from distilltest.cli.dataset_clean import clean
+
+    return clean(arguments)

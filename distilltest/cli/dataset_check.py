@@ -7,9 +7,8 @@ from itertools import islice
 from pathlib import Path
 
 from distilltest.cli import say
-from distilltest.cli.dataset_files import print_findings
+from distilltest.cli.dataset_files import against_cases, print_findings
 from distilltest.config import Config, load_config
-from distilltest.dataset import load_dataset
 from distilltest.distillation import costs, diversity, overlap
 from distilltest.distillation.examples import REQUEST, is_preference_file, tags_of
 from distilltest.distillation.folding import folded
@@ -44,7 +43,7 @@ def check(arguments: argparse.Namespace) -> int:
     preference = arguments.format == "dpo" or (arguments.format is None and is_preference_file(path))
     findings = preference_findings if preference else supervised_findings
     bad = print_findings(path, findings(path, max_tokens=arguments.max_tokens, tokens=tokens))
-    against = load_dataset(arguments.against).cases if arguments.against else ()
+    against = against_cases(arguments.against) if arguments.against else ()
     if arguments.against:
         bad |= _overlap(arguments, against)
     _diversity(arguments, against)
@@ -71,7 +70,7 @@ def _diversity(arguments: argparse.Namespace, cases: tuple[Case, ...]) -> None:
     source = arguments.tags if arguments.tags and arguments.tags.name else None
     by_request = {}
     if source is not None:
-        for case in load_dataset(source).cases:
+        for case in against_cases(source):
             for text in overlap.case_texts(case):
                 by_request[folded(text)] = tuple(dict.fromkeys((*case.tags, *tags_of(case.item))))
     found = diversity.look(arguments.file, evaluation_tags=tags, tags_by_request=by_request, threshold=arguments.near)

@@ -179,8 +179,9 @@ def _samples(
         print(f"{model}: answers to {len(groups):,} requests")
     found = []
     for group in groups.values():
-        picked = render(group[0], prompt, cases)
-        found.append(Samples(group[0].messages, picked.messages, tuple(each.completion.text for each in group)))
+        texts = tuple(each.completion.text for each in group)
+        asked_with = tuple(render(each, prompt, cases).messages for each in group)
+        found.append(Samples(group[0].messages, texts, asked_with))
     return found
 
 

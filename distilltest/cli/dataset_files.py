@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from distilltest.cli import say
@@ -44,6 +45,15 @@ def print_findings(path: Path, findings: Iterable[Finding]) -> bool:
         f"{path}: {'not fit for training' if fatal else 'fit for training'}, {fatal:,} errors, {count - fatal:,} remarks"
     )
     return bool(fatal)
+
+
+def against_cases(path: Path) -> tuple[Case, ...]:
+    """The cases of a dataset that a file is compared with; those without an id have their place for one.
+
+    Raises:
+        DatasetError: It cannot be read.
+    """
+    return tuple(case if case.item.get("id") else replace(case, id=case.place) for case in iter_inputs(path))
 
 
 def asked_cases(config: Config, dataset: Path | None, asked_with: Path | None) -> Mapping[str, Case]:

@@ -156,13 +156,34 @@ def _identity(row: Mapping[str, Any], content: Mapping[str, Any], place: str) ->
 
 
 def messages_of(case: Case) -> tuple[Message, ...] | None:
-    """What to ask where there is no prompt: the case's own messages, or its text as a user message; None without either.
+    r"""What to ask where there is no prompt: the case's own messages, or its text as a user message; None without either.
 
     >>> messages_of(Case("a", {"question": "What is a tag?"}))
     ({'role': 'user', 'content': 'What is a tag?'},)
+    >>> messages_of(Case("a", {"instruction": "Translate.", "input": "Haus", "output": "house"}))
+    ({'role': 'user', 'content': 'Translate.\n\nHaus'},)
     """
     if isinstance(case.item.get("messages"), list):
         return tuple(case.item["messages"])
-    texts = (case.item.get(name) for name in TEXT_FIELDS)
-    text = next((text for text in texts if isinstance(text, str) and text.strip()), None)
-    return None if text is None else ({"role": "user", "content": text},)
+    used = used_fields(case)
+    return ({"role": "user", "content": "\n\n".join(case.item[name] for name in used)},) if used else None
+
+
+def used_fields(case: Case) -> tuple[str, ...]:
+    """The fields that are asked where there is neither a prompt nor messages: the first text, and an instruction's input."""
+    filled = _texts(case)
+    if filled[:1] == ["instruction"] and "input" in filled:
+        return ("instruction", "input")
+    return tuple(filled[:1])
+
+
+def unused_fields(case: Case) -> tuple[str, ...]:
+    """Fields that may belong to the request, and are not asked where there is no prompt."""
+    if isinstance(case.item.get("messages"), list):
+        return tuple(_texts(case))
+    used = used_fields(case)
+    return tuple(name for name in _texts(case) if name not in used)
+
+
+def _texts(case: Case) -> list[str]:
+    return [name for name in TEXT_FIELDS if isinstance(case.item.get(name), str) and case.item[name].strip()]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from distilltest.dataset import RESERVED
 from distilltest.distillation.examples import REQUEST, Example, read_examples
-from distilltest.distillation.inputs import TEXT_FIELDS
+from distilltest.distillation.inputs import TEXT_FIELDS, used_fields
 from distilltest.distillation.messages import last_user_text
 from distilltest.distillation.significance import NEAR, SURE, WORDS
 from distilltest.prompt import Prompt
@@ -183,6 +183,9 @@ def case_texts(case: Case) -> list[str]:
         for name, value in case.item.items()
         if name not in RESERVED and isinstance(value, str) and value.strip()
     }
+    asked = used_fields(case)
+    if len(asked) > 1:
+        return ["\n\n".join(texts[name] for name in asked)]
     return [texts[name] for name in TEXT_FIELDS if name in texts] or list(texts.values())
 
 
@@ -215,7 +218,8 @@ def in_words(overlap: Overlap, name: str) -> list[str]:
     if leaked:
         lines = "line that has" if leaked == 1 else f"{leaked:,} lines that have"
         said.append(
-            f"  Take the {lines} what the evaluation asks out of the file: with them its verdict is worth nothing."
+            f"  Take the {lines} what the evaluation asks out of the file: with them its verdict is worth nothing. "
+            "`distilltest dataset clean` does it."
         )
     if overlap.counts[CLOSE]:
         said.append(

@@ -32,9 +32,9 @@ class Samples:
 
     asked: tuple[Message, ...]
     """What they answer: what the judge sees."""
-    messages: tuple[Message, ...]
-    """What the student shall be asked with."""
     texts: tuple[str, ...]
+    messages: tuple[tuple[Message, ...], ...]
+    """For each text, what the student shall be asked with: answers may come from several system prompts."""
 
     @property
     def distinct(self) -> tuple[str, ...]:
@@ -102,7 +102,8 @@ class Ranking:
         worst = min(beaten[best], key=lambda number: wins[number])
         if wins[worst] == wins[best]:
             return CIRCLE
-        return Preference(samples.messages, texts[best], texts[worst])
+        messages = samples.messages[samples.texts.index(texts[best])]  # those that the better answer was given to
+        return Preference(messages, texts[best], texts[worst])
 
     async def _compare(self, samples: Samples, one: str, other: str) -> Compared | str:
         """What the judge said, or the kind of its failure."""

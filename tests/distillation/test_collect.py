@@ -107,6 +107,18 @@ def test_messages_of_an_input_are_sent_as_they_are(project, server):
     assert server.calls[1]["messages"] == [{"role": "system", "content": "Be brief."}, *messages[1:]]
 
 
+def test_an_instruction_is_sent_with_its_input_and_no_field_is_dropped_without_a_word(project, server, capsys):
+    rows = [
+        {"instruction": "Translate.", "input": "Haus", "output": "house"},
+        {"instruction": "Say hello.", "input": "", "output": "hello"},
+        {"question": "Who wrote it?", "text": "It was written by Ada."},
+    ]
+    (project / "alpaca.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert collect("alpaca.jsonl") == 0
+    assert {*map(said_last, server.calls)} == {"Translate.\n\nHaus", "Say hello.", "Who wrote it?"}
+    assert "remark: 1 rows of alpaca.jsonl have a field 'text' that is not sent" in capsys.readouterr().out
+
+
 def test_a_prompt_takes_the_fields_of_a_row(project, server):
     (project / "p.yaml").write_text(
         'messages:\n  - {role: system, content: Git.}\n  - {role: user, content: "Do: {{ item.what }}"}\n'

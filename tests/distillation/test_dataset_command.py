@@ -230,7 +230,7 @@ def test_check_estimates_costs_from_the_price_file(project, capsys):
     ("arguments", "words"),
     [
         (["none.jsonl"], "none.jsonl cannot be read: there is no such file"),
-        (["train.jsonl", "--against", "none.jsonl"], "none.jsonl: there is no such file"),
+        (["train.jsonl", "--against", "none.jsonl"], "none.jsonl cannot be read: there is no such file"),
         (["train.jsonl", "--tags"], "name its dataset with --against"),
     ],
 )
@@ -240,7 +240,71 @@ def test_check_says_what_is_wrong(project, capsys, arguments, words):
     assert words in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("action", ["sft", "dpo", "check"])
+def test_cases_without_an_id_are_named_by_their_line(project, capsys):
+    write(project / "train.jsonl", [*sixty(), example("Show the log!")])
+    (project / "test.csv").write_text("request\nshow it\nshow the log\n")
+    assert main(["dataset", "check", "train.jsonl", "--against", "test.csv"]) == REFUSED
+    assert "line 61  case test.csv:3  1.00" in capsys.readouterr().out
+
+
+def test_clean_leaves_out_leaks_twins_and_bad_lines_and_says_so(project, capsys):
+    rows = [
+        *sixty(),
+        b"{x",
+        example("Show the log!"),
+        example("Request number 5"),
+        example("request number 5", "other"),
+    ]
+    write(project / "train.jsonl", rows)
+    (project / "test.jsonl").write_text('{"request": "show the log"}\n')
+    command = ["dataset", "clean", "train.jsonl", "--against", "test.jsonl", "--output", "clean.jsonl"]
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert "clean.jsonl: 61 examples" in said
+    assert "left out: 1 (a platform would reject them)" in said
+    assert "left out: 1 (what an evaluation asks: but for case, space, punctuation and look-alikes)" in said
+    assert "left out: 1 (the same example again, but for case, space and punctuation)" in said
+    whole = (project / "train.jsonl").read_bytes().splitlines()
+    assert (project / "clean.jsonl").read_bytes().splitlines() == [*whole[:60], whole[63]]
+    assert main(["dataset", "check", "clean.jsonl", "--against", "test.jsonl"]) == 0
+    assert main(["dataset", "clean", "clean.jsonl", "--against", "test.jsonl", "--output", "again.jsonl"]) == 0
+    assert (project / "again.jsonl").read_bytes() == (project / "clean.jsonl").read_bytes()
+
+
+def test_clean_keeps_near_lines_unless_it_is_told_not_to(project, capsys):
+    asked = "please show me the last five commits of the branch main with their authors and dates on one line"
+    write(project / "train.jsonl", [*sixty(), example(asked.replace("main", "dev"))])
+    (project / "test.jsonl").write_text(json.dumps({"request": asked}) + "\n")
+    command = ["dataset", "clean", "train.jsonl", "--against", "test.jsonl", "--output", "clean.jsonl"]
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert "remark: 1 cases of test.jsonl are nearly in the file" in said
+    assert "clean.jsonl: 61 examples" in said
+    assert main([*command, "--without-near"]) == 0
+    assert "clean.jsonl: 60 examples" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--output", "train.jsonl"], "that is the file itself"),
+        (["--output", "c.jsonl", "--without-near"], "name their dataset with --against"),
+        (["--output", "c.jsonl", "--against", "all.jsonl"], "no line is fit to learn from (60 what an evaluation asks"),
+    ],
+)
+def test_clean_says_what_is_wrong_and_writes_nothing(project, capsys, arguments, words):
+    write(project / "train.jsonl", sixty())
+    (project / "all.jsonl").write_text(
+        "".join(json.dumps({"request": f"request number {n}"}) + "\n" for n in range(60))
+    )
+    before = (project / "train.jsonl").read_bytes()
+    assert main(["dataset", "clean", "train.jsonl", *arguments]) == 3
+    assert words in capsys.readouterr().err
+    assert (project / "train.jsonl").read_bytes() == before
+    assert not (project / "c.jsonl").exists()
+
+
+@pytest.mark.parametrize("action", ["sft", "dpo", "check", "clean"])
 def test_help_teaches_by_example(action, capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["dataset", action, "--help"])

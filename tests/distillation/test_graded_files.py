@@ -267,6 +267,30 @@ def test_collected_samples_are_ranked_by_a_judge_without_an_evaluation(project, 
     assert "teacher: answers to 44 requests" in capsys.readouterr().out
 
 
+def test_a_pair_has_the_system_prompt_that_its_better_answer_was_given_to():
+    import asyncio
+    from pathlib import Path
+
+    from distilltest.config import Judge
+    from distilltest.distillation.ranking import Ranking, Samples
+    from distilltest.judges.preference import Compared
+    from distilltest.records import Model
+
+    class Longest(Ranking):
+        async def _compare(self, samples, one, other):
+            winner = "1" if len(one) > len(other) else "2"
+            return Compared(winner, winner, "")
+
+    prompts = tuple(
+        ({"role": "system", "content": how}, {"role": "user", "content": "x"})
+        for how in ("Be brief.", "Tell all.", "Sing.")
+    )
+    ranking = Longest(Judge("j", Model("judge", "s", "http://x", "m")), None, Path(), lambda done: None)
+    samples = Samples(prompts[0], ("no", "a long answer", "la la"), prompts)
+    [found] = asyncio.run(ranking.preferences([samples], LeftOut()))
+    assert (found.preferred, found.messages) == ("a long answer", prompts[1])
+
+
 def test_requests_of_another_evaluation_are_a_leak(project, capsys):
     (project / "suites/test_other.py").write_text(OTHER)
     command = [sys.executable, "-m", "pytest", "-q", "suites/test_other.py"]
@@ -349,7 +373,7 @@ def test_rankings_without_a_clear_best_are_told_apart():
         judge = Judge("judge", Model("judge", "s", "http://x", "m"))
         ranking = Ranking(judge, complete, SimpleNamespace(), lambda _done: None)
         left_out = LeftOut()
-        found = asyncio.run(ranking.preferences([Samples(asked, asked, texts)], left_out))
+        found = asyncio.run(ranking.preferences([Samples(asked, texts, (asked,) * len(texts))], left_out))
         return found[0] if found else next(iter(left_out.counts))
 
     def beats(*pairs):
