@@ -138,19 +138,24 @@ class Comparison:
             return tango.p_value(self.wins, self.losses, self.n, delta)
         return anchored.p_value(self.differences, delta)
 
-    def interval(self, alpha: float) -> tuple[float, float]:
-        """The two-sided 1 - 2·alpha interval of the difference; all of [-1, 1] where clusters are too few."""
+    def interval(self, alpha: float, above: float | None = None) -> tuple[float, float]:
+        """The two-sided interval of the difference; all of [-1, 1] where clusters are too few.
+
+        Args:
+            alpha: How often each end may be wrong.
+            above: The same of the upper end; None for alpha.
+        """
         from distilltest.statistics import anchored, clusters, exact_unconditional, skewness, tango
 
         chosen = self.chosen
         if chosen == "labels":
-            return self._corrected().interval(alpha)
+            return self._corrected().interval(alpha, above)
         if chosen == "t":
-            return (-1.0, 1.0) if self.n < 2 else skewness.interval(self.differences, alpha)
+            return (-1.0, 1.0) if self.n < 2 else skewness.interval(self.differences, alpha, above)
         if chosen == "clusters":
-            return clusters.interval(self.differences, self.clusters, alpha) or (-1.0, 1.0)
+            return clusters.interval(self.differences, self.clusters, alpha, above) or (-1.0, 1.0)
         if chosen == "exact" and self.n <= EXACT_INTERVAL_UP_TO:
-            return exact_unconditional.interval(self.wins, self.losses, self.n, alpha)
+            return exact_unconditional.interval(self.wins, self.losses, self.n, alpha, above)
         if chosen in ("exact", "tango"):
-            return tango.interval(self.wins, self.losses, self.n, alpha)
-        return anchored.interval(self.differences, alpha)
+            return tango.interval(self.wins, self.losses, self.n, alpha, above)
+        return anchored.interval(self.differences, alpha, above)

@@ -17,7 +17,7 @@ from math import isnan
 from distilltest.errors import SuiteError
 from distilltest.gate import tested
 from distilltest.gate.competence import no_role_passes, nobody_passes, with_competence, without_claim
-from distilltest.gate.rule import Rule
+from distilltest.gate.rule import Rule, settled
 from distilltest.gate.verdict import RuleVerdict, Status, Verdict, combine
 from distilltest.gate.worst import LISTED, advice, assumed, how_many, rows_without, unanswered
 from distilltest.table import ResultsTable, Unanswerable
@@ -82,7 +82,7 @@ def decide(
     bounded = not obstacles and not transient and any(table.unanswerable.values())
     judge = _judge_bounds if bounded else _judge
     judged = tuple(
-        tested.said(
+        _agreeing(
             with_competence(rule, judge(rule, table, alpha, alpha / len(applicable)), tested.basis(rule, table), alpha)
         )
         if rule in applicable
@@ -113,6 +113,16 @@ def decide(
         unanswerable=tuple(unanswered(table)[:LISTED]),
         transient=bool(transient),
     )
+
+
+def _agreeing(judged: RuleVerdict) -> RuleVerdict:
+    """With what labels did in its sentence, and an interval that contradicts the verdict in nothing, whoever changed it last."""
+    judged = tested.said(judged)
+    decided = judged.status in (Status.PROMOTE, Status.BLOCK, Status.UNDECIDED)
+    if not decided or judged.low is None or judged.high is None or judged.limit is None:
+        return judged
+    low, high = settled(judged.status, judged.low, judged.high, judged.limit)
+    return replace(judged, low=low, high=high)
 
 
 def _say(

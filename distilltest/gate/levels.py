@@ -9,7 +9,7 @@ from math import fsum
 from distilltest.errors import SuiteError
 from distilltest.gate.figures import declared, interval, lower, upper
 from distilltest.gate.means import corrected, counted, evidence, more_than_half
-from distilltest.gate.rule import WORD, Measure, Rule, Sample, check_role, is_number, weigh
+from distilltest.gate.rule import WORD, Measure, Rule, Sample, check_role, is_number, settled, weigh
 from distilltest.gate.verdict import RuleVerdict, Status
 from distilltest.gate.worst import rows_without
 from distilltest.table import ResultsTable, Unanswerable
@@ -46,21 +46,22 @@ class _AtLeast(Rule):
         n, estimate = len(values), fsum(values) / len(values)
         if table.human:
             human = [None if value is None else value - self.score for value in table.of_people(self.role)]
-            found = corrected(human, [v - self.score for v in values], clusters, alpha)
+            found = corrected(human, [v - self.score for v in values], clusters, alpha, block_alpha)
             low, high = max(0.0, found.low + self.score), min(1.0, found.high + self.score)
             estimate = self.score + (found.mean or 0.0)
             counts = f"{n} cases" + (f" of {len(set(clusters))} clusters" if clusters else "")
         elif table.binary and not clusters:
             passed = round(fsum(values))
-            found = counted(passed, n, self.score, alpha)
+            found = counted(passed, n, self.score, alpha, block_alpha)
             low, high = found.low, found.high
             counts = f"{passed} of {n} cases pass"
         else:
-            found = evidence([v - self.score for v in values], clusters, alpha)
+            found = evidence([v - self.score for v in values], clusters, alpha, block_alpha)
             low, high = max(0.0, found.low + self.score), min(1.0, found.high + self.score)
             counts = f"{round(fsum(values))} of {n} cases pass" if table.binary else f"mean score of {n} cases"
             counts += f" of {len(set(clusters))} clusters" if clusters else ""
         status = weigh(found.p, found.against, alpha, block_alpha)
+        low, high = settled(status, low, high, self.score)
         share = f"between {lower(low, self.score)} % and {upper(high, self.score)} %"
         sentence = f"{self.role} {WORD[status]} {share}, asked for {declared(self.score)} % ({counts})"
         return RuleVerdict(
@@ -130,10 +131,11 @@ class _Preferred(Rule):
         rows, values = self._shares(table)
         if not values:
             return RuleVerdict(self.describe(), Status.INCOMPLETE, self._nothing())
-        found = more_than_half(values, table.clusters_of(rows), alpha)
+        found = more_than_half(values, table.clusters_of(rows), alpha, block_alpha)
         won, lost = sum(value > 0.5 for value in values), sum(value < 0.5 for value in values)
         status = weigh(found.p, found.against, alpha, block_alpha)
-        share = f"{interval(found.low, found.high, 0.5)} %"
+        low, high = settled(status, found.low, found.high, 0.5)
+        share = f"{interval(low, high, 0.5)} %"
         counts = f"{won} preferred, {len(values) - won - lost} ties, {lost} not, in {len(values)} cases"
         return RuleVerdict(
             rule=self.describe(),
@@ -142,8 +144,8 @@ class _Preferred(Rule):
             test=found.test,
             p=found.p,
             estimate=fsum(values) / len(values),
-            low=found.low,
-            high=found.high,
+            low=low,
+            high=high,
             limit=0.5,
             n=len(values),
             wins=won,

@@ -17,8 +17,9 @@ class Evidence:
     against: float
     """How surprising they are if it is."""
     low: float
-    """The two-sided 1 - 2·alpha interval of the mean."""
+    """What the mean is above; wrong with alpha."""
     high: float
+    """What it is below; wrong with the level at which a rule is broken."""
     test: str
     """What a report calls the test."""
     mean: float | None = None
@@ -26,18 +27,28 @@ class Evidence:
 
 
 def corrected(
-    human: Sequence[float | None], values: Sequence[float], clusters: Sequence[str], alpha: float
+    human: Sequence[float | None],
+    values: Sequence[float],
+    clusters: Sequence[str],
+    alpha: float,
+    above: float | None = None,
 ) -> Evidence:
     """Weigh people's values, one a case, None where they said nothing, sharpened by a judge's, which are of all cases."""
     from distilltest.statistics import prediction_powered
 
     found = prediction_powered.from_columns(human, values, clusters)
-    low, high = found.interval(alpha)
+    low, high = found.interval(alpha, above)
     return Evidence(found.p_value(0.0), found.mirrored().p_value(0.0), low, high, TESTS["labels"], found.mean)
 
 
-def evidence(values: Sequence[float], clusters: Sequence[str], alpha: float) -> Evidence:
+def evidence(values: Sequence[float], clusters: Sequence[str], alpha: float, above: float | None = None) -> Evidence:
     """Weigh values, one a case, in clusters or (where none are given) independent ones.
+
+    Args:
+        values: In [-1, 1].
+        clusters: One a case, or none.
+        alpha: How often each end of the interval may be wrong.
+        above: The same of the upper end; None for alpha.
 
     >>> found = evidence([0.5] * 40 + [-0.5] * 10, (), 0.05)
     >>> round(found.p, 4), found.test
@@ -48,10 +59,10 @@ def evidence(values: Sequence[float], clusters: Sequence[str], alpha: float) -> 
 
     mirrored = [-value for value in values]
     if not clusters:
-        low, high = anchored.interval(values, alpha)
+        low, high = anchored.interval(values, alpha, above)
         return Evidence(anchored.p_value(values, 0.0), anchored.p_value(mirrored, 0.0), low, high, TESTS["anchored"])
     p, against = (clustered.evaluate(each, clusters, 0.0).p for each in (values, mirrored))
-    low, high = clustered.interval(values, clusters, alpha) or (-1.0, 1.0)
+    low, high = clustered.interval(values, clusters, alpha, above) or (-1.0, 1.0)
     return Evidence(1.0 if p is None else p, 1.0 if against is None else against, low, high, TESTS["clusters"])
 
 
@@ -76,15 +87,17 @@ def p_above(
     return anchored.p_value([value - limit for value in values], 0.0)
 
 
-def more_than_half(shares: Sequence[float], clusters: Sequence[str], alpha: float) -> Evidence:
+def more_than_half(
+    shares: Sequence[float], clusters: Sequence[str], alpha: float, above: float | None = None
+) -> Evidence:
     """Weigh the claim that shares in [0, 1], one a case, are above one half on average; the interval is of their mean."""
-    found = evidence([2 * share - 1 for share in shares], clusters, alpha)
+    found = evidence([2 * share - 1 for share in shares], clusters, alpha, above)
     return replace(found, low=max(0.0, (found.low + 1) / 2), high=min(1.0, (found.high + 1) / 2))
 
 
-def counted(passed: int, n: int, limit: float, alpha: float) -> Evidence:
+def counted(passed: int, n: int, limit: float, alpha: float, above: float | None = None) -> Evidence:
     """Weigh the claim that independent cases pass at more than a limit, exactly; the interval is of their share."""
     from distilltest.statistics import binomial
 
     p, against = binomial.at_least(passed, n, limit), binomial.at_most(passed, n, limit)
-    return Evidence(p, against, *binomial.interval(passed, n, alpha), "exact binomial test")
+    return Evidence(p, against, *binomial.interval(passed, n, alpha, above), "exact binomial test")

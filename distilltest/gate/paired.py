@@ -9,7 +9,7 @@ from math import isfinite
 from distilltest.comparison import TESTS, Comparison
 from distilltest.errors import SuiteError
 from distilltest.gate.figures import between, declared, interval, lower, signed, upper
-from distilltest.gate.rule import Measure, Rule, Sample, check_role, is_number, weigh
+from distilltest.gate.rule import Measure, Rule, Sample, check_role, is_number, settled, weigh
 from distilltest.gate.verdict import RuleVerdict, Status
 from distilltest.gate.worst import how_many, rows_without
 from distilltest.table import ResultsTable
@@ -80,8 +80,8 @@ class _Paired(Rule):
             return RuleVerdict(self.describe(), Status.INCOMPLETE, f"no case with results has the tag {self.tag!r}")
         p = pairs.p_value(-self.limit, alpha)
         against = pairs.swapped().p_value(self.limit, block_alpha)
-        low, high = pairs.interval(alpha)
         status = weigh(p, against, alpha, block_alpha)
+        low, high = settled(status, *pairs.interval(alpha, block_alpha), self.limit)
         needed = self._needed(pairs, alpha, 0.0) if status is Status.UNDECIDED else None
         return RuleVerdict(
             rule=self.describe(),

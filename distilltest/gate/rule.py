@@ -180,6 +180,19 @@ def weigh(p: float, against: float, alpha: float, block_alpha: float) -> Status:
     return Status.BLOCK if against <= block_alpha else Status.UNDECIDED
 
 
+def settled(status: Status, low: float, high: float, limit: float) -> tuple[float, float]:
+    """An interval that says what the verdict says: above its limit, below it, or on both sides.
+
+    It is found by inverting the test, so this moves it by the last digits only: an exact p-value, of few outcomes, does not rise
+    everywhere with the limit, and a search ends.
+    """
+    if status is Status.PROMOTE:
+        return max(low, limit), max(high, limit)
+    if status is Status.BLOCK:
+        return min(low, limit), min(high, limit)
+    return min(low, limit), max(high, limit)
+
+
 WORD = {Status.PROMOTE: "is", Status.BLOCK: "is only", Status.UNDECIDED: "may be"}
 """How a sentence goes on."""
 

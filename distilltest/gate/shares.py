@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from distilltest.comparison import TESTS
 from distilltest.errors import SuiteError
 from distilltest.gate.figures import declared, interval, upper
-from distilltest.gate.means import counted, evidence, more_than_half
-from distilltest.gate.rule import WORD, Measure, Rule, Sample, check_role, is_number, weigh
+from distilltest.gate.means import counted, more_than_half
+from distilltest.gate.rule import WORD, Measure, Rule, Sample, check_role, is_number, settled, weigh
 from distilltest.gate.verdict import RuleVerdict, Status
 from distilltest.gate.worst import filled, rows_without
 from distilltest.table import ResultsTable
@@ -56,7 +57,7 @@ class _Recovers(Rule):
         )
         if recovered.gap_is_shown(narrow, wide, alpha):
             return verdict
-        return replace(verdict, status=Status.UNDECIDED, sentence=self._no_gap(len(narrow)))
+        return replace(verdict, status=Status.UNDECIDED, low=None, high=None, sentence=self._no_gap(len(narrow)))
 
     def _rows(self, table: ResultsTable) -> tuple[list[int], list[tuple[float, float, float]]]:
         """The rows in which all three roles have a value, and the values."""
@@ -74,29 +75,37 @@ class _Recovers(Rule):
         from distilltest.statistics import recovered
 
         whole, rows = self._rows(table)
-        weighed = evidence(self._contrast(rows), table.clusters_of(whole), alpha)
-        status = weigh(weighed.p, weighed.against, alpha, block_alpha)
-        n = len(rows)
+        clusters, n = table.clusters_of(whole), len(rows)
         candidate, base, teacher = ([row[i] for row in rows] for i in range(3))
-        found = recovered.evaluate(candidate, base, teacher, alpha) if n > 1 else None
-        if found is None or found.share is None or found.low is None or found.high is None:
-            status = Status.UNDECIDED
-            sentence = self._no_gap(n)
-        else:
+        p, against = (
+            recovered.shown(candidate, base, teacher, self.share, clusters, more=more) for more in (True, False)
+        )
+        p, against = 1.0 if p is None else p, 1.0 if against is None else against
+        status = weigh(p, against, alpha, block_alpha)
+        share = recovered.evaluate(candidate, base, teacher, alpha).share if n > 1 else None
+        low, high = None, None
+        if share is None:
+            status, sentence = Status.UNDECIDED, self._no_gap(n)
+        elif found := recovered.bounds(candidate, base, teacher, clusters, alpha, block_alpha):
+            low, high = settled(status, *found, self.share)
             verb = {Status.PROMOTE: "recovers", Status.BLOCK: "recovers only", Status.UNDECIDED: "may recover"}[status]
             sentence = (
-                f"the candidate {verb} {interval(found.low, found.high, self.share)} % of the gap from {self.base} "
+                f"the candidate {verb} {interval(low, high, self.share)} % of the gap from {self.base} "
                 f"to {self.teacher}, asked for {declared(self.share)} % ({n} cases)"
+            )
+        else:
+            sentence = (
+                f"what share of the gap from {self.base} to {self.teacher} is recovered cannot be said ({n} cases)"
             )
         return RuleVerdict(
             rule=self.describe(),
             status=status,
             sentence=sentence,
-            test=weighed.test,
-            p=weighed.p,
-            estimate=found.share if found else None,
-            low=found.low if found else None,
-            high=found.high if found else None,
+            test=TESTS["clusters" if clusters else "anchored"],
+            p=p,
+            estimate=share,
+            low=low,
+            high=high,
             limit=self.share,
             n=n,
         )
@@ -228,14 +237,15 @@ class _Faster(Rule):
         faster = [difference > 0 for difference in apart.values()]
         wins, n, clusters = sum(faster), len(faster), table.clusters_of(apart)
         weighed = (
-            more_than_half(faster, clusters, alpha)
+            more_than_half(faster, clusters, alpha, block_alpha)
             if clusters
-            else replace(counted(wins, n, 0.5, alpha), test="sign test")
+            else replace(counted(wins, n, 0.5, alpha, block_alpha), test="sign test")
         )
         status = weigh(weighed.p, weighed.against, alpha, block_alpha)
+        low, high = settled(status, weighed.low, weighed.high, 0.5)
         middle = sorted(apart.values())[n // 2]
         sentence = (
-            f"the candidate {WORD[status]} faster than {self.role} in {interval(weighed.low, weighed.high, 0.5)} % "
+            f"the candidate {WORD[status]} faster than {self.role} in {interval(low, high, 0.5)} % "
             f"of cases, by {1000 * abs(middle):.0f} ms {'less' if middle > 0 else 'more'} in the median "
             f"({wins} of {n} cases faster)"
         )
@@ -246,8 +256,8 @@ class _Faster(Rule):
             test=weighed.test,
             p=weighed.p,
             estimate=wins / n,
-            low=weighed.low,
-            high=weighed.high,
+            low=low,
+            high=high,
             limit=0.5,
             n=n,
             wins=wins,

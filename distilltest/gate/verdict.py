@@ -64,7 +64,8 @@ class RuleVerdict:
     """The difference, or the rate."""
     low: float | None = None
     high: float | None = None
-    """The two-sided 1 - 2·alpha interval of the estimate."""
+    """The interval of the estimate: ``low`` is too high in at most alpha of all runs, ``high`` too low in at most the level at
+    which a rule is broken, alpha divided by the number of rules. So it says what the verdict says."""
     limit: float | None = None
     """What the estimate must be above."""
     n: int = 0

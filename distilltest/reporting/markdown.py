@@ -11,6 +11,7 @@ from distilltest.reporting.gfm import block, code, prose, table
 from distilltest.reporting.report import EvaluationReport, RoleLine, RunReport
 from distilltest.reporting.text import (
     grader_rows,
+    how_sure,
     interval_picture,
     judge_rows,
     label_lines,
@@ -61,12 +62,15 @@ def _evaluation(report: EvaluationReport) -> list[str]:
         *map(prose, report.notes),
     ]
     heads, rows = rule_rows(report)
-    parts.append(_numbers(heads, rows))
+    parts += [_numbers(heads, rows), how_sure(report)]
     pictures = [(rule.rule, interval_picture(rule)) for rule in report.verdict.rules]
     width = max((len(name) for name, _ in pictures), default=0)
     drawn = [f"{name:<{width}}  {picture}".rstrip() for name, picture in pictures if picture]
     if drawn:
-        note = "Differences with their intervals; a rule is proven where the whole interval is right of its limit, `|`."
+        note = (
+            "Differences with their intervals; a rule is proven where all of its interval is right of the limit, `|`, "
+            "and broken where all of it is left of that."
+        )
         parts.append(f"{note}\n\n{block(drawn)}")
     if labels := label_lines(report):
         parts += ["### People's labels", "\n".join(f"- {prose(line)}" for line in labels)]

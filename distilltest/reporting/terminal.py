@@ -10,6 +10,7 @@ from distilltest.reporting.report import EvaluationReport, RunReport
 from distilltest.reporting.text import (
     counts,
     grader_rows,
+    how_sure,
     interval_picture,
     judge_rows,
     label_lines,
@@ -47,6 +48,7 @@ def summary(run: RunReport) -> str:
         parts.append(tabulate(rows, heads, tablefmt="simple", disable_numparse=True, preserve_whitespace=True))
         if lines := label_lines(report):
             parts.append("\n".join(["people's labels:", *(f"  {line}" for line in lines)]))
+        parts.append(how_sure(report))
         if report.graders:
             heads, rows = grader_rows(report)
             parts.append(tabulate(rows, heads, tablefmt="simple", disable_numparse=True))

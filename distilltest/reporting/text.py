@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from distilltest.errors import brief
 from distilltest.gate import RuleVerdict
-from distilltest.gate.figures import declared, interval
+from distilltest.gate.figures import declared, interval, upper
 from distilltest.reporting.report import EvaluationReport, RoleLine
 
 REASON = 80
@@ -105,7 +105,7 @@ def _trial_heads(report: EvaluationReport) -> list[str]:
 
 def rule_rows(report: EvaluationReport) -> tuple[list[str], list[list[str]]]:
     """The table of rules: heads and rows."""
-    heads = ["rule", "says", "difference in points", "must be above", "won / lost", "cases", "p"]
+    heads = ["rule", "says", "difference or rate in points", "must be above", "won / lost", "cases", "p"]
     return heads, [_rule_row(rule) for rule in report.verdict.rules]
 
 
@@ -129,6 +129,15 @@ def _estimate(rule: RuleVerdict) -> str:
     if rule.low is None or rule.high is None:
         return shown
     return f"{shown} ({interval(rule.low, rule.high, *([] if rule.limit is None else [rule.limit]))})"
+
+
+def how_sure(report: EvaluationReport) -> str:
+    """What the level means, in a plain sentence."""
+    share = upper(report.level or report.alpha)
+    return (
+        f"How sure this is: of 100 candidates that do not meet a rule, at most {share} would pass it by luck; "
+        f"and the true value lies beyond an end of an interval in at most {share} of 100 runs."
+    )
 
 
 def tokens_saved(report: EvaluationReport) -> str:

@@ -70,8 +70,8 @@ def p_value(differences: ArrayLike, delta: float) -> float:
     return min(1.0, max(0.0, 0.5 + total / pi))
 
 
-def interval(differences: ArrayLike, alpha: float = 0.05) -> tuple[float, float]:
-    """The two-sided 1 - 2·alpha interval of the mean difference, by inverting the test.
+def interval(differences: ArrayLike, alpha: float = 0.05, above: float | None = None) -> tuple[float, float]:
+    """The two-sided interval of the mean difference, by inverting the test: each end errs with alpha, the upper with ``above``.
 
     >>> low, high = interval([0.1, 0.2, 0.15] * 40, 0.05)
     >>> low < 0.15 < high
@@ -79,7 +79,7 @@ def interval(differences: ArrayLike, alpha: float = 0.05) -> tuple[float, float]
     """
     import numpy as np
 
-    return -_margin(differences, alpha), _margin(-np.asarray(differences, dtype=float), alpha)
+    return -_margin(differences, alpha), _margin(-np.asarray(differences, dtype=float), above or alpha)
 
 
 def _end(x: Floats, start: float) -> float:

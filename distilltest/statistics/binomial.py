@@ -43,15 +43,15 @@ def at_most(passed: int, n: int, share: float) -> float:
     return at_least(n - passed, n, 1.0 - share)
 
 
-def interval(passed: int, n: int, alpha: float = 0.05) -> tuple[float, float]:
-    """The exact (Clopper-Pearson) two-sided 1 - 2·alpha interval of a rate.
+def interval(passed: int, n: int, alpha: float = 0.05, above: float | None = None) -> tuple[float, float]:
+    """The exact (Clopper-Pearson) two-sided interval of a rate: each end errs with alpha, the upper one with ``above``.
 
     >>> low, high = interval(8, 10, 0.025)
     >>> round(low, 4), round(high, 4)
     (0.4439, 0.9748)
     """
     low = 0.0 if passed == 0 else _solve(lambda share: at_least(passed, n, share) - alpha)
-    high = 1.0 if passed == n else 1.0 - _solve(lambda share: at_least(n - passed, n, share) - alpha)
+    high = 1.0 if passed == n else 1.0 - _solve(lambda share: at_least(n - passed, n, share) - (above or alpha))
     return low, high
 
 

@@ -176,9 +176,11 @@ def largest_p(low: ArrayLike, high: ArrayLike, clusters: Sequence[Hashable], del
 
 
 def interval(
-    differences: ArrayLike, clusters: Sequence[Hashable], alpha: float = 0.05, seed: int = 0
+    differences: ArrayLike, clusters: Sequence[Hashable], alpha: float = 0.05, above: float | None = None, seed: int = 0
 ) -> tuple[float, float] | None:
-    """The two-sided 1 - 2·alpha interval of the mean difference, by inverting the test; None where it is undecided.
+    """The two-sided interval of the mean difference, by inverting the test; None where it is undecided.
+
+    Each end errs with alpha, the upper one with ``above``.
 
     >>> low, high = interval([0.5, -0.25] * 18, [i // 3 for i in range(36)])
     >>> round(low, 3), round(high, 3)
@@ -188,7 +190,7 @@ def interval(
     data = _Data.of(differences, clusters, seed)
     if not data.enough:
         return None
-    return -_margin(data, alpha), _margin(data.mirrored(), alpha)
+    return -_margin(data, alpha), _margin(data.mirrored(), above or alpha)
 
 
 def _mixtures(unknown: int) -> list[Floats]:

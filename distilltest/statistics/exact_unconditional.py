@@ -92,8 +92,10 @@ def p_value(wins: int, losses: int, n: int, delta: float, gamma: float = GAMMA) 
     return float(min(1.0, np.max(chances) + gamma))
 
 
-def interval(wins: int, losses: int, n: int, alpha: float = 0.05) -> tuple[float, float]:
-    """The two-sided 1 - 2·alpha interval of p(candidate) - p(other), by inverting the test.
+def interval(wins: int, losses: int, n: int, alpha: float = 0.05, above: float | None = None) -> tuple[float, float]:
+    """The two-sided interval of p(candidate) - p(other), by inverting the test.
+
+    Each end errs with alpha, the upper one with ``above``.
 
     The lower end says "at most so much worse": minus the smallest margin at which the claim holds, rounded away from it
     by no more than two millionths. Gamma is alpha/100, at most GAMMA. Because the outcomes are few, p does not fall
@@ -105,7 +107,7 @@ def interval(wins: int, losses: int, n: int, alpha: float = 0.05) -> tuple[float
     (-0.0271, 0.05)
     """
     values.checked_level(alpha)
-    return -_smallest_margin(wins, losses, n, alpha), _smallest_margin(losses, wins, n, alpha)
+    return -_smallest_margin(wins, losses, n, alpha), _smallest_margin(losses, wins, n, above or alpha)
 
 
 @lru_cache(maxsize=1024)

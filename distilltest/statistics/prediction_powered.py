@@ -72,10 +72,10 @@ class PredictionPowered:
         values.checked_margin(delta)
         return max(self._student(delta), self._unseen(delta))
 
-    def interval(self, alpha: float = 0.05) -> tuple[float, float]:
-        """The two-sided 1 - 2·alpha interval of the mean, inside [-1, 1]: where p, or that of the mirror image, is alpha."""
+    def interval(self, alpha: float = 0.05, above: float | None = None) -> tuple[float, float]:
+        """The two-sided interval of the mean, inside [-1, 1]: where p is alpha, or that of the mirror image is ``above``."""
         values.checked_level(alpha)
-        return self._low(alpha), -self.mirrored()._low(alpha)
+        return self._low(alpha), -self.mirrored()._low(above or alpha)
 
     def mirrored(self) -> PredictionPowered:
         """The other model against the candidate."""

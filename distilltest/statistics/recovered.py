@@ -5,7 +5,8 @@ Reference:
 
 The share is a ratio of two means, (candidate - base)/(teacher - base), and a ratio over a gap that may be nothing has no
 interval of finite length. Fieller's interval holds every share f which the t test of mean(x - f·y) = 0 does not reject,
-x = candidate - base, y = teacher - base. Assumptions: the cases are independent, and the means near enough to normal.
+x = candidate - base, y = teacher - base. Assumptions: the cases are independent, and the means near enough to normal. It says
+whether the gap is large enough to speak of a share of it; the bounds that are shown are those of the test that decides.
 
 No variance is no certainty: to the variances of x and of y comes 1/(n + 2), as if one more case in n + 2 had differed by
 a whole point. (The same one more as in ``planning``.)
@@ -13,14 +14,18 @@ a whole point. (The same one more as in ``planning``.)
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import log, sqrt
 from typing import TYPE_CHECKING
 
 from distilltest.statistics import beta, values
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
+
+_FAR = 100.0
+"""A bound of the recovered share is not looked for beyond."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,104 @@ def evaluate(candidate: ArrayLike, base: ArrayLike, teacher: ArrayLike, alpha: f
     c = gain * gain - t * t * var_x
     root = sqrt(max(0.0, b * b - a * c))
     return Recovered(gap, gain, gain / gap, (b - root) / a, (b + root) / a)
+
+
+def bounds(
+    candidate: ArrayLike,
+    base: ArrayLike,
+    teacher: ArrayLike,
+    clusters: Sequence[Hashable] = (),
+    alpha: float = 0.05,
+    above: float | None = None,
+) -> tuple[float, float] | None:
+    """The shares between which the recovered one lies, by inverting the test that decides; None where clusters are too few.
+
+    Fieller's interval is that of another test, and would contradict the verdict now and then.
+
+    Args:
+        candidate: As of :func:`evaluate`, for which the gap must not be too small; scores in [0, 1].
+        base: The same.
+        teacher: The same.
+        clusters: The cluster of each case, none where the cases are independent.
+        alpha: How often each end may be wrong.
+        above: The same of the upper end; None for alpha.
+
+    >>> base, candidate, teacher = ([1] * k + [0] * (100 - k) for k in (50, 80, 90))
+    >>> low, high = bounds(candidate, base, teacher)
+    >>> round(low, 2), round(high, 2), shown(candidate, base, teacher, low) <= 0.05 < shown(candidate, base, teacher, low + 0.001)
+    (0.6, 0.89, True)
+    """
+    import numpy as np
+
+    fieller = evaluate(candidate, base, teacher, alpha)
+    share, low, high = fieller.share or 0.0, fieller.low or 0.0, fieller.high or 0.0
+    c, b, t = (np.asarray(each, dtype=float) for each in (candidate, base, teacher))
+    if shown(c, b, t, share, clusters) is None:
+        return None
+
+    def excess(p: float | None, level: float) -> float:
+        return log(max(1.0 if p is None else p, 1e-300) / level)
+
+    def below(f: float) -> float:
+        return excess(shown(c, b, t, f, clusters), alpha)
+
+    def mirrored(f: float) -> float:  # 1 - c recovers 1 - f of the gap from 1 - b to 1 - t, so to say
+        return excess(shown(c, b, t, -f, clusters, more=False), above or alpha)
+
+    return _last_rejected(below, low, share - low), -_last_rejected(mirrored, -high, high - share)
+
+
+def shown(
+    candidate: ArrayLike,
+    base: ArrayLike,
+    teacher: ArrayLike,
+    share: float,
+    clusters: Sequence[Hashable] = (),
+    *,
+    more: bool = True,
+) -> float | None:
+    """How surprising the scores are if no more than a share is recovered (``more=False``: no less); None: too few clusters."""
+    import numpy as np
+
+    from distilltest.statistics import anchored
+    from distilltest.statistics import clusters as clustered
+
+    c, b, t = (np.asarray(each, dtype=float) for each in (candidate, base, teacher))
+    # The contrast lies in [-1, 1] for a share in [0, 1]; for another one it is scaled to that.
+    contrast = (c - (1.0 - share) * b - share * t) / max(1.0, abs(share), abs(1.0 - share))
+    contrast = contrast if more else -contrast
+    return clustered.evaluate(contrast, clusters, 0.0).p if clusters else anchored.p_value(contrast, 0.0)
+
+
+def _last_rejected(excess: Callable[[float], float], guess: float, width: float) -> float:
+    """The largest value at which ``excess``, which rises, is not above 0, to a two-thousandth of the width; at least -100."""
+    close = max(1e-5, width / 2000.0)
+    step = max(1e-4, width / 10.0)
+    value = excess(guess)
+    low, high = guess, guess
+    while value <= 0.0 and high < _FAR:
+        low, high, step = high, min(_FAR, high + step), 2.0 * step
+        value = excess(high)
+    if high > guess or value <= 0.0:
+        at_low, at_high = excess(low), value
+    else:
+        at_high = value
+        while value > 0.0:
+            if low <= -_FAR:
+                return -_FAR
+            high, at_high, low, step = low, value, max(-_FAR, low - step), 2.0 * step
+            value = excess(low)
+        at_low = value
+    while high - low > close:
+        # The straight line between the ends, moved past its root so that the ends close in from both sides.
+        part = at_low / (at_low - at_high) if at_low < at_high else 0.5
+        middle = low + min(0.95, max(0.05, part + (0.02 if part < 0.5 else -0.02))) * (high - low)
+        value = excess(middle)
+        if value <= 0.0:
+            low, at_low = middle, value
+        else:
+            high, at_high = middle, value
+    return low
 
 
 def gap_is_shown(low: ArrayLike, high: ArrayLike, alpha: float = 0.05) -> bool:

@@ -50,8 +50,10 @@ def p_value(differences: ArrayLike, delta: float) -> float:
     return beta.student_tail(corrected((mean + delta) / error, skew), n - 1)
 
 
-def interval(differences: ArrayLike, alpha: float = 0.05) -> tuple[float, float]:
-    """The two-sided 1 - 2·alpha interval of the mean difference, by inverting the test, inside [-1, 1].
+def interval(differences: ArrayLike, alpha: float = 0.05, above: float | None = None) -> tuple[float, float]:
+    """The two-sided interval of the mean difference, by inverting the test, inside [-1, 1].
+
+    Each end errs with alpha, the upper one with ``above``.
 
     >>> low, high = interval([0.5, -0.25] * 5)
     >>> round(low, 3), round(high, 3)
@@ -60,10 +62,10 @@ def interval(differences: ArrayLike, alpha: float = 0.05) -> tuple[float, float]
     values.checked_level(alpha)
     mean, error, skew, n = _moments(differences)
     if error < 1e-12:
-        low, high = -values.all_equal_margin(mean, n, alpha), values.all_equal_margin(-mean, n, alpha)
+        low, high = -values.all_equal_margin(mean, n, alpha), values.all_equal_margin(-mean, n, above or alpha)
     else:
-        reach = beta.student_quantile(alpha, n - 1)
-        low, high = mean - error * uncorrected(reach, skew), mean - error * uncorrected(-reach, skew)
+        reach, upwards = (beta.student_quantile(level, n - 1) for level in (alpha, above or alpha))
+        low, high = mean - error * uncorrected(reach, skew), mean - error * uncorrected(-upwards, skew)
     return max(-1.0, low), min(1.0, high)
 
 

@@ -65,8 +65,10 @@ def p_value(wins: int, losses: int, n: int, delta: float) -> float:
     return 1.0 - _NORMAL.cdf(z) if z < inf else 0.0
 
 
-def interval(wins: int, losses: int, n: int, alpha: float = 0.05) -> tuple[float, float]:
-    """The two-sided 1 - 2·alpha interval of p(candidate) - p(other): the values that no one-sided test rejects.
+def interval(wins: int, losses: int, n: int, alpha: float = 0.05, above: float | None = None) -> tuple[float, float]:
+    """The two-sided interval of p(candidate) - p(other): the values that no one-sided test rejects.
+
+    Each end errs with alpha, the upper one with ``above``.
 
     Its lower end says "at most so much worse": the smallest margin at which the claim would hold.
 
@@ -75,9 +77,8 @@ def interval(wins: int, losses: int, n: int, alpha: float = 0.05) -> tuple[float
     (-0.0264, 0.05)
     """
     if wins + losses == 0:
-        bound = 1.0 - alpha ** (1.0 / n)
-        return -bound, bound
-    return -_smallest_margin(wins, losses, n, alpha), _smallest_margin(losses, wins, n, alpha)
+        return alpha ** (1.0 / n) - 1.0, 1.0 - (above or alpha) ** (1.0 / n)
+    return -_smallest_margin(wins, losses, n, alpha), _smallest_margin(losses, wins, n, above or alpha)
 
 
 def _smallest_margin(wins: int, losses: int, n: int, alpha: float) -> float:

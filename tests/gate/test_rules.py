@@ -113,7 +113,7 @@ def test_always_blocks_on_one_failure():
 def test_recovers_says_the_share_and_when_the_gap_is_too_small():
     verdict = decide(recovers(0.8), table())
     assert verdict.status is Status.PROMOTE
-    assert "the candidate recovers 98.1 to 102 % of the gap from base to teacher, asked for 80 %" in verdict.sentence
+    assert "the candidate recovers 97.5 to 102.6 % of the gap from base to teacher, asked for 80 %" in verdict.sentence
     half = dict(table().values) | {"candidate": passing(0.6)}
     assert decide(recovers(0.9), **half).status is Status.BLOCK
     same = {role: passing(0.9) for role in ("base", "teacher", "candidate")}
