@@ -80,6 +80,13 @@ def test_a_case_that_is_there_as_a_whole_is_leaked_not_only_near(tmp_path, kind)
     assert {*found.leaked} >= {str(number) for number in some}
 
 
+def test_a_whole_evaluation_in_earlier_turns_is_leaked(tmp_path):
+    rows = [conversation(*case, *asked) for case, asked in zip(TEST, TRAIN, strict=False)]
+    found = found_in(tmp_path, TEST, [*rows, *examples(TRAIN[len(TEST) :])])
+    assert len(found.leaked) >= 0.95 * len(TEST)
+    assert len(found.leaked) + len(found.near) == len(TEST)
+
+
 def test_requests_that_were_written_apart_are_not_near(tmp_path):
     found = found_in(tmp_path, TEST, examples(TRAIN))
     assert not found.leaked
