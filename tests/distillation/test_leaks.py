@@ -66,7 +66,7 @@ def test_a_planted_case_is_found_wherever_it_stands_and_however_it_is_changed(tm
     assert len(found) >= 0.95 * len(some)
 
 
-@pytest.mark.parametrize("kind", set(KINDS) - {"three words changed"})
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "three words changed"])
 def test_a_planted_short_request_is_found(tmp_path, kind):
     cases = [(text, answer) for text, answer in TEST if len(text.split()) >= 3]
     cases = random.Random(3).sample(cases, 120) if kind != "numbers changed" else cases

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from distilltest.errors import ConfigError, GraderFailed, SuiteError, is_permanent
 from distilltest.fixtures.deterministic import ExactMatch, OpenaiGrader, StringCheck, TextSimilarity
-from distilltest.promotion.evidence import _other_judges
+from distilltest.promotion.freshness import _other_judges
 from distilltest.records import Grade
 
 SCORE = {
@@ -207,11 +207,11 @@ def test_the_judge_of_an_imported_grader_is_no_stale_evidence():
     place = bench(lambda request: 8)
     run(SCORE, place=place)
     (use,) = place.uses()
-    assert _other_judges(SimpleNamespace(judges=[use]), config()) == []
-    changed = _other_judges(SimpleNamespace(judges=[use]), config(judges={}))
+    assert list(_other_judges(SimpleNamespace(judges=[use]), config())) == []
+    changed = list(_other_judges(SimpleNamespace(judges=[use]), config(judges={})))
     assert changed == ["the judge 'judge' is no longer configured"]
     own = replace(use, prompt="distilltest:judges/prompts/score_model.yaml", prompt_fingerprint="another")
-    assert len(_other_judges(SimpleNamespace(judges=[own]), config())) == 2  # its model, and its prompt
+    assert len(list(_other_judges(SimpleNamespace(judges=[own]), config()))) == 2  # its model, and its prompt
 
 
 def test_a_formula_without_a_score_would_have_none_when_asked_again():
