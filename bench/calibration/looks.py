@@ -142,7 +142,7 @@ def attempts_table(full: bool) -> Table:
     counts = (1, 2, 3, 5, 10, 20) if full else (3, 20)
     settings = [(count, 386, alike) for count in counts for alike in (0.0, 0.7) if count > 1 or not alike]
     jobs: list[Job] = [(attempts, (*setting, runs)) for setting in settings]
-    jobs += [(attempts_with_looks, (count, 386, runs)) for count in ((3, 10, 20) if full else (3,))]
+    jobs += [(attempts_with_looks, (count, 386, runs)) for count in ((3, 10) if full else (3,))]
     return Table(
         "Several attempts on the same cases",
         "The chance that any of several candidates, all exactly at the limit of 5 points (agreement 0.90), is promoted, "

@@ -100,7 +100,7 @@ def margin_errors(count: int, drop: float, kind: str, runs: int) -> Row:
 
 def margin_table(full: bool) -> Table:
     """A margin for slices."""
-    runs = 500 if full else 40
+    runs = 200 if full else 20
     settings = [(3_000, drop, "topics") for drop in (0.02, 0.05, 0.10)] + [(800, 0.05, "overlapping")]
     if full:
         settings += [(400, 0.05, "topics"), (800, 0.05, "topics"), (800, 0.02, "topics"), (800, 0.10, "topics")]

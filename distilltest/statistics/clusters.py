@@ -139,6 +139,16 @@ def jackknife_p(differences: ArrayLike, clusters: Sequence[Hashable], delta: flo
     return _Data.of(differences, clusters, None).jackknife_p(delta)
 
 
+def unmet_p(differences: ArrayLike, clusters: Sequence[Hashable], delta: float) -> float | None:
+    """The jackknife t that reckons with clusters which were not met, alone; None for a single cluster.
+
+    >>> evaluate([0.5, -0.25] * 5, range(10), 0.0625).unmet == unmet_p([0.5, -0.25] * 5, range(10), 0.0625)
+    True
+    """
+    values.checked_margin(delta)
+    return _Data.of(differences, clusters, None).unmet_p(delta)
+
+
 def largest_p(low: ArrayLike, high: ArrayLike, clusters: Sequence[Hashable], delta: float) -> float | None:
     """The largest p, but for the sign-flip, that was found for differences of which some are only known to lie in a range.
 
