@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from distilltest.judges import Judgement, Question
 
 Body = Callable[..., Any]
+ASSERT = "assert"
+"""The name of the grade that asserts are. No grader can have it."""
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 """What pytest puts into explanations on a terminal."""
 
@@ -148,6 +150,8 @@ class Call:
     grades: list[Grade | PendingGrade] = field(default_factory=list)
     failure: AssertionError | None = None
     """The assert of the body that did not hold."""
+    compared: bool = False
+    """Whether the body compares answers of the candidate with this role's: then this one needs no grade."""
     ended: bool = False
     """Whether the body ended early, on an answer that it could not read: it then did not come to all of its asserts."""
 
@@ -303,10 +307,10 @@ class BoundBody:
         grades = [grade.given() if isinstance(grade, PendingGrade) else grade for grade in call.grades]
         if call.failure is not None:
             reason = " ".join(_COLOURS.sub("", str(call.failure)).split()) or "assertion failed"
-            grades.append(Grade("assert", 0.0, False, reason))
+            grades.append(Grade(ASSERT, 0.0, False, reason))
         elif self.asserts and not call.ended:
-            grades.append(Grade("assert", 1.0, True, "every assert held"))
-        if not grades:
+            grades.append(Grade(ASSERT, 1.0, True, "every assert held"))
+        if not grades and not call.compared:
             raise SuiteError(
                 f"{self.name} recorded no grade for case {call.case.id!r} on {call.role}. "
                 "Call a grader (exact_match, string_check, ...) or write an assert in its body."

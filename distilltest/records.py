@@ -240,7 +240,10 @@ class Grade:
     reason: str = ""
     """Why, in a line."""
     against: str | None = None
-    """For a preference: the role whose answer this one was compared with."""
+    """For a comparison: the role whose answer this one was compared with; empty where nothing plays it yet.
+
+    A comparison is no grade of this answer alone: it decides neither whether the answer passes nor its score.
+    """
     raised: str = ""
     """The exception that the grader or the test function raised, and where; empty for a grade that was given."""
     label: tuple[str, str] | None = None
@@ -262,9 +265,9 @@ class Outcome(NamedTuple):
     role: str
     trial: int
     passed: bool | None
-    """All grades passed. None for a call failure."""
+    """All grades passed. None for a call failure, and for an answer that was only compared with another role's."""
     score: float | None
-    """Mean of the grades' scores in [0, 1]. None for a call failure."""
+    """What the grades' scores come to, in [0, 1]. None likewise."""
     completion_key: str
     """Of the request, where no completion is named by ``completion_id``."""
     failure: str | None = None
@@ -297,7 +300,7 @@ class Outcome(NamedTuple):
         return self.failure is not None and is_permanent(self.failure)
 
     def value(self, metric: str) -> float | None:
-        """What the gate compares: 1 or 0 for ``pass``, the score for ``score``, None for a call failure."""
+        """What the gate compares: 1 or 0 for ``pass``, the score for ``score``, None where there is no grade."""
         return self.score if metric == "score" else (None if self.passed is None else 1.0 if self.passed else 0.0)
 
 

@@ -29,7 +29,8 @@ class Change:
 
     case_id: str
     kind: str
-    """``lost`` (the candidate fails, the other passes), ``won`` (the other way round), ``failed`` (a call failed)."""
+    """``lost`` (the candidate fails, the other passes), ``won`` (the other way round), ``failed`` (a call failed); ``preferred``
+    and ``not preferred`` where a judge compared the two answers."""
     against: str
     """The other role; empty for ``failed``."""
     request: str

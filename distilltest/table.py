@@ -42,7 +42,10 @@ class ResultsTable:
 
     case_ids: tuple[str, ...]
     values: Mapping[str, Sequence[float | None]]
-    """Role → values in [0, 1], aligned with ``case_ids``; None where a call failed. The mean of a case's trials."""
+    """Role → values in [0, 1], aligned with ``case_ids``; None where a call failed, or the answer was only compared with another
+    role's. The mean of a case's trials."""
+    ungraded: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    """Role → rows in which it has all answers, and one of them was only compared: they lack no answer, and have no value."""
     binary: bool = True
     """Whether every value is 0 or 1 by construction (metric ``pass``, one trial)."""
     narrowed: str | None = None
@@ -105,6 +108,7 @@ class ResultsTable:
         index = {case: row for row, case in enumerate(case_ids)}
         sums: dict[str, list[float]] = {role: [0.0] * len(case_ids) for role in roles}
         seen: dict[str, list[int]] = {role: [0] * len(case_ids) for role in roles}
+        compared: dict[str, Counter[int]] = {role: Counter() for role in roles}
         failures: dict[str, Counter[str]] = {role: Counter() for role in roles}
         never: dict[str, dict[int, list[Outcome]]] = {role: {} for role in roles}
         preferred: dict[str, dict[int, float]] = {}
@@ -114,8 +118,8 @@ class ResultsTable:
             if outcome.case_id not in index or outcome.role not in sums:
                 raise ValueError(f"an outcome of case {outcome.case_id!r} on {outcome.role!r} is not of this table")
             value, row = outcome.value(metric), index[outcome.case_id]
-            if value is None:
-                failures[outcome.role][outcome.failure or "no grade"] += 1
+            if outcome.failure is not None:
+                failures[outcome.role][outcome.failure] += 1
                 if outcome.permanent:
                     never[outcome.role].setdefault(row, []).append(outcome)
                 continue
@@ -126,10 +130,17 @@ class ResultsTable:
             for other, share in outcome.preferences.items():
                 of = preferred.setdefault(other, {})
                 of[row] = of.get(row, 0.0) + share / trials
+            if value is None:
+                compared[outcome.role][row] += 1
+                continue
             sums[outcome.role][row] = value if trials == 1 else sums[outcome.role][row] + value
             seen[outcome.role][row] += 1
         if any(count > trials for counts in seen.values() for count in counts):
             raise ValueError(f"a case has more than {trials} trials")
+        answered = {role: seen[role] for role in roles}
+        for role, rows in compared.items():
+            if rows:
+                answered[role] = [count + rows[row] for row, count in enumerate(seen[role])]
         return cls(
             case_ids=tuple(case_ids),
             values={
@@ -143,8 +154,15 @@ class ResultsTable:
             narrowed=narrowed,
             failures={role: dict(counts) for role, counts in failures.items() if counts},
             preferences={
-                other: tuple(of.get(row) if seen["candidate"][row] == trials else None for row in range(len(case_ids)))
+                other: tuple(
+                    of.get(row) if answered["candidate"][row] == trials else None for row in range(len(case_ids))
+                )
                 for other, of in preferred.items()
+            },
+            ungraded={
+                role: frozenset(row for row in rows if answered[role][row] == trials)
+                for role, rows in compared.items()
+                if rows
             },
             human={role: tuple(column) for role, column in human.items()},
             unlabelled={role: frozenset(rows) for role, rows in unlabelled.items() if rows},
@@ -158,7 +176,7 @@ class ResultsTable:
                         preferred={o: of[row] for o, of in preferred.items() if role == "candidate" and row in of},
                     )
                     for row, lost in rows.items()
-                    if seen[role][row] + len(lost) == trials
+                    if answered[role][row] + len(lost) == trials
                 }
                 for role, rows in never.items()
                 if rows
@@ -179,8 +197,8 @@ class ResultsTable:
         return [None if human is None else human[row] for row in self.rows(role)]
 
     def missing(self, role: str) -> int:
-        """Cases without a value."""
-        return len(self.case_ids) - len(self.present(role))
+        """Cases in which an answer, or its grade, is missing."""
+        return len(self.case_ids) - len(self.present(role)) - len(self.ungraded.get(role, ()))
 
     def never(self, role: str) -> Mapping[int, Unanswerable]:
         """The rows in which a role can never have a value."""
@@ -232,6 +250,9 @@ class ResultsTable:
             constant=None
             if self.constant is None
             else replace(self.constant, passes=tuple(self.constant.passes[row] for row in rows)),
+            ungraded={
+                role: frozenset(new for new, old in enumerate(rows) if old in of) for role, of in self.ungraded.items()
+            },
             unlabelled={
                 role: frozenset(new for new, old in enumerate(rows) if old in of)
                 for role, of in self.unlabelled.items()

@@ -16,7 +16,7 @@ MOST = 50
 
 
 def find_changes(plan: Plan, outcomes: Sequence[Outcome], store: Store, run_id: str) -> tuple[Change, ...]:
-    """Losses first, then failed calls, then wins, each in the order of the dataset.
+    """Losses first, then failed calls, then wins, each in the order of the dataset; grades before comparisons.
 
     A case with several trials counts by its mean: the candidate has lost it where its mean is lower.
 
@@ -28,7 +28,9 @@ def find_changes(plan: Plan, outcomes: Sequence[Outcome], store: Store, run_id: 
     """
     cases = {case.id: case for case in plan.cases}
     metric = plan.evaluation.metric
-    found: dict[str, list[tuple[Case, str]]] = {"lost": [], "failed": [], "won": []}
+    found: dict[str, list[tuple[Case, str]]] = {
+        kind: [] for kind in ("lost", "not preferred", "failed", "won", "preferred")
+    }
     by_case: dict[str, dict[str, list[Outcome]]] = {}
     """Of the cases that may be shown."""
     noted = Counter[tuple[str, str]]()
@@ -50,13 +52,16 @@ def find_changes(plan: Plan, outcomes: Sequence[Outcome], store: Store, run_id: 
             continue
         candidate = _value(roles["candidate"], metric)
         for other in others:
-            difference = candidate - _value(roles[other], metric)
-            if difference:
-                note("won" if difference > 0 else "lost", case, other, roles)
+            theirs = _value(roles[other], metric)
+            if candidate is not None and theirs is not None and candidate != theirs:
+                note("won" if candidate > theirs else "lost", case, other, roles)
+        for other, share in _preferred(roles["candidate"]).items():
+            if share != 0.5:
+                note("preferred" if share > 0.5 else "not preferred", case, other, roles)
     chosen = [
         (kind, case, other)
         for kind, pairs in found.items()
-        for role in ("", *others)
+        for role in dict.fromkeys(("", *others, *(other for _, other in pairs)))
         for case, other in pairs
         if other == role
     ]
@@ -68,9 +73,16 @@ def find_changes(plan: Plan, outcomes: Sequence[Outcome], store: Store, run_id: 
     )
 
 
-def _value(trials: Iterable[Outcome], metric: str) -> float:
+def _value(trials: Iterable[Outcome], metric: str) -> float | None:
+    """The mean of the trials; None where one was only compared, and has no grade."""
     values = [o.value(metric) for o in trials]
-    return sum(v for v in values if v is not None) / len(values)
+    return None if None in values else sum(v for v in values if v is not None) / len(values)
+
+
+def _preferred(trials: Sequence[Outcome]) -> dict[str, float]:
+    """Other role → how often the candidate's answers were preferred to its."""
+    roles = dict.fromkeys(role for trial in trials for role in trial.preferences)
+    return {role: sum(trial.preferences.get(role, 0.5) for trial in trials) / len(trials) for role in roles}
 
 
 def _change(
@@ -88,13 +100,18 @@ def _change(
         # Of several trials, the worst one is shown.
         outcome = min(roles[role], key=lambda o: (o.failure is None, o.score or 0.0))
         said = texts.get(outcome.completion_id)
-        grades = store.grades(run_id, plan.id, case.id, role, outcome.trial) if outcome.passed is False else ()
+        grades = (
+            store.grades(run_id, plan.id, case.id, role, outcome.trial)
+            if outcome.passed is False or outcome.preferences
+            else ()
+        )
         samples.append(
             Sample(
                 role=role,
                 text=outcome.failure or (said.refusal or said.text if said else ""),
                 passed=outcome.passed,
-                reason=outcome.failure_message or "; ".join(grade.reason for grade in grades if not grade.passed),
+                reason=outcome.failure_message
+                or "; ".join(grade.reason for grade in grades if not grade.passed or grade.against == other),
             )
         )
     return Change(

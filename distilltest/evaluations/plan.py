@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 from distilltest.config import Config
 from distilltest.dataset import load_dataset
 from distilltest.errors import SuiteError
+from distilltest.evaluations.compared import compared_roles
 from distilltest.evaluations.declaration import Evaluation
 from distilltest.evaluations.labels import Labels, load_labels
 from distilltest.evaluations.selection import Selection
 from distilltest.gate import Looks, Rule, rules_from
 from distilltest.prompt import Prompt, load_prompt
-from distilltest.records import Case, Dataset, Model, Request
+from distilltest.records import Case, Dataset, Model, Outcome, Request
 
 CHUNK = 500
 """Cases that are rendered and graded at a time. The next chunk is being fetched meanwhile, and memory stays flat."""
@@ -46,6 +49,10 @@ class Plan:
     narrowed: str | None
     models: dict[str, Model]
     prompts: dict[str, Prompt]
+    idle: Mapping[str, Model]
+    """Configured roles that no rule is about and that the test function does not name: asked only for what a grader demands."""
+    root: Path
+    """The folder that paths are relative to."""
     looks: Looks
     """When the gate looks; once, at the end, unless the run may stop early."""
     leaked: tuple[str, ...] = ()
@@ -62,6 +69,8 @@ class Plan:
     """Sentences for the report."""
     vacant: tuple[str, ...] = ()
     """Roles that nothing plays yet."""
+    demanded: dict[str, Prompt] = field(default_factory=dict)
+    """The idle roles of which a grader demanded an answer, with their prompts."""
 
     @classmethod
     def of(
@@ -97,21 +106,24 @@ class Plan:
                     f"{identity}: a rule names the role {role!r}, which nothing plays "
                     f"(configured: {', '.join(config.models)}). Add it under models: in distilltest.yaml, or mend the rule."
                 )
-        roles = [role for role in _ORDER if role in config.models or role in needed or role == "candidate"]
-        roles += [role for role in dict.fromkeys(needed) if role not in roles]
+        compared = [role for role in compared_roles(evaluation.body) if role in config.models]
+        asked = dict.fromkeys(["candidate", *needed, *compared])
+        roles = [role for role in _ORDER if role in asked]
+        roles += [role for role in asked if role not in roles]
         models = {role: config.model(role) for role in roles}
+        idle = {role: model for role, model in config.models.items() if role not in models}
         if not offline:
             for model in models.values():
                 config.server(model.server)
             config.check_budget(models.values())
         prompts = {}
         for role, model in models.items():
-            name = _prompt_of(model, evaluation)
+            name = prompt_of(model, evaluation)
             prompts[role] = load_prompt(config.root / name, name)
-        unknown = [role for role in evaluation.prompts if role not in (*models, PROMOTED)]
+        unknown = [role for role in evaluation.prompts if role not in (*models, *idle, PROMOTED)]
         if unknown:
             raise SuiteError(
-                f"{identity}: prompts= names the role {unknown[0]!r}; the roles here are {', '.join(models)}."
+                f"{identity}: prompts= names the role {unknown[0]!r}; the roles here are {', '.join([*models, *idle])}."
             )
         cases = selection.of(dataset)
         if stop_early:
@@ -125,6 +137,8 @@ class Plan:
             narrowed=selection.narrowed(),
             models=models,
             prompts=prompts,
+            idle=idle,
+            root=config.root,
             vacant=vacant,
             looks=Looks.plan(len(cases), config.alpha, stop_early),
             labels=load_labels(config.root / evaluation.labels, evaluation.labels, dataset)
@@ -143,11 +157,31 @@ class Plan:
         Raises:
             SuiteError: The role is not of this evaluation.
         """
-        if role not in self.models:
-            raise SuiteError(f"{self.id}: preference({role!r}): the roles are {', '.join(self.models)}.")
-        model = self.models[role]
-        messages = self.prompts[role].render(case)
+        model = self.models.get(role) or self.idle.get(role)
+        if model is None:
+            raise SuiteError(f"{self.id}: preference({role!r}): the roles are {', '.join([*self.models, *self.idle])}.")
+        prompt = self.prompts.get(role) or self.demanded.get(role)
+        if prompt is None:
+            name = prompt_of(model, self.evaluation)
+            prompt = self.demanded[role] = load_prompt(self.root / name, name)
+        messages = prompt.render(case)
         return Request(model.server, model.base_url, model.model, messages, model.parameters, trial)
+
+    def demand_a_grade(self, outcome: Outcome) -> None:
+        """Complain of an answer without a grade where a rule compares grades: as soon as it is known, and not at the end.
+
+        Raises:
+            SuiteError: There is such a rule about its role.
+        """
+        if outcome.passed is not None or outcome.failure is not None:
+            return
+        rule = next((rule for rule in self.gate if rule.reads_grades and outcome.role in rule.needs), None)
+        if rule is not None:
+            raise SuiteError(
+                f"{self.id}: the rule {rule.describe()!r} is about grades of {outcome.role}, and its answer to case "
+                f"{outcome.case_id!r} has none: preference() only compares. Call a grader as well (exact_match, criteria_match, "
+                "...), or use preferred_to(role) instead of the rule."
+            )
 
     def request_text(self, case: Case) -> str:
         """The last user message of a case, as the candidate is asked."""
@@ -194,7 +228,7 @@ def gate_of(identity: str, evaluation: Evaluation, config: Config) -> tuple[Rule
     return rules_from(config.gate_rules)
 
 
-def _prompt_of(model: Model, evaluation: Evaluation) -> str:
+def prompt_of(model: Model, evaluation: Evaluation) -> str:
     """The evaluation's own prompt for the role, else the model's, else the evaluation's.
 
     What is promoted was a candidate: without a prompt of its own it is asked as candidates are.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
@@ -19,7 +19,7 @@ from distilltest.evaluations.health import Health
 from distilltest.evaluations.labels import Labels, note_on
 from distilltest.evaluations.plan import Plan, Slot
 from distilltest.gate import decide
-from distilltest.grading import BoundBody, Call
+from distilltest.grading import ASSERT, BoundBody, Call
 from distilltest.outcomes import Outcomes
 from distilltest.records import NO_PREFERENCES, CallFailure, Case, Completion, Grade, Outcome, mean
 from distilltest.results import EvaluationResult
@@ -159,6 +159,7 @@ class Runner:
         for each in answers:
             if each is not None:
                 chunk.append(_outcome(each, plan.labels))
+                plan.demand_a_grade(chunk[-1])
                 grades[each.case.id, each.role, each.trial] = each.grades
                 failed += chunk[-1].failure is not None
                 if isinstance(each.answer, Completion):
@@ -221,6 +222,7 @@ def _settled(waiting: Waiting) -> Graded:
 
 def _outcome(graded: Graded, labels: Labels | None) -> Outcome:
     case, role, trial, answer, grades, failure = graded
+    own = [grade for grade in grades if grade.against is None]
     if isinstance(answer, CallFailure):
         return Outcome(
             case.id, role, trial, None, None, answer.key, failure=answer.kind, failure_message=answer.message
@@ -229,8 +231,8 @@ def _outcome(graded: Graded, labels: Labels | None) -> Outcome:
         case_id=case.id,
         role=role,
         trial=trial,
-        passed=None if failure else all(grade.passed for grade in grades),
-        score=None if failure else _mean_score(grades),
+        passed=all(grade.passed for grade in own) if own and not failure else None,
+        score=_score(own) if own and not failure else None,
         completion_key="" if answer.id else answer.key,
         completion_id=answer.id,
         failure=failure.kind if failure else None,
@@ -249,9 +251,17 @@ def _outcome(graded: Graded, labels: Labels | None) -> Outcome:
     )
 
 
-def _mean_score(grades: tuple[Grade, ...]) -> float:
-    """The mean of their scores; one alone is not made anew, since there is one for every outcome."""
-    return grades[0].score if len(grades) == 1 else mean([grade.score for grade in grades])
+def _score(grades: Sequence[Grade]) -> float:
+    """The mean of their scores.
+
+    Asserts are pass or fail: those that hold say nothing about how good an answer is, and count only where nothing else does. One
+    that does not hold ends the body, so that what it would have found is not known: the score is 0.
+    """
+    if len(grades) == 1:  # it is not made anew, since there is one for every outcome
+        return grades[0].score
+    if any(grade.name == ASSERT and not grade.passed for grade in grades):
+        return 0.0
+    return mean([grade.score for grade in grades if grade.name != ASSERT])
 
 
 def _looked(plan: Plan, look: int, reason: str | None) -> list[str]:

@@ -220,7 +220,7 @@ def _judge(rule: Rule, table: ResultsTable, alpha: float, block_alpha: float) ->
         if role not in table.values:
             return RuleVerdict(rule.describe(), Status.INCOMPLETE, f"there are no results of {role}")
     cases = [v for v in zip(*(table.values[role] for role in rule.needs), strict=True) if None not in v]
-    if not cases:
+    if not cases and rule.reads_grades:
         return RuleVerdict(rule.describe(), Status.INCOMPLETE, f"no case has results of {' and '.join(rule.needs)}")
     return tested.judge(rule, table, alpha, block_alpha)
 
@@ -237,6 +237,12 @@ def _obstacles(rules: Sequence[Rule], table: ResultsTable) -> list[str]:
     found = [f"there are no results of {role}" for role in roles if role not in table.values]
     if not table.case_ids:
         found.append("there are no cases")
+    graded = dict.fromkeys(role for rule in rules if rule.reads_grades for role in rule.needs)
+    found += [
+        f"{len(rows)} answers of {role} were only compared and have no grade, which a rule is about"
+        for role in graded
+        if (rows := table.ungraded.get(role))
+    ]
     trained = [case for case in table.leaked if case in set(table.case_ids)]
     if trained:
         found.append(

@@ -94,6 +94,10 @@ class _Preferred(Rule):
         return (Measure("candidate", None), Measure(self.role, None))
 
     @property
+    def reads_grades(self) -> bool:
+        return False
+
+    @property
     def beside_labels(self) -> str | None:
         return "which of two answers is preferred"
 
@@ -150,6 +154,7 @@ class _Preferred(Rule):
             n=len(values),
             wins=won,
             losses=lost,
+            preferred_to=self.role,
         )
 
 

@@ -91,6 +91,11 @@ class Rule(ABC):
         return False
 
     @property
+    def reads_grades(self) -> bool:
+        """Whether it is about what graders said of each answer."""
+        return True
+
+    @property
     def reads_prices(self) -> bool:
         """Whether it compares money: with other prices, the verdict may be another one."""
         return False

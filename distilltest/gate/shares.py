@@ -131,6 +131,10 @@ class _Costs(Rule):
         return True
 
     @property
+    def reads_grades(self) -> bool:
+        return False
+
+    @property
     def measures(self) -> tuple[Measure, ...]:
         return ()
 
@@ -186,6 +190,10 @@ class _Faster(Rule):
     @property
     def reads_latencies(self) -> bool:
         return True
+
+    @property
+    def reads_grades(self) -> bool:
+        return False
 
     @property
     def claims(self) -> bool:

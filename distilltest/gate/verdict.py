@@ -59,6 +59,8 @@ class RuleVerdict:
     """The name of the test."""
     role: str = ""
     """The role that the candidate is compared with, empty for none."""
+    preferred_to: str = ""
+    """The role to whose answers a judge preferred the candidate's, or not, in ``wins`` and ``losses``; empty for other rules."""
     p: float | None = None
     estimate: float | None = None
     """The difference, or the rate."""

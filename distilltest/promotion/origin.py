@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from distilltest.config import Config
-from distilltest.evaluations.plan import Plan
+from distilltest.evaluations.plan import Plan, prompt_of
 from distilltest.files import file_fingerprint
 from distilltest.promotion import NAME
 from distilltest.records import Model, fingerprint
@@ -19,6 +19,7 @@ from distilltest.store import Store
 from distilltest.watched import files_read, not_noted
 
 JUDGE = "the settings of the judge "
+_IDLE = "what a grader reads of the role {!r}"
 
 
 def with_origin(
@@ -43,14 +44,20 @@ def with_origin(
     by_meaning |= {config.source.name} if config.source else set()
     own = config.reports_dir.resolve()
     kept = {n: sha for n, sha in files.items() if n not in by_meaning and not (root / n).is_relative_to(own)}
-    return replace(report, files=kept, settings=settings_of(plan, config, store))
+    never_asked = {_IDLE.format(role) for role in plan.idle if role not in plan.demanded}
+    settings = {name: value for name, value in settings_of(plan, config, store).items() if name not in never_asked}
+    return replace(report, files=kept, settings=settings)
 
 
 def settings_of(plan: Plan, config: Config, store: Store) -> dict[str, str]:
     """What else a verdict depends on, by its name in a sentence: a value, or the fingerprint of one."""
     judges = {f"{JUDGE}{name!r}": [_asked(judge.model), judge.structured] for name, judge in config.judges.items()}
     servers = {f"the address of the server {model.server!r}": model.base_url for model in plan.models.values()}
-    found: dict[str, Any] = {**judges, **servers}
+    idle = {
+        _IDLE.format(role): [_asked(model), file_fingerprint(config.root / prompt_of(model, plan.evaluation))]
+        for role, model in plan.idle.items()
+    }
+    found: dict[str, Any] = {**judges, **servers, **idle}
     if config.embeddings is not None:
         found["the model for embeddings"] = _asked(config.embeddings)
     found["the number of attempts that share the level"] = config.attempts

@@ -106,6 +106,8 @@ def _changes(report: EvaluationReport) -> list[str]:
         "lost": "Cases lost: the candidate fails, {other} passes",
         "failed": "Cases without an answer",
         "won": "Cases won: the candidate passes, {other} fails",
+        "not preferred": "Cases in which the answer of {other} was preferred",
+        "preferred": "Cases in which the candidate's answer was preferred to that of {other}",
     }
     parts = []
     groups: dict[tuple[str, str], list[Change]] = {}
@@ -113,6 +115,8 @@ def _changes(report: EvaluationReport) -> list[str]:
         groups.setdefault((change.kind, change.against), []).append(change)
     counts = {("lost", rule.role): rule.losses for rule in report.verdict.rules}
     counts |= {("won", rule.role): rule.wins for rule in report.verdict.rules}
+    counts |= {("not preferred", rule.preferred_to): rule.losses for rule in report.verdict.rules if rule.preferred_to}
+    counts |= {("preferred", rule.preferred_to): rule.wins for rule in report.verdict.rules if rule.preferred_to}
     for (kind, other), changes in groups.items():
         total = counts.get((kind, other), len(changes))
         if report.verdict.worst_case:  # the rules count missing answers, too, and those are another group
@@ -125,7 +129,9 @@ def _changes(report: EvaluationReport) -> list[str]:
         parts.append(f"### {title} ({total})")
         body = table(["case", "request", "reference", *_words(roles)], rows)
         # What was won is good news, and long: it is there for who wants it.
-        folded = f"<details><summary>show them</summary>\n\n{body}\n\n</details>" if kind == "won" else body
+        folded = (
+            f"<details><summary>show them</summary>\n\n{body}\n\n</details>" if kind in ("won", "preferred") else body
+        )
         parts += [note, folded] if note else [folded]
     return parts
 

@@ -60,6 +60,8 @@ class RoleLine:
     """Answers whose tokens are not known; those per call are then of the others."""
     usd_at_least: float | None = None
     """Money for the calls whose tokens are known; None where a price is not."""
+    compared: int = 0
+    """Cases whose answers have no grade, because the test function only compares them with another role's."""
     answers: int = 0
     """Answers that came, all trials; 0 in reports of older versions."""
     empty: int = 0
@@ -231,6 +233,11 @@ def _role_line(result: EvaluationResult, role: str) -> RoleLine:
         rate = sum(values) / len(values)
         low, high = _interval(values, result)
     answers = Answers.of(result.outcomes, role)
+    compared = 0
+    if len(values) < result.evaluated:
+        for _, of_case in groupby(of_role(result.outcomes, role), key=lambda outcome: outcome.case_id):
+            trials = list(of_case)
+            compared += all(each.failure is None for each in trials) and any(each.passed is None for each in trials)
     latencies = sorted(answers.latencies)
     model = result.models[role]
     said = result.answers.get(role, AnswerHealth(0))
@@ -239,7 +246,7 @@ def _role_line(result: EvaluationResult, role: str) -> RoleLine:
         model=model.model,
         server=model.server,
         n=len(values),
-        missing=result.evaluated - len(values),
+        missing=result.evaluated - len(values) - compared,
         rate=_round(rate),
         low=_round(low),
         high=_round(high),
@@ -259,6 +266,7 @@ def _role_line(result: EvaluationResult, role: str) -> RoleLine:
         commonest=said.commonest if 2 * said.identical > said.answers else "",
         without_usage=answers.silent,
         usd_at_least=result.usd_at_least.get(role),
+        compared=compared,
         any_passes=_round(_share(of_role(result.outcomes, role), result.trials, any)),
         all_pass=_round(_share(of_role(result.outcomes, role), result.trials, all)),
     )

@@ -25,6 +25,8 @@ from distilltest.results import Change
 LINES = 20
 """A failure message has at most so many."""
 WIDTH = 100
+_WORDS = {"lost": "lost", "not preferred": "not preferred"}
+"""Kinds of changes that speak against the candidate, as they are said before "to base"."""
 
 
 def summary(run: RunReport) -> str:
@@ -86,10 +88,10 @@ def failure(report: EvaluationReport) -> str:
         lines += [f"  {_cut(reason)}" for reason in list(dict.fromkeys(reasons))[:3]]
         word = "without an answer"
     else:
-        chosen = [change for change in report.changes if change.kind == "lost"]
-        word = "lost"
+        chosen = [change for change in report.changes if change.kind in _WORDS]
+        word = ""
     for change in chosen:
-        block = _case(change, word)
+        block = _case(change, word or _WORDS[change.kind])
         if len(lines) + len(block) > LINES - 1:
             lines.append("  … the report has more")
             break

@@ -25,7 +25,7 @@ def percent(value: float | None) -> str:
 def rate(line: RoleLine) -> str:
     """A rate with its interval."""
     if line.rate is None:
-        return "-"
+        return "not graded" if line.compared else "-"
     return f"{percent(line.rate)} ({interval(line.low or 0.0, line.high or 0.0)})"
 
 
@@ -54,13 +54,14 @@ def counts(line: RoleLine, unit: str = "") -> str:
     """How many cases a role has, and what is odd about its answers."""
     same = line.identical if line.answers >= 10 and 2 * line.identical > line.answers else 0
     odd = (
+        (line.compared if line.n else 0, "not graded"),
         (line.missing, "missing"),
         (line.cut_off, "cut off"),
         (line.refused, "refused"),
         (line.empty, "empty"),
         (same, "the same"),
     )
-    return ", ".join([f"{line.n}{unit}", *(f"{count} {what}" for count, what in odd if count)])
+    return ", ".join([f"{line.n or line.compared}{unit}", *(f"{count} {what}" for count, what in odd if count)])
 
 
 def seconds(value: float) -> str:
@@ -115,7 +116,7 @@ def _rule_row(rule: RuleVerdict) -> list[str]:
         str(rule.status),
         _estimate(rule),
         "-" if rule.limit is None else declared(rule.limit),
-        f"{rule.wins} / {rule.losses}" if rule.role or rule.wins or rule.losses else "-",
+        f"{rule.wins} / {rule.losses}" if rule.role or rule.preferred_to else "-",
         str(rule.n),
         "-" if rule.p is None else "< 0.0001" if rule.p < 0.0001 else f"{rule.p:.4f}",
     ]

@@ -140,7 +140,7 @@ def test_a_judge_that_filters_an_answer_counts_as_its_missing_grade(numbers):
     )
     result = numbers.run()
     assert result.ret == 0, result.stdout.str()
-    assert report(numbers)["evaluations"][0]["verdict"]["missing"] == {"teacher": 1, "candidate": 1}
+    assert report(numbers)["evaluations"][0]["verdict"]["missing"] == {"candidate": 1}
 
 
 def odd(finish="stop", usage=True, refusal=None):
