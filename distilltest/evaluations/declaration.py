@@ -35,6 +35,8 @@ class Evaluation:
     """Role → a prompt of its own in this evaluation."""
     labels: str | None = None
     """A file with what people said of answers."""
+    roles: tuple[str, ...] = ()
+    """Roles that are asked although nothing needs them."""
 
     def check(self, place: str) -> None:
         """Complain of what cannot work, before anything is paid for.
@@ -48,6 +50,8 @@ class Evaluation:
             raise SuiteError(f"{place}: dataset= and prompt= of @evaluation are paths of files, as texts.")
         if not all(isinstance(text, str) for pair in self.prompts.items() for text in pair):
             raise SuiteError(f"{place}: prompts={dict(self.prompts)!r}: role -> path of a prompt file, both texts.")
+        if not isinstance(self.roles, tuple) or not all(isinstance(role, str) and role for role in self.roles):
+            raise SuiteError(f'{place}: roles={self.roles!r}; it is a list of names, such as ["teacher"].')
         if "completion" not in inspect.signature(self.body).parameters:
             raise SuiteError(
                 f"{place}: the test function of an evaluation takes `completion`, what the model answered. "
@@ -77,6 +81,7 @@ def evaluation(
     metric: str = "pass",
     prompts: Mapping[str, str] | None = None,
     labels: str | None = None,
+    roles: Sequence[str] = (),
 ) -> Callable[[F], F]:
     """Make a test function an evaluation: its body grades every case on every role, its gate decides.
 
@@ -89,6 +94,8 @@ def evaluation(
         prompts: Role → prompt, for roles that are asked differently here: a tuned student with a short one, say.
         labels: Path of a file with what people said of answers (case, answer, passed). They decide: alone, or, with 200 labelled
             pairs or more, sharpened by the judge. ``distilltest judge sample`` makes one to fill in.
+        roles: Roles that are asked although no rule is about them and the test function does not name them in ``preference()``:
+            to show them in the report, or to learn from their answers.
 
     A mistake in the arguments is reported when pytest collects the function.
     """
@@ -103,6 +110,7 @@ def evaluation(
             metric=metric,
             prompts=dict(prompts or {}),
             labels=labels,
+            roles=tuple(roles) if isinstance(roles, list | tuple) else roles,  # type: ignore[arg-type]  # check() refuses it
         )
         # A plain wrapper: other plugins must not take an `async def` body for a test of theirs.
 

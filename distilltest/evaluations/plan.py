@@ -100,6 +100,12 @@ class Plan:
         gate = gate_of(identity, evaluation, config)
         vacant = (PROMOTED,) if PROMOTED not in config.models else ()
         needed = [role for rule in gate for role in rule.needs if role not in vacant]
+        unknown = [role for role in evaluation.roles if role not in config.models]
+        if unknown:
+            raise SuiteError(
+                f"{identity}: roles= names the role {unknown[0]!r}, which nothing plays "
+                f"(configured: {', '.join(config.models)}). Add it under models: in distilltest.yaml, or leave it out."
+            )
         for role in needed:
             if role not in config.models and role not in ("base", "teacher", "candidate"):
                 raise SuiteError(
@@ -107,7 +113,7 @@ class Plan:
                     f"(configured: {', '.join(config.models)}). Add it under models: in distilltest.yaml, or mend the rule."
                 )
         compared = [role for role in compared_roles(evaluation.body) if role in config.models]
-        asked = dict.fromkeys(["candidate", *needed, *compared])
+        asked = dict.fromkeys(["candidate", *needed, *compared, *evaluation.roles])
         roles = [role for role in _ORDER if role in asked]
         roles += [role for role in asked if role not in roles]
         models = {role: config.model(role) for role in roles}

@@ -22,7 +22,7 @@ SUITE = """
 from distilltest import at_least, evaluation
 
 
-@evaluation(dataset="asked.jsonl", prompt="long.yaml", gate=[at_least(0.01)], trials=3)
+@evaluation(dataset="asked.jsonl", prompt="long.yaml", gate=[at_least(0.01)], trials=3, roles=["base", "teacher"])
 def test_answers(case, completion, text_similarity):
     text_similarity(completion.text, case.reference, "fuzzy_match", pass_threshold=0.99)
 """
@@ -30,7 +30,7 @@ OTHER = """
 from distilltest import at_least, evaluation
 
 
-@evaluation(dataset="other.jsonl", prompt="long.yaml", gate=[at_least(0.01)])
+@evaluation(dataset="other.jsonl", prompt="long.yaml", gate=[at_least(0.01)], roles=["base", "teacher"])
 def test_other(case, completion, exact_match):
     exact_match(completion.text, case.reference)
 """

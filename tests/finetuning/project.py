@@ -74,7 +74,7 @@ class Project:
         )
         (root / "suites" / "test_git.py").write_text(
             "from distilltest import better_than, evaluation\n\n"
-            '@evaluation(dataset="test.jsonl", prompt="long.yaml", gate=[better_than("base")])\n'
+            '@evaluation(dataset="test.jsonl", prompt="long.yaml", gate=[better_than("base")], roles=["teacher"])\n'
             "def test_git(case, completion, exact_match):\n"
             "    exact_match(completion.text, case.reference)\n"
         )

@@ -106,6 +106,19 @@ def test_roles_that_nothing_needs_are_neither_asked_nor_planned_nor_shown(judged
     assert "| teacher |" not in report(judged)
 
 
+def test_a_role_that_is_named_is_asked_and_one_that_nothing_plays_is_an_error(judged):
+    grade = "exact_match(completion.text, case.reference)"
+    judged.suite(grade, gate='[better_than("base")]', roles='["teacher"]')
+    assert judged.run().ret == 0
+    assert asked(judged)["teacher"] == 120
+    judged.suite(grade, gate='[better_than("base")]', roles='["teecher"]')
+    result = judged.run()
+    assert result.ret == COULD_NOT_RUN
+    result.stdout.fnmatch_lines(["*roles= names the role 'teecher', which nothing plays*"])
+    judged.suite(grade, gate='[better_than("base")]', roles='"teacher"')
+    judged.run().stdout.fnmatch_lines(["*roles='teacher'; it is a list of names*"])
+
+
 def test_a_role_that_only_a_computed_name_compares_with_is_asked_when_it_is_needed(judged):
     suite(
         judged, 'exact_match(completion.text, case.reference)\n    preference("tea" + "cher")', '[better_than("base")]'
