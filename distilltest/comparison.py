@@ -67,6 +67,12 @@ class Comparison:
         """Pairs of which people labelled both answers."""
         return sum(value is not None for value in self.human)
 
+    @property
+    def corrected_spread(self) -> tuple[float, float]:
+        """Mean and standard deviation of a labelled pair, where the judge sharpens the labels."""
+        found = self._corrected()
+        return found.mean, found.standard_error * self.labelled**0.5
+
     def _corrected(self) -> PredictionPowered:
         """People's differences, sharpened by the judge's."""
         from distilltest.statistics import prediction_powered

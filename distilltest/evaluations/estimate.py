@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from math import isfinite
+from collections.abc import Sequence
+from dataclasses import replace
 
+from distilltest.comparison import TESTS
 from distilltest.config import Config, usd
 from distilltest.evaluations.plan import Plan, Slot
 from distilltest.gate import Rule, points
+from distilltest.gate.advice import rounded
 from distilltest.records import CHARACTERS, mean
 from distilltest.reporting.plan import PlanEstimate, RoleEstimate, RuleEstimate, SliceEstimate
-from distilltest.statistics.planning import required_cases, smallest_effect
+from distilltest.statistics.planning import MOST, Seen, needed, smallest_effect
 from distilltest.store import Selection, Store
+from distilltest.table import ResultsTable
 
 SAMPLE = 200
 """Stored answers, or rendered prompts, from which tokens are estimated."""
 DIFFERING = 0.20
 """The share of cases in which two roles differ, where no earlier run says it."""
+SPREAD = 0.25
+"""By how much scores differ then."""
 
 
 def estimate(plan: Plan, config: Config, store: Store, *, fresh: bool, judged: int = 0) -> PlanEstimate:
@@ -32,14 +37,12 @@ def estimate(plan: Plan, config: Config, store: Store, *, fresh: bool, judged: i
     """
     slots = [slot for chunk in plan.chunks() for slot in plan.slots(chunk)]
     keys = store.known_keys([slot.request.key for slot in slots])
-    seen = _differing(plan, store)
-    closest = min(
-        (seen.get(rule.needs[-1], DIFFERING) for rule in plan.gate if rule.margin is not None), default=DIFFERING
-    )
-    alpha = plan.looks.alpha
+    alpha = plan.looks.level(plan.looks.last)
+    before = _before(plan, store)
     counts = Counter(tag for case in plan.cases for tag in case.tags)
+    closest = Seen.assumed(_closest(plan, before), 1.0, 0.0, "tango")
     slices = [
-        SliceEstimate(tag, count, min(1.0, smallest_effect(round(closest * count), count, alpha)))
+        SliceEstimate(tag, count, min(1.0, smallest_effect(closest, count, alpha)))
         for tag, count in sorted(counts.items(), key=lambda pair: (pair[1], pair[0]))
     ]
     return PlanEstimate(
@@ -52,23 +55,44 @@ def estimate(plan: Plan, config: Config, store: Store, *, fresh: bool, judged: i
             for role in plan.models
         ),
         judge_calls=judged * len(slots),
-        rules=tuple(_rule(rule, seen, len(plan.cases), alpha) for rule in plan.gate),
+        rules=tuple(_rule(rule, plan, before, alpha) for rule in plan.gate),
         slices=tuple(slices),
         notes=plan.notes,
     )
 
 
-def _differing(plan: Plan, store: Store) -> dict[str, float]:
-    """Other role → the share of cases in which the candidate and it differed last time."""
-    before = store.latest_evaluation(plan.id)
-    if before is None:
-        return {}
-    played = {line["role"]: line["model"] for line in before["roles"]}
-    return {
-        rule["role"]: (rule["wins"] + rule["losses"]) / rule["n"]
-        for rule in before["verdict"]["rules"]
-        if rule["role"] and rule["n"] and played.get(rule["role"]) != played["candidate"]  # which never differ
-    }
+def _before(plan: Plan, store: Store) -> ResultsTable | None:
+    """What the candidate did in its last run, else what the last candidate did; None where nobody was evaluated."""
+    earlier = store.earlier_evaluations(plan.id)
+    known = [(run, {line["role"]: line["model"] for line in report["roles"]}) for run, report in earlier]
+    model = plan.models["candidate"].model
+    same = next((run for run, models in known if models.get("candidate") == model), None)
+    run = same or next((run for run, models in known if "candidate" in models), None)
+    if run is None:
+        return None
+    asked = {case.id: case for case in plan.cases}
+    found = [
+        outcome for outcome in store.outcomes(run, plan.id) if outcome.case_id in asked and outcome.role in plan.models
+    ]
+    ids = list(dict.fromkeys(outcome.case_id for outcome in found))
+    try:
+        table = ResultsTable.from_outcomes(
+            ids, list(plan.models), found, plan.evaluation.metric, plan.evaluation.trials
+        )
+    except ValueError:  # it had more trials
+        return None
+    cases = [asked[name] for name in ids]
+    return replace(table, clusters=tuple(case.cluster for case in cases), tags=tuple(case.tags for case in cases))
+
+
+def _closest(plan: Plan, before: ResultsTable | None) -> float:
+    """The smallest share of cases in which the candidate differs from a role that a rule compares it with."""
+    shares = [DIFFERING]
+    for role in {rule.needs[-1] for rule in plan.gate if rule.margin is not None}:
+        pairs = before.compare(role) if before is not None and role in before.values else None
+        if pairs is not None and pairs.n:
+            shares.append((pairs.wins + pairs.losses) / pairs.n)
+    return min(shares[1:] or shares)
 
 
 def _role(
@@ -123,23 +147,56 @@ def _reference_tokens(slots: Sequence[Slot]) -> float | None:
     return mean([len(text) / CHARACTERS for text in references]) if references else None
 
 
-def _rule(rule: Rule, seen: Mapping[str, float], n: int, alpha: float) -> RuleEstimate:
-    """What a rule about a difference can show; others have no size to plan for."""
-    limit = rule.margin
-    name = rule.describe()
+def _rule(rule: Rule, plan: Plan, before: ResultsTable | None, alpha: float) -> RuleEstimate:
+    """What a rule can show with so many cases, by the function that advises in a verdict."""
+    name, n, limit = rule.describe(), len(plan.cases), rule.margin
+    known = None
+    if before is not None and all(role in before.values and before.present(role) for role in rule.needs):
+        known = rule.seen(before)
+    seen = known or _assumed(rule, plan)
+    if seen is None:
+        return RuleEstimate(name, "no size to plan for yet" if rule.proves else "a guard; it needs no size")
+    basis = _basis(seen, plan, known=known is not None)
+    as_seen = needed(seen, seen.mean, alpha) if known else None
+    again = f"; {_named(as_seen)} if it stays as last time" if known and seen.mean > seen.limit else ""
+    if known and seen.mean <= seen.limit:
+        again = "; if it stays as last time, more cases would rather block"
     if limit is None:
-        return RuleEstimate(name, "no size to plan for" if rule.proves else "a guard; it needs no size")
-    role = rule.needs[-1]
-    differing = seen.get(role, DIFFERING)
-    basis = f"{points(differing)} % of cases " + ("differed last time" if role in seen else "are assumed to differ")
-    effect = smallest_effect(round(differing * n), n, alpha)
+        return RuleEstimate(name, f"there are {n:,} cases{again} ({basis})")
     if limit >= 0:
+        effect = smallest_effect(seen, n, alpha)
         far = f"{n} cases can hardly show any difference; add cases" if limit + effect >= 1 else ""
-        return RuleEstimate(name, f"a true difference of {points(limit + effect)} points or more ({basis})", far)
-    needed = required_cases(round(differing * n), n, 0.0, -limit, alpha)
-    text = f"needs about {needed:,.0f} cases if they are equal, there are {n:,} ({basis})"
-    if needed <= n:
+        return RuleEstimate(name, f"a true difference of {points(limit + effect)} points or more{again} ({basis})", far)
+    equal = needed(seen, 0.0, alpha)
+    text = f"needs {_named(equal)} if they are equal, there are {n:,}{again} ({basis})"
+    if equal is not None and equal <= n:
         return RuleEstimate(name, text)
-    more = f"add {needed - n:,.0f} cases" if isfinite(needed) else "add cases"
-    hint = f"hardly to be proven with {n:,} cases; {more}, or accept a margin of about {points(effect)} points"
+    more = f"add about {rounded(equal - n):,}" if equal is not None else "add cases"
+    margin = smallest_effect(replace(seen, limit=0.0), n, alpha)
+    hint = f"hardly to be proven with {n:,} cases; {more}, or accept a margin of about {points(margin)} points"
     return RuleEstimate(name, text, hint)
+
+
+def _named(cases: int | None) -> str:
+    return f"about {rounded(cases):,} cases" if cases else f"more than {MOST:,} cases"
+
+
+def _assumed(rule: Rule, plan: Plan) -> Seen | None:
+    """The values of a rule about a difference before anything is known; None of another rule."""
+    if rule.margin is None:
+        return None
+    binary = plan.evaluation.metric == "pass" and plan.evaluation.trials == 1
+    clusters = [case.cluster or case.id for case in plan.cases] if any(case.cluster for case in plan.cases) else []
+    test = "clusters" if clusters else "exact" if binary else "anchored"
+    return Seen.assumed(*((DIFFERING, 1.0) if binary else (1.0, SPREAD)), rule.margin, test, clusters)
+
+
+def _basis(seen: Seen, plan: Plan, *, known: bool) -> str:
+    """What is known, or assumed, of the values."""
+    if not known and seen.test == "anchored":
+        return f"scores are assumed to differ by {points(SPREAD)} points; {TESTS[seen.test]}"
+    differing = sum(value != 0.0 for value in seen.values) / len(seen.values)
+    test = TESTS.get(seen.test, f"exact {seen.test} test")
+    if seen.equal is None:
+        return f"{len(seen.values):,} cases last time; {test}"
+    return f"{points(differing)} % of cases {'differed last time' if known else 'are assumed to differ'}; {test}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import fsum
+from typing import TYPE_CHECKING
 
 from distilltest.errors import SuiteError
 from distilltest.gate.figures import declared, interval, lower, upper
@@ -13,6 +14,9 @@ from distilltest.gate.rule import WORD, Measure, Rule, Sample, check_role, is_nu
 from distilltest.gate.verdict import RuleVerdict, Status
 from distilltest.gate.worst import rows_without
 from distilltest.table import ResultsTable, Unanswerable
+
+if TYPE_CHECKING:
+    from distilltest.statistics.planning import Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,17 @@ class _AtLeast(Rule):
     def sample(self, table: ResultsTable) -> Sample | None:
         clusters = table.clusters_of(table.rows(self.role))
         return Sample([value - self.score for value in table.present(self.role)], clusters, 0.0) if clusters else None
+
+    def seen(self, table: ResultsTable) -> Seen | None:
+        from distilltest.statistics.planning import Seen
+
+        values, clusters = table.present(self.role), table.clusters_of(table.rows(self.role))
+        if table.human or not values:
+            return None
+        if table.binary and not clusters:
+            return Seen(values, self.score, "binomial", equal=None)
+        ahead = [value - self.score for value in values]
+        return Seen(ahead, 0.0, "clusters" if clusters else "anchored", clusters, equal=None)
 
     def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
         values, clusters = table.present(self.role), table.clusters_of(table.rows(self.role))
@@ -130,6 +145,14 @@ class _Preferred(Rule):
 
     def _nothing(self) -> str:
         return f'no answer was compared with {self.role}; call preference("{self.role}") in the test function'
+
+    def seen(self, table: ResultsTable) -> Seen | None:
+        from distilltest.statistics.planning import Seen
+
+        rows, values = self._shares(table)
+        clusters = table.clusters_of(rows)
+        ahead = [2 * value - 1 for value in values]
+        return Seen(ahead, 0.0, "clusters" if clusters else "anchored", clusters, equal=None) if values else None
 
     def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
         rows, values = self._shares(table)

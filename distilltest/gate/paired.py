@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
+from typing import TYPE_CHECKING
 
 from distilltest.comparison import TESTS, Comparison
 from distilltest.errors import SuiteError
@@ -13,6 +13,9 @@ from distilltest.gate.rule import Measure, Rule, Sample, check_role, is_number, 
 from distilltest.gate.verdict import RuleVerdict, Status
 from distilltest.gate.worst import how_many, rows_without
 from distilltest.table import ResultsTable
+
+if TYPE_CHECKING:
+    from distilltest.statistics.planning import Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +85,10 @@ class _Paired(Rule):
         against = pairs.swapped().p_value(self.limit, block_alpha)
         status = weigh(p, against, alpha, block_alpha)
         low, high = settled(status, *pairs.interval(alpha, block_alpha), self.limit)
-        needed = self._needed(pairs, alpha, 0.0) if status is Status.UNDECIDED else None
         return RuleVerdict(
             rule=self.describe(),
             status=status,
-            sentence=(f"on {self.tag}: " if self.tag else "") + self._sentence(status, pairs, low, high, alpha, needed),
+            sentence=(f"on {self.tag}: " if self.tag else "") + self._sentence(status, pairs, low, high),
             test=pairs.test_name,
             role=self.role,
             p=p,
@@ -97,20 +99,20 @@ class _Paired(Rule):
             n=pairs.n,
             wins=pairs.wins,
             losses=pairs.losses,
-            needed=needed,
         )
 
-    def _needed(self, pairs: Comparison, alpha: float, difference: float) -> int | None:
-        from distilltest.statistics.planning import required_cases
+    def seen(self, table: ResultsTable) -> Seen | None:
+        from distilltest.statistics.planning import Seen
 
-        if self.limit == 0 and difference == 0:
+        pairs = self._pairs(table)
+        if not pairs.n:
             return None
-        needed = required_cases(pairs.wins + pairs.losses, pairs.n, difference, -self.limit, alpha)
-        return int(needed) if isfinite(needed) else None
+        if pairs.chosen == "labels":
+            values = [value for value in pairs.human if value is not None]
+            return Seen(values, self.limit, "labels", corrected=pairs.corrected_spread)
+        return Seen(pairs.differences, self.limit, pairs.chosen, pairs.clusters)
 
-    def _sentence(
-        self, status: Status, pairs: Comparison, low: float, high: float, alpha: float, needed: int | None
-    ) -> str:
+    def _sentence(self, status: Status, pairs: Comparison, low: float, high: float) -> str:
         from distilltest.statistics.clusters import FEWEST, Weights
 
         counts = f"{pairs.wins} won, {pairs.losses} lost in {pairs.n} cases" + (" by the judge" if pairs.human else "")
@@ -133,15 +135,9 @@ class _Paired(Rule):
             return f"{between(low, high, self.limit)} than {self.role}; the limit is {signed(self.limit)} ({counts})"
         if self.limit < 0:
             text = f"the candidate may be up to {upper(-low, -self.limit)} points worse than {self.role}"
-            text += f" (limit {declared(-self.limit)}); {counts}"
-        else:
-            text = f"the candidate may be {between(low, high, self.limit)} than {self.role}"
-            text += f" (limit {signed(self.limit)}); {counts}"
-        seen = self._needed(pairs, alpha, pairs.difference)
-        ways = [(needed, "they are equal"), (seen, "the difference is as seen")]
-        what = "labelled pairs" if pairs.human or pairs.by_people else "cases"
-        more = [f"about {count - pairs.n} if {word}" for count, word in ways if count is not None and count > pairs.n]
-        return f"{text}; more {what} would decide: {', '.join(more)}" if more else text
+            return f"{text} (limit {declared(-self.limit)}); {counts}"
+        text = f"the candidate may be {between(low, high, self.limit)} than {self.role}"
+        return f"{text} (limit {signed(self.limit)}); {counts}"
 
 
 def better_than(role: str, by: float = 0.0, *, test: str | None = None) -> Rule:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from distilltest.errors import SuiteError
 from distilltest.gate.figures import points as points
 from distilltest.gate.verdict import RuleVerdict, Status
 from distilltest.gate.worst import filled, how_many
 from distilltest.table import ResultsTable
+
+if TYPE_CHECKING:
+    from distilltest.statistics.planning import Seen
 
 
 class Sample(NamedTuple):
@@ -111,8 +114,25 @@ class Rule(ABC):
     def verdict(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
         """What the data say, and how the cases are spread over clusters, where there are any."""
         judged = self.judge(table, alpha, block_alpha)
+        if judged.status is Status.UNDECIDED and judged.low is not None and "too few" not in judged.sentence:
+            judged = self._advised(judged, table, alpha)
         sample = None if judged.status is Status.INCOMPLETE else self.sample(table)
         return judged if sample is None else _with_clusters(judged, sample.clusters)
+
+    def _advised(self, judged: RuleVerdict, table: ResultsTable, alpha: float) -> RuleVerdict:
+        """With what more cases would bring, in its sentence."""
+        from distilltest.gate.advice import on_more_cases
+
+        seen = self.seen(table)
+        if seen is None:
+            return judged
+        text, equal, as_seen = on_more_cases(seen, alpha, _unit(table, self.needs))
+        sentence = f"{judged.sentence}; {text}" if text else judged.sentence
+        return replace(judged, sentence=sentence, needed=equal, needed_as_seen=as_seen)
+
+    def seen(self, table: ResultsTable) -> Seen | None:
+        """What it weighs, one a case, to say how many cases it needs; None where it needs no number of them."""
+        return None
 
     @property
     def helped_by(self) -> Mapping[str, bool]:
@@ -176,6 +196,12 @@ def _with_clusters(judged: RuleVerdict, clusters: Sequence[str]) -> RuleVerdict:
         effective_clusters=weights.effective,
         heaviest_cluster=weights.heaviest,
     )
+
+
+def _unit(table: ResultsTable, roles: Sequence[str]) -> str:
+    """What more of is needed."""
+    labelled = "labelled pairs" if len(roles) > 1 else "labelled cases"
+    return labelled if table.human or table.by_people else "cases"
 
 
 def weigh(p: float, against: float, alpha: float, block_alpha: float) -> Status:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from distilltest.comparison import TESTS
 from distilltest.errors import SuiteError
@@ -13,6 +14,9 @@ from distilltest.gate.rule import WORD, Measure, Rule, Sample, check_role, is_nu
 from distilltest.gate.verdict import RuleVerdict, Status
 from distilltest.gate.worst import filled, rows_without
 from distilltest.table import ResultsTable
+
+if TYPE_CHECKING:
+    from distilltest.statistics.planning import Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,13 @@ class _Recovers(Rule):
 
     def _contrast(self, rows: Iterable[tuple[float, float, float]]) -> list[float]:
         return [c - (1 - self.share) * b - self.share * t for c, b, t in rows]
+
+    def seen(self, table: ResultsTable) -> Seen | None:
+        from distilltest.statistics.planning import Seen
+
+        whole, rows = self._rows(table)
+        clusters = table.clusters_of(whole)
+        return Seen(self._contrast(rows), 0.0, "clusters" if clusters else "anchored", clusters, equal=None)
 
     def _no_gap(self, n: int) -> str:
         return f"the gap between {self.base} and {self.teacher} is too small to say what share of it is recovered ({n} cases)"

@@ -80,7 +80,10 @@ class RuleVerdict:
     heaviest_cluster: float | None = None
     """The share of the cases that the largest cluster holds; None without clusters."""
     needed: int | None = None
-    """Cases that would decide if the roles were equal, None where none would or nothing is undecided."""
+    """Cases in all with which it would be proven in 4 of 5 runs if the roles were equal; None where no number would do, or where
+    nothing is undecided."""
+    needed_as_seen: int | None = None
+    """The same if the difference stays as seen."""
     slices: tuple[SliceVerdict, ...] = ()
     """Of a guard over slices: each of them."""
     labels: str = ""

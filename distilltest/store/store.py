@@ -86,6 +86,14 @@ class Store(Retention):
             ).fetchone()
         return orjson.loads(row[0]) if row else None
 
+    def earlier_evaluations(self, evaluation: str) -> list[tuple[str, dict[str, Any]]]:
+        """Run and report of an evaluation, the run that began last first."""
+        with self._sql() as sql:
+            rows = sql.execute(
+                "SELECT run, report FROM evaluation WHERE id = ? ORDER BY run DESC", (evaluation,)
+            ).fetchall()
+        return [(run, orjson.loads(report)) for run, report in rows]
+
     def latest_evaluations(self) -> list[dict[str, Any]]:
         """The latest report of each evaluation, by node id."""
         query = "SELECT report, max(run) FROM evaluation GROUP BY id ORDER BY id"  # the report of that run, by SQLite's rule
