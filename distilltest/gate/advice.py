@@ -25,13 +25,15 @@ def on_more_cases(seen: Seen, alpha: float, unit: str = "cases") -> tuple[str, i
     if seen.mean <= seen.limit:
         return f"if {stays}, more {unit} would rather block", equal, None
     ways = [(equal, "the two are equal"), (as_seen, stays)]
-    named = [f"about {_about(total - n, seen, unit)} if {when}" for total, when in ways if total and total > n]
+    named = [f"about {_about(total - n, seen)} if {when}" for total, when in ways if total and total > n]
     if not named:
         return "", equal, as_seen
+    if equal == as_seen:
+        named = [f"about {_about(as_seen - n, seen)} if {stays}"] if as_seen else []
     return f"further {unit} that would decide in 4 of 5 runs: {', '.join(named)}", equal, as_seen
 
 
-def _about(count: int, seen: Seen, unit: str) -> str:
+def _about(count: int, seen: Seen) -> str:
     shown = f"{rounded(count):,}"
     if not seen.clusters:
         return shown

@@ -15,6 +15,7 @@ from distilltest.reporting.text import (
     interval_picture,
     judge_rows,
     label_lines,
+    meaning,
     percent,
     role_rows,
     rule_rows,
@@ -39,7 +40,8 @@ def render(run: RunReport) -> str:
     run = mapped(run, mask)
     parts = [f"# {run.verdict.status.value.capitalize()}", prose(run.verdict.sentence)]
     for report in run.evaluations:
-        parts += _evaluation(report)
+        known = len(run.evaluations) == 1 and run.verdict.sentence.startswith(report.verdict.sentence)
+        parts += _evaluation(report, said=known)
     for name in run.not_judged:
         parts += [
             f"## {prose(name)}",
@@ -49,13 +51,14 @@ def render(run: RunReport) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _evaluation(report: EvaluationReport) -> list[str]:
+def _evaluation(report: EvaluationReport, *, said: bool) -> list[str]:
     narrow = "" if report.evaluated == report.cases else f" of {report.cases}"
     trials = f", {report.trials} trials each" if report.trials > 1 else ""
     heads, rows = role_rows(report)
     parts = [
         f"## {prose(report.id)}",
-        prose(report.verdict.sentence),
+        *([] if said else [prose(report.verdict.sentence)]),
+        "\n".join(f"- {line}" for line in meaning(report)),
         f"{report.evaluated}{narrow} cases of {code(report.dataset)}{trials}.",
         _numbers(heads, rows),
         *([saved] if (saved := tokens_saved(report)) else []),

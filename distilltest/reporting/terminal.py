@@ -14,6 +14,7 @@ from distilltest.reporting.text import (
     interval_picture,
     judge_rows,
     label_lines,
+    meaning,
     rate,
     role_rows,
     rule_rows,
@@ -58,7 +59,7 @@ def summary(run: RunReport) -> str:
             heads, rows = judge_rows(report)
             parts.append(tabulate(rows, heads, tablefmt="simple", disable_numparse=True))
         if len(run.evaluations) > 1:
-            parts.append(report.verdict.sentence)
+            parts.append("\n".join([report.verdict.sentence, *meaning(report)]))
     parts += [f"{name}   not judged: no judge is configured" for name in run.not_judged]
     info = run.info
     retries = f" ({info.retried} of them retries)" if info.retried else ""
@@ -67,7 +68,8 @@ def summary(run: RunReport) -> str:
     calls += [f"{info.shared} from another process or worker"] if info.shared else []
     calls += [f"{info.failed} call{'' if info.failed == 1 else 's'} failed"] if info.failed else []
     parts.append(", ".join([*calls, seconds(info.seconds)]))
-    parts.append(run.verdict.sentence)
+    only = meaning(run.evaluations[0]) if len(run.evaluations) == 1 else []
+    parts.append("\n".join([run.verdict.sentence, *only]))
     return "\n\n".join(parts)
 
 
@@ -81,7 +83,7 @@ def role_lines(report: EvaluationReport) -> list[str]:
 def failure(report: EvaluationReport) -> str:
     """Why an evaluation does not promote: the verdict, the numbers and the worst cases, in at most twenty lines."""
     report = mapped(report, shown_line)
-    lines = [_cut(report.verdict.sentence, 3 * WIDTH), *(f"  {line}" for line in role_lines(report))]
+    lines = [_cut(report.verdict.sentence, 4 * WIDTH), *meaning(report), *(f"  {line}" for line in role_lines(report))]
     if report.verdict.status is Status.INCOMPLETE:
         chosen = [change for change in report.changes if change.kind == "failed"]
         reasons = [s.reason for change in chosen for s in change.samples if s.reason and s.passed is None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from distilltest.errors import brief
-from distilltest.gate import RuleVerdict
+from distilltest.gate import RuleVerdict, Status
 from distilltest.gate.figures import declared, interval, upper
 from distilltest.reporting.report import EvaluationReport, RoleLine
 
@@ -132,12 +132,44 @@ def _estimate(rule: RuleVerdict) -> str:
     return f"{shown} ({interval(rule.low, rule.high, *([] if rule.limit is None else [rule.limit]))})"
 
 
+MEANING = {
+    Status.PROMOTE: (
+        "every rule of this evaluation is proven",
+        "where all evaluations promote, `distilltest promote` puts the candidate into production, on the record",
+    ),
+    Status.BLOCK: (
+        "it is shown that the candidate does not meet a rule; more cases would hardly change that",
+        "read the lost cases, mend the training data or the prompt, and try another candidate",
+    ),
+    Status.UNDECIDED: (
+        "these cases neither prove the claim nor refute it: the candidate may be good enough, or not",
+        "evaluate on more, new cases, accept a wider margin, or improve the candidate; the same run again says the same",
+    ),
+    Status.INCOMPLETE: (
+        "nothing is said about the candidate, because something is missing or looks broken",
+        "mend what the verdict names, and run again: every answer is stored, and only what is missing is asked",
+    ),
+}
+"""What a verdict means, and what to do next, for a reader who never studied statistics."""
+
+
+def meaning(report: EvaluationReport) -> list[str]:
+    """What the verdict of an evaluation means, and what to do next."""
+    means, then = MEANING.get(report.verdict.status, MEANING[Status.INCOMPLETE])
+    if report.verdict.transient:
+        means = "answers are missing, so nothing is said about the candidate"
+        then = "run the same command again: only what is missing is asked"
+    elif any(rule.status is Status.UNDECIDED and rule.labelled is not None for rule in report.verdict.rules):
+        then = then.replace("evaluate on more, new cases", "let people label more answers")
+    return [f"What it means: {means}.", f"What to do next: {then}."]
+
+
 def how_sure(report: EvaluationReport) -> str:
     """What the level means, in a plain sentence."""
     share = upper(report.level or report.alpha)
     return (
         f"How sure this is: of 100 candidates that do not meet a rule, at most {share} would pass it by luck; "
-        f"and the true value lies beyond an end of an interval in at most {share} of 100 runs."
+        f"and each end of an interval is wrong in at most {share} of 100 runs."
     )
 
 
