@@ -41,6 +41,12 @@ Write a preference (DPO) training file: requests, each with a better and a worse
       of several trials of one role the best and the worst by score
   distilltest dataset dpo --judge --metadata task=git --output dpo.jsonl
       of several answers that `distilltest collect` asked for, as a judge prefers them in both orders
+  distilltest dataset dpo --judge --metadata task=git --pairs best-worst --dry-run --output dpo.jsonl
+      what that would cost; nothing is sent
+
+Of n answers to a request, --pairs all compares every two, n (n - 1) / 2 pairs: 28 of 8 answers. --pairs tournament lets the
+better one of a pair go on, n - 1 pairs: the last one is preferred to the first that it beat. --pairs best-worst lets the losers
+of the first round play for the last place, and compares first and last: about 1.5 n pairs. Each pair is two questions.
 
 Tables are JSONL, JSON, CSV and, with pip install 'distilltest[parquet]', Parquet. Ties, answers on which a judge's two orders
 disagree, empty fields, identical answers, repeated pairs and pairs that another one contradicts are left out and counted.
@@ -104,6 +110,17 @@ def add(commands: Any) -> None:
     dpo.add_argument("--min-gap", type=_gap, metavar="GAP", help="by how much scores must differ (default: at all)")
     dpo.add_argument(
         "--judge", nargs="?", const="", metavar="NAME", help="go by this judge of distilltest.yaml (default: the one)"
+    )
+    dpo.add_argument(
+        "--pairs",
+        choices=("all", "best-worst", "tournament"),
+        help="with --judge: which of the n answers to a request are compared (default: all)",
+    )
+    dpo.add_argument(
+        "--dry-run",
+        action="store_true",
+        default=None,
+        help="with --judge: say how many questions that is, and what they cost; send and write nothing",
     )
     dpo.add_argument("--model", help="with --judge: whose completions, by the model's id (default: the teacher's)")
     _stored_options(dpo)

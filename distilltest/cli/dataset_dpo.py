@@ -9,7 +9,7 @@ from distilltest.cli import say
 from distilltest.cli.bar import Bar
 from distilltest.cli.dataset_files import asked_cases, print_findings, print_leaks, say_written
 from distilltest.cli.opening import open_store
-from distilltest.config import Config, load_config
+from distilltest.config import Config, Judge, load_config
 from distilltest.distillation.graded import (
     Source,
     Trials,
@@ -61,7 +61,10 @@ def write(arguments: argparse.Namespace) -> int:
             prompt = load_prompt(arguments.prompt) if arguments.prompt else None
             if arguments.judge is not None:
                 samples = _samples(arguments, config, store, evaluation, prompt, cases, left_out)
-                ranked, failed = _judged(arguments.judge, samples, config, store, left_out)
+                way = arguments.pairs or "all"
+                if arguments.dry_run:
+                    return _said_cost(arguments.judge, samples, way, config, store)
+                ranked, failed = _judged(arguments.judge, samples, way, config, store, left_out)
                 preferences = iter(ranked)
             else:
                 assert evaluation is not None
@@ -98,10 +101,14 @@ def _refuse_half_questions(arguments: argparse.Namespace) -> None:
         )
     if sources == ["--from"]:
         _refuse(
-            given, ("role", "min_gap", "prompt", "cases", "asked_with", "metadata", "model"), "goes with --evaluation"
+            given,
+            ("role", "min_gap", "prompt", "cases", "asked_with", "metadata", "model", "pairs", "dry_run"),
+            "goes with --evaluation or --judge",
         )
         return
     _refuse(given, ("instruction", "system"), "goes with --from")
+    if not judged:
+        _refuse(given, ("pairs", "dry_run"), "goes with --judge")
     if not judged and ("role" in given) == ("chosen" in given and "rejected" in given):
         raise DistilltestError(
             "--evaluation: whose answers are compared? Two roles': --chosen ROLE --rejected ROLE. Several trials of one "
@@ -185,8 +192,37 @@ def _samples(
     return found
 
 
+def _to_ask(judge: Judge, pairs: int, requests: int, way: str) -> str:
+    most = "" if way == "all" else "at most "
+    return (
+        f"judge {judge.name!r} ({judge.model.model}): {most}{pairs:,} pairs of answers to {requests:,} requests, each in both "
+        f"orders: {most}{2 * pairs:,} questions"
+    )
+
+
+def _said_cost(name: str, samples: list[Samples], way: str, config: Config, store: Store) -> int:
+    """Say what judging costs; nothing is sent or written."""
+    from distilltest.distillation.judging_cost import judging_cost
+    from distilltest.distillation.matches import WAYS
+    from distilltest.reporting.text import money
+
+    judge = config.judge(name or None)
+    found = judging_cost(samples, way, judge, config, store)
+    print(_to_ask(judge, found.pairs, len(samples), way))
+    if found.known:
+        print(f"{found.known:,} of them are answered in the store, {found.questions - found.known:,} to send")
+    each = "" if found.answer_tokens is None else f", {found.answer_tokens:.0f} for each answer as before"
+    price = "the judge has no price" if found.usd is None else f"about {money(found.usd)}"
+    if found.usd is not None and found.answer_tokens is None:
+        price = f"at least {money(found.usd)}; how long its answers are is not known yet"
+    print(f"tokens: about {found.prompt_tokens:,.0f} to send{each}; {price}")
+    others = [f"--pairs {other} {2 * sum(each.pairs(other) for each in samples):,}" for other in WAYS if other != way]
+    print(f"questions in other ways, at most: {', '.join(others)}. Nothing was sent.")
+    return 0
+
+
 def _judged(
-    name: str, samples: list[Samples], config: Config, store: Store, left_out: LeftOut
+    name: str, samples: list[Samples], way: str, config: Config, store: Store, left_out: LeftOut
 ) -> tuple[list[Preference], int]:
     """Preferences of a judge, and how many pairs it was not able to judge."""
     import sys
@@ -194,14 +230,10 @@ def _judged(
     judge = config.judge(name or None)
     config.server(judge.model.server)
     config.check_budget([judge.model])
-    total = sum(each.pairs for each in samples)
-    print(
-        f"judge {judge.name!r} ({judge.model.model}): {total:,} pairs of answers to {len(samples):,} requests, each in both "
-        f"orders: {2 * total:,} questions",
-        flush=True,
-    )
+    total = sum(each.pairs(way) for each in samples)
+    print(_to_ask(judge, total, len(samples), way), flush=True)
     with Engine(config, store) as engine, Bar("pairs", total) as bar:
-        ranking = Ranking(judge, engine.complete, config.root, bar)
+        ranking = Ranking(judge, engine.complete, config.root, bar, way)
         found = engine.run(ranking.preferences(samples, left_out))
         print(
             f"judged: {ranking.done:,} pairs, {engine.counts.new:,} new answers of the judge, "

@@ -1,4 +1,4 @@
-"""Ranking several answers to a request by a judge: every two in both orders, the best preferred to the worst."""
+"""Ranking several answers to a request by a judge: pairs of them in both orders, the best preferred to the worst."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import combinations
 from pathlib import Path
 
 from distilltest.config import Judge
+from distilltest.distillation.matches import CircleFound, find, most
 from distilltest.distillation.messages import last_user_text
 from distilltest.distillation.preference_file import LONE, TIE, Preference
 from distilltest.distillation.whole_file import LeftOut
@@ -41,10 +41,9 @@ class Samples:
         """Those of the answers that differ, in order; empty ones are none."""
         return tuple(dict.fromkeys(text for text in self.texts if text.strip()))
 
-    @property
-    def pairs(self) -> int:
-        """How often the judge compares two."""
-        return len(self.distinct) * (len(self.distinct) - 1) // 2
+    def pairs(self, way: str) -> int:
+        """How often the judge compares two, at most; see :mod:`distilltest.distillation.matches`."""
+        return most(way, len(self.distinct))
 
 
 @dataclass
@@ -57,6 +56,8 @@ class Ranking:
     root: Path
     progress: Callable[[int], None]
     """Told after each pair how many there were."""
+    pairs: str = "all"
+    """Which answers are compared: one of ``WAYS``."""
     done: int = 0
     agreed: int = 0
     """Pairs in which both orders said the same."""
@@ -83,25 +84,26 @@ class Ranking:
         texts = samples.distinct
         if len(texts) < 2:
             return LONE
-        pairs = list(combinations(range(len(texts)), 2))
-        compared = await asyncio.gather(*(self._compare(samples, texts[i], texts[j]) for i, j in pairs))
+        compared: list[Compared | str] = []
+
+        async def match(one: int, other: int) -> int | None:
+            result = await self._compare(samples, texts[one], texts[other])
+            compared.append(result)
+            winner = "tie" if isinstance(result, str) else result.winner
+            return {"1": one, "2": other}.get(winner)
+
+        try:
+            found, circle = await find(self.pairs, len(texts), match), False
+        except CircleFound:
+            found, circle = None, True
         failure = next((result for result in compared if isinstance(result, str)), None)
         if failure is not None:
             return f"no verdict: {failure}"
-        wins = Counter(dict.fromkeys(range(len(texts)), 0))
-        beaten: dict[int, list[int]] = {}
-        for (i, j), result in zip(pairs, compared, strict=True):
-            assert isinstance(result, Compared)
-            if result.winner != "tie":
-                winner, loser = (i, j) if result.winner == "1" else (j, i)
-                wins[winner] += 1
-                beaten.setdefault(winner, []).append(loser)
-        if not beaten:
-            return TIE if all(isinstance(result, Compared) and result.agree for result in compared) else DISAGREE
-        best = max(beaten, key=lambda number: (wins[number], -number))
-        worst = min(beaten[best], key=lambda number: wins[number])
-        if wins[worst] == wins[best]:
+        if circle:
             return CIRCLE
+        if found is None:
+            return TIE if all(isinstance(result, Compared) and result.agree for result in compared) else DISAGREE
+        best, worst = found
         messages = samples.messages[samples.texts.index(texts[best])]  # those that the better answer was given to
         return Preference(messages, texts[best], texts[worst])
 

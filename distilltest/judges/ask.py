@@ -80,25 +80,24 @@ async def ask(
     return Judgement(said[0].verdict if votes == 1 else f"{score:.2f}", score, passed, said)
 
 
-async def _vote(question: Question, judge: Judge, complete: Complete, trial: int) -> Vote:
-    messages = question.messages(judge.structured)
-    parameters = dict(judge.model.parameters)
+def first_request(question: Question, judge: Judge, trial: int = 0) -> Request:
+    """What a judge is asked first; again only where its answer cannot be used."""
+    return _request(question, judge, question.messages(judge.structured), trial)
+
+
+def _request(question: Question, judge: Judge, messages: tuple[Message, ...], trial: int) -> Request:
+    model, parameters = judge.model, dict(judge.model.parameters)
     if judge.structured:
         parameters.setdefault("response_format", question.response_format())
+    labels = {"judge": question.grader}
+    return Request(model.server, model.base_url, model.model, messages, parameters, trial, metadata=labels)
+
+
+async def _vote(question: Question, judge: Judge, complete: Complete, trial: int) -> Vote:
+    messages = question.messages(judge.structured)
     why = ""
     for _ in range(TIMES):
-        model = judge.model
-        answer = await complete(
-            Request(
-                model.server,
-                model.base_url,
-                model.model,
-                messages,
-                parameters,
-                trial,
-                metadata={"judge": question.grader},
-            )
-        )
+        answer = await complete(_request(question, judge, messages, trial))
         if isinstance(answer, CallFailure):
             raise JudgeFailed(
                 f"judge {judge.name!r} ({question.grader}): {answer.message}", kind=f"judge: {answer.kind}"

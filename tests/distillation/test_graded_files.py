@@ -232,6 +232,38 @@ def test_a_judge_ranks_several_trials_in_both_orders_and_is_asked_once(project, 
     assert "0 new answers of the judge" in capsys.readouterr().out
 
 
+def test_a_dry_run_says_questions_and_money_and_sends_nothing(project, script, capsys):
+    command = ["dpo", "--evaluation", "test_answers", "--role", "teacher", "--judge"]
+    asked = script.asked_judge
+    assert dataset(*command, "--dry-run") == 0
+    said = capsys.readouterr().out
+    assert "77 pairs of answers to 44 requests, each in both orders: 154 questions" in said
+    assert "the judge has no price" in said
+    assert "--pairs tournament" in said
+    assert script.asked_judge == asked
+    assert not (project / "f.jsonl").exists()
+    with (project / "distilltest.yaml").open("a") as config:
+        config.write("prices: prices.yaml\n")
+    (project / "prices.yaml").write_text("judge: {input: 1000, output: 1000}\n")
+    assert dataset(*command, "--dry-run") == 0
+    assert "at least $" in capsys.readouterr().out
+    assert dataset(*command) == 0
+    capsys.readouterr()
+    assert dataset(*command, "--dry-run") == 0
+    said = capsys.readouterr().out
+    assert "154 of them are answered in the store, 0 to send" in said
+    assert "about $0" in said
+
+
+@pytest.mark.parametrize("way", ["best-worst", "tournament"])
+def test_fewer_pairs_are_judged_where_that_is_asked_for(project, script, capsys, way):
+    command = ["dpo", "--evaluation", "test_answers", "--role", "teacher", "--judge", "--pairs", way]
+    assert dataset(*command) == 0
+    better, worse = preferred(project / "f.jsonl")[2]
+    assert (better, worse) == ("xxx", "x" if way == "best-worst" else "xx")
+    assert "at most" in capsys.readouterr().out
+
+
 def test_a_judge_that_goes_by_the_order_leaves_nothing_to_learn(project, script, monkeypatch, capsys):
     monkeypatch.setattr(script, "judge", lambda _first, _second: "1")
     assert dataset("dpo", "--evaluation", "test_answers", "--role", "teacher", "--judge", "judge") == 3

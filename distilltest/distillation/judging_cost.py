@@ -1,0 +1,80 @@
+"""What judging answers will cost, before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+from distilltest.config import Config, Judge, usd
+from distilltest.distillation.messages import last_user_text
+from distilltest.distillation.ranking import QUESTION, Samples
+from distilltest.judges.ask import first_request
+from distilltest.judges.questions import preference_question
+from distilltest.records import CHARACTERS, Request, mean
+from distilltest.store import Selection, Store
+
+_SAMPLE = 200
+"""Stored answers of the judge from which the length of an answer is estimated."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgingCost:
+    """An estimate."""
+
+    pairs: int
+    """The most that are compared."""
+    known: int
+    """Questions of those that the store has an answer to; 0 unless every two answers are compared."""
+    prompt_tokens: float
+    """Of the questions to send, by the length of their texts."""
+    answer_tokens: float | None
+    """Of an answer, as the judge's earlier ones had on average; None where there are none."""
+    usd: float | None
+    """None where the judge has no price; without answers to go by, of the prompts alone."""
+
+    @property
+    def questions(self) -> int:
+        """Each pair is asked about in both orders."""
+        return 2 * self.pairs
+
+
+def judging_cost(samples: Sequence[Samples], way: str, judge: Judge, config: Config, store: Store) -> JudgingCost:
+    """Estimate.
+
+    Args:
+        samples: What is to be judged.
+        way: Which answers are compared: one of ``matches.WAYS``.
+        judge: Whom is asked.
+        config: Has the prices.
+        store: What was answered before.
+    """
+    pairs, known, tokens = 0, 0, 0.0
+    for each in samples:
+        most = each.pairs(way)
+        pairs += most
+        requests = list(_questions(each, judge, config.root))
+        if requests:
+            tokens += 2 * most * mean([len(request.encoded) for request in requests]) / CHARACTERS
+        if way == "all":
+            known += len(store.known_keys([request.key for request in requests]))
+    share = 1 - known / (2 * pairs) if pairs else 0.0
+    said = []
+    for number, stored in enumerate(store.each_completion(Selection(model=judge.model.model))):
+        if number == _SAMPLE:
+            break
+        if stored.completion.usage.known:
+            said.append(stored.completion.usage.completion_tokens)
+    answer = mean(said) if said else None
+    to_send = 2 * pairs - known
+    price = config.prices.get(judge.model.model)
+    return JudgingCost(pairs, known, tokens * share, answer, usd(price, tokens * share, to_send * (answer or 0.0)))
+
+
+def _questions(samples: Samples, judge: Judge, root: Path) -> Iterator[Request]:
+    """All that could be asked about a request's answers."""
+    request = last_user_text(samples.asked)
+    for one, other in combinations(samples.distinct, 2):
+        for first, second in ((one, other), (other, one)):
+            yield first_request(preference_question(QUESTION, request, first, second, root=root), judge)
