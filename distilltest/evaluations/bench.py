@@ -11,7 +11,7 @@ import orjson
 
 from distilltest.config import Config, Judge
 from distilltest.engine import Engine
-from distilltest.errors import ConfigError, JudgeFailed
+from distilltest.errors import ConfigError, JudgeFailed, SuiteError
 from distilltest.evaluations.plan import Plan
 from distilltest.grading import JudgeOptions
 from distilltest.records import CallFailure, Case, Completion, Request, fingerprint
@@ -46,10 +46,25 @@ class JudgeBench:
         """Ask a judge, and count it.
 
         Raises:
-            JudgeFailed: It gave no verdict, or it is not known to agree with people as much as the suite demands.
+            JudgeFailed: It gave no verdict.
+            SuiteError: It is not known to agree with people as much as the suite demands.
         """
         from distilltest.judges import ask
 
+        use, judge = self.demand(question, options)
+        self._asked[use] += 1
+        try:
+            return await ask(question, judge, self._engine.complete, votes=options.votes, combine=options.combine)
+        except JudgeFailed:
+            self._failed[use] += 1
+            raise
+
+    def demand(self, question: Question, options: JudgeOptions) -> tuple[_Use, Judge]:
+        """Who is asked, and whether it is known to agree with people as much as the suite demands.
+
+        Raises:
+            SuiteError: It is not. No answer can change that, so the evaluation ends.
+        """
         judge = self._judge(options)
         use = (
             question.grader,
@@ -60,13 +75,8 @@ class JudgeBench:
             question.prompt.fingerprint,
         )
         self._judges[use] = judge
-        self._asked[use] += 1
-        try:
-            self._demand(use, self._measured(use, question), options.requires_agreement)
-            return await ask(question, judge, self._engine.complete, votes=options.votes, combine=options.combine)
-        except JudgeFailed:
-            self._failed[use] += 1
-            raise
+        _check_agreement(use, self._measured(use, question), options.requires_agreement)
+        return use, judge
 
     async def embed(self, text: str) -> list[float]:
         """The embedding of a text, from the configured model.
@@ -167,21 +177,20 @@ class JudgeBench:
             )
         return known[criterion]
 
-    def _demand(self, use: _Use, known: Calibration | None, least: float | None) -> None:
-        grader, name = use[:2]
-        if least is None:
-            return
-        if known is None:
-            raise JudgeFailed(
-                f"{grader}: the suite demands an agreement of {least:g} with people, and judge {name!r} was not "
-                "measured with this prompt and this criterion. "
-                f"Run `distilltest judge calibrate --grader {grader} --labels FILE`.",
-                kind="judge not calibrated",
-            )
-        if known.ac1_low < least:
-            raise JudgeFailed(
-                f"{grader}: judge {name!r} agrees with people by {known.ac1:.2f} (AC1, {known.n} labels), which may be "
-                f"as little as {known.ac1_low:.2f}, and the suite demands {least:g}. Label more answers, mend the judge's "
-                "prompt, or take another judge.",
-                kind="judge not reliable",
-            )
+
+def _check_agreement(use: _Use, known: Calibration | None, least: float | None) -> None:
+    grader, name = use[:2]
+    if least is None:
+        return
+    if known is None:
+        raise SuiteError(
+            f"{grader}: the suite demands an agreement of {least:g} with people, and judge {name!r} was not "
+            "measured with this prompt and this criterion. "
+            f"Run `distilltest judge calibrate --grader {grader} --labels FILE`."
+        )
+    if known.ac1_low < least:
+        raise SuiteError(
+            f"{grader}: judge {name!r} agrees with people by {known.ac1:.2f} (AC1, {known.n} labels), which may be "
+            f"as little as {known.ac1_low:.2f}, and the suite demands {least:g}. Label more answers, mend the judge's "
+            "prompt, or take another judge."
+        )

@@ -11,10 +11,10 @@ from typing import NamedTuple
 from distilltest.config import Config
 from distilltest.dataset import load_dataset
 from distilltest.errors import SuiteError
-from distilltest.evaluations.compared import compared_roles
 from distilltest.evaluations.declaration import Evaluation
 from distilltest.evaluations.labels import Labels, load_labels
 from distilltest.evaluations.selection import Selection
+from distilltest.evaluations.source import compared_roles
 from distilltest.gate import Looks, Rule, rules_from
 from distilltest.prompt import Prompt, load_prompt
 from distilltest.records import Case, Dataset, Model, Outcome, Request

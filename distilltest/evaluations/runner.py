@@ -18,6 +18,8 @@ from distilltest.evaluations.confusion import Confusion
 from distilltest.evaluations.health import Health
 from distilltest.evaluations.labels import Labels, note_on
 from distilltest.evaluations.plan import Plan, Slot
+from distilltest.evaluations.rehearsal import rehearse
+from distilltest.evaluations.source import demands_agreement
 from distilltest.gate import decide
 from distilltest.grading import ASSERT, BoundBody, Call
 from distilltest.outcomes import Outcomes
@@ -68,7 +70,7 @@ class Runner:
 
     def prefetch(self, plan: Plan) -> None:
         """Begin to fetch an evaluation's first chunk while another one is being graded."""
-        if plan.id not in self.ahead:
+        if plan.id not in self.ahead and not demands_agreement(plan.evaluation.body):  # which is looked at before
             self.ahead[plan.id] = slots = plan.slots(plan.chunks()[0])
             self.engine.prefetch([request for *_, request in slots])
 
@@ -92,6 +94,7 @@ class Runner:
         for role in plan.models:
             health.expect(role)
         bench = JudgeBench(self.config, self.engine, self.store, plan)
+        rehearse(plan, body, bench, self.engine)
         chunks = plan.chunks()
         for number, chunk in enumerate(chunks):
             following = chunks[number + 1] if number + 1 < len(chunks) else None

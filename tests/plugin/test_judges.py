@@ -259,9 +259,9 @@ def test_a_suite_may_demand_a_measured_agreement(judged):
         gate="[at_least(0.5)]",
     )
     result = judged.run()
-    assert result.ret == 11
-    result.stdout.fnmatch_lines(["*20 x judge not calibrated*"])
-    assert asked(judged) == 0
+    assert result.ret == COULD_NOT_RUN
+    result.stdout.fnmatch_lines(["*criteria_match: the suite demands an agreement of 0.7 with people*judge calibrate*"])
+    assert not judged.server.calls  # neither a judge nor a model
     rows = [
         {
             "id": i,
@@ -287,8 +287,8 @@ def test_a_suite_may_demand_a_measured_agreement(judged):
         gate="[at_least(0.5)]",
     )
     result = judged.run()
-    assert result.ret == 11
-    result.stdout.fnmatch_lines(["*20 x judge not calibrated*"])
+    assert result.ret == COULD_NOT_RUN
+    result.stdout.fnmatch_lines(["*was not measured with this prompt and this criterion*"])
     assert asked(judged) == before
 
 
@@ -307,9 +307,36 @@ def test_two_labels_are_no_measured_agreement(judged):
     judged.write("labels.jsonl", "\n".join(map(json.dumps, rows)))
     done = judged.distilltest("judge", "calibrate", "--grader", "criteria_match", "--labels", "labels.jsonl")
     assert "AC1 1.00" in done.stdout
+    judged.server.calls.clear()
     result = judged.run()
-    assert result.ret == 11
-    result.stdout.fnmatch_lines(["*20 x judge not reliable*"])
+    assert result.ret == COULD_NOT_RUN
+    result.stdout.fnmatch_lines(["*which may be as little as*and the suite demands 0.7*"])
+    assert not judged.server.calls
+
+
+@pytest.mark.parametrize(
+    ("body", "define"),
+    [
+        ('preference("teacher", requires_agreement=0.7)', "def"),
+        ('assert json.loads(completion.text)["x"], "no"\n    preference("teacher", requires_agreement=0.7)', "def"),
+        ('await preference("teacher", requires_agreement=0.7)', "async def"),
+        ('preference("teacher", **{"requires_" + "agreement": 0.7})', "def"),
+    ],
+)
+def test_a_demand_ends_the_evaluation_before_a_judge_is_asked_however_it_is_written(judged, body, define):
+    """Before anything is asked, where the test function gets so far with an answer that stands in."""
+    judged.cases(20)
+    judged.server.scripted["teacher"] = lambda _: (200, chat_answer("teacher", '{"x": 1}'))
+    judged.server.scripted["candidate"] = lambda _: (200, chat_answer("candidate", '{"x": 2}'))
+    judged.suite(body, parameters="case, completion, preference", define=define, gate="[preferred_to('teacher')]")
+    path = judged.root / "suites/test_numbers.py"
+    path.write_text("import json\nfrom distilltest import preferred_to\n" + path.read_text())
+    result = judged.run()
+    assert result.ret == COULD_NOT_RUN
+    result.stdout.fnmatch_lines(["*preference: the suite demands an agreement of 0.7 with people*"])
+    assert asked(judged) == 0
+    if "json" not in body and "**" not in body:
+        assert not judged.server.calls
 
 
 def test_own_graders_are_fixtures(judged):

@@ -1,4 +1,4 @@
-"""Which roles a test function compares the candidate with, read from its source: their answers are asked for with all others."""
+"""What the source of a test function says before it is called: whose answers it compares, and what it demands of judges."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any
 
-GRADER = "preference"
-
 
 def compared_roles(body: Callable[..., Any]) -> tuple[str, ...]:
     """The roles that stand as texts in calls of ``preference``; one that is computed is asked when it is needed."""
-    return tuple(dict.fromkeys(_roles(source_of(body))))
+    return tuple(dict.fromkeys(_roles(_parsed(body))))
 
 
-def source_of(body: Callable[..., Any]) -> ast.Module:
+def demands_agreement(body: Callable[..., Any]) -> bool:
+    """Whether some call has ``requires_agreement=``."""
+    return any(isinstance(node, ast.keyword) and node.arg == "requires_agreement" for node in ast.walk(_parsed(body)))
+
+
+def _parsed(body: Callable[..., Any]) -> ast.Module:
     """The parsed source of a function; empty where there is none to be had."""
     try:
         return ast.parse(textwrap.dedent(inspect.getsource(body)))
@@ -26,7 +29,7 @@ def source_of(body: Callable[..., Any]) -> ast.Module:
 
 def _roles(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == GRADER:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "preference":
             named = [keyword.value for keyword in node.keywords if keyword.arg == "role"]
             for value in [*node.args[:1], *named]:
                 if isinstance(value, ast.Constant) and isinstance(value.value, str):
