@@ -198,7 +198,7 @@ def test_votes_are_asked_apart_and_the_majority_counts(judged):
         gate="[at_least(0.5)]",
     )
     assert judged.run().ret == 0
-    assert asked(judged) == 3 * 31
+    assert asked(judged) == 3 * 30
 
 
 def test_without_a_judge_it_is_skipped_with_a_line_and_never_passes(judged):
