@@ -56,6 +56,15 @@ def words(text: str) -> list[str]:
     return _WORD.findall(_plain(text))
 
 
+def spelled(text: str) -> str:
+    """The words of a text as they are spelled, but for case and punctuation.
+
+    >>> spelled("Show me, the  STATUS!")
+    'show me the status'
+    """
+    return " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
+
+
 def folded(text: str) -> str:
     """A text but for case, space, punctuation, accents and look-alikes; empty where it has nothing else.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from distilltest.distillation.folding import folded
+from distilltest.distillation.folding import spelled
 
 
 def split(examples: Sequence[tuple[str, str | None]], share: float) -> list[bool]:
@@ -33,7 +33,7 @@ def split(examples: Sequence[tuple[str, str | None]], share: float) -> list[bool
 
     keys = []
     for request, cluster in examples:
-        key = f"request {folded(request) or request.strip()}"
+        key = f"request {spelled(request) or request.strip()}"
         keys.append(key)
         if cluster is not None:
             one, other = sorted((root(key), root(f"cluster {cluster}")))

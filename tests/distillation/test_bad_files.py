@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from distilltest.cli import main
+from distilltest.exit_codes import REFUSED
 
 REQUEST = '{"request": "größer"}\n'
 PAIR = '{"instruction": "größer", "chosen": "a", "rejected": "b"}\n'
@@ -56,7 +57,7 @@ def refused(capsys, command, name, content, code=3):
         (COLLECT, "f.txt", "größer\n", 3),
         (DPO, "f.jsonl", PAIR, 3),
         (DPO, "f.csv", "instruction,chosen größer,rejected\n", 3),
-        (CHECK, "f.jsonl", EXAMPLE, 1),
+        (CHECK, "f.jsonl", EXAMPLE, REFUSED),
     ],
 )
 def test_other_encodings_are_recognised(capsys, encoding, words, command, name, text, code):
@@ -78,7 +79,7 @@ def test_a_byte_order_mark_is_taken_off_where_a_file_is_only_read(project, capsy
 
 
 def test_a_training_file_with_a_byte_order_mark_is_unfit(capsys):
-    said = refused(capsys, CHECK, "f.jsonl", ("\ufeff" + EXAMPLE).encode(), 1)
+    said = refused(capsys, CHECK, "f.jsonl", ("\ufeff" + EXAMPLE).encode(), REFUSED)
     assert "f.jsonl:1: the file begins with a byte order mark. Save it as UTF-8 without BOM." in said
 
 

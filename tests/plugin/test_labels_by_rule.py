@@ -6,22 +6,28 @@ from plugin.answering_server import chat_answer
 
 
 def test_a_dropped_label_blocks_and_the_report_names_it(project):
-    labels = ["common"] * 180 + ["rare"] * 20
+    labels = ["left"] * 90 + ["right"] * 90 + ["rare"] * 20
     rows = [
         {"id": f"q-{i}", "question": f"{label} number {i}", "reference": label, "tags": [label]}
         for i, label in enumerate(labels)
     ]
     project.write("cases.jsonl", "\n".join(map(json.dumps, rows)))
 
+    def label(body):
+        return body["messages"][0]["content"].split()[0]
+
     def teacher(body):
-        return 200, chat_answer("teacher", f"Label: {body['messages'][0]['content'].split()[0]}.")
+        return 200, chat_answer("teacher", f"Label: {label(body)}.")
+
+    def candidate(body):
+        return 200, chat_answer("candidate", label(body).replace("rare", "left"))
 
     project.server.scripted |= {
         "teacher": teacher,
         "base": lambda body: (200, chat_answer("base", "no idea")),
-        "candidate": lambda body: (200, chat_answer("candidate", "common")),
+        "candidate": candidate,
     }
-    classify = 'classification(completion.text, case.reference, labels=["common", "rare"])'
+    classify = 'classification(completion.text, case.reference, labels=["left", "right", "rare"])'
 
     def gate(*rules):
         project.suite(classify, parameters="case, completion, classification", gate=f"[{', '.join(rules)}]")
@@ -32,8 +38,12 @@ def test_a_dropped_label_blocks_and_the_report_names_it(project):
     whole = gate('better_than("base")', 'not_worse_than("teacher", margin=0.15)')
     assert whole.ret == 0  # ten points lost of the pass rate
     whole.stdout.fnmatch_lines(
-        ["*candidate: macro F1 0.474; recall by label, the weakest first: rare 0 % of 20, common 100 % of 180.*"]
+        [
+            "*candidate: macro F1 0.633; recall by label, the weakest first: rare 0 % of 20, left 100 % of 90, right 100 %*"
+        ]
     )
-    each = gate('better_than("base")', *(f'critical_slice("{label}", margin=0.15)' for label in ("common", "rare")))
+    each = gate(
+        'better_than("base")', *(f'critical_slice("{label}", margin=0.15)' for label in ("left", "right", "rare"))
+    )
     assert each.ret == 1
     each.stdout.fnmatch_lines(["*block:*rare*"])
