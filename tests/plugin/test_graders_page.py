@@ -82,9 +82,10 @@ def test_every_example_runs_and_passes(project, half):
     for name in names:
         rows = [ROME | {"id": f"{i}", "answer": ANSWERS.get(name, ROME["answer"])} for i in range(8)]
         project.write(f"{name}.jsonl", "\n".join(map(json.dumps, rows)))
-        source += (
-            f'\n\n@evaluation(dataset="{name}.jsonl", prompt="prompt.yaml", gate=[at_least(0.5)])\n{EXAMPLES[name]}'
-        )
+        example = EXAMPLES[name].rstrip()
+        if name == "preference":  # which compares, and grades nothing that at_least could be about
+            example += "\n    assert completion.text"
+        source += f'\n\n@evaluation(dataset="{name}.jsonl", prompt="prompt.yaml", gate=[at_least(0.5)])\n{example}\n'
     if half == 0:
         project.write("conftest.py", "\n\n".join(OWN))
         project.write("own.jsonl", "\n".join(json.dumps(ROME | {"id": f"{i}"}) for i in range(8)))

@@ -177,7 +177,7 @@ def run(project, defect):
     if defect.judge:
         with (project.root / "distilltest.yaml").open("a") as config:
             config.write("judge: {server: local, model: judge}\n")
-    project.suite(defect.body, parameters=defect.parameters, gate=defect.gate)
+    project.suite(defect.body, parameters=defect.parameters, gate=defect.gate, roles='["base"]')
     suite = project.root / "suites/test_numbers.py"
     more = "from distilltest import always, no_slice_regresses, preferred_to\n"
     suite.write_text(f"{defect.head}\n{more}{suite.read_text()}")
