@@ -41,7 +41,10 @@ def trials_of(store: Store, evaluation: str, role: str, labels: Mapping[str, str
     groups = [tuple(group) for _, group in groupby(found, key=attrgetter("case_id"))]
     if not groups:
         roles = dict.fromkeys(each.role for each in store.find_graded(evaluation))
-        there = f"There are answers of {', '.join(roles)}." if roles else "Run it again: its answers were deleted."
+        ask = f"An evaluation asks what its rules need: add roles=[{role!r}] to it and run it again."
+        there = (
+            f"There are answers of {', '.join(roles)}. {ask}" if roles else "Run it again: its answers were deleted."
+        )
         labelled = f" with the labels {dict(wanted)}" if wanted else ""
         raise TrainingFileError(f"{evaluation} has no graded answer of {role!r}{labelled} in its latest run. {there}")
     return groups

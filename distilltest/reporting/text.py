@@ -159,6 +159,9 @@ def meaning(report: EvaluationReport) -> list[str]:
     if report.verdict.transient:
         means = "answers are missing, so nothing is said about the candidate"
         then = "run the same command again: only what is missing is asked"
+    elif report.verdict.status is Status.INCOMPLETE and report.verdict.unanswerable:
+        means = "some cases can never be answered as they are asked, and the verdict depends on them"
+        then = "shorten these cases or take them out of the dataset, or change the model; what was answered is not asked twice"
     elif any(rule.status is Status.UNDECIDED and rule.labelled is not None for rule in report.verdict.rules):
         then = then.replace("evaluate on more, new cases", "let people label more answers")
     return [f"What it means: {means}.", f"What to do next: {then}."]
