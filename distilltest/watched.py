@@ -52,7 +52,9 @@ def files_read(root: Path, leave_out: Path) -> list[Path]:
         leave_out: A folder of what runs write themselves.
     """
     root, own = root.resolve(), leave_out.resolve()
-    paths = {Path(name).resolve() for name in _read - _written}
+    paths = {
+        Path(name).resolve() for name in _read - _written if not name.endswith(_CODE)
+    }  # most of them: not followed
     return sorted(path for path in paths if _counts(path, root) and not path.is_relative_to(own) and path.is_file())
 
 
