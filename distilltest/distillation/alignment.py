@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 
 from distilltest.distillation.folding import tokens
@@ -25,6 +27,8 @@ _SLIPS = 0.9
 _SHORT_WORD, _LONG_WORD = 4, 8
 """A word of so many letters may have one slip of the keyboard, and two."""
 _DIGIT = re.compile(r"\d")
+_LONG = 4000
+"""Letters of a text that is compared by runs of three words: letter by letter, time and memory grow with the square."""
 SHORT = 12
 """Own words of a text that is compared word by word."""
 
@@ -57,6 +61,8 @@ def align(text: Text, part: Part) -> Alignment | None:
             return _word_by_word(text, others)
     if sum(probe in part.letters for probe in text.probes) < _PROBED * len(text.probes):
         return None
+    if len(text.letters) > _LONG:
+        return _by_runs(text, part)
     window = _window(text, part.letters)
     return _by_letters(text, window) if window else None
 
@@ -117,6 +123,26 @@ def _window(text: Text, part: str) -> str:
         return ""
     best = max(votes, key=lambda bucket: (votes[bucket] + votes[bucket + 1], votes[bucket]))
     return part[max(0, best * slack - slack // 2) : (best + 2) * slack + length + slack // 2]
+
+
+def _by_runs(text: Text, part: Part) -> Alignment:
+    """The words of a long text that stand in a document with the two beside them."""
+    there = _runs_of(part.text)
+    found = [False] * len(text.tokens)
+    for place, run in enumerate(_hashed_runs(text.tokens)):
+        if run in there:
+            found[place : place + 3] = [True] * 3
+    return Alignment(False, tuple(found), apart=True)
+
+
+def _hashed_runs(words: Sequence[str]) -> list[int]:
+    return [hash(run) for run in zip(words, words[1:], words[2:], strict=False)]
+
+
+@lru_cache(maxsize=8)
+def _runs_of(part: str) -> frozenset[int]:
+    """The runs of three words of a document, which many texts are compared with one after the other."""
+    return frozenset(_hashed_runs(tokens(part)))
 
 
 def _by_letters(text: Text, window: str) -> Alignment:

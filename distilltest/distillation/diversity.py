@@ -21,6 +21,8 @@ SAMPLE = 2000
 """Examples whose twins are looked for among all; a file with fewer is looked at whole."""
 MANY_TWINS = 0.1
 """The share of near twins from which it is said that they should be thinned out."""
+TWIN_CHARACTERS = 4000
+"""Of a request, from its beginning, in which twins are looked for: memory does not grow with the requests."""
 THIN = 5
 """Fewer examples of a tag than this are too few to learn it from."""
 OUTLIER = 20
@@ -96,9 +98,9 @@ def look(
     for number, example in enumerate(read_examples(path)):
         place = number if number < sample else random.randrange(number + 1)
         if number < sample:
-            drawn.append((example.line, example.request))
+            drawn.append((example.line, example.request[:TWIN_CHARACTERS]))
         elif place < sample:
-            drawn[place] = (example.line, example.request)
+            drawn[place] = (example.line, example.request[:TWIN_CHARACTERS])
         lines.append(example.line)
         requests.append(len(example.request.split()))
         answers.append(len(example.answers[0].split()))
@@ -127,7 +129,7 @@ def _twins(
     hits: list[tuple[int, int, Hit]] = []
     closest: dict[int, tuple[float, int]] = {}
     for some in chunks(read_examples(path)) if len(drawn) > 1 else ():
-        for hit in search.look([[example.request] for example in some]):
+        for hit in search.look([[example.request[:TWIN_CHARACTERS]] for example in some]):
             line, other = drawn[hit.number][0], some[hit.row].line
             if hit.equal and line != other:
                 closest.setdefault(line, (1.0, other))

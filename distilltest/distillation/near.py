@@ -36,8 +36,10 @@ _LONG = 2000
 _SHARE, _SHORT_SHARE, _SHORT = 0.35, 0.2, 80
 """The weighted share of a text's keys that a document must have to be aligned with it; of a text of few letters, less."""
 _MOST = 4
-"""Candidates, the likeliest first, that a document is aligned with, and one more for each ``_LONG`` / 8 letters."""
-_BATCH = 1000
+"""Candidates, the likeliest first, that a document is aligned with, and one more for each ``_LONG`` / 8 letters, as long as they
+could stand in it twice, all of them together."""
+_BATCH, _BATCH_LETTERS = 1000, 500_000
+"""Texts, and their letters, whose runs are in memory at once."""
 _FACTOR = np.uint32(0x9E3779B1)
 
 
@@ -63,7 +65,8 @@ class NearIndex:
         bits = max(16, min(22, int(lengths.sum() * 8).bit_length()))
         self._shift = np.uint32(32 - bits)
         self._numbers = np.full(1 << bits, -1, dtype=np.int32)
-        batches = [range(start, min(start + _BATCH, len(texts))) for start in range(0, len(texts), _BATCH)]
+        self._lengths = lengths
+        batches = list(_batches(lengths))
         having = np.zeros(1 << bits, dtype=np.int64)
         """How many texts have each run."""
         for batch in batches:
@@ -169,8 +172,12 @@ class NearIndex:
         part_of, text_of, share = part_of[good], text_of[good], share[good]
         order = np.lexsort((-share, part_of))
         part_of, text_of = part_of[order], text_of[order]
-        rank = np.arange(len(part_of)) - np.searchsorted(part_of, part_of)
-        kept = rank < _MOST + lengths[part_of] * 8 // _LONG
+        first = np.searchsorted(part_of, part_of)
+        rank = np.arange(len(part_of)) - first
+        letters = np.cumsum(self._lengths[text_of])
+        before = letters - letters[first] + self._lengths[text_of[first]] - self._lengths[text_of]
+        room = before <= 2 * lengths[part_of]
+        kept = (rank < _MOST) | (rank < _MOST + lengths[part_of] * 8 // _LONG) & room
         yield from zip(part_of[kept].tolist(), text_of[kept].tolist(), strict=True)
 
     def _within_budget(
@@ -187,6 +194,18 @@ class NearIndex:
         budget = _POSTINGS * np.maximum(1, lengths[sources] / _LONG)
         kept = spent - before <= budget
         return sources[kept], numbers[kept]
+
+
+def _batches(lengths: NDArray[np.int64]) -> Iterator[range]:
+    """Texts in a row, some at a time."""
+    start, letters = 0, 0
+    for number, length in enumerate(lengths.tolist()):
+        letters += length
+        if number + 1 - start == _BATCH or letters >= _BATCH_LETTERS:
+            yield range(start, number + 1)
+            start, letters = number + 1, 0
+    if start < len(lengths):
+        yield range(start, len(lengths))
 
 
 def _first(values: NDArray[Any]) -> NDArray[np.bool_]:

@@ -13,6 +13,9 @@ _PROBE = 4
 _FRAME_SHARE, _FRAME_LEAST = 0.1, 4
 """Three words in a row that this share of the texts have, and so many at least, belong to a template."""
 
+_SAMPLE = 200
+"""Texts, evenly from all, at least, in two of which a frame stands: that of a tenth of all texts does."""
+
 
 Frames = frozenset[tuple[str, ...]]
 """Runs of words that many texts have."""
@@ -55,8 +58,10 @@ class Text:
 
 def prepare(texts: Sequence[str]) -> list[Text]:
     """Fold texts, and mark in each what many of them share word for word: the frame of a template, an instruction."""
-    every = [tuple(tokens(text)) for text in texts]
-    counts = Counter(run for some in every for run in set(_runs(some)))
+    known: dict[str, str] = {}  # each word is in memory once, however many texts have it
+    every = [tuple(known.setdefault(token, token) for token in tokens(text)) for text in texts]
+    possible = _repeated(every[:: max(1, len(every) // _SAMPLE)])
+    counts = Counter(run for some in every for run in possible.intersection(_runs(some)))
     least = max(_FRAME_LEAST, _FRAME_SHARE * len(texts))
     frames = frozenset(run for run, count in counts.items() if count >= least)
     used = Counter(word for some in every for word in set(some))
@@ -68,6 +73,16 @@ def _text(words: tuple[str, ...], framed: tuple[bool, ...], common: set[str], fr
     own = [word for word, frame in zip(words, framed, strict=True) if not frame]
     probes = tuple(word for word in own if len(word) >= _PROBE and word not in common)
     return Text("".join(words), words, framed, len(own), probes, frames)
+
+
+def _repeated(some: Sequence[tuple[str, ...]]) -> set[tuple[str, ...]]:
+    """The runs that several texts have; to count those of all texts would take the memory of all of them."""
+    seen, found = set[tuple[str, ...]](), set[tuple[str, ...]]()
+    for words in some:
+        runs = set(_runs(words))
+        found |= seen & runs
+        seen |= runs
+    return found
 
 
 def _runs(words: Sequence[str]) -> list[tuple[str, ...]]:

@@ -137,3 +137,17 @@ def test_look_alikes_are_folded_in_short_requests_too(tmp_path):
 def test_every_kind_has_a_name_that_docs_use():
     page = (Path(__file__).parents[2] / "docs" / "training-data.md").read_text()
     assert not [kind for kind in (*PLACES, *CHANGES) if kind not in page]
+
+
+def test_cases_of_many_pages_are_found_by_their_words(tmp_path):
+    """Letter by letter, each would be held against each for seconds, with hundreds of megabytes."""
+    chance = random.Random(3)
+    words = [f"word{n}" for n in range(3000)]
+    pages = [" ".join(chance.choices(words, k=2000)) for _ in range(30)]
+    changed = [re.sub(r"\w+7\b", "another", page) for page in pages[:10]]
+    others = [" ".join(chance.choices(words, k=2000)) for _ in range(10)]
+    rows = [example(f"Read this. {text}", "done") for text in [*changed, *pages[10:20], *others]]
+    found = found_in(tmp_path, [(page, "done") for page in pages], rows)
+    near = {pair.case_id for pair in found.pairs} - set(found.leaked)
+    assert near == {str(number) for number in range(10)}
+    assert set(found.leaked) == {str(number) for number in range(10, 20)}
