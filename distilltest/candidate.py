@@ -120,7 +120,7 @@ def counted(
 
 
 def forget(store: Store, number: int, reason: str) -> Recorded | None:
-    """Count an attempt no longer; None where there is none with this number. Its looks are free again, too."""
+    """Stop counting an attempt, and free its looks; None if there is no attempt with this number."""
     found = store.forget_attempt(number, at=time.time(), reason=reason)
     if found is not None:
         store.set_state(looks_of(found.attempt), None)

@@ -17,7 +17,7 @@ The candidates that were judged on each dataset since the last promotion. They s
 the less is left for the next one, because the best of many is promoted by luck.
 
   distilltest attempts list                   one line an attempt, and what it spent of the level
-  distilltest attempts forget 3 --reason R    count one no longer
+  distilltest attempts forget 3 --reason R    stop counting one
 
 Forget an attempt if it was no fair one: its suite, its prompt or its tools were broken, and have been changed. Do not forget one
 because its verdict was not liked. The reason stands in every later report on the dataset, and in promotions.yaml.
@@ -35,7 +35,7 @@ def add(commands: Any) -> None:
     actions = group.add_subparsers(title="actions", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="one line an attempt")
     listing.set_defaults(run=run_list)
-    forget = actions.add_parser("forget", help="count one no longer")
+    forget = actions.add_parser("forget", help="stop counting one")
     forget.add_argument("number", type=int, metavar="N", help="its number, as `list` shows it")
     forget.add_argument(
         "--reason", required=True, metavar="REASON", help="what was broken; every later report shows it"

@@ -76,9 +76,9 @@ class Overlap:
     @property
     def near(self) -> tuple[str, ...]:
         """Ids of the cases that are nearly among the examples, and not leaked."""
-        return tuple(
-            dict.fromkeys(pair.case_id for pair in self.pairs if pair.kind == CLOSE and pair.case_id not in self.leaked)
-        )
+        leaked = set(self.leaked)
+        close = dict.fromkeys(pair.case_id for pair in self.pairs if pair.kind == CLOSE)
+        return tuple(case for case in close if case not in leaked)
 
     def lines(self, *kinds: str) -> tuple[int, ...]:
         """The lines to take out."""

@@ -47,7 +47,7 @@ class Rule(ABC):
     @property
     def measures(self) -> tuple[Measure, ...]:
         """The roles that must be shown to be better than a model that knows nothing; see ``competence``."""
-        return tuple(Measure(role) for role in self.needs)
+        return tuple(Measure(role) for role in self.needs) if self.reads_grades else ()
 
     @property
     def proves(self) -> bool:

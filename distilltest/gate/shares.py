@@ -146,10 +146,6 @@ class _Costs(Rule):
         return False
 
     @property
-    def measures(self) -> tuple[Measure, ...]:
-        return ()
-
-    @property
     def beside_labels(self) -> str | None:
         return "what answers cost"
 
@@ -210,10 +206,6 @@ class _Faster(Rule):
     def claims(self) -> bool:
         """To be fast is no proof of being right."""
         return False
-
-    @property
-    def measures(self) -> tuple[Measure, ...]:
-        return ()
 
     @property
     def beside_labels(self) -> str | None:
