@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PACKAGE = Path(__file__).parents[1] / "distilltest"
 HEAVY = ("aiohttp", "jsonschema", "jsonschema_rs", "numpy", "openai", "tabulate", "tqdm", "yaml")
 
@@ -158,3 +160,55 @@ def test_every_command_of_the_documentation_is_one_that_exists(tmp_path):
                     done = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True)
                     assert done.returncode == 0, (line, done.stdout, done.stderr)
     assert seen >= 9
+
+
+PRINTERS = ("cli/say.py", "progress.py")
+"""Who prints: the functions of `say` for the command line, and the session's progress, line by line."""
+WRITERS = ("cli/bar.py", "cli/finetune_watch.py", "edges.py")
+"""Who moves a terminal's cursor, and so writes behind the filter; each text in it passes `shown_line` first."""
+
+
+def bare_output(source):
+    """The lines of a source text that print by themselves, or hand somebody a way to."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Name):
+            bare = node.id == "print"
+        elif isinstance(node, ast.Attribute):
+            of = ast.unparse(node.value)
+            stream = of.removesuffix(".buffer") in ("sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__")
+            bare = (stream and node.attr in ("write", "writelines", "buffer")) or (of, node.attr) == ("tqdm", "write")
+        else:
+            bare = False
+        found += [node.lineno] if bare else []
+    return found
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "print(name)",
+        "run(say=print)",
+        "f = lambda line: print(line, file=sys.stderr)",
+        "sys.stdout.write(name)",
+        "write = sys.stderr.write",
+        "sys.stdout.buffer.write(name)",
+        "tqdm.write(name)",
+    ],
+)
+def test_a_bare_print_is_found(source):
+    assert bare_output(source)
+    assert not bare_output("say.line(name)\nsys.stdout.flush()")
+
+
+def test_nobody_prints_past_the_functions_that_keep_a_text_within_its_line():
+    """A name, an answer or a server's words would begin a line of their own, and pass for a verdict."""
+    sources = {str(path.relative_to(PACKAGE)): path.read_text() for path in PACKAGE.rglob("*.py")}
+    assert {name: bare_output(text) for name, text in sources.items() if bare_output(text)}.keys() == set(PRINTERS)
+    behind = {
+        name
+        for name, text in sources.items()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("raw", "edges.raw")
+    }
+    assert behind == set(WRITERS)

@@ -112,7 +112,7 @@ def run_openai(arguments: argparse.Namespace) -> int:
             progress=progress,
         )
     if not asked:
-        print(f"{arguments.output} is finished; nothing was asked. To add what is new since then: --refresh")
+        say.line(f"{arguments.output} is finished; nothing was asked. To add what is new since then: --refresh")
     _summarize(arguments.output, manifest)
     return 0 if manifest.complete else INCOMPLETE
 
@@ -128,7 +128,7 @@ def run_verify(arguments: argparse.Namespace) -> int:
     for problem in problems:
         say.line(problem)
     _print_counts(arguments.archive, manifest)
-    print(f"problems: {len(problems)}")
+    say.line(f"problems: {len(problems)}")
     return REFUSED if problems else 0
 
 
@@ -173,27 +173,27 @@ def _summarize(output: Path, manifest: Manifest) -> None:
     _print_counts(output, manifest)
     for title, listed in (("Refused by the server", manifest.refused), ("Failed", manifest.failed)):
         if listed:
-            print(f"{title}: {len(listed):,}")
+            say.line(f"{title}: {len(listed):,}")
         for each in listed[:_SHOWN]:
             say.line(f"  {each['path']}: {each['status'] or ''} {each['message']}".replace(":  ", ": "))
         if len(listed) > _SHOWN:
-            print(f"  and {len(listed) - _SHOWN:,} more: see {output / 'manifest.json'}")
+            say.line(f"  and {len(listed) - _SHOWN:,} more: see {output / 'manifest.json'}")
     if manifest.prompts:
-        print("Reusable prompts have no API for export. Copy these by hand from the dashboard:")
+        say.line("Reusable prompts have no API for export. Copy these by hand from the dashboard:")
         for prompt, name in manifest.prompts.items():
-            print(f"  {prompt} ({name})")
+            say.line(f"  {prompt} ({name})")
     else:
-        print("Reusable prompts (pmpt_…) have no API for export: copy yours by hand from the dashboard.")
+        say.line("Reusable prompts (pmpt_…) have no API for export: copy yours by hand from the dashboard.")
     if manifest.complete:
-        print(f"Check it at any time: distilltest archive verify {output}")
+        say.line(f"Check it at any time: distilltest archive verify {output}")
     else:
-        print("Not everything could be saved. Run the same command again: it asks only for what is missing.")
+        say.line("Not everything could be saved. Run the same command again: it asks only for what is missing.")
 
 
 def _print_counts(output: Path, manifest: Manifest) -> None:
-    print(f"{output}: {len(manifest.files):,} files, {_size(manifest.total_bytes)}, of {manifest.server}")
+    say.line(f"{output}: {len(manifest.files):,} files, {_size(manifest.total_bytes)}, of {manifest.server}")
     for kind, number in manifest.counts.items():
-        print(f"  {number:>9,} {kind}")
+        say.line(f"  {number:>9,} {kind}")
 
 
 def _size(number: int) -> str:
@@ -226,7 +226,7 @@ class _Progress:
             self._bar.set_postfix_str(self._said, refresh=False)
             self._bar.update(number)
         elif time.monotonic() - self._last >= _EVERY:
-            print(f"saved: {self._said}", file=sys.stderr, flush=True)
+            say.aside(f"saved: {self._said}")
             self._last = time.monotonic()
 
     def __exit__(self, *_: object) -> None:

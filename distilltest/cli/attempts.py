@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distilltest.cli.say import table
+from distilltest.cli import say
 
 if TYPE_CHECKING:
     from distilltest.store import Recorded
@@ -57,7 +57,7 @@ def run_list(arguments: argparse.Namespace) -> int:
     finally:
         session.close()
     if not counted and not forgotten:
-        print("No candidate has been judged since the last promotion.")
+        say.line("No candidate has been judged since the last promotion.")
         return 0
     rows = [
         [
@@ -71,7 +71,7 @@ def run_list(arguments: argparse.Namespace) -> int:
         ]
         for row in [*counted, *forgotten]
     ]
-    print(table(rows, ["number", "when (UTC)", "evaluation", "dataset", "candidate", "of the level", ""]))
+    say.table(rows, ["number", "when (UTC)", "evaluation", "dataset", "candidate", "of the level", ""])
     return 0
 
 
@@ -94,7 +94,7 @@ def run_forget(arguments: argparse.Namespace) -> int:
             )
     finally:
         session.close()
-    print(f"Attempt {found.number} ({found.attempt.name}, {found.attempt.evaluation}) counts no longer: {reason}")
+    say.line(f"Attempt {found.number} ({found.attempt.name}, {found.attempt.evaluation}) counts no longer: {reason}")
     return 0
 
 

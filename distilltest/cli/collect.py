@@ -139,7 +139,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.samples, arguments.temperature, arguments.top_p, tuple(dict.fromkeys(map(_system, arguments.system)))
     )
 
-    with open_for_work(config, lambda line: print(line, flush=True)) as store:
+    with open_for_work(config, say.line) as store:
         model = _model(arguments, config.with_tuned(store.tuned()))
 
     unused: Counter[str] = Counter()
@@ -210,9 +210,9 @@ def _say_before(
     said = f"{model.role} ({model.model}): {_many(total // sampling.ways, 'request')}{sampling.in_words()}"
     say.line(f"{said}: {_many(total, 'answer')}, {_many(calls, 'call')} to make")
     if twice:
-        print(f"left out: {twice:,} rows of {arguments.dataset} that say the same as another one")
+        say.line(f"left out: {twice:,} rows of {arguments.dataset} that say the same as another one")
     if sampling.never_differ(model):
-        print("remark: at temperature 0 the samples of a request hardly differ; give --temperature 0.8, say")
+        say.line("remark: at temperature 0 the samples of a request hardly differ; give --temperature 0.8, say")
 
 
 def _take(answers: Iterator[tuple[Asked, Completion]], out: Path | None) -> None:
@@ -254,7 +254,6 @@ def _row(each: Asked, answer: Completion) -> dict[str, Any]:
 def _say_after(
     config: Config, model: Model, requests: int, collected: Collected, counts: Counts, out: Path | None
 ) -> None:
-    import sys
 
     parts = [f"{counts.new:,} new"]
     if counts.from_store:
@@ -266,20 +265,20 @@ def _say_after(
         price = config.prices.get(model.model)
         if price is not None and price.input is not None and price.output is not None:
             parts.append(f"${counts.usd:,.4f}")
-    print(f"{_many(collected.answers, 'answer')} to {_many(requests, 'request')}: {', '.join(parts)}")
+    say.line(f"{_many(collected.answers, 'answer')} to {_many(requests, 'request')}: {', '.join(parts)}")
     if out is not None:
-        print(
+        say.line(
             f"{out}: {_many(collected.answers, 'answer')}"
             + (f", {collected.failed:,} missing" if collected.failed else "")
         )
     if collected.failed:
         kinds = ", ".join(f"{number:,} {kind}" for kind, number in collected.failures.most_common())
-        print(f"{_many(collected.failed, 'call')} failed: {kinds}", file=sys.stderr)
+        say.aside(f"{_many(collected.failed, 'call')} failed: {kinds}")
         for sentence in collected.sentences.values():
-            say.line(f"  {sentence}", sys.stderr)
+            say.aside(f"  {sentence}")
         from distilltest.errors import asking_again
 
-        print(asking_again(collected.failures), file=sys.stderr)
+        say.aside(asking_again(collected.failures))
 
 
 def _many(count: int, noun: str) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from distilltest.cli import say
 from distilltest.cli.completions_show import open_store
-from distilltest.cli.say import table
 from distilltest.cli.selection import agreed, selection_of
 from distilltest.completions.patterns import NAMES, Pattern, built_in, own
 from distilltest.completions.redaction import Findings, redact
@@ -26,7 +26,7 @@ def tag(arguments: argparse.Namespace) -> int:
         count = store.count_completions(selection)
         changed = store.relabel(selection, add, remove, dry_run=arguments.dry_run)
     verb = "would change" if arguments.dry_run else "changed"
-    print(f"{changed:,} of {_completions(count)} {verb}, {count - changed:,} had these labels already")
+    say.line(f"{changed:,} of {_completions(count)} {verb}, {count - changed:,} had these labels already")
     return 0
 
 
@@ -36,11 +36,11 @@ def delete(arguments: argparse.Namespace) -> int:
         selection = selection_of(arguments, store)
         count = store.count_completions(selection)
         if count and not agreed(arguments, f"Delete {_completions(count)} of {store.path}?"):
-            print("Nothing was deleted.")
+            say.line("Nothing was deleted.")
             return 0
         store.delete_completions(selection, expected=count)
         clean = store.scrub()
-        print(f"{_completions(count)} deleted, {store.count_completions():,} are left")
+        say.line(f"{_completions(count)} deleted, {store.count_completions():,} are left")
     _warn_where_open(clean)
     return 0
 
@@ -54,16 +54,16 @@ def redact_selection(arguments: argparse.Namespace) -> int:
         findings = redact(store, selection, patterns, dry_run=True)
         _say(findings, patterns, count)
         if arguments.dry_run:
-            print("Nothing was changed: --dry-run.")
+            say.line("Nothing was changed: --dry-run.")
             return 0
         question = f"Redact {_completions(findings.completions)}? There is no way back."
         if findings.completions and not agreed(arguments, question):
-            print("Nothing was changed.")
+            say.line("Nothing was changed.")
             return 0
         runs = {use.run for row in store.each_row(selection) for use in store.uses_of(row.key)}
         if findings.completions:
             findings = redact(store, selection, patterns)
-            print(f"{_completions(findings.completions)} redacted")
+            say.line(f"{_completions(findings.completions)} redacted")
             _name_reports(arguments, runs)
         clean = store.scrub()  # also where an earlier call could not, because another process had the store open
     _warn_where_open(clean)
@@ -97,8 +97,8 @@ def _say(findings: Findings, patterns: list[Pattern], count: int) -> None:
         ]
         for pattern in patterns
     ]
-    print(table(rows, ["pattern", "found", "for example"]))
-    print(f"in {findings.completions:,} of {_completions(count)}")
+    say.table(rows, ["pattern", "found", "for example"])
+    say.line(f"in {findings.completions:,} of {_completions(count)}")
 
 
 def _short(text: str) -> str:
@@ -112,7 +112,7 @@ def _name_reports(arguments: argparse.Namespace, runs: set[str]) -> None:
     written = sorted(run for run in runs if (config.reports_dir / run).is_dir())
     if written:
         some = ", ".join(written[-3:])
-        print(
+        say.line(
             f"{_count(len(written), 'report')} below {config.reports_dir} may still show the old texts ({some}"
             f"{', …' if len(written) > 3 else ''}): look, and delete them where they do."
         )
@@ -120,7 +120,7 @@ def _name_reports(arguments: argparse.Namespace, runs: set[str]) -> None:
 
 def _warn_where_open(clean: bool) -> None:
     if not clean:
-        print(
+        say.line(
             "Another process has the store open, so that the store's files may still hold the old texts. "
             "Run this command again when that process has ended."
         )

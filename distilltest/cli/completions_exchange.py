@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 
+from distilltest.cli import say
 from distilltest.cli.bar import Bar
 from distilltest.cli.completions_show import open_store
 from distilltest.cli.selection import selection_of
@@ -25,7 +25,7 @@ def export(arguments: argparse.Namespace) -> int:
         written = export_file(arguments.file, store, selection_of(arguments, store))
     if not written:
         raise DistilltestError(f"No completion meets these filters, so {arguments.file} was not written.")
-    print(f"{arguments.file}: {_completions(written)}")
+    say.line(f"{arguments.file}: {_completions(written)}")
     return 0
 
 
@@ -50,13 +50,14 @@ def import_completions(arguments: argparse.Namespace) -> int:
         result = _pull(arguments, config, place, store) if arguments.from_server else _read(arguments, place, store)
         too_old = _too_old(store, config, place.now) - before
     if result.bad:
-        print(result.complaints(), file=sys.stderr)
+        for complaint in result.complaints():
+            say.aside(complaint)
     source = f"server {server.name!r}" if arguments.from_server else f"{arguments.file}"
     left_out = f", {result.bad:,} bad ones left out" if result.bad else ""
-    print(f"{source}: {_completions(result.added)} added, {result.known:,} were in the store already{left_out}")
+    say.line(f"{source}: {_completions(result.added)} added, {result.known:,} were in the store already{left_out}")
     if result.empty:
         what = "answer says" if result.empty == 1 else "answers say"
-        print(
+        say.line(
             f"remark: {result.empty:,} {what} nothing (no text, no tool call, no refusal), the first at {result.first_empty}; "
             "training files leave such answers out"
         )
@@ -65,7 +66,7 @@ def import_completions(arguments: argparse.Namespace) -> int:
         what = (
             "1 of them is older than {} and goes" if too_old == 1 else f"{too_old:,} of them are older than {{}} and go"
         )
-        print(f"{what.format(days)} with the next command: see retention in {config.source}")
+        say.line(f"{what.format(days)} with the next command: see retention in {config.source}")
     return 0
 
 

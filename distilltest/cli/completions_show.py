@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
-import textwrap
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
-from distilltest.cli.say import table
+from distilltest.cli import say
 from distilltest.cli.selection import filter_words, selection_of
 from distilltest.completions.lines import to_line
 from distilltest.config import Price, load_config, usd
@@ -18,12 +16,12 @@ from distilltest.errors import DistilltestError
 from distilltest.records import Completion
 from distilltest.retention import open_for_work
 from distilltest.store import Cursor, Selection, Store, StoredCompletion, StoredRow, Use
-from distilltest.visible import inline, safe_json, visible
+from distilltest.visible import inline, safe_json
 
 
 def open_store(arguments: argparse.Namespace) -> Store:
     """The store of the project, without what is too old."""
-    return open_for_work(load_config(arguments.root.resolve()), say=lambda line: print(line, file=sys.stderr))
+    return open_for_work(load_config(arguments.root.resolve()), say=say.aside)
 
 
 def list_page(arguments: argparse.Namespace) -> int:
@@ -42,20 +40,20 @@ def list_page(arguments: argparse.Namespace) -> int:
         more = len(rows) > arguments.limit
         rows = rows[: arguments.limit]
         if not rows and not arguments.jsonl:
-            print(_nothing(store, selection))
+            say.line(_nothing(store, selection))
             return 0
     if arguments.jsonl:
         for row in rows:
-            print(safe_json(to_line(row)).decode())
+            say.document(safe_json(to_line(row)).decode())
     else:
         columns = ["key", "arrived (UTC)", "model", "request", "answer", "labels"]
-        print(table([_cells(row) for row in rows], columns))
+        say.table([_cells(row) for row in rows], columns)
     if more:
         order = " --oldest-first" if arguments.oldest_first else ""
         form = " --jsonl" if arguments.jsonl else ""
         following = f"--limit {arguments.limit}{order}{form} --after {rows[-1].cursor.text}"
-        line = f"next page: distilltest completions list{filter_words(arguments)} {following}"
-        print(line, file=sys.stderr if arguments.jsonl else sys.stdout)
+        following = f"next page: distilltest completions list{filter_words(arguments)} {following}"
+        (say.aside if arguments.jsonl else say.line)(following)
     return 0
 
 
@@ -134,18 +132,16 @@ def show(arguments: argparse.Namespace) -> int:
             )
         uses = store.uses_of(rows[0].key)
     stored = rows[0].read()
-    print("\n".join(_facts(rows[0], stored, config.prices.get(stored.completion.model))))
-    print("\nrequest")
+    say.lines(_facts(rows[0], stored, config.prices.get(stored.completion.model)))
+    say.lines(["", "request"])
     for message in stored.messages:
-        print(_indented(f"{message.get('role', '?')}: {content_text(message.get('content'))}{_calls(message)}"))
+        say.quoted(f"{message.get('role', '?')}: {content_text(message.get('content'))}{_calls(message)}")
     if not stored.messages:
-        print(_indented(content_text(stored.request.get("input"))))
-    print("\nanswer")
-    print(
-        _indented(_cut(answer_text(stored.completion), 400) if not stored.messages else answer_text(stored.completion))
-    )
-    print("\nevaluations")
-    print("\n".join(_indented(line) for use in uses for line in _use(use)) or "  none has graded it")
+        say.quoted(content_text(stored.request.get("input")))
+    say.lines(["", "answer"])
+    say.quoted(_cut(answer_text(stored.completion), 400) if not stored.messages else answer_text(stored.completion))
+    say.lines(["", "evaluations"])
+    say.lines([f"  {line}" for use in uses for line in _use(use)] or ["  none has graded it"])
     return 0
 
 
@@ -198,7 +194,3 @@ def _use(use: Use) -> list[str]:
         inline(f"  {grade.name} {'passed' if grade.passed else 'failed'}: {grade.reason}") for grade in use.grades
     ]
     return [first, *reasons, *([f"  {use.failure}"] if use.failure else [])]
-
-
-def _indented(text: str) -> str:
-    return textwrap.indent(visible(text), "  ", lambda _: True)

@@ -54,14 +54,16 @@ def check(arguments: argparse.Namespace) -> int:
 def _overlap(arguments: argparse.Namespace, cases: tuple[Case, ...]) -> bool:
     prompt = load_prompt(arguments.prompt) if arguments.prompt else None
     found = overlap.find_overlap(arguments.file, overlap.texts_of(cases, prompt), threshold=arguments.near)
-    print("\n".join(overlap.in_words(found, str(arguments.against))))
+    say.lines(overlap.in_words(found, str(arguments.against)))
     for pair in found.pairs[:_PAIRS]:
         place = "" if pair.place == REQUEST else f"  in {pair.place}"
         say.line(f"  line {pair.line}  case {pair.case_id}  {pair.similarity:.2f}  {overlap.KINDS[pair.kind]}{place}")
     if len(found.pairs) > _PAIRS:
-        print(f"  … and {len(found.pairs) - _PAIRS:,} more pairs")
+        say.line(f"  … and {len(found.pairs) - _PAIRS:,} more pairs")
     if found.leaked:
-        print(f"{arguments.file}: not fit for training: {len(found.leaked):,} cases of {arguments.against} are in it")
+        say.line(
+            f"{arguments.file}: not fit for training: {len(found.leaked):,} cases of {arguments.against} are in it"
+        )
     return bool(found.leaked)
 
 
@@ -74,22 +76,22 @@ def _diversity(arguments: argparse.Namespace, cases: tuple[Case, ...]) -> None:
             for text in overlap.case_texts(case):
                 by_request[folded(text)] = tuple(dict.fromkeys((*case.tags, *tags_of(case.item))))
     found = diversity.look(arguments.file, evaluation_tags=tags, tags_by_request=by_request, threshold=arguments.near)
-    print("\n".join(diversity.in_words(found)))
+    say.lines(diversity.in_words(found))
 
 
 def _costs(arguments: argparse.Namespace, tokens: costs.FileTokens, count: Counter) -> None:
     config = load_config(arguments.root.resolve())
     base, teacher = config.models.get("base"), config.models.get("teacher")
     if not config.prices or base is None or teacher is None:
-        print(
+        say.line(
             f"tokens: {tokens.trained:,} an epoch ({tokens.counted}). Costs are estimated where there is a price file."
         )
         return
     untuned = _untuned_call(config, tokens, count)
     estimate = costs.estimate(tokens, config.prices, base=base.model, teacher=teacher.model, untuned_call=untuned)
-    print("\n".join(costs.in_words(estimate)))
+    say.lines(costs.in_words(estimate))
     if untuned is not None and config.distillation is not None:
-        print(f"  Base and teacher are asked with {config.distillation.prompt}, the tuned model as in the file.")
+        say.line(f"  Base and teacher are asked with {config.distillation.prompt}, the tuned model as in the file.")
 
 
 def _untuned_call(config: Config, tokens: costs.FileTokens, count: Counter) -> costs.Call | None:

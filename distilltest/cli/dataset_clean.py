@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from distilltest.cli import say
 from distilltest.cli.dataset_files import against_cases, print_findings, say_written
 from distilltest.distillation import overlap
 from distilltest.distillation.clean import write_clean
@@ -37,7 +38,7 @@ def clean(arguments: argparse.Namespace) -> int:
         found.append(overlap.find_overlap(path, texts, threshold=arguments.near))
         near = len(found[-1].near)
         if near and not arguments.without_near:
-            print(
+            say.line(
                 f"remark: {near:,} cases of {dataset} are nearly in the file, and their lines were kept. See them with "
                 f"`distilltest dataset check {path} --against {dataset}`; --without-near leaves them out."
             )

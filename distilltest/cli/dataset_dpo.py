@@ -154,7 +154,7 @@ def _graded(
 
 
 def _say_source(evaluation: str, groups: Sequence[Trials], roles: str) -> None:
-    print(f"{evaluation}, run {groups[0][0].run}: {len(groups):,} cases with answers of {roles}")
+    say.line(f"{evaluation}, run {groups[0][0].run}: {len(groups):,} cases with answers of {roles}")
 
 
 def _samples(
@@ -183,7 +183,7 @@ def _samples(
                 left_out.add(reason)
             elif asked:
                 groups.setdefault(repr(asked), []).append(stored)
-        print(f"{model}: answers to {len(groups):,} requests")
+        say.line(f"{model}: answers to {len(groups):,} requests")
     found = []
     for group in groups.values():
         texts = tuple(each.completion.text for each in group)
@@ -208,16 +208,16 @@ def _said_cost(name: str, samples: list[Samples], way: str, config: Config, stor
 
     judge = config.judge(name or None)
     found = judging_cost(samples, way, judge, config, store)
-    print(_to_ask(judge, found.pairs, len(samples), way))
+    say.line(_to_ask(judge, found.pairs, len(samples), way))
     if found.known:
-        print(f"{found.known:,} of them are answered in the store, {found.questions - found.known:,} to send")
+        say.line(f"{found.known:,} of them are answered in the store, {found.questions - found.known:,} to send")
     each = "" if found.answer_tokens is None else f", {found.answer_tokens:.0f} for each answer as before"
     price = "the judge has no price" if found.usd is None else f"about {money(found.usd)}"
     if found.usd is not None and found.answer_tokens is None:
         price = f"at least {money(found.usd)}; how long its answers are is not known yet"
-    print(f"tokens: about {found.prompt_tokens:,.0f} to send{each}; {price}")
+    say.line(f"tokens: about {found.prompt_tokens:,.0f} to send{each}; {price}")
     others = [f"--pairs {other} {2 * sum(each.pairs(other) for each in samples):,}" for other in WAYS if other != way]
-    print(f"questions in other ways, at most: {', '.join(others)}. Nothing was sent.")
+    say.line(f"questions in other ways, at most: {', '.join(others)}. Nothing was sent.")
     return 0
 
 
@@ -225,22 +225,20 @@ def _judged(
     name: str, samples: list[Samples], way: str, config: Config, store: Store, left_out: LeftOut
 ) -> tuple[list[Preference], int]:
     """Preferences of a judge, and how many pairs it was not able to judge."""
-    import sys
-
     judge = config.judge(name or None)
     config.server(judge.model.server)
     config.check_budget([judge.model])
     total = sum(each.pairs(way) for each in samples)
-    print(_to_ask(judge, total, len(samples), way), flush=True)
+    say.line(_to_ask(judge, total, len(samples), way))
     with Engine(config, store) as engine, Bar("pairs", total) as bar:
         ranking = Ranking(judge, engine.complete, config.root, bar, way)
         found = engine.run(ranking.preferences(samples, left_out))
-        print(
+        say.line(
             f"judged: {ranking.done:,} pairs, {engine.counts.new:,} new answers of the judge, "
             f"{engine.counts.from_store:,} from the store; both orders agreed on {ranking.agreed:,}"
         )
     for kind, count in ranking.failures.items():
-        say.line(f"no verdict on {count:,} pairs: {kind}: {ranking.sentences[kind]}", sys.stderr)
+        say.aside(f"no verdict on {count:,} pairs: {kind}: {ranking.sentences[kind]}")
     if ranking.failures:
-        print(asking_again(ranking.failures), file=sys.stderr)
+        say.aside(asking_again(ranking.failures))
     return found, ranking.failures.total()

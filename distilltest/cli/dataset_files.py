@@ -26,7 +26,7 @@ _SHOWN = 50
 
 def say_written(written: Written) -> None:
     """How many examples there are, and what was left out."""
-    print(f"{written.path}: {written.examples:,} examples")
+    say.line(f"{written.path}: {written.examples:,} examples")
     for reason, count in written.left_out.items():
         say.line(f"left out: {count:,} ({reason})")
 
@@ -40,8 +40,8 @@ def print_findings(path: Path, findings: Iterable[Finding]) -> bool:
         if count <= _SHOWN:
             say.line(f"{at(path, finding.line)}: {'' if finding.fatal else 'remark: '}{finding.message}")
     if count > _SHOWN:
-        print(f"… and {count - _SHOWN:,} more")
-    print(
+        say.line(f"… and {count - _SHOWN:,} more")
+    say.line(
         f"{path}: {'not fit for training' if fatal else 'fit for training'}, {fatal:,} errors, {count - fatal:,} remarks"
     )
     return bool(fatal)
@@ -92,7 +92,7 @@ def print_leaks(paths: Iterable[Path], config: Config, store: Store, own: Source
     datasets = {source.dataset: source for source in sources(store)}
     for name, source in datasets.items():
         if own is not None and name == own.dataset:
-            print(
+            say.line(
                 f"remark: the examples are cases of {name}. A model that is tuned on them must not be judged by "
                 f"{own.evaluation}: keep another dataset for the gate."
             )
@@ -109,10 +109,10 @@ def _leaks(path: Path, source: Source, root: Path) -> bool:
         cases = load_dataset(root / name, name).cases
         texts = overlap.texts_of(cases, load_prompt(root / prompt, prompt))
     except DistilltestError as error:
-        print(f"overlap: {name} of {source.evaluation} was not compared with {path}: {error}")
+        say.line(f"overlap: {name} of {source.evaluation} was not compared with {path}: {error}")
         return False
     found = overlap.find_overlap(path, texts)
-    print("\n".join(overlap.in_words(found, name)))
+    say.lines(overlap.in_words(found, name))
     if found.leaked:
-        print(f"{path}: not fit for training: {len(found.leaked):,} cases of {name} are in it")
+        say.line(f"{path}: not fit for training: {len(found.leaked):,} cases of {name} are in it")
     return bool(found.leaked)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from distilltest.cli import say
 from distilltest.cli.dataset_files import asked_cases, print_findings, print_leaks, say_written
 from distilltest.cli.opening import open_store
 from distilltest.config import Config, load_config
@@ -71,7 +72,7 @@ def _graded(
 ) -> list[Picked]:
     """Answers by what an evaluation said of them."""
     groups = trials_of(store, evaluation, arguments.role, dict(arguments.metadata))
-    print(f"{evaluation}, run {groups[0][0].run}: {len(groups):,} cases with answers of {arguments.role}")
+    say.line(f"{evaluation}, run {groups[0][0].run}: {len(groups):,} cases with answers of {arguments.role}")
     cases = {
         **asked_cases(config, arguments.cases, arguments.asked_with),
         **cases_of(own, config.root, [arguments.role]),
@@ -96,7 +97,7 @@ def _stored(arguments: argparse.Namespace, config: Config, store: Store) -> list
     picked, older = pick(found, prompt, cases)
     picked.reverse()  # as they were asked
     if older:
-        print(f"left out: {older} older answers to the same request")
+        say.line(f"left out: {older} older answers to the same request")
     return picked
 
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from distilltest.cli import say
 from distilltest.interruption import duration
 
 
@@ -53,9 +54,6 @@ def run(arguments: argparse.Namespace) -> int:
     from distilltest.retention import open_for_work
     from distilltest.store import Store
 
-    def say(line: str) -> None:
-        print(line, flush=True)
-
     config = load_config(arguments.root.resolve())
 
     def again(store: Store, run_id: str, model: str) -> list[str]:
@@ -64,8 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     loop = Loop(
         config=config,
-        store=open_for_work(config, say),
-        say=say,
+        store=open_for_work(config, say.line),
+        say=say.line,
         bar=Bar,
         why_again=again,
         force=arguments.force,
@@ -82,9 +80,9 @@ def run(arguments: argparse.Namespace) -> int:
         result = "none: the verdict is not promote"
         if code == PROMOTED:
             code, result = _promoted(config.root, loop.candidate, loop.run_id)
-        say(f"{loop.steps}/{loop.steps}  promotion       {result}   ({loop.clock() - started:.1f} s)")
+        say.line(f"{loop.steps}/{loop.steps}  promotion       {result}   ({loop.clock() - started:.1f} s)")
     if loop.idle:
-        say("Nothing to do: requests, training file, configuration, suites and data are as they were.")
+        say.line("Nothing to do: requests, training file, configuration, suites and data are as they were.")
     return code
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilltest.cli import say
-from distilltest.cli.say import table
 
 if TYPE_CHECKING:
     from distilltest.config import Config
@@ -194,7 +193,7 @@ def run_list(arguments: argparse.Namespace) -> int:
             [job.id, job.status, time_of(job.created_at), method_of(job), job.model, job.fine_tuned_model or "-"]
             for job in server.jobs(arguments.limit)
         ]
-    print(table(rows, ["job", "status", "created (UTC)", "method", "model", "tuned model"]))
+    say.table(rows, ["job", "status", "created (UTC)", "method", "model", "tuned model"])
     return 0
 
 
@@ -246,7 +245,7 @@ def run_checkpoints(arguments: argparse.Namespace) -> int:
         found = server.checkpoints(arguments.job)
     finetune_watch.print_checkpoints(config, found)
     if not found:
-        print(f"{arguments.job} has no checkpoints (yet), or server {server.name!r} keeps none.")
+        say.line(f"{arguments.job} has no checkpoints (yet), or server {server.name!r} keeps none.")
     return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from itertools import islice
 from pathlib import Path
 
@@ -53,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     if job.status != "succeeded":
         say.line(f"Follow it{then}: distilltest finetune watch {job.id}")
         if config.server(server.name).embedded:
-            print("The embedded server works only while a command of distilltest runs (`distilltest serve`, say).")
+            say.line("The embedded server works only while a command of distilltest runs (`distilltest serve`, say).")
     return 0
 
 
@@ -117,5 +116,5 @@ def check(path: Path, method: str, *, held_out: bool = False) -> str:
         raise TrainingFileError(f"{path} is not fit for {method} tuning; nothing was uploaded.\n{shown}{rest}")
     if remarks:
         word = "remark" if remarks == 1 else "remarks"
-        print(f"{path}: {remarks} {word}; `distilltest dataset check` says more", file=sys.stderr)
+        say.aside(f"{path}: {remarks} {word}; `distilltest dataset check` says more")
     return method

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from distilltest.cli import say
-from distilltest.cli.say import table
 from distilltest.config import Config
 from distilltest.edges import mapped, raw, shown_line
 from distilltest.exit_codes import INTERRUPTED
@@ -60,12 +59,13 @@ def watch(
                 break
             _print_end(job, progress)
             identity = following.id
-            say.line("")
+            say.line()
             say.line(f"{identity}: {sequence.orders[place].method if sequence else ''} tuning of {following.model}")
     except KeyboardInterrupt:
-        print(f"\nThe job goes on without you. Follow it again: distilltest finetune watch {identity}", file=sys.stderr)
+        say.aside("")
+        say.aside(f"The job goes on without you. Follow it again: distilltest finetune watch {identity}")
         if config.server(server.name).embedded:
-            print("(The embedded server pauses it until the next command of distilltest.)", file=sys.stderr)
+            say.aside("(The embedded server pauses it until the next command of distilltest.)")
         return INTERRUPTED
     try:
         _conclude(config, server, store, sequence, job, progress, end)
@@ -90,10 +90,10 @@ def _conclude(
     remember(store, model, details, [checkpoint.fine_tuned_model_checkpoint for checkpoint in checkpoints])
     _print_end(job, progress)
     print_checkpoints(config, checkpoints)
-    say.line("")
+    say.line()
     say.line(f"tuned model: {model}")
     if "prompt" in details:
-        print(
+        say.line(
             f"It is asked with {details['prompt']}, as in its training file, where a suite names {details['prompt_instead_of']}."
         )
     if end.set_candidate:
@@ -108,9 +108,9 @@ def _print_end(job: FineTuningJob, progress: Progress) -> None:
     tokens = f", {job.trained_tokens:,} tokens trained" if job.trained_tokens else ""
     say.line(f"{job.id} {job.status}{took}{tokens}")
     if progress.train:
-        print(f"training loss    {course(progress.train)}")
+        say.line(f"training loss    {course(progress.train)}")
     if progress.valid:
-        print(f"validation loss  {course(progress.valid)}")
+        say.line(f"validation loss  {course(progress.valid)}")
 
 
 def print_checkpoints(config: Config, checkpoints: Several[FineTuningJobCheckpoint]) -> None:
@@ -133,8 +133,9 @@ def print_checkpoints(config: Config, checkpoints: Several[FineTuningJobCheckpoi
     ]
     heads = ["step", "training loss", "validation loss", "token accuracy", "checkpoint"]
     right = ("right", "right", "right", "right", "left")
-    print(f"\n{table(rows, heads, colalign=right)}")
-    print(f"Each is a candidate: pytest {suites_of(config)} --candidate CHECKPOINT")
+    say.line()
+    say.table(rows, heads, colalign=right)
+    say.line(f"Each is a candidate: pytest {suites_of(config)} --candidate CHECKPOINT")
 
 
 def suites_of(config: Config) -> str:
@@ -154,7 +155,7 @@ def _notify(command: str | None, job: FineTuningJob) -> None:
     sys.stdout.flush()
     done = subprocess.run(command, shell=True, check=False, env={**os.environ, **told})  # noqa: S602  # the user's own
     if done.returncode:
-        print(f"--notify: the command ended with exit code {done.returncode}.", file=sys.stderr)  # it may hold a token
+        say.aside(f"--notify: the command ended with exit code {done.returncode}.")  # it may hold a token
 
 
 class Display(Protocol):

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from distilltest.cli import say
+
 _FILES = {
     "distilltest.yaml": """\
 # Everything runs on the embedded server: no key, no network. To use your own models, name a server, such as
@@ -69,6 +71,6 @@ def run(arguments: argparse.Namespace) -> int:
         path = arguments.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
-        print(f"wrote {path}")
-    print("Now run: pytest suites/   (three cases are too few to decide; add yours to fixtures/requests.jsonl)")
+        say.line(f"wrote {path}")
+    say.line("Now run: pytest suites/   (three cases are too few to decide; add yours to fixtures/requests.jsonl)")
     return 0

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilltest.cli import say
-from distilltest.cli.say import table
 
 if TYPE_CHECKING:
     from distilltest.judges.calibration import Calibration
@@ -118,7 +117,7 @@ def run_sample(arguments: argparse.Namespace) -> int:
     except OSError as error:
         raise DistilltestError(f"{arguments.out} cannot be written: {error.strerror}.") from None
     cases = len({row["case"] for row in rows})
-    print(
+    say.line(
         f'{len(rows)} answers to {cases} cases in {arguments.out}. Fill in "passed": true or false, then @evaluation(labels=...).'
     )
     return 0
@@ -151,7 +150,7 @@ def run_calibrate(arguments: argparse.Namespace) -> int:
     )
     rows = read(cases, ways)
     today = f"{datetime.now(UTC):%Y-%m-%d}"
-    with open_for_work(config, print) as store, Engine(config, store) as engine:
+    with open_for_work(config, say.line) as store, Engine(config, store) as engine:
         results = engine.run(_ask_all(rows, judge, engine))
         failures = [said for said in results if isinstance(said, BaseException)]
         if len(failures) == len(rows):
@@ -186,31 +185,35 @@ async def _ask_all(rows: list[Labelled], judge: Any, engine: Any) -> list[tuple[
 
 
 def _show(measured: Calibration, example: Labelled | None) -> None:
-    print(f"{measured.grader} by {measured.judge!r} ({measured.model}), {measured.n} labels of {measured.labels_file}")
+    say.line(
+        f"{measured.grader} by {measured.judge!r} ({measured.model}), {measured.n} labels of {measured.labels_file}"
+    )
     asked = "criteria that vary from case to case"
     if example is not None:
         values = example.asked.values
         asked = str(values.get("criteria") or (values.get("question") if measured.grader != "factuality" else "") or "")
     if asked:
         say.line(f"criterion: {' '.join(asked.split())[:200]}")
-    print()
+    say.line()
     rows = [
         [f"people: {name}", *counts]
         for name, counts in zip(measured.labels, measured.counts, strict=True)
         if sum(counts)
     ]
-    print(table(rows, ["", *(f"judge: {name}" for name in measured.labels)]))
+    say.table(rows, ["", *(f"judge: {name}" for name in measured.labels)])
     agree = sum(measured.counts[i][i] for i in range(len(measured.labels)))
     kappa = (
         "not defined (one label only)"
         if measured.kappa is None
         else f"{measured.kappa:.2f} ({measured.kappa_low:.2f} to {measured.kappa_high:.2f})"
     )
-    print(f"\nthe same label: {agree} of {measured.n}")
-    print(
+    say.line()
+    say.line(f"the same label: {agree} of {measured.n}")
+    say.line(
         f"AC1 {measured.ac1:.2f} ({measured.ac1_low:.2f} to {measured.ac1_high:.2f}), Cohen's kappa {kappa}; 95 % intervals; "
-        f"a suite may demand up to requires_agreement={max(0.0, int(100 * measured.ac1_low) / 100):.2f}\n"
+        f"a suite may demand up to requires_agreement={max(0.0, int(100 * measured.ac1_low) / 100):.2f}"
     )
+    say.line()
 
 
 def _show_disagreements(rows: list[Labelled], results: list[tuple[str, str] | BaseException]) -> None:
@@ -220,7 +223,8 @@ def _show_disagreements(rows: list[Labelled], results: list[tuple[str, str] | Ba
         if not isinstance(said, BaseException) and said[0] != row.people
     ]
     if apart:
-        print(f"\n{len(apart)} disagreements" + (f", the first {MOST}:" if len(apart) > MOST else ":"))
+        say.line()
+        say.line(f"{len(apart)} disagreements" + (f", the first {MOST}:" if len(apart) > MOST else ":"))
     for row, (verdict, reasons) in apart[:MOST]:
         say.line(f"- {row.case.id} ({row.case.place}): people {row.people}, judge {verdict}")
         for name in ("answer", "first", "second"):

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distilltest.cli import finetune
+from distilltest.cli import finetune, say
 
 if TYPE_CHECKING:
     from distilltest.config import Config
@@ -83,14 +83,16 @@ def run(arguments: argparse.Namespace) -> int:
             with display:
                 return Follower(server, told, display.shown).follow(job)
 
-        measurement = Measurement(
-            config, store, server, order, subsets, arguments.seed, suite, lambda line: print(line, flush=True), follow
-        )
+        measurement = Measurement(config, store, server, order, subsets, arguments.seed, suite, say.line, follow)
         curve = measurement.run()
     folder = _write(config, curve)
-    print(f"\n{text.summary(curve)}\n")
+    say.line()
+    say.document(text.summary(curve))
+    say.line()
     shown = folder.relative_to(config.root) if folder.is_relative_to(config.root) else folder
-    print(f"read {shown / 'curve.md'} (the picture: {shown / 'curve.svg'}, the same as data: {shown / 'curve.json'})")
+    say.line(
+        f"read {shown / 'curve.md'} (the picture: {shown / 'curve.svg'}, the same as data: {shown / 'curve.json'})"
+    )
     return 0
 
 

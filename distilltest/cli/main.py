@@ -24,6 +24,7 @@ from distilltest.cli import (
     project,
     promote,
     promotions,
+    say,
     serve,
 )
 from distilltest.edges import shown_output
@@ -105,10 +106,12 @@ def _main(arguments: Sequence[str] | None) -> int:
         _trace()
         return ERROR
     except TimeIsUp:
-        _say(f"\nThe time limit of {chosen.time_limit} is over. {_RESUMES}")
+        _say("")
+        _say(f"The time limit of {chosen.time_limit} is over. {_RESUMES}")
         return INCOMPLETE
     except KeyboardInterrupt:
-        _say(f"\nInterrupted. {_RESUMES if getattr(chosen, 'resumes', False) else 'Run the same command again.'}")
+        _say("")
+        _say(f"Interrupted. {_RESUMES if getattr(chosen, 'resumes', False) else 'Run the same command again.'}")
         return INTERRUPTED
     except BrokenPipeError:
         _let_go_of_output()
@@ -128,7 +131,7 @@ def _main(arguments: Sequence[str] | None) -> int:
 def _say(text: str) -> None:
     """Say it to whoever reads standard error, if anybody does."""
     with contextlib.suppress(OSError, ValueError):
-        print(text, file=sys.stderr, flush=True)
+        say.error(text)
 
 
 def _trace() -> None:

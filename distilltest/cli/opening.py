@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
+
+from distilltest.cli import say
 
 if TYPE_CHECKING:
     from distilltest.config import Config
@@ -18,4 +19,4 @@ def open_store(config: Config) -> Store:
     """
     from distilltest import retention
 
-    return retention.open_store(config, lambda line: print(line, file=sys.stderr, flush=True))
+    return retention.open_store(config, say.aside)

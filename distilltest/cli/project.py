@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from distilltest.cli import say
+
 
 def add(commands: Any) -> None:
     """Declare the commands."""
@@ -29,7 +31,7 @@ def run_report(arguments: argparse.Namespace) -> int:
         raise DistilltestError(f"{folder} has no report yet. `pytest suites/` writes one.")
     if chosen not in runs:
         raise DistilltestError(f"{folder} has no run {chosen!r}. The newest: {', '.join(runs[-3:]) or 'none'}.")
-    print((folder / chosen / "report.md").read_text(encoding="utf-8"), end="")
+    say.document((folder / chosen / "report.md").read_text(encoding="utf-8"))
     return 0
 
 
@@ -39,5 +41,5 @@ def run_schema(_: argparse.Namespace) -> int:
 
     from distilltest.config.load import schema
 
-    print(orjson.dumps(schema(), option=orjson.OPT_INDENT_2).decode())
+    say.document(orjson.dumps(schema(), option=orjson.OPT_INDENT_2).decode())
     return 0

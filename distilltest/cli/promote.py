@@ -69,11 +69,11 @@ def run(arguments: argparse.Namespace) -> int:
     if result.entry is None:
         _say_why_not(model, result)
     elif result.already:
-        print(f"{model} is already promoted on this evidence: entry {result.entry.number} of promotions.yaml.")
+        say.line(f"{model} is already promoted on this evidence: entry {result.entry.number} of promotions.yaml.")
     else:
         _say_promoted(session.root, result.entry)
     for remark in result.remarks:
-        print(f"remark: {remark}")
+        say.line(f"remark: {remark}")
     return exit_code(result)
 
 
@@ -94,7 +94,7 @@ def _say_why_not(model: str, result: Result) -> None:
     from distilltest.gate import Status
 
     good = sum(each.status is Status.PROMOTE for each in result.evidence)
-    print(f"{model} is not promoted: {good} of {len(result.evidence)} required evaluations say promote.")
+    say.line(f"{model} is not promoted: {good} of {len(result.evidence)} required evaluations say promote.")
     for each in result.evidence:
         said = each.sentence if each.sentence.startswith(each.status) else f"{each.status}: {each.sentence}"
         say.line(f"  {each.id}: {said.rstrip('.')}." + (f" {each.remedy}" if each.remedy else ""))
@@ -105,7 +105,7 @@ def _say_why_not(model: str, result: Result) -> None:
 def _say_promoted(root: Path, entry: Entry) -> None:
     from distilltest.promotion import identity
 
-    print(f"{entry.model.id} is promoted: entry {entry.number} of promotions.yaml, by {entry.who.name}.")
+    say.line(f"{entry.model.id} is promoted: entry {entry.number} of promotions.yaml, by {entry.who.name}.")
     if entry.override:
         say.line(f"  OVERRIDE: {entry.override.reason}")
         for each in entry.override.instead_of:
@@ -114,8 +114,8 @@ def _say_promoted(root: Path, entry: Entry) -> None:
         say.line(f"  {proof.id}: {proof.sentence}")
     files = "promotions.yaml"
     if entry.report:
-        print(f"  the report that proved it: {entry.report.folder}/report.md")
+        say.line(f"  the report that proved it: {entry.report.folder}/report.md")
         files += f" {entry.report.folder}"
         if identity.ignored(root, root / entry.report.folder / "report.md"):
-            print(f"remark: git ignores {entry.report.folder}. Write !reports/promoted/ into .gitignore.")
-    print(f"Review and commit: git add {files}")
+            say.line(f"remark: git ignores {entry.report.folder}. Write !reports/promoted/ into .gitignore.")
+    say.line(f"Review and commit: git add {files}")

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distilltest.cli.say import table
+from distilltest.cli import say
 
 if TYPE_CHECKING:
     from distilltest.promotion.entry import Entry
@@ -57,7 +57,7 @@ def run_list(arguments: argparse.Namespace) -> int:
 
     history = History.load(arguments.root.resolve())
     if not history.entries:
-        print("Nothing is promoted yet. `distilltest promote` writes the first entry of promotions.yaml.")
+        say.line("Nothing is promoted yet. `distilltest promote` writes the first entry of promotions.yaml.")
         return 0
     last = len(history.entries)
     rows = [
@@ -71,7 +71,7 @@ def run_list(arguments: argparse.Namespace) -> int:
         ]
         for position, entry in enumerate((each.entry for each in history.entries), start=1)
     ]
-    print(table(rows, ["number", "when (UTC)", "model", "who", "verdict", ""]))
+    say.table(rows, ["number", "when (UTC)", "model", "who", "verdict", ""])
     return 0
 
 
@@ -95,8 +95,9 @@ def run_show(arguments: argparse.Namespace) -> int:
     written = History.load(arguments.root.resolve()).find(arguments.number)
     entry = written.entry
     if entry.override:
-        print(f"OVERRIDE: promoted without a proof, because: {entry.override.reason}\n")
-    print(yaml_of(dict(written.content)), end="")
+        say.line(f"OVERRIDE: promoted without a proof, because: {entry.override.reason}")
+        say.line()
+    say.document(yaml_of(dict(written.content)))
     return 0
 
 
@@ -115,17 +116,17 @@ def run_verify(arguments: argparse.Namespace) -> int:
         session.close()
     for each in checked:
         override = ", OVERRIDE" if each.entry.override else ""
-        print(f"entry {each.entry.number}: {each.entry.action} {each.entry.model.id}{override}")
+        say.line(f"entry {each.entry.number}: {each.entry.action} {each.entry.model.id}{override}")
         for line in each.proved:
-            print(f"  {line}")
+            say.line(f"  {line}")
         for remark in each.remarks:
-            print(f"  remark: {remark}")
+            say.line(f"  remark: {remark}")
     for folder in left:
-        print(f"remark: {folder} belongs to no entry: a promotion was interrupted, or its entry was taken out.")
+        say.line(f"remark: {folder} belongs to no entry: a promotion was interrupted, or its entry was taken out.")
     edits = [*problems, *(edit for each in checked for edit in each.edits)]
     for edit in edits:
-        print(f"EDITED: {edit}")
-    print(f"entries: {len(checked)}, edits: {len(edits)}")
+        say.line(f"EDITED: {edit}")
+    say.line(f"entries: {len(checked)}, edits: {len(edits)}")
     return REFUSED if edits else 0
 
 
@@ -143,8 +144,10 @@ def run_rollback(arguments: argparse.Namespace) -> int:
         entry, ends = promoter.roll_back(arguments.number, arguments.reason)
     finally:
         session.close()
-    print(f"{entry.model.id} (entry {entry.restores}) is in production again: entry {entry.number} of promotions.yaml.")
+    say.line(
+        f"{entry.model.id} (entry {entry.restores}) is in production again: entry {entry.number} of promotions.yaml."
+    )
     if ends.warning:
-        print(f"remark: {ends.warning}")
-    print("Review and commit: git add promotions.yaml")
+        say.line(f"remark: {ends.warning}")
+    say.line("Review and commit: git add promotions.yaml")
     return 0

@@ -1,21 +1,54 @@
-"""Lines and tables of commands: a text from elsewhere stays within its line and its cell."""
+"""How commands print; nothing else below ``cli`` may (a test sees to it).
+
+Texts come from files, servers and models as often as from us. Each function here says what a line break in one does: in most
+it cannot begin a line, so that nothing from elsewhere passes for a line of ours.
+"""
 
 from __future__ import annotations
 
+import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
-from distilltest.edges import shown_line
+from distilltest.edges import shown, shown_line
 
 
-def line(text: str, file: TextIO | None = None) -> None:
+def line(text: str = "", file: TextIO | None = None) -> None:
     """Print one line, whatever line breaks a name or a server's words in it have."""
     print(shown_line(text), file=file, flush=True)
 
 
-def table(rows: Iterable[Sequence[object]], heads: Sequence[str], **options: Any) -> str:
-    """A table whose rows are rows of it."""
+def aside(text: str) -> None:
+    """Print one line on standard error: what a program that reads our output should not get."""
+    line(text, sys.stderr)
+
+
+def lines(texts: Iterable[str]) -> None:
+    """Print each text as one line."""
+    for text in texts:
+        line(text)
+
+
+def quoted(text: str) -> None:
+    """Print a text of several lines that is not ours, a prompt or an answer: each line is indented."""
+    print(textwrap.indent(shown(text), "  ", lambda _: True), flush=True)
+
+
+def error(text: str) -> None:
+    """Print a message on standard error; what follows its first line is indented, because a value in it may have line breaks."""
+    first, *more = shown(text).split("\n")
+    print("\n".join([first, *(f"  {each}" if each else each for each in more)]), file=sys.stderr, flush=True)
+
+
+def document(text: str) -> None:
+    """Print a whole document as it is: JSON, YAML or Markdown whose writer has escaped what it quotes."""
+    print(text.removesuffix("\n"))
+
+
+def table(rows: Iterable[Sequence[object]], heads: Sequence[str], **options: Any) -> None:
+    """Print a table whose rows are rows of it."""
     from tabulate import tabulate
 
     cells = [[shown_line(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
-    return tabulate(cells, [shown_line(head) for head in heads], disable_numparse=True, **options)
+    print(tabulate(cells, [shown_line(head) for head in heads], disable_numparse=True, **options), flush=True)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from distilltest.cli import say
+
 _EPILOG = """\
 Tune a model of your own, and ask the result:
   distilltest serve --trainer transformers --base-model ~/models/small --port 8000
@@ -81,11 +83,11 @@ def run(arguments: argparse.Namespace) -> int:
             f"Port {arguments.port} cannot be used: {error.strerror}. Give another with --port."
         ) from None
     try:
-        print(f"serving {server.base_url} (Ctrl-C stops it)", flush=True)
-        print(f"  export OPENAI_BASE_URL={server.base_url} OPENAI_API_KEY=none", flush=True)
+        say.line(f"serving {server.base_url} (Ctrl-C stops it)")
+        say.line(f"  export OPENAI_BASE_URL={server.base_url} OPENAI_API_KEY=none")
         threading.Event().wait()
     except KeyboardInterrupt:
-        print("stopped")
+        say.line("stopped")
     finally:
         server.stop()
     return 0
@@ -107,12 +109,12 @@ def _trainer(arguments: argparse.Namespace, folder: Path) -> Callable[[Any], Any
     if arguments.base_model is None:
         raise ConfigError("--trainer transformers needs a model to tune: add --base-model FOLDER, or a hub id.")
     require_extra()
-    print(f"loading {arguments.base_model} …", flush=True)
+    say.line(f"loading {arguments.base_model} …")
     from distilltest.trainer.loading import load_base
     from distilltest.trainer.models import TransformersModels
 
     base = load_base(arguments.base_model, device=arguments.device, chat_template=arguments.chat_template)
-    print(f"  model {base.name!r} on {base.device}, {base.context} tokens of context", flush=True)
+    say.line(f"  model {base.name!r} on {base.device}, {base.context} tokens of context")
     return lambda objects: TransformersModels(objects, folder, base)
 
 

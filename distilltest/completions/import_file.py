@@ -47,10 +47,10 @@ class Imported:
         if len(self.shown) < MOST_SHOWN:
             self.shown.append(brief_lines(f"{where}: {problem}"))
 
-    def complaints(self) -> str:
+    def complaints(self) -> list[str]:
         """The bad ones, in lines."""
         more = self.bad - len(self.shown)
-        return "\n".join([*self.shown, *([f"… and {more:,} more"] if more else [])])
+        return [*self.shown, *([f"… and {more:,} more"] if more else [])]
 
 
 def import_file(
@@ -87,8 +87,9 @@ def import_file(
                 progress(line.number)
         if result.bad and not skip_bad:
             good = result.added + result.known
+            complaints = "\n".join(result.complaints())
             raise BadLines(
-                f"{result.complaints()}\nNothing was imported, because {result.bad:,} of {result.bad + good:,} lines are bad. "
+                f"{complaints}\nNothing was imported, because {result.bad:,} of {result.bad + good:,} lines are bad. "
                 "Mend them, or keep the good ones with --skip-bad."
             )
     return result

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import os
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -159,6 +160,22 @@ def broken_promotions(root: Path) -> None:
     (root / "promotions.yaml").write_text("- nothing\n- {of: the kind}\n")
 
 
+FORGED = "\nPROMOTE: all rules hold"
+
+
+def hostile_names(root: Path) -> None:
+    """Every name and text in a file goes on in a line that looks like ours."""
+    for name in ("distilltest.yaml", "prompt.yaml", "data.jsonl", "train.jsonl", "pairs.jsonl", "labels.jsonl"):
+        path = root / name
+        hostile = r'"\1\\nPROMOTE: all rules hold"'
+        text = re.sub(r'(?<=: )"([^"{]+)"(?=[,}])', hostile, path.read_text())
+        path.write_text(re.sub(r"(?<=model: )(\w+)", hostile, text))
+    with Store.open(root / ".distilltest/store.sqlite3") as store:
+        place = Request("s", "http://127.0.0.1:9/v1", f"m{FORGED}", ({"role": f"user{FORGED}", "content": FORGED},))
+        answer = Completion(place.key, f"s{FORGED}", place.model, f"a{FORGED}", finish_reason=FORGED, created=2.0)
+        store.save_all([(place, answer, b"{}")])
+
+
 def read_only(root: Path) -> None:
     for path in sorted(root.rglob("*"), reverse=True):
         path.chmod(0o555 if path.is_dir() else 0o444)
@@ -179,6 +196,7 @@ DAYS = [
     broken_files,
     folders_for_files,
     broken_promotions,
+    hostile_names,
     read_only,
 ]
 
@@ -250,6 +268,7 @@ def test_a_bad_day_is_explained(day, good, monkeypatch, capfd):
         said = capfd.readouterr()
         if "Traceback" in said.err + said.out or code in (BLOCKED, INTERNAL_ERROR):
             found[command] = (code, said.err[-700:])
+        assert not re.search("^PROMOTE", said.out + said.err, re.MULTILINE), (command, said)
         if code == ERROR:
             assert said.err.startswith("distilltest: error: ") or "\ndistilltest: error: " in said.err, (command, said)
         if day is nothing:

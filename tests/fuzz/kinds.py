@@ -389,7 +389,7 @@ def _import(path: Path) -> None:
     with Store.open(root / "store.sqlite3") as store:
         done = import_file(path, store, Place(config, server, now=1763740800.0, model="large"), skip_bad=True)
     if done.bad:
-        raise BadLines(done.complaints())
+        raise BadLines("\n".join(done.complaints()))
 
 
 @dataclass(frozen=True)
