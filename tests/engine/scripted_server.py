@@ -5,8 +5,9 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any
+
+from http_server import Handler, HttpServer
 
 
 @dataclass
@@ -27,7 +28,7 @@ class Reply:
     """Promise more bytes than are sent."""
 
 
-class ScriptedServer:
+class ScriptedServer(HttpServer):
     """Calls ``script(number of the call from 1, body)`` for each request."""
 
     def __init__(self, script: Callable[[int, dict[str, Any]], Reply] = lambda _number, _body: Reply()) -> None:
@@ -39,11 +40,9 @@ class ScriptedServer:
         self._lock = threading.Lock()
         owner = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
+        class Scripted(Handler):
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                body = json.loads(self.body())
                 with owner._lock:
                     owner.calls.append(body)
                     owner.times.append(time.monotonic())
@@ -54,53 +53,14 @@ class ScriptedServer:
                 time.sleep(reply.delay)
                 with owner._lock:
                     owner.in_flight -= 1
+                self.close_connection = self.close_connection or reply.drop or reply.cut
                 if reply.drop:
-                    self.close_connection = True
                     self.connection.close()
                     return
                 data = reply.body if reply.body is not None else json.dumps(answer(body, reply)).encode()
-                try:
-                    self.send_response(reply.status)
-                    for name, value in {"Content-Type": "application/json", **reply.headers}.items():
-                        self.send_header(name, value)
-                    self.send_header("Content-Length", str(len(data) + (100 if reply.cut else 0)))
-                    self.end_headers()
-                    self.wfile.write(data)
-                except OSError:  # the client has gone
-                    self.close_connection = True
-                self.close_connection = self.close_connection or reply.cut
+                self.say(reply.status, data, reply.headers, len(data) + (100 if reply.cut else 0))
 
-            def log_message(self, *_: Any) -> None:
-                pass
-
-            def handle(self) -> None:
-                try:
-                    super().handle()
-                except (OSError, ValueError):  # the connection was dropped on purpose
-                    return
-
-            def finish(self) -> None:
-                try:
-                    super().finish()
-                except (OSError, ValueError):
-                    return
-
-        class Server(ThreadingHTTPServer):
-            request_queue_size = 256
-            daemon_threads = True
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self.base_url = f"http://127.0.0.1:{self._server.server_port}/v1"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(Scripted)
 
 
 def answer(body: dict[str, Any], reply: Reply) -> dict[str, Any]:

@@ -9,9 +9,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
+
+from http_server import Handler, HttpServer
 
 KEY = "sk-test-1234567890"
 
@@ -32,7 +33,7 @@ def error(status: int, message: str, **headers: str) -> Reply:
     return Reply(status, json.dumps(content).encode(), headers)
 
 
-class Platform:
+class Platform(HttpServer):
     """Its content, what was asked of it, and a script that may answer instead."""
 
     def __init__(self) -> None:
@@ -52,10 +53,7 @@ class Platform:
         self._lock = threading.Lock()
         owner = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            wbufsize = 1 << 16  # headers and body go out together, or the second waits for an acknowledgement
-
+        class Pages(Handler):
             def do_GET(self) -> None:
                 parts = urlsplit(self.path)
                 path = parts.path.removeprefix("/v1/")
@@ -76,35 +74,9 @@ class Platform:
                 if reply.drop:
                     self.close_connection = True
                     return
-                try:
-                    self.send_response(reply.status)
-                    for name, value in {"Content-Type": "application/json", **reply.headers}.items():
-                        self.send_header(name, value)
-                    self.send_header("Content-Length", str(len(reply.body)))
-                    self.end_headers()
-                    self.wfile.write(reply.body)
-                except OSError:  # the client was killed
-                    self.close_connection = True
+                self.say(reply.status, reply.body, reply.headers)
 
-            def log_message(self, *_: Any) -> None:
-                pass
-
-            def finish(self) -> None:
-                try:
-                    super().finish()
-                except (OSError, ValueError):
-                    return
-
-        class Server(ThreadingHTTPServer):
-            request_queue_size = 256
-            daemon_threads = True
-
-            def handle_error(self, *_: Any) -> None:  # a connection that a killed client has reset
-                pass
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self.base_url = f"http://127.0.0.1:{self._server.server_port}/v1"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        super().__init__(Pages)
 
     def find(self, path: str, query: dict[str, str]) -> bytes | None:
         if path in self.objects:
@@ -124,15 +96,6 @@ class Platform:
             if start < 0:
                 return None
         return page(objects[start:], int(query.get("limit", 20)))
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 def page(objects: Sequence[bytes], limit: int) -> bytes:

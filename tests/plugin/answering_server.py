@@ -2,19 +2,18 @@
 
 import json
 import re
-import sys
-import threading
 from collections import Counter
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any
 from urllib.parse import unquote
+
+from http_server import Handler, HttpServer
 
 Reply = Callable[[str, int], tuple[int, Any]]
 """(model, number in the question) → HTTP status and body."""
 
 
-class AnsweringServer:
+class AnsweringServer(HttpServer):
     """Answers ``number N`` with ``answer N`` where the model knows it, else with ``no idea``."""
 
     def __init__(self) -> None:
@@ -31,54 +30,20 @@ class AnsweringServer:
         """Model → what ``GET /models/ID`` tells; None: there is no such endpoint."""
         owner = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
+        class Answering(Handler):
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                status, answer = owner.answer(body)
-                data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
+                status, answer = owner.answer(json.loads(self.body()))
+                self.say(status, answer if isinstance(answer, bytes) else json.dumps(answer).encode())
 
             def do_GET(self) -> None:
                 name = unquote(self.path.rpartition("/v1/models/")[2])
                 if owner.shutdown_dates is None or name not in owner.shutdown_dates:
-                    self.send_error(404)
+                    self.say(404, b"{}")
                     return
-                data = json.dumps({"id": name, "object": "model", "shutdown_date": owner.shutdown_dates[name]}).encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
+                found = {"id": name, "object": "model", "shutdown_date": owner.shutdown_dates[name]}
+                self.say(200, json.dumps(found).encode())
 
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        class Server(ThreadingHTTPServer):
-            request_queue_size = 256
-            daemon_threads = True
-
-            def handle_error(self, *details: Any) -> None:
-                if not isinstance(sys.exc_info()[1], OSError):  # else the client has gone: it was stopped or killed
-                    super().handle_error(*details)
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self.base_url = f"http://127.0.0.1:{self._server.server_port}/v1"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(Answering)
 
     def answer(self, body: dict[str, Any]) -> tuple[int, Any]:
         model = body["model"]

@@ -1,12 +1,13 @@
 """A server that sends back, wherever it can and however it can be written, what it was authorised with."""
 
 import base64
+import itertools
 import json
 import re
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote
+
+from http_server import Handler, HttpServer
 
 
 def spellings(key: str) -> list[str]:
@@ -23,34 +24,28 @@ def spellings(key: str) -> list[str]:
     ]
 
 
-class EchoingServer:
+class EchoingServer(HttpServer):
     """``/v1-STATUS/…`` answers with that status, ``/v1-half`` with half a JSON, ``/v1-odd`` with a chat of the wrong shape."""
 
     def __init__(self) -> None:
         self.keys: set[str] = set()
         """With what it was asked."""
+        self._number = itertools.count()
         owner = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
+        class Echoing(Handler):
             def answer(self) -> None:
-                request = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                kind, _, secret = (self.headers.get("Authorization") or "none").partition(" ")
+                request = self.body()
+                kind, _, secret = self.headers.get("Authorization", "none").partition(" ")
                 key = base64.b64decode(secret).decode() if kind == "Basic" else secret
                 owner.keys.add(key)
                 _, version, path = self.path.partition("?")[0].split("/", 2)
                 status, said = owner.said(version.removeprefix("v1-"), self.command, path, request, key)
                 body = said if isinstance(said, bytes) else json.dumps(said).encode()
-                if hash(path) % 2:  # the key in escapes, which are the same JSON
+                if next(owner._number) % 2:  # the key in escapes, which are the same JSON
                     body = body.replace(key.encode(), "".join(f"\\u{ord(sign):04x}" for sign in key).encode())
-                self.send_response(status, key)
-                for name in ("x-request-id", "openai-organization", "Server", "Retry-After"):
-                    self.send_header(name, key)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                every = dict.fromkeys(("x-request-id", "openai-organization", "Server", "Retry-After"), key)
+                self.say(status, body, every, words=key)
 
             def do_GET(self) -> None:
                 self.answer()
@@ -58,25 +53,7 @@ class EchoingServer:
             def do_POST(self) -> None:
                 self.answer()
 
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        class Server(ThreadingHTTPServer):
-            request_queue_size = 256
-            daemon_threads = True
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self.address = f"127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(Echoing)
 
     def said(self, version: str, method: str, path: str, request: bytes, key: str) -> tuple[int, Any]:
         """The status and the body."""
