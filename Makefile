@@ -2,7 +2,7 @@
 PYTHON ?= $(shell for v in 3.13 3.12 3.11 3; do python$$v -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo python$$v && break; done)
 BIN := .venv/bin
 
-.PHONY: help demo test test-environments check lint types contracts unit thorough fuzz fuzz-files stability trainer interpreters demo-in-a-copy bench clean
+.PHONY: help demo test test-environments check lint types contracts unit thorough fuzz fuzz-files stability trainer interpreters demo-in-a-copy reference bench clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -64,6 +64,9 @@ interpreters: .venv/dev-stamp  ## quick tests on every Python and pytest that is
 
 demo-in-a-copy: .venv/dev-stamp  ## the demo, in a scratch copy of the tracked files
 	scripts/demo-in-a-copy
+
+reference: .venv/dev-stamp  ## write the generated pages of docs/ anew
+	$(BIN)/python -m scripts.reference
 
 bench: .venv/dev-stamp  ## figures as ratios against a bound of the same run
 	$(BIN)/python -m bench.throughput

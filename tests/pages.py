@@ -18,6 +18,12 @@ RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-z]{4}")
 ANYTHING = "…"
 
 
+def page_named(name: str) -> Path:
+    """The page of docs/ with this file name, in whichever folder it is."""
+    (path,) = DOCS.rglob(name)
+    return path
+
+
 def commands(session: str) -> Iterator[tuple[str, list[str]]]:
     """The commands of a session, each with the lines that it shall say."""
     for part in re.split(r"^\$ ", session, flags=re.MULTILINE)[1:]:
@@ -39,11 +45,11 @@ def without_run_ids(text: str) -> str:
     return RUN_ID.sub("RUN", text)
 
 
-def follow(page: str, folder: Path, plain: Callable[[str], str] = without_run_ids, **environment: str) -> int:
+def follow(name: str, folder: Path, plain: Callable[[str], str] = without_run_ids, **environment: str) -> int:
     """Do in a folder what a page does: write its files, run its commands; compare what they say.
 
     Args:
-        page: The name of the page, below docs/.
+        name: The file name of the page; no two pages have the same.
         folder: Where to do it.
         plain: Takes out of a text what differs from run to run; applied to the page and to what was said.
         environment: Variables besides those of this process.
@@ -54,7 +60,7 @@ def follow(page: str, folder: Path, plain: Callable[[str], str] = without_run_id
     with tempfile.TemporaryDirectory() as tools:
         put_commands_into(Path(tools))
         path = os.pathsep.join((tools, str(Path(sys.executable).parent), os.environ["PATH"]))
-        return _follow((DOCS / page).read_text(encoding="utf-8"), folder, plain, {"PATH": path, **environment})
+        return _follow(page_named(name).read_text(encoding="utf-8"), folder, plain, {"PATH": path, **environment})
 
 
 def _follow(text: str, folder: Path, plain: Callable[[str], str], environment: dict[str, str]) -> int:

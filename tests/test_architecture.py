@@ -98,19 +98,16 @@ def test_only_one_package_reads_yaml_csv_and_json_that_people_write():
 def test_every_command_is_documented():
     from distilltest.cli.main import parser
 
-    text = (PACKAGE.parent / "docs/cli.md").read_text()
+    text = (PACKAGE.parent / "docs/reference/commands.md").read_text()
     commands = next(a for a in parser()._actions if a.choices).choices
     assert all(f"distilltest {command}" in text for command in commands)
 
 
-def test_every_link_and_python_block_of_the_documentation_is_sound():
+def test_every_python_block_of_the_documentation_runs():
     import re
 
     for page in [PACKAGE.parent / "README.md", *(PACKAGE.parent / "docs").rglob("*.md")]:
-        text = page.read_text()
-        for target in re.findall(r"\]\(([^)#:]+)\)", text):
-            assert (page.parent / target).exists(), (page, target)
-        for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
             exec(compile(block, str(page), "exec"), {})
 
 

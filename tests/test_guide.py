@@ -1,4 +1,4 @@
-"""docs/guide.md: a newcomer who follows it in an empty folder reads what it shows."""
+"""docs/tutorial/guide.md: a newcomer who follows it in an empty folder reads what it shows."""
 
 import re
 from pathlib import Path

@@ -25,7 +25,7 @@ nothing may be assumed, and the tables of power say what that price is: *power* 
 deserves it is promoted.
 
 `python -m bench.calibration` checks a smaller selection in about a minute of processor time; `python -m
-bench.calibration --full --write docs/calibration.md` makes this page with many more runs. The random numbers are
+bench.calibration --full --write docs/explanation/calibration.md` makes this page with many more runs. The random numbers are
 seeded, so the same figures come out again.
 """
 

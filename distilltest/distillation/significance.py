@@ -20,7 +20,7 @@ from distilltest.distillation.text import Text
 MARGIN, MARGIN_APART = 1.0, 6.0
 """Bits beyond log2 of the number of documents: for a text that is there as a whole, or word by word with few of them changed, and
 for one of which the words lie somewhere in a longer document. Set so that of the requests of GSM8K, of the git requests and of
-tickets on a form hardly one is near by chance: docs/training-data.md."""
+tickets on a form hardly one is near by chance: docs/how-to/training-data.md."""
 SURE = 15.0
 """Bits beyond that, from which a whole text of ``WORDS`` words inside a longer one was put there."""
 WORDS = 8

@@ -7,7 +7,8 @@ each role that it leans on is shown, at the gate's level, to be better than a mo
 - one that always gives the same answer, where the cases say what it would pass: the commonest reference of an ``exact_match``.
 
 A role that gives one text to nearly every case, where the cases ask for many, is not trusted, whatever a judge says of that text.
-And a gate promotes only if some rule of it is a claim about the candidate's answers, and is proven. docs/decisions/0013 says why.
+And a gate promotes only if some rule of it is a claim about the candidate's answers, and is proven. See
+docs/explanation/decisions/0013.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def python_grader(
     has, as far as the system allows, namespaces of its own (no network, no sight of other processes), no privileges, a user of
     its own where you are root, no files but its directory and Python's (Landlock), and no system calls that lead out (seccomp).
     Elsewhere Python itself refuses sockets and the starting of programs, by an audit hook. :func:`isolation` says what
-    holds here; docs/graders.md says against what.
+    holds here; docs/reference/graders.md says against what.
 
     **What this is not.** A grader decides its own grades, so it can also forge them. And it is no virtual machine: run no code
     whose author you would not let near the machine.

@@ -2,7 +2,7 @@
 
 A claim is a lock on one byte of a file beside the store, at a place that the key gives. The kernel drops the locks of a process
 that ends, however it ends. Claims are made just before requests are sent, so that several processes share the work; each takes
-about 3 microseconds (docs/decisions/0012).
+about 3 microseconds (docs/explanation/decisions/0012).
 """
 
 from __future__ import annotations

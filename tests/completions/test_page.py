@@ -1,4 +1,4 @@
-"""Every command of docs/completions.md prints what the page shows."""
+"""Every command of docs/how-to/completions.md prints what the page shows."""
 
 import re
 import shlex
@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from pages import page_named
 
 from distilltest.cli import main
 from distilltest.client import openai_client
 from distilltest.config import load_config
 
-PAGE = (Path(__file__).parents[2] / "docs/completions.md").read_text(encoding="utf-8")
+PAGE = page_named("completions.md").read_text(encoding="utf-8")
 
 
 def steps():

@@ -10,6 +10,7 @@ from distillation.files import example, pair, write
 from distillation.planted import CHANGES, KINDS, PLACES, conversation, look_alikes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pages import page_named
 
 from distilltest.distillation.examples import REQUEST
 from distilltest.distillation.overlap import find_overlap
@@ -135,7 +136,7 @@ def test_look_alikes_are_folded_in_short_requests_too(tmp_path):
 
 
 def test_every_kind_has_a_name_that_docs_use():
-    page = (Path(__file__).parents[2] / "docs" / "training-data.md").read_text()
+    page = page_named("training-data.md").read_text()
     assert not [kind for kind in (*PLACES, *CHANGES) if kind not in page]
 
 

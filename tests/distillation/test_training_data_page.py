@@ -1,4 +1,4 @@
-"""docs/training-data.md: its files are written, its commands are run, and they say what the page says."""
+"""docs/how-to/training-data.md: its files are written, its commands are run, and they say what the page says."""
 
 from pages import follow
 

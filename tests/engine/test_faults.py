@@ -4,12 +4,12 @@ import gzip
 import json
 import socket
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from engine.scripted_server import Reply, ScriptedServer
 from engine.test_limits_and_retries import asked, engine, fetch
+from pages import page_named
 
 from distilltest import client
 from distilltest.errors import CallError, ConfigError
@@ -348,7 +348,7 @@ def test_a_server_that_was_reached_before_gets_all_retries(tmp_path):
 
 
 def test_the_documentation_names_every_kind_and_status():
-    page = (Path(__file__).parents[2] / "docs" / "faults.md").read_text(encoding="utf-8")
+    page = page_named("faults.md").read_text(encoding="utf-8")
     rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| ") and line.count(" | ") == 3]
 
     def kinds(of):

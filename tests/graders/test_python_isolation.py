@@ -1,6 +1,6 @@
 """A gallery of attacks on what keeps a Python grader in, for each layer that the system may refuse.
 
-What a system does not allow is not skipped: then `held` must say so, which is what docs/graders.md promises.
+What a system does not allow is not skipped: then `held` must say so, which is what docs/reference/graders.md promises.
 """
 
 import ctypes

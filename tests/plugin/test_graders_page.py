@@ -1,15 +1,15 @@
-"""Every grader has an example in docs/graders.md, and every example runs and passes."""
+"""Every grader has an example in docs/reference/graders.md, and every example runs and passes."""
 
 import json
 import re
-from pathlib import Path
 
 import pytest
+from pages import page_named
 from plugin.answering_server import chat_answer
 
 from distilltest.fixtures import GRADERS
 
-PAGE = (Path(__file__).parents[2] / "docs/graders.md").read_text(encoding="utf-8")
+PAGE = page_named("graders.md").read_text(encoding="utf-8")
 EXAMPLES = {match[2]: match[1] for match in re.finditer(r"```python\n(def test_(\w+)\(.*?)```", PAGE, re.DOTALL)}
 OWN = re.findall(r"```python\n(from distilltest import Grade.*?)```", PAGE, re.DOTALL)
 ROME = {

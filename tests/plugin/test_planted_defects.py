@@ -1,4 +1,6 @@
-"""Defects that people plant in suites without meaning to, each run as a user runs it: what docs/grader-health.md says of them.
+"""Defects that people plant in suites without meaning to, each run as a user runs it.
+
+docs/explanation/grader-health.md has a row for each.
 
 The column "before" of that page was made by this module on the code as it was at commit 871d456, before there was a check
 (``PLANTED=before`` writes what it says to ``planted.jsonl`` beside this file). ``PLANTED=now`` updates the other column.
@@ -11,9 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from pages import page_named
 from plugin.answering_server import chat_answer
 
-PAGE = Path(__file__).parents[2] / "docs/grader-health.md"
+PAGE = page_named("grader-health.md")
 NOT_WORSE = 'not_worse_than("teacher", margin=0.05)'
 
 
@@ -212,7 +215,7 @@ def test_what_the_page_says_of_a_planted_defect_is_what_it_comes_to(project, def
         return
     page = PAGE.read_text(encoding="utf-8")
     found = re.search(rf"^\| {re.escape(defect.words)} \| ([^\n]*?) \| (exit [^\n]*) \|$", page, re.MULTILINE)
-    assert found, f"docs/grader-health.md has no row for: {defect.words}"
+    assert found, f"docs/explanation/grader-health.md has no row for: {defect.words}"
     if mode == "now":
         PAGE.write_text(page[: found.start(2)] + now + page[found.end(2) :], encoding="utf-8")
         return

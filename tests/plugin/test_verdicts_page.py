@@ -1,4 +1,4 @@
-"""docs/verdicts.md shows real runs: it is made from them, and must be what they say today.
+"""docs/how-to/verdicts.md shows real runs: it is made from them, and must be what they say today.
 
 Write it anew with ``UPDATE_DOCS=1 python -m pytest tests/plugin/test_verdicts_page.py``, and read the difference.
 """
@@ -7,9 +7,9 @@ import json
 import os
 import re
 
-from pages import DOCS, without_run_ids
+from pages import page_named, without_run_ids
 
-PAGE = DOCS / "verdicts.md"
+PAGE = page_named("verdicts.md")
 
 
 def promote(project):

@@ -1,0 +1,78 @@
+"""The page of what the pytest plugin adds: options, ini values, fixtures."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import typing
+from collections.abc import Iterator
+
+import pytest
+
+from distilltest import fixtures, pytest_plugin
+from distilltest.fixtures import deterministic, judged
+from scripts.reference.commands import described, named
+from scripts.reference.markdown import docstring, table
+from scripts.reference.python_api import signature
+
+INTRODUCTION = """\
+# pytest options and fixtures
+
+The plugin is loaded with distilltest and does nothing until pytest collects an evaluation. `pytest --help` and
+`pytest --fixtures` print the same in the terminal.
+
+A run never promotes if it is narrowed by `--limit`, `--tag`, `--case` or `-k`, or if `-m` or `--deselect` leaves evaluations out.
+"""
+
+
+class Recorder:
+    """Takes the place of pytest's parser, and keeps what the plugin declares."""
+
+    def __init__(self) -> None:
+        self.options = argparse.ArgumentParser(add_help=False)
+        self.ini: list[tuple[str, str, object]] = []
+
+    def getgroup(self, name: str, description: str = "", after: str | None = None) -> Recorder:
+        """The group is the parser itself."""
+        return self
+
+    def addoption(self, *names: str, **attributes: typing.Any) -> None:
+        """Declare an option."""
+        self.options.add_argument(*names, **attributes)
+
+    def addini(self, name: str, help: str, type: object = None, default: object = None) -> None:  # noqa: A002
+        """Declare a value of pytest's configuration file."""
+        self.ini.append((name, help, default))
+
+
+def fixture_functions() -> Iterator[tuple[str, typing.Any]]:
+    """The plugin's fixtures: name and function."""
+    for name in ("case", "completion", *fixtures.GRADERS):
+        yield name, inspect.unwrap(getattr(fixtures, name))
+
+
+def called(function: typing.Any) -> str:
+    """How a test function calls what the fixture gives; empty for a plain value."""
+    scope = {"deterministic": deterministic, "judged": judged}
+    given = inspect.get_annotations(function).get("return", "")
+    try:
+        kind = eval(given, {**vars(fixtures), **scope}) if isinstance(given, str) else given  # noqa: S307  # ours
+    except NameError:  # a type that is imported for type checkers only: a value, not a grader
+        return ""
+    call = vars(kind).get("__call__")
+    return signature(call, function.__name__, skip_first=True) if call else ""
+
+
+def page() -> str:
+    """The page."""
+    declared = Recorder()
+    pytest_plugin.pytest_addoption(typing.cast("pytest.Parser", declared))
+    options = table(("option", ""), ((named(each), described(each)) for each in declared.options._actions))
+    ini = table(("value", "", "default"), ((f"`{name}`", said, f"`{default}`") for name, said, default in declared.ini))
+    parts = [INTRODUCTION, "## Options", options, "## Values in pytest's configuration file"]
+    parts.append(ini or "None. distilltest is configured by [distilltest.yaml](configuration.md).")
+    parts += ["## Fixtures", "[Graders](graders.md) has an example of each grader that runs."]
+    for name, function in fixture_functions():
+        call = called(function)
+        parts += [f"### `{name}`", f"```text\n{call}\n```" if call else "", docstring(inspect.getdoc(function) or "")]
+    return "\n\n".join(part.strip() for part in parts if part)
