@@ -49,8 +49,14 @@ def log_gamma(x: ArrayLike) -> Floats:
     return np.asarray(0.5 * np.log(2.0 * np.pi) + (y + 0.5) * np.log(t) - t + np.log(series))
 
 
-def incomplete(a: ArrayLike, b: ArrayLike, x: ArrayLike) -> Floats:
+def incomplete(a: ArrayLike, b: ArrayLike, x: ArrayLike, log_beta: ArrayLike | None = None) -> Floats:
     """I_x(a, b): the share of a Beta(a, b) distribution below x, for a, b > 0 and x in [0, 1].
+
+    Args:
+        a: Of the distribution.
+        b: Of the distribution.
+        x: Where it is cut.
+        log_beta: The logarithm of the beta function of a and b, for who has it.
 
     >>> round(float(incomplete(2.0, 3.0, 0.5)), 9)
     0.6875
@@ -62,7 +68,9 @@ def incomplete(a: ArrayLike, b: ArrayLike, x: ArrayLike) -> Floats:
     at = np.where(inside, x, 0.5)
     swap = at > (a + 1.0) / (a + b + 2.0)  # the fraction converges fast on the other side
     a, b, at = np.where(swap, b, a), np.where(swap, a, b), np.where(swap, 1.0 - at, at)
-    log_front = log_gamma(a + b) - log_gamma(a) - log_gamma(b) + a * np.log(at) + b * np.log1p(-at)
+    if log_beta is None:
+        log_beta = log_gamma(a) + log_gamma(b) - log_gamma(a + b)
+    log_front = a * np.log(at) + b * np.log1p(-at) - log_beta
     value = np.exp(log_front) * _fraction(a, b, at) / a
     return np.where(inside, np.clip(np.where(swap, 1.0 - value, value), 0.0, 1.0), np.where(x >= 1.0, 1.0, 0.0))
 

@@ -9,6 +9,7 @@ Assumption: the cases are independent.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import exp, lgamma, log
 
 LARGE = 2_000
@@ -34,8 +35,8 @@ def at_least(passed: int, n: int, share: float) -> float:
 
         return float(beta.incomplete(float(passed), float(n - passed + 1), share))
     if passed > n * share:
-        return min(1.0, sum(_mass(k, n, share) for k in range(passed, n + 1)))
-    return max(0.0, 1.0 - sum(_mass(k, n, share) for k in range(passed)))
+        return min(1.0, _mass(passed, n + 1, n, share))
+    return max(0.0, 1.0 - _mass(0, passed, n, share))
 
 
 def at_most(passed: int, n: int, share: float) -> float:
@@ -55,8 +56,16 @@ def interval(passed: int, n: int, alpha: float = 0.05, above: float | None = Non
     return low, high
 
 
-def _mass(k: int, n: int, share: float) -> float:
-    return exp(lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) + k * log(share) + (n - k) * log(1.0 - share))
+def _mass(begin: int, end: int, n: int, share: float) -> float:
+    """The chance of at least ``begin`` and fewer than ``end`` passes."""
+    ways, passing, failing = _log_ways(n), log(share), log(1.0 - share)
+    return sum(exp(ways[k] + k * passing + (n - k) * failing) for k in range(begin, end))
+
+
+@lru_cache(maxsize=64)
+def _log_ways(n: int) -> list[float]:
+    """For each number of passes, the logarithm of in how many ways n cases can have it."""
+    return [lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) for k in range(n + 1)]
 
 
 def _solve(function: object) -> float:

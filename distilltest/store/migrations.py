@@ -6,7 +6,7 @@ import re
 import sqlite3
 from collections.abc import Callable
 
-from distilltest.store.moved import left_to_move, move
+from distilltest.store.moved import drop, left_to_move, move
 
 _COMMENT = re.compile(r"--[^\n]*")
 
@@ -231,21 +231,30 @@ def silent(done: int, total: int) -> None:
 def migrate(connection: sqlite3.Connection, progress: Progress = silent) -> None:
     """Bring a store to the newest schema, each step in a transaction of its own. Killed at any moment, it goes on next time.
 
+    A new store is made in one transaction: each one waits for the disk.
+
     Raises:
         ValueError: The store was written by a newer distilltest.
     """
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > len(MIGRATIONS):
-        raise ValueError(f"it has schema {version}, and this distilltest knows {len(MIGRATIONS)}")
-    for number, (_, script) in enumerate(MIGRATIONS[version:], start=version + 1):
+    newest = len(MIGRATIONS)
+    if version > newest:
+        raise ValueError(f"it has schema {version}, and this distilltest knows {newest}")
+    while version < newest:
         connection.execute("BEGIN IMMEDIATE")
-        if connection.execute("PRAGMA user_version").fetchone()[0] >= number:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version >= newest:
             connection.execute("ROLLBACK")  # another process was faster
-            continue
-        for statement in _COMMENT.sub("", script).split(";"):
-            if statement.strip():
-                connection.execute(statement.replace("¦", ";"))  # within a trigger
-        connection.execute(f"PRAGMA user_version = {number}")
+            break
+        reached = version + 1 if version else newest
+        for _, script in MIGRATIONS[version:reached]:
+            for statement in _COMMENT.sub("", script).split(";"):
+                if statement.strip():
+                    connection.execute(statement.replace("¦", ";"))  # within a trigger
+        if version == 0:
+            drop(connection)
+        connection.execute(f"PRAGMA user_version = {reached}")
         connection.execute("COMMIT")
+        version = reached
     if left_to_move(connection):
         move(connection, progress)

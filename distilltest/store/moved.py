@@ -16,14 +16,14 @@ from distilltest.store.rows import StoredRow, row_of_stored
 
 _ROWS = 1000
 """Rows of one transaction: well under a second."""
+_TABLES = ("completion_before", "outcome_before")
 _NO_WAIT = 1000
 """Milliseconds to wait for other processes before the file is left large; its free pages are used for what comes."""
 
 
 def left_to_move(sql: sqlite3.Connection) -> bool:
     """Whether there are tables of an older schema."""
-    query = "SELECT 1 FROM sqlite_master WHERE name IN ('completion_before', 'outcome_before')"
-    return sql.execute(query).fetchone() is not None
+    return any(_exists(sql, name) for name in _TABLES)
 
 
 def move(sql: sqlite3.Connection, progress: Callable[[int, int], None]) -> None:
@@ -33,7 +33,7 @@ def move(sql: sqlite3.Connection, progress: Callable[[int, int], None]) -> None:
         sql: The connection, without a transaction.
         progress: Told how many rows of all have been carried over.
     """
-    steps = {"completion_before": _completions, "outcome_before": _outcomes}
+    steps = dict(zip(_TABLES, (_completions, _outcomes), strict=True))
     sql.execute("BEGIN")  # else another process may drop a table between two looks at it
     there = [name for name in steps if _exists(sql, name)]
     total = sum(sql.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in there)  # noqa: S608
@@ -44,7 +44,12 @@ def move(sql: sqlite3.Connection, progress: Callable[[int, int], None]) -> None:
             done += moved
             progress(min(done, total), total)
     _shrink(sql)
-    for name in there:
+    drop(sql)
+
+
+def drop(sql: sqlite3.Connection) -> None:
+    """Let the old tables go; there is nothing in them."""
+    for name in _TABLES:
         sql.execute(f"DROP TABLE IF EXISTS {name}")
 
 

@@ -2,12 +2,13 @@
 
 import os
 import sqlite3
+from contextlib import closing
 
 import pytest
 from store.stored import GIT, grade, keep
 
 from distilltest.store import Store
-from distilltest.store.migrations import MIGRATIONS
+from distilltest.store.migrations import MIGRATIONS, migrate
 
 
 def mode(path):
@@ -40,6 +41,19 @@ def test_a_folder_that_was_there_keeps_its_rights(tmp_path):
     folder.chmod(0o755)
     Store.open(folder / "store.sqlite3").close()
     assert mode(folder) == "0o755"
+
+
+def test_a_new_store_is_made_in_one_transaction():
+    """Each one would wait for the disk."""
+    said = []
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        connection.set_trace_callback(said.append)
+        migrate(connection)
+        assert said.count("COMMIT") == 1
+        assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    assert "completion" in tables
+    assert not any(name.endswith("_before") for name in tables)
 
 
 def test_a_store_of_the_first_version_is_brought_up_with_everything_in_it(tmp_path):
