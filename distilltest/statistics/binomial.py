@@ -33,7 +33,7 @@ def at_least(passed: int, n: int, share: float) -> float:
     if n > LARGE:
         from distilltest.statistics import beta
 
-        return float(beta.incomplete(float(passed), float(n - passed + 1), share))
+        return beta.incomplete_at(float(passed), float(n - passed + 1), share)
     if passed > n * share:
         return min(1.0, _mass(passed, n + 1, n, share))
     return max(0.0, 1.0 - _mass(0, passed, n, share))

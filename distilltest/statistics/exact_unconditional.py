@@ -41,7 +41,6 @@ _PEAKS = 3
 _CLOSER = 9
 _TIE = 1e-9
 _RESOLUTION = 2e-6
-_PARTS = 32
 
 
 def p_value(wins: int, losses: int, n: int, delta: float, gamma: float = GAMMA) -> float:
@@ -114,17 +113,12 @@ def interval(wins: int, losses: int, n: int, alpha: float = 0.05, above: float |
 @lru_cache(maxsize=1024)
 def _nuisance(losses: int, n: int, gamma: float) -> tuple[float, float]:
     """The Clopper-Pearson interval of the chance of a loss, with 1 - gamma."""
-    import numpy as np
-
-    inside = np.arange(1, _PARTS) / _PARTS
 
     def solve(a: float, b: float, share: float) -> float:
         low, high = 0.0, 1.0
-        for _ in range(8):  # to 2**-40
-            places = low + (high - low) * inside
-            below = int(np.count_nonzero(beta.incomplete(a, b, places) <= share))
-            ends = (low, *places.tolist(), high)
-            low, high = ends[below], ends[below + 1]
+        for _ in range(40):
+            middle = (low + high) / 2.0
+            low, high = (low, middle) if beta.incomplete_at(a, b, middle) > share else (middle, high)
         return (low + high) / 2.0
 
     low = 0.0 if losses == 0 else solve(losses, n - losses + 1.0, gamma / 2.0)
@@ -183,9 +177,7 @@ def _tail(loss: Floats, n: int, delta: float, least_wins: Ints) -> Floats:
     wanted, left = wanted[possible], left[possible]
     some = wanted > 0
     chance = np.ones_like(mass)
-    wanted, left = wanted[some], left[some]
-    log_beta = log_factorial[wanted - 1] + log_factorial[left - wanted] - log_factorial[left]
-    chance[some] = beta.incomplete(wanted, left - wanted + 1.0, given[some], log_beta)
+    chance[some] = beta.binomial_tail(wanted[some], left[some], given[some], log_factorial)
     total = np.zeros(losses.shape)
     total[possible] = mass * chance
     return np.asarray(total.sum(axis=1))

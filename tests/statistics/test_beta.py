@@ -11,7 +11,16 @@ from distilltest.statistics import beta
 
 @given(st.floats(0.5, 2000), st.floats(0.5, 2000), st.floats(0, 1))
 def test_the_incomplete_beta_is_that_of_scipy(a, b, x):
-    assert float(beta.incomplete(a, b, x)) == pytest.approx(float(special.betainc(a, b, x)), abs=1e-10)
+    expected = pytest.approx(float(special.betainc(a, b, x)), abs=1e-10)
+    assert float(beta.incomplete(a, b, x)) == expected
+    assert beta.incomplete_at(a, b, x) == expected
+
+
+@given(st.lists(st.tuples(st.integers(1, 300), st.integers(0, 300), st.floats(0, 1)), min_size=1))
+def test_the_tail_of_a_binomial_is_that_of_scipy(cases):
+    passed, failed, share = map(np.array, zip(*cases, strict=True))
+    tails = beta.binomial_tail(passed, passed + failed, share, special.gammaln(np.arange(1, 602)))
+    assert tails == pytest.approx(stats.binom.sf(passed - 1, passed + failed, share), abs=1e-10)
 
 
 def test_it_takes_arrays_of_any_length():
@@ -27,7 +36,9 @@ def test_log_gamma_is_that_of_scipy(x):
 
 @given(st.floats(-40, 40), st.integers(1, 500))
 def test_students_tail_is_that_of_scipy(t, freedom):
-    assert beta.student_tail(t, freedom) == pytest.approx(stats.t.sf(t, freedom), abs=1e-10)
+    expected = pytest.approx(stats.t.sf(t, freedom), abs=1e-10)
+    assert beta.student_tail(t, freedom) == expected
+    assert float(beta.student_tails(t, freedom)) == expected
 
 
 @pytest.mark.parametrize("freedom", [1, 2, 9, 385])
