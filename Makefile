@@ -2,7 +2,7 @@
 PYTHON ?= $(shell for v in 3.13 3.12 3.11 3; do python$$v -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo python$$v && break; done)
 BIN := .venv/bin
 
-.PHONY: help demo test test-environments check lint types contracts unit thorough fuzz fuzz-files stability trainer interpreters demo-in-a-copy reference bench clean
+.PHONY: help demo test test-all check lint types contracts unit thorough fuzz fuzz-files stability trainer interpreters demo-in-a-copy docs wheel reference bench clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -26,17 +26,18 @@ demo: .venv/stamp  ## the whole loop on the embedded server: no key, no network
 
 TWO_AT_A_TIME = $(MAKE) --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
-test:  ## everything that one environment can show, in a few minutes; each part prints when it has ended
+test:  ## all that needs only the package's own environment: lint, types, tests, demo; each part prints when it has ended
 	$(TWO_AT_A_TIME) check demo-in-a-copy
 
-test-environments:  ## what takes longer: the trainer with PyTorch, other versions of Python and pytest, the long form of some tests
-	$(TWO_AT_A_TIME) trainer interpreters thorough
+test-all:  ## what needs environments of its own or long: PyTorch, other versions of Python and pytest, the site, the wheel, long tests
+	$(TWO_AT_A_TIME) trainer interpreters docs wheel thorough
 
 check: lint types contracts unit  ## what a change needs before it is committed
 
-lint: .venv/dev-stamp  ## ruff
+lint: .venv/dev-stamp  ## ruff (its rules D demand a docstring of everything public), format, spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 
 types: .venv/dev-stamp  ## mypy, strict
 	$(BIN)/mypy
@@ -65,6 +66,19 @@ interpreters: .venv/dev-stamp  ## quick tests on every Python and pytest that is
 demo-in-a-copy: .venv/dev-stamp  ## the demo, in a scratch copy of the tracked files
 	scripts/demo-in-a-copy
 
+.venv-docs/stamp: pyproject.toml
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -c "import tomllib; \
+	print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['docs'], sep='\n')" > .venv-docs/needs.txt
+	.venv-docs/bin/python -m pip install --quiet --requirement .venv-docs/needs.txt
+	@touch $@
+
+docs: .venv-docs/stamp  ## the documentation as a site, in site/; a link or an anchor that leads nowhere is an error
+	.venv-docs/bin/zensical build --strict --clean
+
+wheel: .venv/dev-stamp  ## build the sdist and the wheel into dist/, and use the wheel in an environment of its own
+	PYTHON=$(PYTHON) scripts/wheel-works
+
 reference: .venv/dev-stamp  ## write the generated pages of docs/ anew
 	$(BIN)/python -m scripts.reference
 
@@ -81,4 +95,4 @@ fuzz-files: .venv/dev-stamp  ## 2,000 mutated files of each kind that people wri
 	cd tests && PYTHONPATH=.:.. ../$(BIN)/python -m fuzz.full 2000
 
 clean:  ## remove what was made
-	rm -rf .venv .venv-* .distilltest .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-* .distilltest dist site .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

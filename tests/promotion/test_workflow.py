@@ -21,7 +21,7 @@ def steps(job):
 
 
 def test_it_is_a_workflow_with_the_least_rights():
-    assert set(WORKFLOW) == {"name", True, "permissions", "concurrency", "jobs"}  # YAML 1.1 reads `on` as true
+    assert set(WORKFLOW) == {"name", True, "permissions", "env", "concurrency", "jobs"}  # YAML 1.1 reads `on` as true
     assert set(WORKFLOW[True]) == {"pull_request", "push"}
     assert WORKFLOW["permissions"] == {"contents": "read"}
     for job in WORKFLOW["jobs"].values():
@@ -66,6 +66,7 @@ class Runner:
             "PATH": f"{self.tools}{os.pathsep}{os.environ['PATH']}",
             "GITHUB_STEP_SUMMARY": str(self.summary),
             "GITHUB_OUTPUT": str(self.output),
+            **WORKFLOW["env"],
             **environment,
         }
         command = ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", script]
@@ -111,7 +112,7 @@ def ok(done):
 
 def test_a_pull_request_is_evaluated_summed_up_and_commented_on(runner):
     ok(runner.step("evaluate", "Install"))
-    assert (runner.root / "pip-was-told").read_text() == "install distilltest\n"
+    assert (runner.root / "pip-was-told").read_text() == f"install {WORKFLOW['env']['DISTILLTEST']}\n"
     ok(runner.step("evaluate", "Evaluate", OPENAI_API_KEY="x"))
     assert runner.code() == "0"
     ok(runner.step("evaluate", "Show the report"))
