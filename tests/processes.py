@@ -119,12 +119,15 @@ class Warm(Cold):  # type: ignore[type-arg]
         if found is None or given["executable"] or given["preexec_fn"] or given["shell"] or given["pass_fds"]:
             return super()._execute_child(*arguments)
         ours = [given[name] for name in ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")]
+        with _lock:
+            _warm or _start()
         environment = os.environ if given["env"] is None else given["env"]
         task = {
             "module": found[0],
             "arguments": found[1],
             "folder": str(Path(given["cwd"] or ".").absolute()),
-            "environment": {os.fsdecode(name): os.fsdecode(value) for name, value in environment.items()},
+            "environment": {os.fsdecode(name): os.fsdecode(value) for name, value in environment.items()}
+            | {"DISTILLTEST_WARM": os.environ["DISTILLTEST_WARM"]},  # for what it starts itself
             "session": given["start_new_session"],
             "ignored": [int(each) for each in signal.valid_signals() if signal.getsignal(each) == signal.SIG_IGN],
         }

@@ -139,6 +139,25 @@ def test_a_forked_command_is_as_one_that_was_started(tmp_path, cold):
     assert process.returncode == 3
 
 
+@pytest.mark.parametrize("cold", [False, True])
+def test_a_forked_worker_is_as_one_that_was_started(tmp_path, cold):
+    (tmp_path / "test_it.py").write_text(
+        "import os, sys\n\ndef test_it():\n"
+        "    assert (os.getcwd(), os.environ['PYTEST_XDIST_WORKER']) == (os.environ['FOLDER'], 'gw0')\n"
+        "    assert 'processes' not in sys.modules\n"
+        f"    assert ('openai' in sys.modules) is {not cold}\n"
+        "    os._exit(3)\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-n", "1", "--max-worker-restart", "0"]
+    start = processes.Cold if cold else subprocess.Popen
+    environment = {**os.environ, "FOLDER": str(tmp_path)}
+    options = {"text": True, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with start([*command, "test_it.py"], cwd=tmp_path, env=environment, **options) as process:
+        said, errors = process.communicate()
+    assert (process.returncode, errors) == (1, ""), said
+    assert "worker 'gw0' crashed while running 'test_it.py::test_it'" in said
+
+
 def test_a_started_process_ends_with_its_block_and_so_does_what_it_started():
     code = "import subprocess, sys; subprocess.Popen(['sleep', '60']); print('on', flush=True); sys.stdin.read()"
     with processes.started([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:

@@ -21,6 +21,7 @@ import subprocess
 import sys
 import threading
 import traceback
+import types
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -46,6 +47,8 @@ LEFT = (
     "distilltest.trainer",
 )
 """What is run, what pytest rewrites when it imports it, and what needs PyTorch."""
+WORKER = ["-c", "import sys;exec(eval(sys.stdin.readline()))"]
+"""How execnet starts a worker of pytest-xdist."""
 CLIENT = str(Path(__file__).with_name("warm_client.py"))
 
 
@@ -166,7 +169,7 @@ def become(task: dict[str, Any], descriptors: list[int]) -> None:
 
 
 class Nested(subprocess.Popen):
-    """Where such a command starts another one, that one is forked too."""
+    """Where such a command starts another one, or workers, these are forked too."""
 
     def __init__(self, command: Any, *arguments: Any, **options: Any) -> None:
         if (
@@ -175,7 +178,21 @@ class Nested(subprocess.Popen):
             and command[2] in ("distilltest", "pytest")
         ):
             command = [sys.executable, "-IS", CLIENT, *command[2:]]
+        elif (
+            isinstance(command, list)
+            and command[:1] == [sys.executable]
+            and command[-2:] == WORKER
+            and "DISTILLTEST_WARM" in os.environ
+        ):
+            command = [sys.executable, "-IS", CLIENT, *WORKER]
         super().__init__(command, *arguments, **options)
+
+
+def run_code(code: str) -> None:
+    """Be what ``python -c`` would be."""
+    sys.argv, sys.path[0] = ["-c"], ""
+    main_module = sys.modules["__main__"] = types.ModuleType("__main__")
+    exec(code, vars(main_module))
 
 
 def leave(code: Any) -> None:
@@ -201,7 +218,10 @@ def main() -> None:
         task, descriptors = serve(channel, listener)
     become(task, descriptors)
     try:
-        runpy.run_module(task["module"], run_name="__main__", alter_sys=True)
+        if task["module"] == "-c":
+            run_code(*task["arguments"])
+        else:
+            runpy.run_module(task["module"], run_name="__main__", alter_sys=True)
     except SystemExit as exit_:
         leave(exit_.code)
     except KeyboardInterrupt:
