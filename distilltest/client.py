@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
+from distilltest.abandonable import resolver
 from distilltest.answers import ErrorInside, Filtered, Malformed, completion_of
 from distilltest.config import Config, Server
 from distilltest.errors import BadAnswer, ContentFiltered, NoConnection, ServerUnreachable
@@ -155,7 +156,7 @@ class AiohttpChatClient:
                 return made
 
         # No limit: how many calls are in flight is the lane's business, and nobody waits here against the timeout.
-        return Connector(limit=0, ttl_dns_cache=300)
+        return Connector(limit=0, ttl_dns_cache=300, resolver=resolver())
 
     def _note(self, request: Request, words: str) -> NoConnection:
         self._unreached = (time.perf_counter(), words)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from distilltest.abandonable import begun, look_up
 from distilltest.secrets import mask, mask_bytes
 
 if TYPE_CHECKING:
@@ -15,11 +16,18 @@ _OF_THE_WIRE = ("content-encoding", "content-length", "transfer-encoding")
 
 def masking_http_client() -> DefaultHttpxClient:
     """What the official client sends its requests with: the same as its own, but masking what comes back."""
-    from openai import DefaultHttpxClient
+    from urllib.request import getproxies
+
+    from openai import APIConnectionError, DefaultHttpxClient
 
     class MaskingClient(DefaultHttpxClient):
         def send(self, request: Any, *, stream: bool = False, **options: Any) -> Any:
-            response = super().send(request, stream=stream, **options)
+            if not getproxies():  # a proxy looks the name up itself
+                try:
+                    look_up(request.url.host)
+                except OSError as error:
+                    raise APIConnectionError(message=f"{error.strerror}", request=request) from None
+            response = begun(super().send, request, stream=stream, **options).result()
             if stream:
                 return response
             headers = [(name, mask(value)) for name, value in response.headers.multi_items()]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from distilltest.cli import say
+from distilltest.cli.resuming import resumable
 from distilltest.cli.selection import positive
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ def add(commands: Any) -> None:
     )
     openai.add_argument("--refresh", action="store_true", help="ask for what is new since the archive was finished")
     openai.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
-    openai.set_defaults(run=run_openai, resumes=True)
+    resumable(openai)
+    openai.set_defaults(run=run_openai)
     check = actions.add_parser(
         "verify",
         help="compare an archive with its manifest",

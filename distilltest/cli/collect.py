@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilltest.cli import say
+from distilltest.cli.resuming import resumable
 from distilltest.cli.selection import label
-from distilltest.interruption import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,12 +76,10 @@ def add(commands: Any) -> None:
     )
     command.add_argument("--limit", type=_count, metavar="N", help="only the first N requests")
     command.add_argument("--out", type=Path, metavar="FILE", help="write the answers to a JSONL file too, one a line")
-    command.add_argument(
-        "--time-limit", type=duration, metavar="TIME", help="stop after 90s, 10m or 1h30m as Ctrl-C would; exit code 11"
-    )
     command.add_argument("--dry-run", action="store_true", help="say how many calls it is, and send nothing")
     command.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
-    command.set_defaults(run=run, resumes=True)
+    resumable(command)
+    command.set_defaults(run=run)
 
 
 def _count(text: str) -> int:

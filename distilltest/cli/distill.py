@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from distilltest.cli import say
-from distilltest.interruption import duration
+from distilltest.cli.resuming import resumable
 
 
 def add(commands: Any) -> None:
@@ -31,9 +31,6 @@ def add(commands: Any) -> None:
         "--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml (default: here)"
     )
     command.add_argument("--train-limit", type=int, metavar="N", help="learn from the first N training requests only")
-    command.add_argument(
-        "--time-limit", type=duration, metavar="TIME", help="stop after 90s, 10m or 1h30m as Ctrl-C would; exit code 11"
-    )
     command.add_argument("--suffix", help="part of the tuned model's name")
     command.add_argument(
         "--promote",
@@ -41,7 +38,8 @@ def add(commands: Any) -> None:
         help="promote the tuned model if the verdict says so (see distilltest promote)",
     )
     command.add_argument("--force", action="store_true", help="evaluate even where nothing has changed")
-    command.set_defaults(run=run, resumes=True)
+    resumable(command)
+    command.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

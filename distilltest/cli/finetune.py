@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilltest.cli import say
+from distilltest.cli.resuming import resumable
 
 if TYPE_CHECKING:
     from distilltest.config import Config
@@ -55,6 +56,7 @@ def add(commands: Any) -> None:
     )
     watch.add_argument("job", nargs="?", metavar="JOB", help="default: the newest unfinished job")
     _add_end(watch)
+    resumable(watch)
     cancel = _action(actions, "cancel", "cancel a job", "Cancel a job that has not ended.", run_cancel)
     checkpoints = _action(
         actions,
@@ -98,6 +100,7 @@ def _add_start(start: Any) -> None:
     start.add_argument("--again", action="store_true", help="start a new job, even where there is one for the same")
     start.add_argument("--watch", action="store_true", help="follow the job until it ends")
     _add_end(start)
+    resumable(start)
 
 
 def _add_end(action: Any) -> None:

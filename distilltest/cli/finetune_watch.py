@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from distilltest.cli import say
 from distilltest.config import Config
 from distilltest.edges import mapped, raw, shown_line
-from distilltest.exit_codes import INTERRUPTED
+from distilltest.exit_codes import INCOMPLETE, INTERRUPTED
 from distilltest.finetuning.candidate import details_of, remember
 from distilltest.finetuning.configured import set_candidate
 from distilltest.finetuning.follow import Event, Follower, Progress, result
 from distilltest.finetuning.jobs import TuningServer
 from distilltest.finetuning.plot import course, sparkline
 from distilltest.finetuning.sequence import Sequence
+from distilltest.interruption import TimeIsUp
 from distilltest.store import Store
 
 if TYPE_CHECKING:
@@ -61,12 +62,12 @@ def watch(
             identity = following.id
             say.line()
             say.line(f"{identity}: {sequence.orders[place].method if sequence else ''} tuning of {following.model}")
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as asked:
         say.aside("")
         say.aside(f"The job goes on without you. Follow it again: distilltest finetune watch {identity}")
         if config.server(server.name).embedded:
             say.aside("(The embedded server pauses it until the next command of distilltest.)")
-        return INTERRUPTED
+        return INCOMPLETE if isinstance(asked, TimeIsUp) else INTERRUPTED
     try:
         _conclude(config, server, store, sequence, job, progress, end)
     finally:

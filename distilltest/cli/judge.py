@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilltest.cli import say
+from distilltest.cli.resuming import resumable
 
 if TYPE_CHECKING:
     from distilltest.judges.calibration import Calibration
@@ -60,7 +61,8 @@ def add(commands: Any) -> None:
         "--pass-threshold", type=float, metavar="SHARE", default=0.5, help="score_model: as in the suite (default 0.5)"
     )
     calibrate.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
-    calibrate.set_defaults(run=run_calibrate, resumes=True)
+    resumable(calibrate)
+    calibrate.set_defaults(run=run_calibrate)
     sample = actions.add_parser(
         "sample",
         help="write a sheet of answers for people to label",

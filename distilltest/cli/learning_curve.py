@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilltest.cli import finetune, say
+from distilltest.cli.resuming import resumable
 
 if TYPE_CHECKING:
     from distilltest.config import Config
@@ -45,7 +46,8 @@ def add(commands: Any) -> None:
         "--epochs", type=finetune.whole_or_auto, metavar="N|auto", help="for every job (default: the server decides)"
     )
     command.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
-    command.set_defaults(run=run, resumes=True)
+    resumable(command)
+    command.set_defaults(run=run)
 
 
 def _sizes(text: str) -> list[int | None]:

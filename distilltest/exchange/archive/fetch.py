@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from distilltest.abandonable import resolver
 from distilltest.edges import shown_line
 from distilltest.errors import AuthenticationFailed, DistilltestError, RateLimited, ServerUnreachable
 from distilltest.exchange.archive.pages import Page, parse, split
@@ -92,7 +93,7 @@ class Fetcher:
             headers["Authorization"] = f"Bearer {self._key}"
         headers |= {name: os.environ[variable] for variable, name in _EXTRA_HEADERS.items() if os.environ.get(variable)}
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._concurrency),
+            connector=aiohttp.TCPConnector(limit=self._concurrency, resolver=resolver()),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._timeout, sock_read=self._timeout),
             headers=headers,
