@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from distilltest.errors import AnswerError, DatasetError, DistilltestError, SuiteError
-from distilltest.graders.scored import in_unit
+from distilltest.graders.scored import checked
 from distilltest.raised import failed_by, named
 from distilltest.records import Case, Completion, Grade
 from distilltest.secrets import mask
@@ -90,6 +90,9 @@ class JudgeOptions:
 
 class PendingGrade:
     """A grade that a judge is still to give. ``await`` it in an async body; in a plain body it is given after the body."""
+
+    asks = True
+    """Whether somebody is asked for it; False where it is being worked out in this process and can be waited for."""
 
     def __init__(self, name: str, work: Callable[[], Awaitable[Grade]]) -> None:
         self.name = name
@@ -302,7 +305,7 @@ class BoundBody:
         """The grades of a call, in the order of the body.
 
         Raises:
-            SuiteError: There are none, or a score is not in [0, 1].
+            SuiteError: There are none, or one is not what a grade is (:func:`distilltest.graders.scored.checked`).
         """
         grades = [grade.given() if isinstance(grade, PendingGrade) else grade for grade in call.grades]
         if call.failure is not None:
@@ -315,13 +318,10 @@ class BoundBody:
                 f"{self.name} recorded no grade for case {call.case.id!r} on {call.role}. "
                 "Call a grader (exact_match, string_check, ...) or write an assert in its body."
             )
-        grades = [each if 0.0 <= each.score <= 1.0 else replace(each, score=in_unit(each.score)) for each in grades]
-        for grade in grades:
-            if not 0.0 <= grade.score <= 1.0:
-                raise SuiteError(
-                    f"{self.name}: {grade.name} gave case {call.case.id!r} the score {grade.score!r}; a score is in [0, 1]."
-                )
-        return tuple(map(_masked, grades))
+        try:
+            return tuple(_masked(checked(grade)) for grade in grades)
+        except SuiteError as error:
+            raise named(error, call.case, call.role, call.completion) from None
 
 
 def _masked(grade: Grade) -> Grade:

@@ -33,7 +33,7 @@ class Constant:
 
     text: str
     passes: Sequence[float]
-    """1 for each case in which it is right, else 0; aligned with the table."""
+    """What it would be worth to each case, 1 or 0 where cases pass or fail; aligned with the table."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,8 @@ class ResultsTable:
     """Role → kind of call failure → how often."""
     clusters: Sequence[str | None] = ()
     """What ties cases together, aligned with ``case_ids``; empty where nothing does."""
+    requests: int | None = None
+    """How many different requests there are, where cases that ask the same are clusters; None where they are not."""
     tags: Sequence[tuple[str, ...]] = ()
     """The tags of each case, aligned with ``case_ids``; empty where there are none."""
     usd: Mapping[str, float | None] = field(default_factory=dict)
@@ -86,6 +88,8 @@ class ResultsTable:
     """Role → what its answers are; empty where nothing is known of them."""
     constant: Constant | None = None
     """What guessing would pass, None where this is not known."""
+    cannot_fail: bool = False
+    """Whether every answer passes, and answers that say nothing would as well."""
     same_reference: float | None = None
     """The share of cases that have the commonest reference, None where some case has none."""
 
@@ -99,8 +103,11 @@ class ResultsTable:
         trials: int = 1,
         narrowed: str | None = None,
         labelled: bool = False,
+        clusters: Sequence[str | None] = (),
     ) -> ResultsTable:
         """Align outcomes by case id and average trials; a case with a failed trial has no value.
+
+        Cases that ask the same have the same answer, and are one cluster where clusters are not declared, and these are many.
 
         Raises:
             ValueError: An outcome is of no case or role of the table, or a case has more trials than there are.
@@ -114,10 +121,16 @@ class ResultsTable:
         preferred: dict[str, dict[int, float]] = {}
         human: dict[str, list[float | None]] = {role: [None] * len(case_ids) for role in roles if labelled}
         unlabelled: dict[str, set[int]] = {role: set() for role in roles if labelled}
+        asked, shown = (
+            list[int | str]([""] * len(case_ids)),
+            "candidate" if "candidate" in sums else next(iter(sums), ""),
+        )
         for outcome in outcomes:
             if outcome.case_id not in index or outcome.role not in sums:
                 raise ValueError(f"an outcome of case {outcome.case_id!r} on {outcome.role!r} is not of this table")
             value, row = outcome.value(metric), index[outcome.case_id]
+            if outcome.role == shown and outcome.trial == 0:
+                asked[row] = outcome.completion_id or outcome.completion_key
             if outcome.failure is not None:
                 failures[outcome.role][outcome.failure] += 1
                 if outcome.permanent:
@@ -137,6 +150,7 @@ class ResultsTable:
             seen[outcome.role][row] += 1
         if any(count > trials for counts in seen.values() for count in counts):
             raise ValueError(f"a case has more than {trials} trials")
+        tied = _tied(asked) if all(cluster is None for cluster in clusters) else None
         answered = {role: seen[role] for role in roles}
         for role, rows in compared.items():
             if rows:
@@ -152,6 +166,8 @@ class ResultsTable:
             },
             binary=metric == "pass" and trials == 1,
             narrowed=narrowed,
+            clusters=tied or tuple(clusters),
+            requests=len(set(tied)) if tied else None,
             failures={role: dict(counts) for role, counts in failures.items() if counts},
             preferences={
                 other: tuple(
@@ -262,3 +278,23 @@ class ResultsTable:
                 for role, of in self.unanswerable.items()
             },
         )
+
+
+REPEATED = 0.9
+"""Cases that ask the same are clusters where they all tell less than this share of so many different ones."""
+
+
+def _tied(asked: Sequence[int | str]) -> tuple[str | None, ...] | None:
+    """The request of each case as its cluster; None where nearly all cases are different.
+
+    One answer is asked for and serves all of them, so that a case that was copied a hundred times is still one. A few copies
+    change nothing, and leave the tests for independent cases alone.
+
+    >>> _tied([7, 7, 8]), _tied([7, 8, 9]), _tied(["", ""])
+    (('7', '7', '8'), None, None)
+    """
+    counts = Counter(one for one in asked if one)
+    alone = len(asked) - counts.total()
+    if len(asked) ** 2 >= REPEATED * len(asked) * (sum(count**2 for count in counts.values()) + alone):
+        return None
+    return tuple(str(one) if one else None for one in asked)

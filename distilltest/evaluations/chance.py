@@ -14,15 +14,56 @@ COMPARED = ("exact_match", "classification")
 
 
 def same_reference(cases: Sequence[Case]) -> float | None:
-    """The share of cases that have the commonest reference, None where some case has none.
+    """The share of cases that have the commonest reference, however it is spelled; None where some case has none.
 
     >>> same_reference([Case("a", {}, "yes"), Case("b", {}, "no"), Case("c", {}, "yes"), Case("d", {}, "yes")])
     0.75
     """
     if any(case.reference is None for case in cases):
         return None
-    counts = Counter(as_text(case.reference) for case in cases)
+    counts = Counter(_folded(as_text(case.reference)) for case in cases)
     return max(counts.values(), default=0) / len(cases) if cases else None
+
+
+def are_labels(cases: Sequence[Case]) -> bool:
+    """Whether the references are different ones, and each of them is that of two cases on average: one may be right often.
+
+    >>> are_labels([Case("a", {}, "yes"), Case("b", {}, "no"), Case("c", {}, "yes"), Case("d", {}, "yes")])
+    True
+    >>> are_labels([Case("a", {}, "yes"), Case("b", {}, "no")]), are_labels([Case("a", {}, "yes"), Case("b", {}, "yes")])
+    (False, False)
+    """
+    different = _different(cases)
+    return 2 <= different <= len(cases) // 2
+
+
+def commonest(cases: Sequence[Case]) -> str | None:
+    """The answer that most cases accept, None where some case has no reference, or all have the same one.
+
+    Spellings count together, and the commonest of them is taken.
+    """
+    if _different(cases) < 2:
+        return None
+    counts = Counter(text for each in _accepted(cases) for text in each)
+    together = Counter[str]()
+    for text, count in counts.items():
+        together[_folded(text)] += count
+    return min(counts, key=lambda one: (-together[_folded(one)], -counts[one], one))
+
+
+def _different(cases: Sequence[Case]) -> int:
+    """How many references there are; 0 where some case has none."""
+    if any(case.reference is None for case in cases):
+        return 0
+    return len({as_text(case.reference) for case in cases})
+
+
+def _accepted(cases: Sequence[Case]) -> list[frozenset[str]]:
+    return [frozenset(map(as_text, (case.reference, *case.alternatives))) for case in cases]
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().split())
 
 
 def constant_answer(cases: Sequence[Case], graders: Iterable[str]) -> Constant | None:
@@ -39,14 +80,9 @@ def constant_answer(cases: Sequence[Case], graders: Iterable[str]) -> Constant |
     >>> constant_answer(made[1:3], ["exact_match"]) is None, constant_answer(made[:2], ["exact_match"]) is None
     (True, True)
     """
-    if not set(COMPARED) & set(graders) or any(case.reference is None for case in cases):
+    if not set(COMPARED) & set(graders) or not are_labels(cases):
+        return None  # nothing tells knowing from guessing; or to know one answer helps with hardly any other case
+    text, accepted = commonest(cases), _accepted(cases)
+    if text is None:
         return None
-    accepted = [frozenset(map(as_text, (case.reference, *case.alternatives))) for case in cases]
-    different = len({as_text(case.reference) for case in cases})
-    if different < 2:
-        return None  # nothing tells knowing from guessing, and the team wants just this answer
-    if 2 * different > len(cases):
-        return None  # these are no labels: to know one answer helps with hardly any other case
-    counts = Counter(text for each in accepted for text in each)
-    text = min(counts, key=lambda one: (-counts[one], one))
     return Constant(text, tuple(float(text in each) for each in accepted))

@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from distilltest.config import Config, usd
-from distilltest.evaluations.chance import constant_answer, same_reference
+from distilltest.evaluations.chance import are_labels, constant_answer, same_reference
 from distilltest.evaluations.changes import find_changes
 from distilltest.evaluations.health import Health
+from distilltest.evaluations.placebo import cannot_fail, constant_of
 from distilltest.evaluations.plan import Plan
 from distilltest.gate import Verdict
 from distilltest.gate.competence import MOSTLY, repeats
+from distilltest.grading import BoundBody
 from distilltest.outcomes import Answers, Outcomes, of_role
 from distilltest.records import Case, Model, Outcome
 from distilltest.results import EvaluationResult, JudgeUse
@@ -24,9 +26,9 @@ FEW, FEW_SHARE = 3, 0.02
 
 
 def table_of(
-    plan: Plan, config: Config, cases: Sequence[Case], outcomes: Sequence[Outcome], health: Health
+    plan: Plan, config: Config, cases: Sequence[Case], outcomes: Sequence[Outcome], health: Health, body: BoundBody
 ) -> ResultsTable:
-    """The outcomes of these cases, aligned by case."""
+    """The outcomes of these cases, aligned by case, with what the test function makes of answers that say nothing."""
     declared = plan.evaluation
     table = ResultsTable.from_outcomes(
         case_ids=[case.id for case in cases],
@@ -36,15 +38,18 @@ def table_of(
         trials=declared.trials,
         narrowed=plan.narrowed,
         labelled=plan.labels is not None,
+        clusters=[case.cluster for case in cases],
     )
     graders = health.graders()
+    names = [grader.name for grader in graders]
+    untold = health.fails_nothing()
+    constant = constant_of(cases, body, names, declared.metric) if untold or are_labels(cases) else None
     timed = any(rule.reads_latencies for rule in plan.gate)
     answers = {role: Answers.of(outcomes, role) for role in plan.models}
     costs = {role: _cost(config, plan.models[role], of) for role, of in answers.items()}
     silent = {role: of.silent for role, of in answers.items()}
     return replace(
         table,
-        clusters=tuple(case.cluster for case in cases),
         tags=tuple(case.tags for case in cases),
         usd={role: None if silent[role] else costs[role] for role in plan.models},
         usd_at_least={role: cost for role, cost in costs.items() if cost is not None},
@@ -54,7 +59,8 @@ def table_of(
         leaked=plan.leaked,
         graders=graders,
         answers=health.answers(),
-        constant=constant_answer(cases, [grader.name for grader in graders]),
+        constant=constant or constant_answer(cases, names),
+        cannot_fail=untold and cannot_fail(cases, body),
         same_reference=same_reference(cases),
     )
 
@@ -103,6 +109,7 @@ def result_of(
             *health.notes(),
             *notes,
             *_on_missing(verdict),
+            *_on_copies(table),
             *_on_repeats(plan, table),
             *notes_on(plan.models, outcomes),
         ),
@@ -120,6 +127,17 @@ def _on_missing(verdict: Verdict) -> list[str]:
     note = (
         f"Cases that can never be answered: {each}. The numbers of the rules count them as wrong for the candidate and right for "
         "the role that it is compared with; those of a rule that blocks, the other way round."
+    )
+    return [note]
+
+
+def _on_copies(table: ResultsTable) -> list[str]:
+    """Why cases without clusters are clusters."""
+    if table.requests is None:
+        return []
+    note = (
+        f"The {len(table.case_ids)} cases ask only {table.requests} different things. One answer serves all cases that ask the "
+        "same, so these are one cluster: copies prove nothing more. Take them out, or declare clusters of your own."
     )
     return [note]
 

@@ -75,14 +75,15 @@ def _before(plan: Plan, store: Store) -> ResultsTable | None:
         outcome for outcome in store.outcomes(run, plan.id) if outcome.case_id in asked and outcome.role in plan.models
     ]
     ids = list(dict.fromkeys(outcome.case_id for outcome in found))
+    cases = [asked[name] for name in ids]
+    metric, trials = plan.evaluation.metric, plan.evaluation.trials
     try:
         table = ResultsTable.from_outcomes(
-            ids, list(plan.models), found, plan.evaluation.metric, plan.evaluation.trials
+            ids, list(plan.models), found, metric, trials, clusters=[case.cluster for case in cases]
         )
     except ValueError:  # it had more trials
         return None
-    cases = [asked[name] for name in ids]
-    return replace(table, clusters=tuple(case.cluster for case in cases), tags=tuple(case.tags for case in cases))
+    return replace(table, tags=tuple(case.tags for case in cases))
 
 
 def _closest(plan: Plan, before: ResultsTable | None) -> float:

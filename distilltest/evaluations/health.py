@@ -158,6 +158,10 @@ class Health:
         """Role → what its answers are."""
         return {role: said.health() for role, said in self._said.items()}
 
+    def fails_nothing(self) -> bool:
+        """Whether every grade of every answer passes, so that nobody knows whether any could fail."""
+        return self._graded.total() >= FEW and all(tally.passed == tally.graded for tally in self._tallies.values())
+
     def notes(self) -> list[str]:
         """Exceptions, and graders that never fail or never pass, as sentences; nothing where there were none."""
         found = self.graders() if self._graded.total() >= FEW else ()

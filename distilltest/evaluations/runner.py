@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
@@ -20,10 +20,11 @@ from distilltest.evaluations.labels import Labels, note_on
 from distilltest.evaluations.plan import Plan, Slot
 from distilltest.evaluations.rehearsal import rehearse
 from distilltest.evaluations.source import demands_agreement
+from distilltest.evaluations.worth import worth
 from distilltest.gate import decide
-from distilltest.grading import ASSERT, BoundBody, Call
+from distilltest.grading import BoundBody, Call
 from distilltest.outcomes import Outcomes
-from distilltest.records import NO_PREFERENCES, CallFailure, Case, Completion, Grade, Outcome, mean
+from distilltest.records import NO_PREFERENCES, CallFailure, Case, Completion, Grade, Outcome
 from distilltest.results import EvaluationResult
 from distilltest.store import Store
 
@@ -111,7 +112,7 @@ class Runner:
                 continue
             health.check()
             cases = plan.cases[: chunk.stop]
-            table = table_of(plan, self.config, cases, outcomes, health)
+            table = table_of(plan, self.config, cases, outcomes, health, body)
             verdict = decide(plan.gate, table, alpha=plan.looks.level(look))
             reason = plan.looks.stop(plan.gate, verdict, look)
             if reason is not None:
@@ -225,7 +226,7 @@ def _settled(waiting: Waiting) -> Graded:
 
 def _outcome(graded: Graded, labels: Labels | None) -> Outcome:
     case, role, trial, answer, grades, failure = graded
-    own = [grade for grade in grades if grade.against is None]
+    found = None if failure else worth(grades)
     if isinstance(answer, CallFailure):
         return Outcome(
             case.id, role, trial, None, None, answer.key, failure=answer.kind, failure_message=answer.message
@@ -234,8 +235,8 @@ def _outcome(graded: Graded, labels: Labels | None) -> Outcome:
         case_id=case.id,
         role=role,
         trial=trial,
-        passed=all(grade.passed for grade in own) if own and not failure else None,
-        score=_score(own) if own and not failure else None,
+        passed=found[0] if found else None,
+        score=found[1] if found else None,
         completion_key="" if answer.id else answer.key,
         completion_id=answer.id,
         failure=failure.kind if failure else None,
@@ -252,19 +253,6 @@ def _outcome(graded: Graded, labels: Labels | None) -> Outcome:
         unlabelled=labels is not None and labels.is_new(case, answer.text),
         preferences={grade.against: grade.score for grade in grades if grade.against} or NO_PREFERENCES,
     )
-
-
-def _score(grades: Sequence[Grade]) -> float:
-    """The mean of their scores.
-
-    Asserts are pass or fail: those that hold say nothing about how good an answer is, and count only where nothing else does. One
-    that does not hold ends the body, so that what it would have found is not known: the score is 0.
-    """
-    if len(grades) == 1:  # it is not made anew, since there is one for every outcome
-        return grades[0].score
-    if any(grade.name == ASSERT and not grade.passed for grade in grades):
-        return 0.0
-    return mean([grade.score for grade in grades if grade.name != ASSERT])
 
 
 def _looked(plan: Plan, look: int, reason: str | None) -> list[str]:

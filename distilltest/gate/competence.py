@@ -84,6 +84,8 @@ def _lack(measure: Measure, table: ResultsTable, alpha: float) -> str:
     where = f" with the tag {tag!r}" if tag else ""
     if nobody_passes(table):
         return no_role_passes(table)
+    if table.cannot_fail and not table.by_people:
+        return _never_fails(table)
     never = part.never(role)
     rows = [row for row, value in enumerate(part.values[role]) if value is not None or row in never]
     values = [part.values[role][row] or 0.0 for row in rows]
@@ -142,6 +144,14 @@ def _asked(role: str, table: ResultsTable) -> float:
         return table.same_reference
     return min(
         (each.identical / each.answers for of, each in table.answers.items() if of != role and each.answers), default=0
+    )
+
+
+def _never_fails(table: ResultsTable) -> str:
+    names = " and ".join(grader.name for grader in table.graders) or "the grader"
+    return (
+        f"every answer to {_cases(len(table.case_ids))} passes, and so would an empty one, a refusal and nonsense: nothing "
+        f"fails, whatever is said, so these results say nothing about the candidate; look at what {names} compares"
     )
 
 

@@ -121,7 +121,8 @@ class _Paired(Rule):
             counts += f" of {weights.count} clusters"
             if not weights.enough and status is Status.UNDECIDED:
                 equal = " of equal size" if weights.count >= FEWEST else ""
-                return f"{weights.count} clusters are too few to tell, at least {FEWEST}{equal} are needed ({counts})"
+                few = "1 cluster is" if weights.count == 1 else f"{weights.count} clusters are"
+                return f"{few} too few to tell, at least {FEWEST}{equal} are needed ({counts})"
         if status is Status.PROMOTE and self.limit >= 0:
             return f"better than {self.role} by {interval(low, high, self.limit)} points ({counts})"
         if status is Status.PROMOTE:

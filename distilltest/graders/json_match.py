@@ -70,7 +70,7 @@ def json_match(
         pass_threshold: The least score that passes.
 
     Raises:
-        SuiteError: The reference is no JSON, or an option makes no sense.
+        SuiteError: The reference is no JSON, nothing of it is compared, or an option makes no sense.
 
     >>> json_match('{"city": "Rome", "days": 3}', {"city": "Rome", "days": 4}).reason
     '1 of 2 fields are right; $.days: 3 where 4 was expected'
@@ -91,6 +91,10 @@ def json_match(
     faults = [found.fault for found in _compare(value, expected, "$", options)]
     wrong = [fault for fault in faults if fault is not None]
     right = len(faults) - len(wrong)
+    if not faults and not any(_compare(expected, expected, "$", options)):
+        raise SuiteError(
+            f"json_match: nothing is compared: ignore={list(ignore)} names every field of the reference {quote(expected, 60)}."
+        )
     score = right / len(faults) if faults else 1.0
     reason = f"{right} of {len(faults)} fields are right"
     if wrong:

@@ -64,8 +64,8 @@ def string_check(
         code_fence: Look inside a code fence that is the whole answer.
 
     Raises:
-        SuiteError: There is no such operation, the pattern is broken, the alternatives are one text, or
-            an operand can never be compared as text.
+        SuiteError: There is no such operation, the pattern is broken, the alternatives are one text, an operand can never be
+            compared as text, or the reference is empty where it is only looked for.
 
     >>> string_check("Run git status.", "GIT STATUS", "ilike").passed
     True
@@ -85,6 +85,10 @@ def string_check(
         )
 
     answer, references = operands("string_check", answer, reference, alternatives)
+    if operation not in ("eq", "ne", "not") and not all(fold(text) for text in references):
+        raise SuiteError(
+            f"string_check: every answer {_WORDS[operation][0]} an empty text; give one that is not empty."
+        )
     if operation == "regex":
         said = normalise(answer, ignore_space=ignore_space, unicode=unicode, code_fence=code_fence)
         held = [bool(_pattern(text, ignore_case).search(said)) for text in references]

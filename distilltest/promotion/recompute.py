@@ -36,7 +36,10 @@ def from_outcomes(report: EvaluationReport, now: Declared, outcomes: Sequence[Ou
     roles = [line.role for line in report.roles]
     if not len(cases) == len(asked) == report.evaluated or {outcome.role for outcome in outcomes} != set(roles):
         return None
-    table = ResultsTable.from_outcomes(cases, roles, outcomes, report.metric, report.trials)
+    clusters = [now.clusters[case] for case in cases]
+    table = ResultsTable.from_outcomes(cases, roles, outcomes, report.metric, report.trials, clusters=clusters)
+    if table.requests is not None and not any(rule.clusters for rule in report.verdict.rules):
+        table = replace(table, clusters=(), requests=None)  # as it was judged when copies still counted
     if not report.verdict.missing:  # as it was judged before there was a worst case
         table = replace(table, unanswerable={})
     latencies: dict[str, dict[str, list[float]]] = {role: {} for role in roles}
@@ -47,7 +50,6 @@ def from_outcomes(report: EvaluationReport, now: Declared, outcomes: Sequence[Ou
     vacant = any(rule.status is Status.NOT_APPLICABLE for rule in report.verdict.rules)
     table = replace(
         table,
-        clusters=tuple(now.clusters[case] for case in cases),
         tags=tuple(now.tags[case] for case in cases),
         usd={line.role: line.usd for line in report.roles},
         latencies=found,

@@ -105,3 +105,10 @@ def test_the_order_of_an_array_matters_only_if_it_should(values, chance):
 def test_no_answer_crashes_it(answer, expected):
     if not isinstance(expected, str):
         assert 0 <= json_match(answer, expected).score <= 1
+
+
+def test_a_reference_of_which_nothing_is_compared_is_told():
+    with pytest.raises(SuiteError, match="nothing is compared"):
+        json_match('{"id": 1}', {"id": 2}, ignore=["id"])
+    assert json_match('{"id": 1, "x": 1}', {"id": 2}, ignore=["id"]).score == 0.0
+    assert json_match("{}", {}).passed

@@ -96,7 +96,15 @@ def test_alternatives_that_are_one_text_are_told():
         string_check("a", "b", alternatives="ab")
 
 
-@given(st.text(), st.text(), st.sampled_from(["eq", "like", "ilike", "starts", "ends"]))
+@pytest.mark.parametrize("operation", ["like", "contains", "ilike", "starts", "ends", "regex"])
+def test_what_every_answer_contains_is_refused(operation):
+    with pytest.raises(SuiteError, match="every answer"):
+        string_check("a", "", operation)
+    with pytest.raises(SuiteError, match="every answer"):
+        string_check("a", "b", operation, alternatives=["  "], ignore_space=True)
+
+
+@given(st.text(min_size=1), st.text(), st.sampled_from(["eq", "like", "ilike", "starts", "ends"]))
 def test_a_text_is_contained_in_itself_and_a_denial_denies(answer, reference, operation):
     assert string_check(answer, answer, operation).passed
     assert string_check(answer, reference, "not").passed != string_check(answer, reference).passed

@@ -135,6 +135,60 @@ DEFECTS = [
         },
     ),
     Defect(
+        "the same, compared by `string_check`",
+        "string_check(completion.text, case.reference)",
+        "case, completion, string_check",
+        cases=400,
+        references=lambda n: "yes" if n % 40 == 0 else "no",
+        says={
+            "teacher": lambda n: "yes" if n % 40 == 0 and n % 200 else "no",
+            "candidate": lambda n: "no",
+        },
+    ),
+    Defect(
+        "the same, compared by an `assert`",
+        "assert completion.text == case.reference",
+        "case, completion",
+        cases=400,
+        references=lambda n: "yes" if n % 40 == 0 else "no",
+        says={
+            "teacher": lambda n: "yes" if n % 40 == 0 and n % 200 else "no",
+            "candidate": lambda n: "no",
+        },
+    ),
+    Defect(
+        'a grader of your own whose `passed` is a text, "True" or "False"',
+        "own()",
+        "completion, own",
+        head="from distilltest import Grade, grader\n\n\n@grader\ndef own(case, completion):\n"
+        "    right = completion.text == case.reference\n    return Grade('own', float(right), str(right))\n",
+        says={"candidate": lambda n: f"no idea {n}"},
+    ),
+    Defect(
+        'a `string_check` for an empty text: `"contains"`, and a field that is empty',
+        'string_check(completion.text, case.item.get("anwser", ""), "contains")',
+        "case, completion, string_check",
+        says={"candidate": lambda n: f"no idea {n}"},
+    ),
+    Defect(
+        "an answer that is compared with itself",
+        "exact_match(completion.text, completion.text)",
+        says={"candidate": lambda n: f"no idea {n}"},
+    ),
+    Defect(
+        "an assert that always holds",
+        'assert completion.text == case.reference or "no idea"',
+        "case, completion",
+        says={"candidate": lambda n: f"no idea {n}"},
+    ),
+    Defect(
+        "one request, copied to 120 cases; the candidate is right",
+        RIGHT,
+        row={"question": "number 7"},
+        references=lambda n: "answer 7",
+        says={"candidate": lambda n: f"answer {n}"},
+    ),
+    Defect(
         "one constant text of the candidate, which a judge prefers to the teacher's answers",
         'preference("teacher")',
         "completion, preference",
@@ -169,6 +223,7 @@ def run(project, defect):
     rows = [
         {"id": f"q-{n}", "question": f"number {n}", "n": n, "tags": ["even" if n % 2 == 0 else "odd"]}
         | {"reference": defect.references(n) if defect.references else f"answer {n}"}
+        | defect.row
         for n in range(defect.cases)
     ]
     project.write("cases.jsonl", "\n".join(map(json.dumps, rows)))
@@ -193,7 +248,7 @@ def said(result):
     errors = [
         line
         for line in result.outlines
-        if re.match(r"E  |.*Error|test_numbers: |.*(compares texts|python_grader: )", line)
+        if re.match(r"E  |.*Error|test_numbers: |.*(compares texts|python_grader: |string_check: |own: )", line)
     ]
     line = (lines[-1:] or [each for each in errors if "INTERNALERROR" not in each][:1] or ["no verdict"])[0]
     line = re.sub(r"\b[\w/.-]*suites/", "suites/", line.removeprefix("E").strip())

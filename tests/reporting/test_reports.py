@@ -41,14 +41,16 @@ def outcomes(verdict):
                     0,
                     None,
                     None,
-                    "k",
+                    f"{role} {number}",
                     failure="rate limited",
                     failure_message="HTTP 429: slow down.",
                 )
                 continue
             passed = luck < rate
             tokens = {"prompt_tokens": 40 if role == "candidate" else 400, "completion_tokens": 12}
-            yield Outcome(f"c{number}", role, 0, passed, float(passed), "k", **tokens, latency=0.1 + luck / 10)
+            yield Outcome(
+                f"c{number}", role, 0, passed, float(passed), f"{role} {number}", **tokens, latency=0.1 + luck / 10
+            )
 
 
 def run_report(verdict):
