@@ -20,6 +20,10 @@ def server() -> Iterator[AnsweringServer]:
         yield running
 
 
+AT_ONCE = 24
+"""Calls in flight: each connection costs the server here a thread."""
+
+
 @dataclass
 class Project:
     """A folder with distilltest.yaml, a dataset, a prompt and a suite."""
@@ -64,6 +68,16 @@ class Project:
             f"{define} test_numbers({parameters}):\n    {body}\n",
         )
 
+    def small(self, count: int = 20) -> None:
+        """Have few cases, and a gate that they prove: for what is the same with more of them."""
+        self.cases(count)
+        self.suite(gate='[better_than("base")]', roles='["teacher"]')
+
+    def at_once(self, calls: int) -> None:
+        """Let so many calls be in flight."""
+        text = (self.root / "distilltest.yaml").read_text()
+        self.write("distilltest.yaml", text.replace(f"max_concurrency: {AT_ONCE}", f"max_concurrency: {calls}"))
+
     def run(self, *arguments: str) -> pytest.RunResult:
         """Run pytest in a process of its own, as a user does."""
         return self.pytester.runpytest_subprocess("suites", *arguments, timeout=PATIENCE)
@@ -94,7 +108,7 @@ def _made(made: Project) -> Project:
     made.write("prompt.yaml", 'messages:\n  - {role: user, content: "{{ item.question }}"}\n')
     made.write(
         "distilltest.yaml",
-        f"servers:\n  local: {{base_url: '{made.server.base_url}', max_retries: 1, timeout: 600}}\n"
+        f"servers:\n  local: {{base_url: '{made.server.base_url}', max_retries: 1, timeout: 600, max_concurrency: {AT_ONCE}}}\n"
         "models:\n"
         + "".join(f"  {role}: {{server: local, model: {role}}}\n" for role in ("base", "teacher", "candidate")),
     )

@@ -18,6 +18,7 @@ def evaluation(project):
 
 @pytest.fixture
 def candidates(project):
+    project.cases(20)
     for name in ("second", "third"):
         project.server.knows[name] = lambda n: n % 40 != 2
     return project
@@ -51,12 +52,12 @@ def test_another_prompt_is_another_attempt(candidates):
 
 def test_another_dataset_begins_anew(candidates):
     candidates.run()
-    candidates.cases(121)
+    candidates.cases(21)
     candidates.run("--candidate", "second")
     assert evaluation(candidates)["alpha"] == level(1)
 
 
-@pytest.mark.parametrize("trial", [["--limit", "10"], ["--candidate", "ghost"]], ids=["a few cases", "no answers"])
+@pytest.mark.parametrize("trial", [["--limit", "2"], ["--candidate", "ghost"]], ids=["a few cases", "no answers"])
 def test_a_trial_of_the_suite_does_not_count(candidates, trial):
     candidates.run(*trial)
     candidates.run("--candidate", "second")
@@ -64,12 +65,13 @@ def test_a_trial_of_the_suite_does_not_count(candidates, trial):
 
 
 def test_most_of_the_dataset_counts(candidates):
-    candidates.run("--limit", "100")
+    candidates.run("--limit", "17")
     candidates.run("--candidate", "second")
     assert evaluation(candidates)["alpha"] == level(2)
 
 
 def test_a_run_for_another_purpose_does_not_count_and_never_promotes(candidates, monkeypatch):
+    candidates.small()
     monkeypatch.setenv("DISTILLTEST_PURPOSE", "learning curve")
     result = candidates.run()
     assert result.ret == 11

@@ -88,8 +88,9 @@ def test_a_fault_in_one_case_is_never_a_wrong_answer(project, row):
     ids=["quota", "key"],
 )
 def test_a_closed_server_ends_the_run_at_once_with_the_right_advice(project, status, error, words):
+    project.at_once(4)
     text = (project.root / "distilltest.yaml").read_text()
-    project.write("distilltest.yaml", text.replace("retries: 1", "retries: 5, max_concurrency: 4"))
+    project.write("distilltest.yaml", text.replace("retries: 1", "retries: 5"))
     project.server.special |= dict.fromkeys(("base", "teacher", "candidate"), lambda _m, _n: (status, {"error": error}))
     result = project.run()
     assert result.ret == INCOMPLETE

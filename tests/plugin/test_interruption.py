@@ -38,8 +38,7 @@ class Held:
 
 @pytest.fixture
 def held(project):
-    text = (project.root / "distilltest.yaml").read_text()
-    project.write("distilltest.yaml", text.replace("retries: 1", "retries: 1, max_concurrency: 4"))
+    project.at_once(4)
     made = Held(project, 40)
     yield made
     made.release.set()
@@ -116,8 +115,7 @@ def test_workers_stop_when_their_controller_is_killed(project):
 
     for role in ("base", "teacher", "candidate"):
         project.server.special[role] = slow
-    text = (project.root / "distilltest.yaml").read_text()
-    project.write("distilltest.yaml", text.replace("retries: 1", "retries: 1, max_concurrency: 4"))
+    project.at_once(4)
     text = (project.root / "suites/test_numbers.py").read_text()
     project.write("suites/test_other.py", text.replace("test_numbers", "test_other"))
     running = start(project, "-n", "2")

@@ -8,6 +8,7 @@ from plugin.answering_server import chat_answer
 
 from distilltest.exit_codes import COULD_NOT_RUN
 
+BETTER = '[better_than("base")]'
 FENCED = re.compile(r"<(answer[\w-]*) (\w+)>\n(.*?)\n</\1 \2>", re.DOTALL)
 
 
@@ -29,8 +30,12 @@ def judged(project):
     config = (project.root / "distilltest.yaml").read_text()
     project.write("distilltest.yaml", config + "judge: {server: local, model: judge, temperature: 0}\n")
     project.server.scripted["judge"] = honest
+    project.cases(20)
     project.suite(
-        'criteria_match(completion.text, "It names the number.")', parameters="case, completion, criteria_match"
+        'criteria_match(completion.text, "It names the number.")',
+        parameters="case, completion, criteria_match",
+        gate=BETTER,
+        roles='["teacher"]',
     )
     return project
 
@@ -48,7 +53,7 @@ def test_a_judge_grades_and_is_never_asked_twice_for_the_same(judged):
     assert result.ret == 0
     result.stdout.fnmatch_lines(["judge*judge*criteria_match*not measured*", "*promote: better than base*"])
     first = asked(judged)
-    assert first == 121  # 120 right answers differ by their number, the wrong ones are all "no idea"
+    assert first == 21  # 20 right answers differ by their number, the wrong ones are all "no idea"
     assert "### Judges" in report(judged)
     assert judged.run().ret == 0
     assert asked(judged) == first
@@ -65,6 +70,8 @@ def test_another_prompt_asks_again(judged):
     judged.suite(
         'criteria_match(completion.text, "It names the number.", prompt="mine.yaml")',
         parameters="case, completion, criteria_match",
+        gate=BETTER,
+        roles='["teacher"]',
     )
     assert judged.run().ret == 0
     assert asked(judged) == 2 * before
@@ -75,6 +82,7 @@ def test_an_async_body_can_use_a_grade(judged):
     judged.suite(
         'grade = await criteria_match(completion.text, "It names the number.")\n    assert grade.passed, grade.reason',
         parameters="case, completion, criteria_match",
+        gate=BETTER,
         define="async def",
     )
     assert judged.run().ret == 0
@@ -119,10 +127,10 @@ def test_an_unusable_answer_is_asked_again_a_bounded_number_of_times(judged):
 
     judged.server.scripted["judge"] = careless
     assert judged.run().ret == 0
-    assert asked(judged) == 242
+    assert asked(judged) == 42
     judged.server.scripted["judge"] = lambda _: (200, chat_answer("judge", "no verdict"))
     judged.run("--fresh", "--limit", "1")
-    assert asked(judged) <= 242 + 3 * 3
+    assert asked(judged) <= 42 + 3 * 3
 
 
 def test_a_judge_that_was_cut_off_said_nothing(judged):
@@ -189,8 +197,7 @@ def test_votes_are_asked_apart_and_the_majority_counts(judged):
         return says("N" if count % 3 == 0 else "Y") if fenced(body)[0].startswith("answer") else says("N")
 
     judged.server.scripted["judge"] = fickle
-    text = (judged.root / "distilltest.yaml").read_text().replace("retries: 1", "retries: 1, max_concurrency: 1")
-    judged.write("distilltest.yaml", text)
+    judged.at_once(1)
     judged.cases(30)
     judged.suite(
         'criteria_match(completion.text, "x", votes=3)',
@@ -230,6 +237,7 @@ def test_a_preference_is_asked_in_both_orders_and_disagreement_is_a_tie(judged):
     judged.server.scripted["judge"] = preferring
     judged.server.knows["teacher"] = lambda n: n % 4 != 0
     judged.server.knows["candidate"] = lambda n: n % 40 != 2
+    judged.cases(120)
     judged.suite(
         'preference("teacher", "Which is right?")',
         parameters="case, completion, preference",
@@ -351,7 +359,7 @@ def test_own_graders_are_fixtures(judged):
         '    return Grade("slowly", 1.0, True, "no hurry")\n\n\n'
         "@grader\ndef wrong(case, completion):\n    return True\n",
     )
-    judged.suite('names("answer"); slowly()', parameters="case, completion, names, slowly")
+    judged.suite('names("answer"); slowly()', parameters="case, completion, names, slowly", gate=BETTER)
     assert judged.run().ret == 0
     judged.suite("wrong()", parameters="case, completion, wrong")
     result = judged.run()
@@ -379,6 +387,7 @@ def test_multi_stands_for_the_grades_that_it_combines(judged):
     judged.suite(
         'multi({"m": exact_match(completion.text, "nothing"), "j": criteria_match(completion.text, "x")}, "0.1 * m + 0.9 * j")',
         parameters="case, completion, exact_match, criteria_match, multi",
+        gate=BETTER,
     )
     assert judged.run().ret == 0
 
@@ -403,12 +412,13 @@ def test_the_platforms_graders_run_as_they_are(judged):
         "operation": "eq",
     }
     multi = {"type": "multi", "name": "both", "graders": {"l": label, "c": check}, "calculate_output": "l * c"}
-    judged.suite(f"openai_grader({multi!r})", parameters="case, completion, openai_grader")
+    judged.suite(f"openai_grader({multi!r})", parameters="case, completion, openai_grader", gate=BETTER)
     assert judged.run().ret == 0
 
 
 def test_cosine_asks_for_embeddings(judged):
     text = (judged.root / "distilltest.yaml").read_text()
+    judged.cases(40)
     judged.suite(
         'text_similarity(completion.text, case.reference, "cosine", pass_threshold=0.9)',
         parameters="case, completion, text_similarity",

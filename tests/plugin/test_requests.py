@@ -11,27 +11,31 @@ from distilltest.exit_codes import COULD_NOT_RUN, INCOMPLETE
 
 
 def test_a_second_run_asks_nothing(project):
+    project.small()
     project.run()
     asked = project.server.calls.total()
-    assert asked == 360
+    assert asked == 60
     assert project.run().ret == 0
     assert project.server.calls.total() == asked
 
 
 def test_fresh_asks_everything_once_more(project):
+    project.small()
     project.run()
     assert project.run("--fresh").ret == 0
     assert set(project.server.calls.values()) == {2}
 
 
 def test_another_candidate_asks_the_candidate_only(project):
+    project.small()
     project.run()
     project.server.knows["other"] = lambda n: True
     assert project.run("--candidate", "other").ret == 0
-    assert project.server.calls.total() == 480
+    assert project.server.calls.total() == 80
 
 
 def test_offline_says_what_is_missing(project):
+    project.small()
     result = project.run("--offline")
     assert result.ret == INCOMPLETE
     result.stdout.fnmatch_lines(["*not in the store*"])
@@ -41,6 +45,7 @@ def test_offline_says_what_is_missing(project):
 
 
 def test_trials_are_asked_apart_and_averaged(project):
+    project.cases(20)
     project.suite(trials="2", gate='[better_than("base")]')
     assert project.run().ret == 0
     assert set(project.server.calls.values()) == {2}
@@ -71,6 +76,7 @@ def test_calls_that_fail_are_named_and_lose_nothing(project, status, body, words
 
 
 def test_a_model_that_does_not_exist_is_named(project):
+    project.small()
     result = project.run("--candidate", "nobody")
     assert result.ret == INCOMPLETE
     result.stdout.fnmatch_lines(["*no such model*"])
@@ -138,8 +144,7 @@ def test_ctrl_c_stops_at_once_and_keeps_what_arrived(project):
         return 200, chat_answer(model, f"answer {number}")
 
     project.server.special["candidate"] = slow
-    text = (project.root / "distilltest.yaml").read_text()
-    project.write("distilltest.yaml", text.replace("retries: 1", "retries: 1, max_concurrency: 4"))
+    project.at_once(4)
     running = project.start()
     assert asked.wait(PATIENCE)
     running.send_signal(signal.SIGINT)

@@ -16,8 +16,8 @@ OVERLOADED = (500, {"error": {"message": "overloaded"}})
 
 @pytest.fixture
 def numbers(project):
-    """400 cases, of which a role may be given some that it can never answer."""
-    project.cases(400)
+    """200 cases, of which a role may be given some that it can never answer."""
+    project.cases(200)
     project.server.knows = {"base": lambda n: n % 10 == 0, "teacher": lambda n: True, "candidate": lambda n: True}
 
     def never(role, cases, reply=TOO_LONG):
@@ -37,16 +37,16 @@ def report(project):
 
 
 def test_a_candidate_that_is_good_enough_even_in_the_worst_case_is_promoted(numbers):
-    numbers.never("candidate", {3, 77, 208})
+    numbers.never("candidate", {3, 77, 108})
     result = numbers.run()
     assert result.ret == 0
-    said = "3 of 400 cases have no answer of the candidate; even if the candidate fails them all"
+    said = "3 of 200 cases have no answer of the candidate; even if the candidate fails them all"
     result.stdout.fnmatch_lines([f"promote:*({said})"])
     found = report(numbers)["evaluations"][0]
     assert said in found["verdict"]["sentence"]
     assert found["verdict"]["worst_case"] is True
     assert found["verdict"]["missing"] == {"candidate": 3}
-    assert found["verdict"]["unanswerable"] == ["q-3", "q-77", "q-208"]
+    assert found["verdict"]["unanswerable"] == ["q-3", "q-77", "q-108"]
     assert said in numbers.reports()[-1].read_text().translate({96: None, 92: None})
     before = numbers.server.calls.total()
     assert numbers.run("--offline").ret == INCOMPLETE  # what is not in the store may be on the server
@@ -54,12 +54,12 @@ def test_a_candidate_that_is_good_enough_even_in_the_worst_case_is_promoted(numb
 
 
 def test_a_verdict_that_depends_on_them_names_the_cases_and_what_the_server_said(numbers):
-    numbers.never("candidate", range(30))
+    numbers.never("candidate", range(15))
     result = numbers.run()
     assert result.ret == INCOMPLETE
     out = result.stdout.str()
     for words in (
-        "30 of 400 cases have no answer of the candidate and never will",
+        "15 of 200 cases have no answer of the candidate and never will",
         "q-0, q-1, q-2, q-3, q-4, … (candidate: prompt too long)",
         "shorten the prompt, take these cases out of the dataset, or change the model",
         "maximum context length is 8192 tokens",
@@ -70,12 +70,12 @@ def test_a_verdict_that_depends_on_them_names_the_cases_and_what_the_server_said
 
 
 def test_what_a_role_compared_with_cannot_answer_counts_as_right(numbers):
-    numbers.never("base", range(150))
+    numbers.never("base", range(75))
     assert numbers.run().ret == 0
-    numbers.never("teacher", range(30))
+    numbers.never("teacher", range(15))
     result = numbers.run("--fresh")
     assert result.ret == 0  # the candidate is right there, so the teacher cannot be better
-    numbers.server.knows["candidate"] = lambda n: n >= 30
+    numbers.server.knows["candidate"] = lambda n: n >= 15
     assert numbers.run("--fresh").ret == INCOMPLETE
 
 
@@ -95,25 +95,25 @@ def test_what_may_still_come_is_asked_again_first(numbers):
     result = numbers.run()
     assert result.ret == INCOMPLETE
     out = " ".join(result.stdout.str().split())
-    assert "candidate lacks 2 of 400 cases (1 x prompt too long, 1 x server error). Run again" in out
-    assert "1 of 400 cases has no answer of the candidate and never will: q-7 (candidate: prompt too long)" in out
+    assert "candidate lacks 2 of 200 cases (1 x prompt too long, 1 x server error). Run again" in out
+    assert "1 of 200 cases has no answer of the candidate and never will: q-7 (candidate: prompt too long)" in out
     numbers.never("candidate", {7})
     assert numbers.run().ret == 0
 
 
 def test_a_run_that_stops_early_counts_them_at_each_look(numbers):
-    numbers.never("candidate", {3, 77, 208})
+    numbers.never("candidate", {3, 77, 108})
     result = numbers.run("--stop-early")
     assert result.ret == 0
     result.stdout.fnmatch_lines(["*even if the candidate fails *"])
     numbers.server.special.clear()
-    numbers.never("candidate", range(0, 400, 2))
+    numbers.never("candidate", range(0, 200, 2))
     assert numbers.run("--stop-early", "--fresh").ret == INCOMPLETE
 
 
 def test_a_narrowed_run_never_promotes_whatever_is_missing(numbers):
     numbers.never("candidate", {3})
-    result = numbers.run("--limit", "300")
+    result = numbers.run("--limit", "150")
     assert result.ret == INCOMPLETE
     result.stdout.fnmatch_lines(["*only a part was run*even if the candidate fails it*"])
 

@@ -38,16 +38,18 @@ def test_too_few_cases_are_undecided(project):
 
 @pytest.mark.parametrize(
     "options",
-    [["-k", "numbers"], ["--limit", "110"], ["--tag", "odd", "--tag", "even"], ["--case", "q-1"]],
+    [["-k", "numbers"], ["--limit", "19"], ["--tag", "odd", "--tag", "even"], ["--case", "q-1"]],
     ids=["k", "limit", "tag", "case"],
 )
 def test_a_narrowed_run_never_promotes(project, options):
+    project.small()
     result = project.run(*options)
     assert result.ret in (INCOMPLETE, UNDECIDED)
     result.assert_outcomes(failed=1)
 
 
 def test_a_deselected_evaluation_narrows_the_run(project):
+    project.small()
     project.write(
         "suites/test_more.py",
         (project.root / "suites/test_numbers.py").read_text().replace("test_numbers", "test_more"),
@@ -57,6 +59,7 @@ def test_a_deselected_evaluation_narrows_the_run(project):
 
 @pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=str)
 def test_marks_narrow_a_run_only_where_they_leave_out_an_evaluation(project, options):
+    project.small()
     text = (project.root / "suites/test_numbers.py").read_text()
     slow = text.replace("@evaluation(", "@pytest.mark.xfail(False, reason='')\n@evaluation(").replace(
         "from", "import pytest\nfrom", 1
@@ -73,12 +76,14 @@ def test_marks_narrow_a_run_only_where_they_leave_out_an_evaluation(project, opt
     "options", [["-p", "no:terminal"], ["-n", "2"], ["-q"], ["-v"], ["-p", "no:cacheprovider"]], ids=str
 )
 def test_how_it_is_printed_changes_no_exit_code(project, options, good):
+    project.small()
     if not good:
-        project.server.knows["candidate"] = lambda n: False
+        project.server.knows |= {"base": lambda n: True, "candidate": lambda n: False}
     assert project.run(*options).ret == (0 if good else 1)
 
 
 def test_two_workers_write_the_same_report(project):
+    project.small()
     for name in ("a", "b"):
         project.write(
             f"suites/test_{name}.py",
@@ -93,6 +98,8 @@ def test_two_workers_write_the_same_report(project):
 
 
 def test_failed_calls_are_incomplete_and_never_a_score(project):
+    project.small()
+
     def broken(model, number):
         return (500, {"error": {"message": "overloaded"}}) if number == 5 else (200, _right(model, number))
 
@@ -103,6 +110,7 @@ def test_failed_calls_are_incomplete_and_never_a_score(project):
 
 
 def test_verbose_shows_a_line_for_each_role(project):
+    project.small()
     result = project.run("-v")
     for role in ("base", "teacher", "candidate"):
         result.stdout.fnmatch_lines([f"    *{role}*"])
@@ -115,6 +123,7 @@ def test_another_failing_test_keeps_pytests_own_exit_code(project):
 
 
 def test_a_run_with_an_error_in_another_evaluation_is_never_reported_as_promoted(project):
+    project.small()
     text = (project.root / "suites/test_numbers.py").read_text()
     project.write(
         "suites/test_other.py", text.replace("exact_match(completion.text, case.reference)", "raise KeyError")
@@ -125,6 +134,7 @@ def test_a_run_with_an_error_in_another_evaluation_is_never_reported_as_promoted
 
 
 def test_the_junit_file_carries_the_verdict(project):
+    project.small()
     project.run("--junitxml", "junit.xml")
     assert 'name="distilltest_verdict" value="promote"' in (project.root / "junit.xml").read_text()
 
