@@ -127,21 +127,29 @@ class Comparison:
             delta: The margin, in (-1, 1).
             alpha: The level that it will be held against: the exact test adds a hundredth of a small one.
         """
-        from distilltest.statistics import anchored, clusters, exact_unconditional, skewness, tango
-
-        chosen = self.chosen
+        chosen = self.chosen  # the one test is imported: their modules take longer than it does
         if chosen == "labels":
             return self._corrected().p_value(delta)
         if chosen == "t":
+            from distilltest.statistics import skewness
+
             return 1.0 if self.n < 2 else skewness.p_value(self.differences, delta)
         if chosen == "clusters":
+            from distilltest.statistics import clusters
+
             p = clusters.evaluate(self.differences, self.clusters, delta).p
             return 1.0 if p is None else p
         if chosen == "exact":
+            from distilltest.statistics import exact_unconditional
+
             gamma = min(exact_unconditional.GAMMA, alpha / 100.0)
             return exact_unconditional.p_value(self.wins, self.losses, self.n, delta, gamma)
         if chosen == "tango":
+            from distilltest.statistics import tango
+
             return tango.p_value(self.wins, self.losses, self.n, delta)
+        from distilltest.statistics import anchored
+
         return anchored.p_value(self.differences, delta)
 
     def interval(self, alpha: float, above: float | None = None) -> tuple[float, float]:
@@ -151,17 +159,25 @@ class Comparison:
             alpha: How often each end may be wrong.
             above: The same of the upper end; None for alpha.
         """
-        from distilltest.statistics import anchored, clusters, exact_unconditional, skewness, tango
-
-        chosen = self.chosen
+        chosen = self.chosen  # the one test is imported: their modules take longer than it does
         if chosen == "labels":
             return self._corrected().interval(alpha, above)
         if chosen == "t":
+            from distilltest.statistics import skewness
+
             return (-1.0, 1.0) if self.n < 2 else skewness.interval(self.differences, alpha, above)
         if chosen == "clusters":
+            from distilltest.statistics import clusters
+
             return clusters.interval(self.differences, self.clusters, alpha, above) or (-1.0, 1.0)
         if chosen == "exact" and self.n <= EXACT_INTERVAL_UP_TO:
+            from distilltest.statistics import exact_unconditional
+
             return exact_unconditional.interval(self.wins, self.losses, self.n, alpha, above)
         if chosen in ("exact", "tango"):
+            from distilltest.statistics import tango
+
             return tango.interval(self.wins, self.losses, self.n, alpha, above)
+        from distilltest.statistics import anchored
+
         return anchored.interval(self.differences, alpha, above)

@@ -223,16 +223,13 @@ class BoundBody:
     """Parameter → the fixture's value, or a ``PerCall``."""
     asserts: bool
     """Whether the body has an ``assert`` of its own, which then counts as a grade."""
+    is_async: bool
+    """Whether the body is an ``async def``."""
 
     @classmethod
     def of(cls, body: Body, name: str, arguments: Mapping[str, Any]) -> BoundBody:
         """Bind a body to the values of its fixtures."""
-        return cls(body, name, arguments, _has_assert(body))
-
-    @property
-    def is_async(self) -> bool:
-        """Whether the body is an ``async def``."""
-        return inspect.iscoroutinefunction(self.body)
+        return cls(body, name, arguments, _has_assert(body), inspect.iscoroutinefunction(body))
 
     def run(self, call: Call) -> Call:
         """Run a plain body; judges are still to be asked (:meth:`settle`).

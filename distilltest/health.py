@@ -40,5 +40,3 @@ class AnswerHealth:
     """So many times the commonest answer was given, letter by letter."""
     commonest: str = ""
     """The beginning of that answer."""
-    refused: int = 0
-    cut_off: int = 0

@@ -33,7 +33,7 @@ class Answers:
     """What is said of all answers of one role; a call that failed has none."""
 
     latencies: array[float] = field(default_factory=lambda: array("d"))
-    """Seconds, one for each answer, in the order of the outcomes."""
+    """Seconds, one for each answer."""
     counted: int = 0
     """Answers of which the tokens are known."""
     prompt_tokens: int = 0
@@ -49,12 +49,15 @@ class Answers:
 
     @classmethod
     def of(cls, outcomes: Iterable[Outcome], role: str) -> Answers:
-        """Add up what the outcomes of a role say."""
-        found = cls()
+        """Add up what the outcomes of a role say; nobody may change what comes of it."""
         if isinstance(outcomes, Outcomes):
-            rows = outcomes.answers(role)
-        else:
-            rows = (_answer(o) for o in of_role(outcomes, role) if o.failure is None or o.latency)
+            return outcomes.answers(role)
+        return cls.added(_answer(o) for o in of_role(outcomes, role) if o.failure is None or o.latency)
+
+    @classmethod
+    def added(cls, rows: Iterable[tuple[int, int, int, int, float]]) -> Answers:
+        """Add up answers: flags, tokens (prompt, completion, cached) and seconds of each."""
+        found = cls()
         for flags, prompt, completion, cached, latency in rows:
             found.latencies.append(latency)
             if flags & _USAGE_KNOWN:
@@ -116,6 +119,8 @@ class Outcomes(Sequence[Outcome]):
         self._keys: dict[int, str] = {}
         self._human: dict[int, float] = {}
         self._preferences: dict[int, Mapping[str, float]] = {}
+        self._answers: dict[str, Answers] = {}
+        """What was added up since the last outcome came: gate, notes and report ask for the same."""
 
     def append(self, outcome: Outcome) -> None:
         """Add one.
@@ -124,6 +129,7 @@ class Outcomes(Sequence[Outcome]):
             KeyError: It is of another case or role.
         """
         o, number = outcome, len(self)
+        self._answers.clear()
         values = (
             self._case_numbers[o.case_id],
             self._role_numbers[o.role],
@@ -169,8 +175,14 @@ class Outcomes(Sequence[Outcome]):
         for name, column in self._columns.items():  # one at a time, so that only one is there twice
             self._columns[name] = array(column.typecode, map(column.__getitem__, order))
 
-    def answers(self, role: str) -> Iterator[tuple[int, int, int, int, float]]:
-        """Flags, tokens (prompt, completion, cached) and seconds of the answers of one role; a failed call has none."""
+    def answers(self, role: str) -> Answers:
+        """What the answers of one role say, added up once."""
+        if role not in self._answers:
+            self._answers[role] = Answers.added(self._answered(role))
+        return self._answers[role]
+
+    def _answered(self, role: str) -> Iterator[tuple[int, int, int, int, float]]:
+        """Flags, tokens and seconds of the answers of one role; a failed call has none."""
         wanted = self._role_numbers.get(role)
         columns = [
             self._columns[name] for name in ("role", "flags", "prompt", "completion", "cached", "latency", "number")

@@ -46,7 +46,7 @@ class _Said:
         self.marks = array("q")
         """The hash of each answer: eight bytes, whatever its length."""
         self.texts = dict[int, str]()
-        self.empty = self.refused = self.cut_off = 0
+        self.empty = 0
 
     def add(self, answer: Completion) -> None:
         calls = tuple([(call.name, call.arguments) for call in answer.tool_calls]) if answer.tool_calls else ()
@@ -55,14 +55,12 @@ class _Said:
         if mark not in self.texts and len(self.texts) < _TEXTS:
             self.texts[mark] = brief(answer.text or answer.refusal or ", ".join(name for name, _ in calls), 80)
         self.empty += not (answer.text.strip() or answer.refusal or calls)
-        self.refused += bool(answer.refusal)
-        self.cut_off += answer.finish_reason == "length"
 
     def health(self) -> AnswerHealth:
         runs = ((sum(1 for _ in same), mark) for mark, same in groupby(sorted(self.marks)))
         identical, mark = max(runs, default=(0, 0))
         text = self.texts.get(mark, "")
-        return AnswerHealth(len(self.marks), self.empty, identical, text, self.refused, self.cut_off)
+        return AnswerHealth(len(self.marks), self.empty, identical, text)
 
 
 class Health:

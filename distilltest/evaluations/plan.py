@@ -6,18 +6,20 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from distilltest.config import Config
 from distilltest.dataset import load_dataset
 from distilltest.errors import SuiteError
 from distilltest.evaluations.declaration import Evaluation
-from distilltest.evaluations.labels import Labels, load_labels
 from distilltest.evaluations.selection import Selection
 from distilltest.evaluations.source import compared_roles
 from distilltest.gate import Looks, Rule, rules_from
 from distilltest.prompt import Prompt, load_prompt
 from distilltest.records import Case, Dataset, Model, Outcome, Request
+
+if TYPE_CHECKING:
+    from distilltest.evaluations.labels import Labels
 
 CHUNK = 500
 """Cases that are rendered and graded at a time. The next chunk is being fetched meanwhile, and memory stays flat."""
@@ -134,6 +136,11 @@ class Plan:
         cases = selection.of(dataset)
         if stop_early:
             cases = tuple(random.Random(dataset.fingerprint).sample(cases, len(cases)))  # noqa: S311  # no secret
+        labels = None
+        if evaluation.labels:
+            from distilltest.evaluations.labels import load_labels
+
+            labels = load_labels(config.root / evaluation.labels, evaluation.labels, dataset)
         return cls(
             id=identity,
             evaluation=evaluation,
@@ -147,9 +154,7 @@ class Plan:
             root=config.root,
             vacant=vacant,
             looks=Looks.plan(len(cases), config.alpha, stop_early),
-            labels=load_labels(config.root / evaluation.labels, evaluation.labels, dataset)
-            if evaluation.labels
-            else None,
+            labels=labels,
         )
 
     @property

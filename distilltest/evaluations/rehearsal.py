@@ -10,7 +10,6 @@ from distilltest.engine import Engine
 from distilltest.errors import DistilltestError
 from distilltest.evaluations.bench import JudgeBench
 from distilltest.evaluations.plan import Plan
-from distilltest.evaluations.source import demands_agreement
 from distilltest.grading import BoundBody, Call, JudgeOptions
 from distilltest.records import Case, Completion
 
@@ -55,15 +54,13 @@ class _Stage:
 
 
 def rehearse(plan: Plan, body: BoundBody, bench: JudgeBench, engine: Engine) -> None:
-    """Call the body with the first case and an answer that stands in, if it demands agreement of a judge.
+    """Call the body, which demands agreement of a judge, with the first case and an answer that stands in.
 
     A demand that depends on the case or on the answer is looked at when it comes up.
 
     Raises:
         DistilltestError: A judge is not known to agree with people as much as is demanded.
     """
-    if not demands_agreement(plan.evaluation.body):
-        return
     stage, case = _Stage(bench), plan.cases[0]
     call = Call(case, _answer(str(case.reference or "an answer")), "candidate", 0, stage)
     with suppress(Exception):  # what the body makes of this answer does not matter

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from distilltest.config import Config
 from distilltest.engine import Engine
@@ -16,9 +16,7 @@ from distilltest.evaluations.bench import JudgeBench
 from distilltest.evaluations.conclusion import result_of, table_of
 from distilltest.evaluations.confusion import Confusion
 from distilltest.evaluations.health import Health
-from distilltest.evaluations.labels import Labels, note_on
 from distilltest.evaluations.plan import Plan, Slot
-from distilltest.evaluations.rehearsal import rehearse
 from distilltest.evaluations.source import demands_agreement
 from distilltest.evaluations.worth import worth
 from distilltest.gate import decide
@@ -27,6 +25,9 @@ from distilltest.outcomes import Outcomes
 from distilltest.records import NO_PREFERENCES, CallFailure, Case, Completion, Grade, Outcome
 from distilltest.results import EvaluationResult
 from distilltest.store import Store
+
+if TYPE_CHECKING:
+    from distilltest.evaluations.labels import Labels
 
 
 class Progress(Protocol):
@@ -95,7 +96,10 @@ class Runner:
         for role in plan.models:
             health.expect(role)
         bench = JudgeBench(self.config, self.engine, self.store, plan)
-        rehearse(plan, body, bench, self.engine)
+        if demands_agreement(plan.evaluation.body):
+            from distilltest.evaluations.rehearsal import rehearse
+
+            rehearse(plan, body, bench, self.engine)
         chunks = plan.chunks()
         for number, chunk in enumerate(chunks):
             following = chunks[number + 1] if number + 1 < len(chunks) else None
@@ -119,6 +123,8 @@ class Runner:
                 break
         notes = [*confusion.notes(), *plan.notes, *_looked(plan, look or 0, reason)]
         if plan.labels is not None:
+            from distilltest.evaluations.labels import note_on
+
             notes.append(note_on(plan.labels, plan.models, outcomes))
         if reason is not None:
             verdict = replace(verdict, sentence=f"{verdict.sentence} (stopped early: {reason})")

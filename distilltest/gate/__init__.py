@@ -1,15 +1,25 @@
-"""The gate: rules that are statistical claims, and the verdict on them. Pure functions; nothing is printed here."""
+"""The gate: rules that are statistical claims, and the verdict on them. Pure functions; nothing is printed here.
+
+A rule's module is imported when a suite takes the rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from distilltest.gate.decide import decide
-from distilltest.gate.declared import rules_from
+from distilltest.gate.declared import RULES, rule_of, rules_from
 from distilltest.gate.figures import points
-from distilltest.gate.levels import always, at_least, preferred_to
 from distilltest.gate.looks import Looks
-from distilltest.gate.paired import better_than, critical_slice, not_worse_than
 from distilltest.gate.rule import Rule
-from distilltest.gate.shares import costs_at_most, faster_than, recovers
-from distilltest.gate.slices import no_slice_regresses
 from distilltest.gate.verdict import RuleVerdict, Status, Verdict, combine
+
+if TYPE_CHECKING:
+    from distilltest.gate.levels import always, at_least, preferred_to
+    from distilltest.gate.paired import better_than, critical_slice, not_worse_than
+    from distilltest.gate.shares import costs_at_most, faster_than, recovers
+    from distilltest.gate.slices import no_slice_regresses
 
 __all__ = [
     "Looks",
@@ -32,3 +42,9 @@ __all__ = [
     "recovers",
     "rules_from",
 ]
+
+
+def __getattr__(name: str) -> Callable[..., Rule]:
+    if name not in RULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return rule_of(name)

@@ -54,13 +54,14 @@ def evidence(values: Sequence[float], clusters: Sequence[str], alpha: float, abo
     >>> round(found.p, 4), found.test
     (0.0001, 'anchored mean test')
     """
-    from distilltest.statistics import anchored
-    from distilltest.statistics import clusters as clustered
-
     mirrored = [-value for value in values]
     if not clusters:
+        from distilltest.statistics import anchored
+
         low, high = anchored.interval(values, alpha, above)
         return Evidence(anchored.p_value(values, 0.0), anchored.p_value(mirrored, 0.0), low, high, TESTS["anchored"])
+    from distilltest.statistics import clusters as clustered
+
     p, against = (clustered.evaluate(each, clusters, 0.0).p for each in (values, mirrored))
     low, high = clustered.interval(values, clusters, alpha, above) or (-1.0, 1.0)
     return Evidence(1.0 if p is None else p, 1.0 if against is None else against, low, high, TESTS["clusters"])
@@ -75,9 +76,10 @@ def p_above(
     0.0282
     """
     from distilltest.statistics import anchored, binomial
-    from distilltest.statistics import clusters as clustered
 
     if clusters:
+        from distilltest.statistics import clusters as clustered
+
         p = clustered.evaluate([value - limit for value in values], clusters, 0.0).p
         return 1.0 if p is None else p
     if binary:

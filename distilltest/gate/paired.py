@@ -113,10 +113,10 @@ class _Paired(Rule):
         return Seen(pairs.differences, self.limit, pairs.chosen, pairs.clusters)
 
     def _sentence(self, status: Status, pairs: Comparison, low: float, high: float) -> str:
-        from distilltest.statistics.clusters import FEWEST, Weights
-
         counts = f"{pairs.wins} won, {pairs.losses} lost in {pairs.n} cases" + (" by the judge" if pairs.human else "")
         if pairs.clusters:
+            from distilltest.statistics.clusters import FEWEST, Weights
+
             weights = Weights.of(pairs.clusters)
             counts += f" of {weights.count} clusters"
             if not weights.enough and status is Status.UNDECIDED:

@@ -193,7 +193,6 @@ class EvaluationPlugin:
         from distilltest.errors import DistilltestError, StoreError
         from distilltest.grading import BoundBody
         from distilltest.interruption import TimeIsUp
-        from distilltest.reporting import terminal
 
         body = declared.body if pyfuncitem.instance is None else types.MethodType(declared.body, pyfuncitem.instance)
         arguments = {
@@ -242,6 +241,8 @@ class EvaluationPlugin:
             pytest.fail(problem, pytrace=False)
         self._note(pyfuncitem, report)
         if report.verdict.status != "promote":
+            from distilltest.reporting import terminal
+
             said = self.ending.attempt(lambda: terminal.failure(report))
             pytest.fail(said or report.verdict.sentence, pytrace=False)
         return True

@@ -285,10 +285,12 @@ def _share(outcomes: Iterable[Outcome], trials: int, of: Callable[[Iterable[bool
 
 
 def _interval(values: list[float], result: EvaluationResult) -> tuple[float, float]:
-    from distilltest.statistics import anchored, binomial
-
     if result.metric == "pass" and result.trials == 1:
+        from distilltest.statistics import binomial
+
         return binomial.interval(round(sum(values)), len(values), result.alpha)
+    from distilltest.statistics import anchored
+
     low, high = anchored.interval([value - 0.5 for value in values], result.alpha)
     return max(0.0, low + 0.5), min(1.0, high + 0.5)
 

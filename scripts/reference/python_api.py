@@ -106,7 +106,7 @@ def page() -> str:
     parts += [described(name, exported[name]) for name in rest]
     parts += [described(name, getattr(gate, name)) for name in VALUES]
     parts += ["## Rules", "The rules of a gate. [The gate](gate.md) explains the tests behind them."]
-    parts += [described(name, rule) for name, rule in RULES.items()]
+    parts += [described(name, exported[name]) for name in RULES]
     parts += [
         "## Grader functions",
         "Import them from `distilltest.graders`. Suites use the [fixtures](pytest.md#fixtures) of the same names.",

@@ -131,7 +131,6 @@ def test_answers_are_counted_by_what_they_are():
     health.add(CASES[9], "base", Completion("k", "s", "m", "", "tool_calls", tool_calls=called), [])
     said = health.answers()["base"]
     assert (said.answers, said.empty, said.identical, said.commonest) == (9, 2, 3, "same")
-    assert (said.refused, said.cut_off) == (1, 1)
 
 
 def notes_on(*grades):
