@@ -174,8 +174,11 @@ class Completion:
     finish_reason: str
     """``stop``, ``length``, ``content_filter``, ``tool_calls``."""
     refusal: str | None = None
+    """The text of a refusal; None if the model did not refuse."""
     tool_calls: tuple[ToolCall, ...] = ()
+    """The calls of tools, in the order of the answer."""
     usage: Usage = Usage()
+    """The tokens that it was billed for."""
     latency: float = 0.0
     """Seconds from sending the request (the attempt that succeeded) to the whole answer."""
     served_id: str = ""
@@ -183,10 +186,13 @@ class Completion:
     served_model: str = ""
     """The model that the server says it used."""
     system_fingerprint: str | None = None
+    """What the server says of the configuration that answered."""
     created: float = 0.0
     """Unix time at which the answer arrived here."""
     attempts: int = 1
+    """Requests sent for it, retries included."""
     trial: int = 0
+    """Its number among the completions of the same request, from 0."""
     from_store: bool = False
     """True where no request was sent for it in this session."""
     id: int = 0
@@ -237,6 +243,7 @@ class Grade:
     score: float
     """In [0, 1]."""
     passed: bool
+    """Whether the answer meets what the grader asks."""
     reason: str = ""
     """Why, in a line."""
     against: str | None = None

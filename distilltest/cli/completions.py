@@ -106,7 +106,7 @@ def _add_changing(actions: Any) -> None:
 def _add_exchange(actions: Any) -> None:
     text = "Write completions into a JSONL file that `import` reads back without loss, the oldest first."
     export = _action(actions, "export", "write a selection into a file", text, run_export)
-    export.add_argument("file", type=Path, metavar="FILE")
+    export.add_argument("file", type=Path, metavar="FILE", help="where to write")
     add_filters(export)
     come = _action(actions, "import", "add completions from a file or from a server", _IMPORT, run_import)
     come.add_argument("file", type=Path, nargs="?", metavar="FILE", help="JSONL")

@@ -66,7 +66,7 @@ def add(commands: Any) -> None:
         run_checkpoints,
     )
     for action in (show, cancel, checkpoints):
-        action.add_argument("job", metavar="JOB")
+        action.add_argument("job", metavar="JOB", help="the job's id, as `distilltest finetune list` shows it")
 
 
 def _action(actions: Any, name: str, short: str, text: str, run: Callable[[argparse.Namespace], int]) -> Any:

@@ -182,7 +182,11 @@ class _Preferred(Rule):
 
 
 def at_least(score: float, *, role: str = "candidate") -> Rule:
-    """The pass rate (or mean score) of a role is at least so much.
+    """The pass rate (or mean score) of a role is at least a given share.
+
+    Args:
+        score: The rate or mean that the role must reach, as a share in (0, 1).
+        role: Whose answers the rule is about.
 
     Raises:
         SuiteError: The score is not in (0, 1).
@@ -246,6 +250,9 @@ class _Always(Rule):
 def always(*, role: str = "candidate") -> Rule:
     """Every case of a role passes; one failure blocks. For what must never happen: JSON that cannot be read, say.
 
+    Args:
+        role: Whose answers the rule is about.
+
     Raises:
         SuiteError: The role is no name.
     """
@@ -257,6 +264,9 @@ def preferred_to(role: str) -> Rule:
     """A judge prefers the candidate's answer to a role's in more than half of the cases, ties counted half.
 
     The test function calls the grader ``preference(role)``, which asks in both orders.
+
+    Args:
+        role: The role to compare with: ``base``, ``teacher``, ``promoted`` or one of your own.
 
     Raises:
         SuiteError: The role is no name.

@@ -142,11 +142,11 @@ class _Paired(Rule):
 
 
 def better_than(role: str, by: float = 0.0, *, test: str | None = None) -> Rule:
-    """The candidate is better than a role, by more than so much (0.02 is two points).
+    """The candidate is better than a role, by more than a share of the cases (0.02 is two points).
 
     Args:
-        role: The other one.
-        by: A share.
+        role: The role to compare with: ``base``, ``teacher``, ``promoted`` or one of your own.
+        by: How much better the candidate must be, as a share in [0, 1).
         test: ``exact``, ``tango``, ``anchored``, ``clusters``, ``labels`` or ``t``; the data decide where it is None. ``t``
             needs fewer cases for scores than ``anchored``, and is right only where no answer can collapse to the worst score.
 
@@ -162,6 +162,11 @@ def better_than(role: str, by: float = 0.0, *, test: str | None = None) -> Rule:
 def not_worse_than(role: str, *, margin: float, test: str | None = None) -> Rule:
     """The candidate is worse than a role by less than the margin, if at all (0.05 is five points).
 
+    Args:
+        role: The role to compare with: ``base``, ``teacher``, ``promoted`` or one of your own.
+        margin: How much worse the candidate may be, as a share in (0, 1).
+        test: The statistical test, as for :func:`better_than`.
+
     Raises:
         SuiteError: The role is no name, or the margin is not in (0, 1): no data can prove a margin of 0.
     """
@@ -173,6 +178,11 @@ def critical_slice(tag: str, *, margin: float, role: str = "teacher") -> Rule:
     """On the cases with a tag, the candidate is worse than a role by less than the margin, if at all.
 
     A slice that is too small to tell is undecided: that is what critical means.
+
+    Args:
+        tag: The tag that the cases of the slice have.
+        margin: How much worse the candidate may be, as a share in (0, 1).
+        role: The role to compare with: ``base``, ``teacher``, ``promoted`` or one of your own.
 
     Raises:
         SuiteError: The tag or the role is no name, or the margin is not in (0, 1).

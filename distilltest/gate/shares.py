@@ -279,6 +279,11 @@ class _Faster(Rule):
 def recovers(share: float, *, base: str = "base", teacher: str = "teacher") -> Rule:
     """The candidate recovers more than a share of the gap from base to teacher (0.9 is ninety percent).
 
+    Args:
+        share: How much of the gap the candidate must recover, in (0, 1].
+        base: The role at the lower end of the gap.
+        teacher: The role at its upper end.
+
     Raises:
         SuiteError: The share is not in (0, 1], or the roles are no two other roles.
     """
@@ -294,6 +299,10 @@ def recovers(share: float, *, base: str = "base", teacher: str = "teacher") -> R
 def costs_at_most(share: float, *, of: str = "teacher") -> Rule:
     """The candidate's answers cost at most a share of another role's, at the price file's prices.
 
+    Args:
+        share: The candidate's cost as a share of the other role's; 0.2 is a fifth.
+        of: The other role.
+
     Raises:
         SuiteError: The share is not above 0, or the role is no other one.
     """
@@ -307,6 +316,9 @@ def faster_than(role: str) -> Rule:
     """The candidate answers faster than a role, case by case, in more than half of the cases.
 
     Stored answers keep the latency that they were measured with.
+
+    Args:
+        role: The role to compare with: ``base``, ``teacher``, ``promoted`` or one of your own.
 
     Raises:
         SuiteError: The role is no other one.

@@ -188,6 +188,11 @@ def no_slice_regresses(
 
     A guard, not a proof: a small slice that shows nothing does not block. Declare a slice ``critical_slice`` to demand proof.
 
+    Args:
+        role: The role to compare with: ``base``, ``teacher``, ``promoted`` or one of your own.
+        margin: How much worse a slice may be, as a share in (0, 1); None for not at all.
+        tags: The slices to look at; None for every tag of the dataset.
+
     Raises:
         SuiteError: The role is no other one, the margin is not in (0, 1), or the tags are no list of texts.
     """

@@ -14,9 +14,13 @@ class Status(StrEnum):
     """What is said of a rule, an evaluation or a run."""
 
     PROMOTE = "promote"
+    """Every rule is proven."""
     BLOCK = "block"
+    """There is evidence against a rule."""
     UNDECIDED = "undecided"
+    """Too few cases to tell."""
     INCOMPLETE = "incomplete"
+    """Values are missing on which the verdict depends, or the gate cannot be decided."""
     NOT_APPLICABLE = "not applicable"
     """Only of a rule: about a role that nothing plays yet. It counts for nothing."""
 
@@ -53,6 +57,7 @@ class RuleVerdict:
     rule: str
     """The claim in words: ``better than base``."""
     status: Status
+    """What the data say."""
     sentence: str
     """Why, for a reader without statistics training."""
     test: str = ""
@@ -62,17 +67,22 @@ class RuleVerdict:
     preferred_to: str = ""
     """The role to whose answers a judge preferred the candidate's, or not, in ``wins`` and ``losses``; empty for other rules."""
     p: float | None = None
+    """The p-value of the test; None for a rule that has none."""
     estimate: float | None = None
     """The difference, or the rate."""
     low: float | None = None
+    """The lower end of the interval; None where there is none."""
     high: float | None = None
     """The interval of the estimate: ``low`` is too high in at most alpha of all runs, ``high`` too low in at most the level at
     which a rule is broken, alpha divided by the number of rules. So it says what the verdict says."""
     limit: float | None = None
     """What the estimate must be above."""
     n: int = 0
+    """Cases that were compared."""
     wins: int = 0
+    """Cases in which the candidate did better."""
     losses: int = 0
+    """Cases in which the other role did better."""
     clusters: int = 0
     """Clusters that the cases come from, 0 where they are independent."""
     effective_clusters: float | None = None
@@ -97,8 +107,11 @@ class Verdict:
     """The verdict of one evaluation."""
 
     status: Status
+    """What the gate decided."""
     sentence: str
+    """Why, for a reader without statistics training."""
     rules: tuple[RuleVerdict, ...]
+    """What the data say of each rule, in the order of the gate."""
     missing: Mapping[str, int] = field(default_factory=dict)
     """Role → cases without a value; empty where every role has all."""
     worst_case: bool = False

@@ -56,6 +56,9 @@ def refusal(completion: Completion, expected: bool = False, *, phrases: Sequence
 def truncated(completion: Completion) -> Grade:
     """Score 0 where the answer was cut off at the limit of tokens, else 1.
 
+    Args:
+        completion: The completion itself, not its text.
+
     Raises:
         SuiteError: It is no completion.
 

@@ -115,6 +115,19 @@ def prose(text: str) -> list[str]:
     return parts
 
 
+def unexplained() -> list[str]:
+    """Commands, options and arguments without a word of help."""
+    missing = []
+    for one, shown in every(parser()):
+        missing += [one.prog] if not (one.description or shown) else []
+        missing += [
+            f"{one.prog} {named(action)}"
+            for action in one._actions
+            if not action.help and not isinstance(action, argparse._SubParsersAction)
+        ]
+    return missing
+
+
 def page() -> str:
     """The page."""
     top = parser()

@@ -56,6 +56,13 @@ def rows(part: dict[str, Any], path: str = "") -> Iterator[tuple[str, str, str, 
         yield from rows(given, name)
 
 
+def unexplained() -> list[str]:
+    """Keys without a description."""
+    whole = schema()
+    every = [*rows(whole), *(row for part in whole["$defs"].values() for row in rows(part))]
+    return [key for key, value, _, said in every if not said and not key.endswith("NAME`") and "](#" not in value]
+
+
 def page() -> str:
     """The page."""
     whole = schema()

@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import enum
 import inspect
+import re
 import textwrap
 from collections.abc import Iterator
 from typing import Any
@@ -98,10 +99,31 @@ def tree(kind: type, depth: int = 0) -> Iterator[str]:
             yield from tree(below, depth + 1)
 
 
+def public() -> dict[str, Any]:
+    """Everything that the page has a section of: name → function or class."""
+    found = {name: getattr(distilltest, name) for name in distilltest.__all__ if name != "__version__"}
+    return (
+        found
+        | {name: getattr(gate, name) for name in VALUES}
+        | {name: getattr(graders, name) for name in graders.__all__}
+    )
+
+
+def unexplained(found: Any) -> list[str]:
+    """The parameters of a function, or the fields of a class, of which its documentation says nothing."""
+    if not inspect.isclass(found):
+        text = inspect.getdoc(found) or ""
+        names = inspect.signature(found).parameters
+        return [name for name in names if not re.search(rf"^ +\*{{0,2}}{name}: ", text, re.MULTILINE)]
+    if dataclasses.is_dataclass(found) or issubclass(found, enum.Enum):
+        return [shown for shown, text in fields(found) if not text]
+    return []
+
+
 def page() -> str:
     """The page."""
-    exported = {name: getattr(distilltest, name) for name in distilltest.__all__ if name != "__version__"}
-    rest = [name for name in exported if name not in RULES and name != "GraderFailed"]
+    exported = public()
+    rest = [name for name in distilltest.__all__ if name in exported and name not in RULES and name != "GraderFailed"]
     parts = [INTRODUCTION.strip(), "## Declaring evaluations, and values"]
     parts += [described(name, exported[name]) for name in rest]
     parts += [described(name, getattr(gate, name)) for name in VALUES]
