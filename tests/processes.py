@@ -2,7 +2,7 @@
 
 While tests run, ``[sys.executable, "-m", "pytest", ...]`` and the same with ``distilltest`` are forked from a process that has
 imported everything (``warm.py``), which takes a tenth of the time. ``DISTILLTEST_COLD=1`` starts each of them anew, and so does
-``processes.Cold``. Any other command is started as always.
+``processes.Cold``. So is a script of ``FORKED``. Any other command is started as always.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ T = TypeVar("T")
 _PYTHONS_OWN = {signal.SIGPIPE, getattr(signal, "SIGXFSZ", signal.SIGPIPE)}
 """Ignored by Python itself; ``subprocess`` restores them."""
 _MODULES = ("distilltest", "pytest")
+FORKED = "# This may be forked from a process that has imported everything.\n"
+"""What a script for ``python -c`` begins with if what is imported and how much memory it takes does not matter to it."""
 _POSSIBLE = sys.platform == "linux" and not os.environ.get("DISTILLTEST_COLD")
 
 PATIENCE = 600.0
@@ -107,6 +109,8 @@ def module_of(command: Any) -> tuple[str, list[str]] | None:
         words[:2] = ["".join(words[:2])]
     if words and words[0].startswith("-m") and words[0][2:] in _MODULES:
         return words[0][2:], words[1:]
+    if words[:1] == ["-c"] and words[1].startswith(FORKED):
+        return "-c", words[1:]
     return None
 
 

@@ -188,9 +188,10 @@ class Nested(subprocess.Popen):
         super().__init__(command, *arguments, **options)
 
 
-def run_code(code: str) -> None:
+def run_code(words: list[str]) -> None:
     """Be what ``python -c`` would be."""
-    sys.argv, sys.path[0] = ["-c"], ""
+    code, *arguments = words
+    sys.argv, sys.path[0] = ["-c", *arguments], ""
     main_module = sys.modules["__main__"] = types.ModuleType("__main__")
     exec(code, vars(main_module))
 
@@ -219,7 +220,7 @@ def main() -> None:
     become(task, descriptors)
     try:
         if task["module"] == "-c":
-            run_code(*task["arguments"])
+            run_code(task["arguments"])
         else:
             runpy.run_module(task["module"], run_name="__main__", alter_sys=True)
     except SystemExit as exit_:

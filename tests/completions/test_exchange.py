@@ -6,7 +6,7 @@ import sys
 
 import orjson
 import pytest
-from processes import PATIENCE, after_three_steps, started
+from processes import FORKED, PATIENCE, after_three_steps, started
 from store.stored import answered, asked, keep
 
 from distilltest.records import Request, ToolCall, Usage
@@ -191,7 +191,8 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 raise SystemExit(main(["completions", "export", "out.jsonl"]))
 """
-    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, cwd=project.root)
+    command = [sys.executable, "-c", FORKED + script]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=project.root)
     assert done.returncode == 3
     assert "out.jsonl cannot be written: File too large" in done.stderr
     assert (project.root / "out.jsonl").read_text() == "before\n"
@@ -221,7 +222,7 @@ def test_an_import_that_was_killed_left_nothing_behind_and_the_next_one_adds_all
     ]
     project.write("in.jsonl", lines(*rows_))
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with started([sys.executable, "-c", IMPORT], cwd=project.root, **pipes) as first:
+    with started([sys.executable, "-c", FORKED + IMPORT], cwd=project.root, **pipes) as first:
         after_three_steps(first)
         first.kill()
     with project.store() as store:
@@ -234,7 +235,7 @@ def test_two_imports_of_one_file_at_once_keep_each_completion_once(project):
         {"messages": [{"role": "user", "content": f"number {i}"}], "answer": "x", "model": "m"} for i in range(2_000)
     ]
     project.write("in.jsonl", lines(*rows_))
-    command = [sys.executable, "-c", IMPORT]
+    command = [sys.executable, "-c", FORKED + IMPORT]
     options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "cwd": project.root}
     with started(command, **options) as one, started(command, **options) as other:
         said = sorted(process.communicate(timeout=PATIENCE)[0].splitlines()[-1] for process in (one, other))

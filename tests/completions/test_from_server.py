@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import openai
 import pytest
-from processes import after_three_steps, started
+from processes import FORKED, after_three_steps, started
 
 from distilltest.completions import import_server
 from distilltest.embedded.server import EmbeddedServer
@@ -130,7 +130,7 @@ def test_what_a_run_kept_itself_is_known_by_the_servers_id(served, server):
 
 def test_killed_in_the_middle_it_goes_on_and_keeps_nothing_twice(served, server):
     ask(server, [f"switch to b-{i}" for i in range(120)])
-    command = [sys.executable, "-c", PULL, str(served.root)]
+    command = [sys.executable, "-c", FORKED + PULL, str(served.root)]
     with started(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as first:
         seen = after_three_steps(first)
         first.kill()

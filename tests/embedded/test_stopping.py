@@ -9,6 +9,7 @@ import openai
 import pytest
 from embedded.test_jobs import ended
 from embedded.test_server import lines
+from processes import FORKED, PATIENCE
 
 from distilltest.embedded import worker
 from distilltest.embedded.claim import Claim
@@ -23,9 +24,11 @@ from pathlib import Path
 import openai
 from distilltest.config import load_config
 from distilltest.client import openai_client
+from distilltest.embedded import worker
 from distilltest.embedded.learning import StudentTraining
 
 begun = threading.Event()
+worker.PATIENCE = 0.05
 
 def run(self, name, watch):  # a step that never ends
     begun.set()
@@ -100,11 +103,8 @@ def test_a_stop_does_not_wait_for_a_training_that_does_not_look_and_the_job_goes
 
 
 def test_a_process_ends_while_a_training_goes_on_and_its_job_is_not_failed(tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text(ENDING)
-    done = subprocess.run(
-        [sys.executable, script, tmp_path], input=lines(), capture_output=True, check=False, timeout=120
-    )
+    command = [sys.executable, "-c", FORKED + ENDING, str(tmp_path)]
+    done = subprocess.run(command, input=lines(), capture_output=True, check=False, timeout=PATIENCE)
     assert (done.returncode, done.stderr) == (0, b"")
     server = EmbeddedServer.start(tmp_path / ".distilltest" / "embedded", job_seconds=0.05)
     job = done.stdout.decode().strip()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from processes import PATIENCE, started
+from processes import FORKED, PATIENCE, started
 
 from distilltest.errors import StoreError
 from distilltest.records import Completion, Request
@@ -44,7 +44,7 @@ def test_kill_9_loses_nothing_and_only_what_was_in_flight_is_asked_again(tmp_pat
         f"servers:\n  s: {{base_url: '{server.base_url}', max_concurrency: 10}}\n"
         "models:\n  base: {server: s, model: embedded-student}\n"
     )
-    command = [sys.executable, "-c", RUN, str(tmp_path)]
+    command = [sys.executable, "-c", FORKED + RUN, str(tmp_path)]
     with started(command, stdout=subprocess.PIPE) as first:
         handed_out = 0
         while handed_out < 60:
@@ -134,7 +134,9 @@ except StoreError as error:
 """
     path = tmp_path / "s.sqlite3"
     tests = str(Path(__file__).parents[1])
-    done = subprocess.run([sys.executable, "-c", script, str(path), tests], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED + script, str(path), tests], capture_output=True, text=True, check=True
+    )
     assert str(path) in done.stdout
     assert "Make room" in done.stdout
     with Store.open(path) as store:
@@ -175,7 +177,7 @@ for attempt in (path, path.parent / "new" / "s.sqlite3"):
     (folder / "s.sqlite3").chmod(0o444)
     folder.chmod(0o555)
     tests = str(Path(__file__).parents[1])
-    command = [sys.executable, "-c", script, str(folder / "s.sqlite3"), tests]
+    command = [sys.executable, "-c", FORKED + script, str(folder / "s.sqlite3"), tests]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     folder.chmod(0o755)
     first, second = done.stdout.splitlines()
@@ -194,7 +196,7 @@ def test_two_processes_may_use_one_store_at_once(tmp_path):
         f"servers:\n  s: {{base_url: '{server.base_url}', max_concurrency: 20}}\n"
         "models:\n  base: {server: s, model: embedded-student}\n"
     )
-    command = [sys.executable, "-c", RUN, str(tmp_path)]
+    command = [sys.executable, "-c", FORKED + RUN, str(tmp_path)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with started(command, **pipes) as one, started(command, **pipes) as other:
         outputs = [process.communicate(timeout=PATIENCE) for process in (one, other)]

@@ -25,7 +25,7 @@ from distilltest.gate import (
 from distilltest.gate.declared import RULES
 from distilltest.gate.rule import Rule
 from distilltest.records import Outcome
-from distilltest.statistics import anchored, binomial, clusters, exact_unconditional
+from distilltest.statistics import anchored, binomial, clusters, exact_unconditional, planning
 from distilltest.table import ResultsTable, Unanswerable
 
 ROLES = ("base", "teacher", "candidate")
@@ -105,18 +105,19 @@ class Scenario:
         found = ResultsTable.from_outcomes(self.ids, ROLES, outcomes, self.metric, self.trials)
         seconds: dict[str, list[float | None]] = {}
         for role in ROLES:
-            of = {
-                case: [o.latency for o in outcomes if (o.case_id, o.role) == (case, role) and o.latency]
-                for case in self.ids
-            }
+            of: dict[str, list[float]] = {case: [] for case in self.ids}
+            for o in outcomes:
+                if o.role == role and o.latency:
+                    of[o.case_id].append(o.latency)
             seconds[role] = [sum(each) / len(each) if each else None for each in of.values()]
         usd = {"base": 1.0, "candidate": 1.0, "teacher": 2.1 + self.dice.random() * (len(outcomes) > len(self.known))}
         return replace(found, clusters=self.clusters, tags=self.tags, latencies=seconds, usd=usd)
 
 
 @pytest.fixture
-def no_intervals(monkeypatch):
-    """Intervals take most of a decision's time, and decide nothing."""
+def bare_decisions(monkeypatch):
+    """Intervals and advice take most of a decision's time, and decide nothing."""
+    monkeypatch.setattr(planning, "needed", lambda *_: None)
     for module in (anchored, clusters, exact_unconditional, binomial):
         monkeypatch.setattr(module, "interval", lambda *_, **__: (-1.0, 1.0))
 
@@ -141,7 +142,7 @@ def search(rule: Rule, name: str, most: int = 200, enough: int = 20) -> tuple[in
 
 
 @pytest.mark.parametrize("name", TRIED)
-@pytest.mark.usefixtures("no_intervals")
+@pytest.mark.usefixtures("bare_decisions")
 def test_what_the_worst_case_proves_every_other_answer_would_prove_too(name):
     proved, broken = search(TRIED[name], name)
     assert not broken
@@ -167,7 +168,7 @@ class Flipped(Rule):
 
 
 @pytest.mark.parametrize("name", [name for name in TRIED if name not in ("always", "costs_at_most")])
-@pytest.mark.usefixtures("no_intervals")
+@pytest.mark.usefixtures("bare_decisions")
 def test_the_search_finds_a_rule_whose_worst_case_is_flipped(name):
     assert search(Flipped(TRIED[name]), name, most=1000, enough=1000)[1]
 
