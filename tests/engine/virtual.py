@@ -57,7 +57,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
         async def wait() -> None:
             while not done():
-                await asyncio.sleep(0.001)
+                assert self._ready or self._scheduled, "it never happens"
+                await asyncio.sleep(0 if self._ready else self._scheduled[0].when() - self.now)
                 assert self.now < 1e5, "it never happens"
 
         self.run_until_complete(wait())
