@@ -46,7 +46,7 @@ contracts: .venv/dev-stamp  ## imports go down only
 	$(BIN)/lint-imports
 
 unit: .venv/dev-stamp  ## unit, property and end-to-end tests
-	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -q -n 2 --dist worksteal
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -q -n 2 --dist worksteal --durations=15 --durations-min=1
 
 thorough: .venv/dev-stamp  ## the long form of tests that are short otherwise: every git command, files of 100 MB
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m thorough

@@ -13,6 +13,7 @@ import pytest
 
 from distilltest.cli import main
 from distilltest.cli.main import parser
+from distilltest.exchange.archive.run import archive
 from distilltest.exit_codes import BLOCKED, ERROR, INTERNAL_ERROR
 from distilltest.records import Completion, Request
 from distilltest.store import Store
@@ -250,6 +251,7 @@ def without_roots_rights():
 def test_a_bad_day_is_explained(day, good, monkeypatch, capfd):
     """No traceback, nothing that is called a bug of ours, and never the code of a block."""
     monkeypatch.setenv("OPENAI_API_KEY", "none")
+    monkeypatch.setitem(archive.__kwdefaults__, "first_wait", 0.0)  # before it asks once more whether anybody listens
     found = {}
     for command, arguments in COMMANDS.items():
         root = good.with_name(f"{good.name}-{day.__name__}")

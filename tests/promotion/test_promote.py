@@ -284,8 +284,7 @@ def test_killed_at_any_moment_it_is_completed_by_the_same_command(project, momen
 
 
 def test_two_at_once_write_one_entry(project):
-    code = "import sys\nfrom distilltest.cli import main\nsys.exit(main(sys.argv[1:]))\n"
-    command = [sys.executable, "-c", code, "promote", "--root", str(project.root)]
+    command = [sys.executable, "-m", "distilltest", "promote", "--root", str(project.root)]
     pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with started(command, **pipes) as one, started(command, **pipes) as other:
         codes = [each.wait(PATIENCE) for each in (one, other)]
