@@ -11,26 +11,43 @@ from typing import Any
 
 from distilltest.errors import SuiteError
 from distilltest.evaluations.plan import Plan
+from distilltest.evaluations.same_data import SAME, resemblance, sketch
 from distilltest.files import sha256
 from distilltest.gate import Looks, Status
 from distilltest.outcomes import of_role
-from distilltest.records import Outcome, fingerprint
+from distilltest.records import Dataset, Outcome, fingerprint
 from distilltest.results import EvaluationResult
 from distilltest.store import Attempt, Recorded, Store
 
 _EARLY = "early"
 
 
-def attempt_of(plan: Plan) -> Attempt:
-    """The candidate of an evaluation, as attempts are counted."""
+def attempt_of(plan: Plan, store: Store) -> Attempt:
+    """The candidate of an evaluation, as attempts are counted: on the same data, whatever became of its file."""
     model = plan.models["candidate"]
     return Attempt(
-        dataset=plan.dataset.fingerprint,
+        dataset=_first_of_its_kind(plan.dataset, store),
         evaluation=plan.id,
         model=fingerprint(model.base_url, model.model, dict(model.parameters)),
         prompt=plan.prompts["candidate"].fingerprint,
         name=model.model,
     )
+
+
+def _first_of_its_kind(dataset: Dataset, store: Store) -> str:
+    """The fingerprint under which attempts on a dataset are counted: of the first one that was the same data."""
+    known = dict.fromkeys(row.attempt.dataset for row in (*store.attempts(), *store.forgotten_attempts()))
+    if dataset.fingerprint in known or not known:
+        return dataset.fingerprint
+    own = sketch(dataset)
+    alike = {name: resemblance(own, store.get_state(_texts_of(name)) or ()) for name in known}
+    closest = max(alike, key=lambda name: alike[name])
+    return closest if alike[closest] >= SAME else dataset.fingerprint
+
+
+def _texts_of(dataset: str) -> str:
+    """The name under which the store keeps which texts a dataset has."""
+    return f"texts:{dataset}"
 
 
 def with_attempt(plan: Plan, store: Store, since: float, declared: int | None = None) -> Plan:
@@ -41,7 +58,7 @@ def with_attempt(plan: Plan, store: Store, since: float, declared: int | None = 
     Raises:
         SuiteError: Those before it spent all of it.
     """
-    attempt = attempt_of(plan)
+    attempt = attempt_of(plan, store)
     turn, alpha = store.turn(attempt, since, declared), plan.looks.alpha
     if not turn.share:
         raise SuiteError(_exhausted(plan, turn.number, declared))
@@ -50,6 +67,8 @@ def with_attempt(plan: Plan, store: Store, since: float, declared: int | None = 
         f"Attempt {turn.number} on this dataset since the last promotion: "
         f"each rule is held to a level of {level:.2g}, so that all attempts together keep to {alpha:.4g}."
     )
+    if attempt.dataset != plan.dataset.fingerprint:
+        note += f" {plan.dataset.name} has changed since the first of them, and half of it or more is the same."
     forgotten = _forgotten(store, attempt)
     held = _held_to(plan, replace(plan.looks, alpha=level), note, *forgotten)
     return replace(held, share=turn.share, forgotten_attempts=forgotten)
@@ -80,7 +99,7 @@ def with_first_looks(plan: Plan, store: Store) -> Plan:
     Judged first with ``--stop-early``, the level at the end stays what it was there; judged first on all cases, it is judged at
     the end again, where nothing is left to be saved.
     """
-    first, early = store.get_state(looks_of(attempt_of(plan))), plan.looks.last > 0
+    first, early = store.get_state(looks_of(attempt_of(plan, store))), plan.looks.last > 0
     if first is None or plan.narrowed is not None or (first == _EARLY) == early:
         return plan
     alpha = plan.looks.alpha
@@ -109,7 +128,9 @@ def counted(
     Two candidates that are judged at the same moment would both be the first: the one that ends later promotes only when it is
     decided again, at its own share of the level.
     """
-    attempt, verdict = attempt_of(plan), result.verdict
+    attempt, verdict = attempt_of(plan, store), result.verdict
+    if attempt.dataset == plan.dataset.fingerprint and store.get_state(_texts_of(attempt.dataset)) is None:
+        store.set_state(_texts_of(attempt.dataset), sketch(plan.dataset))
     its_own = store.record_attempt(attempt, at=time.time(), since=since, share=plan.share, declared=declared)
     if store.get_state(looks_of(attempt)) is None:
         store.set_state(looks_of(attempt), _EARLY if plan.looks.last else "at the end")

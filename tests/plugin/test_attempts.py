@@ -5,6 +5,8 @@ import json
 import pytest
 
 from distilltest.cli.main import main
+from distilltest.evaluations.same_data import SAME, resemblance, sketch
+from distilltest.records import Case, Dataset
 from distilltest.statistics.spending import share
 
 
@@ -52,9 +54,60 @@ def test_another_prompt_is_another_attempt(candidates):
 
 def test_another_dataset_begins_anew(candidates):
     candidates.run()
-    candidates.cases(21)
+    rows = [{"id": f"q-{i}", "question": f"number {i}", "reference": f"answer {i}"} for i in range(1000, 1020)]
+    candidates.write("cases.jsonl", "\n".join(map(json.dumps, rows)))
     candidates.run("--candidate", "second")
     assert evaluation(candidates)["alpha"] == level(1)
+
+
+CHANGES = {
+    "order": lambda rows: rows[::-1],
+    "ids": lambda rows: [row | {"id": f"new {row['id']}"} for row in rows],
+    "column": lambda rows: [row | {"note": f"note of {row['id']}"} for row in rows],
+    "tags": lambda rows: [row | {"tags": [f"tag {row['id']}"], "cluster": row["id"]} for row in rows],
+    "fewer": lambda rows: rows[:100],
+    "more": lambda rows: [
+        *rows,
+        *({"id": f"r-{i}", "question": f"number {i}", "reference": ""} for i in range(500, 540)),
+    ],
+    "spelling": lambda rows: [row | {"question": row["question"].upper()} for row in rows],
+}
+"""What does not make other data of a dataset."""
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_dataset_that_was_changed_a_little_is_the_same_data(change):
+    rows = [{"id": f"q-{i}", "question": f"number {i}", "reference": f"answer {i}"} for i in range(120)]
+
+    def made(some):
+        return Dataset("cases.jsonl", tuple(Case(row["id"], row) for row in some), "")
+
+    assert resemblance(sketch(made(rows)), sketch(made(CHANGES[change](rows)))) >= SAME
+    other = [{"id": f"q-{i}", "question": f"number {i}", "reference": f"answer {i}"} for i in range(1000, 1120)]
+    assert resemblance(sketch(made(rows)), sketch(made(CHANGES[change](other)))) < SAME
+
+
+def test_labels_and_small_numbers_make_no_two_datasets_the_same():
+    def made(start):
+        rows = [{"a": i, "b": start, "reference": ("spam", "ham")[i % 2], "text": f"{start}: {i}"} for i in range(100)]
+        return sketch(Dataset("cases.jsonl", tuple(Case(str(i), row) for i, row in enumerate(rows)), ""))
+
+    assert resemblance(made(1), made(1)) == 1
+    assert resemblance(made(1), made(2)) == 0
+
+
+def test_an_edited_dataset_does_not_begin_anew(candidates):
+    candidates.run()
+    rows = [json.loads(line) for line in (candidates.root / "cases.jsonl").read_text().splitlines()]
+    candidates.write("cases.jsonl", "\n".join(json.dumps(row | {"id": f"new {row['id']}"}) for row in rows[::-1]))
+    result = candidates.run("--candidate", "second")
+    assert evaluation(candidates)["alpha"] == level(2)
+    assert "cases.jsonl has changed since the first of them" in " ".join(result.stdout.str().split())
+    candidates.run("--candidate", "second")
+    assert evaluation(candidates)["alpha"] == level(2)
+    candidates.distilltest("attempts", "forget", "1", "--reason", "it was cut off")
+    candidates.run("--candidate", "third")
+    assert evaluation(candidates)["forgotten_attempts"]
 
 
 @pytest.mark.parametrize("trial", [["--limit", "2"], ["--candidate", "ghost"]], ids=["a few cases", "no answers"])
