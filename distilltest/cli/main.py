@@ -49,7 +49,7 @@ _COMMANDS = (
     project,
 )
 _EPILOG = """\
-A newcomer's way:
+First steps:
   distilltest init            write a small project into this folder
   distilltest distill         ask the teacher, tune the student, evaluate it
   pytest suites/              evaluate again; exit code 0: it may be promoted
@@ -58,7 +58,7 @@ A newcomer's way:
 Exit codes: 0 done; 2 a wrong command line; 3 an error that the message explains; 70 a bug in distilltest; 130 Ctrl-C,
 SIGTERM or SIGHUP.
 distill and promote end as pytest does: 0 promote, 1 block, 10 undecided, 11 incomplete, 12 an evaluation could not run.
-A check or verification that says no ends with 1.
+A check or verification that finds a fault ends with 13.
 """
 
 
