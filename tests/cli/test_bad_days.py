@@ -5,8 +5,10 @@ import contextlib
 import os
 import re
 import shutil
+import socket
 import sqlite3
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -203,13 +205,21 @@ DAYS = [
 
 
 @pytest.fixture(scope="module")
-def good() -> Path:
+def nobody() -> Iterator[str]:
+    """An address at which every connection is refused: the port is ours, and nobody listens."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{held.getsockname()[1]}/v1"
+
+
+@pytest.fixture(scope="module")
+def good(nobody: str) -> Iterator[Path]:
     """A project in which every command has something to work on."""
     root = Path(tempfile.mkdtemp(prefix="distilltest-bad-days-"))  # not below pytest's own, private folders
     root.chmod(0o755)
     line = '{"messages": [{"role": "user", "content": "train %d"}, {"role": "assistant", "content": "a"}]}\n'
     files = {
-        "distilltest.yaml": "servers:\n  s: {base_url: 'http://127.0.0.1:9/v1', max_retries: 0, timeout: 1}\n"
+        "distilltest.yaml": f"servers:\n  s: {{base_url: '{nobody}', max_retries: 0, timeout: 1}}\n"
         "models:\n"
         + "".join(f"  {role}: {{server: s, model: {role}}}\n" for role in ("base", "teacher", "candidate"))
         + "judge: {server: s, model: j}\n"
@@ -227,7 +237,7 @@ def good() -> Path:
     with Store.open(root / ".distilltest/store.sqlite3") as store:
         store.start_run("20260101-000000-0000", started=1.0, command="pytest")
         for number in range(12):
-            asked = Request("s", "http://127.0.0.1:9/v1", "teacher", ({"role": "user", "content": f"stored {number}"},))
+            asked = Request("s", nobody, "teacher", ({"role": "user", "content": f"stored {number}"},))
             answer = Completion(asked.key, "s", "teacher", "a", finish_reason="stop", created=1.0)
             store.save_all([(asked, answer, b'{"choices": []}')])
     yield root
