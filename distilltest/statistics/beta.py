@@ -100,9 +100,10 @@ def _incomplete(a: Floats, b: Floats, x: Floats, rest: Floats, log_beta: Floats)
 
     a, b, x, rest = np.broadcast_arrays(a, b, x, rest)
     inside = (x > 0.0) & (rest > 0.0)
-    swap = x * (a + b + 2.0) > a + 1.0  # the fraction converges fast on the other side
+    at, rest = np.where(inside, x, 0.5), np.where(inside, rest, 0.5)
+    swap = at * (a + b + 2.0) > a + 1.0  # the fraction converges fast on the other side
     a, b = np.where(swap, b, a), np.where(swap, a, b)
-    at, rest = np.where(inside, np.where(swap, rest, x), 0.5), np.where(inside, np.where(swap, x, rest), 0.5)
+    at, rest = np.where(swap, rest, at), np.where(swap, at, rest)
     value = np.exp(log_beta + a * np.log(at) + b * np.log(rest)) * _fraction(a, b, at) / a
     return np.where(inside, np.clip(np.where(swap, 1.0 - value, value), 0.0, 1.0), np.where(x > 0.0, 1.0, 0.0))
 

@@ -52,3 +52,15 @@ def test_impossible_arguments_are_refused():
         beta.student_tail(1.0, 0)
     with pytest.raises(ValueError, match="tail"):
         beta.student_quantile(0.0, 3)
+
+
+@given(st.lists(st.tuples(st.integers(1, 1000), st.integers(0, 1000), st.floats(0, 1) | st.sampled_from([0.0, 1.0]))))
+def test_the_continued_fraction_is_only_taken_where_it_converges_fast(cases):
+    """Also for shares of 0 and 1, whose tails need none: one that does not converge fast holds up all of an array."""
+    taken, fraction = [], beta._fraction
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(beta, "_fraction", lambda a, b, x: taken.append((a, b, x)) or fraction(a, b, x))
+        passed, failed, share = (np.array([case[place] for case in cases], kind) for place, kind in enumerate("qqd"))
+        beta.binomial_tail(passed, passed + failed, share, special.gammaln(np.arange(1, 2002)))
+    ((a, b, x),) = taken
+    assert np.all(x * (a + b + 2) <= (a + 1) * (1 + 1e-9))
