@@ -11,6 +11,7 @@ from distilltest.config import Config, usd
 from distilltest.evaluations.plan import Plan, Slot
 from distilltest.gate import Rule, points
 from distilltest.gate.advice import rounded
+from distilltest.gate.competence import never_promotes
 from distilltest.records import CHARACTERS, mean
 from distilltest.reporting.plan import PlanEstimate, RoleEstimate, RuleEstimate, SliceEstimate
 from distilltest.statistics.planning import MOST, Seen, needed, smallest_effect
@@ -57,7 +58,7 @@ def estimate(plan: Plan, config: Config, store: Store, *, fresh: bool, judged: i
         judge_calls=judged * len(slots),
         rules=tuple(_rule(rule, plan, before, alpha) for rule in plan.gate),
         slices=tuple(slices),
-        notes=plan.notes,
+        notes=(*plan.notes, *filter(None, [never_promotes(plan.gate)])),
     )
 
 

@@ -58,6 +58,17 @@ def without_claim(rules: Sequence[Rule], judged: Sequence[RuleVerdict]) -> str:
     )
 
 
+def never_promotes(rules: Sequence[Rule]) -> str:
+    """Why a gate can promote nothing, whatever the answers are; empty where it can."""
+    if any(rule.claims for rule in rules):
+        return ""
+    guards = " and ".join(repr(rule.describe()) for rule in rules)
+    return (
+        f"This gate can never promote: {guards} can only block. "
+        "Add a rule that asks for proof, such as better_than, not_worse_than or at_least."
+    )
+
+
 def nobody_passes(table: ResultsTable) -> bool:
     """Whether there are results, and none of any role is above 0."""
     columns = table.values.values()

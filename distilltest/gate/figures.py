@@ -33,6 +33,15 @@ def signed(share: float) -> str:
     return f"{'+' if share > 0 else ''}{declared(share)}"
 
 
+def difference(share: float) -> str:
+    """A difference that was seen, with its sign and one decimal, of a small one its first digit.
+
+    >>> difference(0.027272727), difference(-0.05), difference(0.0)
+    ('+2.7', '-5', '0')
+    """
+    return f"{'+' if share > 0 and points(share) != '0' else ''}{points(share)}"
+
+
 def lower(share: float, *landmarks: float) -> str:
     """A lower bound as points, rounded down; with more digits where rounding would reach, or pass, 0 or another landmark.
 

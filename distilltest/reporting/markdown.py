@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 
 from distilltest.edges import mapped
-from distilltest.gate.figures import signed
+from distilltest.gate.figures import difference, interval
 from distilltest.reporting.gfm import block, code, prose, table
 from distilltest.reporting.report import EvaluationReport, RoleLine, RunReport
 from distilltest.reporting.text import (
@@ -91,8 +91,8 @@ def _evaluation(report: EvaluationReport, *, said: bool) -> list[str]:
                 [
                     one.tag,
                     str(one.cases),
-                    signed(one.difference),
-                    f"{signed(one.estimate)} ({signed(one.low)} to {signed(one.high)})",
+                    difference(one.difference),
+                    f"{difference(one.estimate)} ({interval(one.low, one.high)})",
                 ]
                 for one in rule.slices
             ]

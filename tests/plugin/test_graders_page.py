@@ -72,7 +72,11 @@ def test_every_example_runs_and_passes(project, half):
         "distilltest.yaml",
         config + "judge: {server: local, model: judge}\nembeddings: {server: embedded, model: embedded-embeddings}\n",
     )
-    project.write("prompt.yaml", 'messages:\n  - {role: user, content: "{{ item.answer }}"}\n')
+    # The id makes eight requests of eight cases: copies of one would be one.
+    project.write(
+        "prompt.yaml",
+        'messages:\n  - {role: system, content: "{{ item.id }}"}\n  - {role: user, content: "{{ item.answer }}"}\n',
+    )
     project.write(
         "judge.yaml",
         "messages:\n  - {role: user, content: 'Polite, for {{ item.audience }}? {{ item.format }} {{ item.answer }}'}\n",

@@ -72,3 +72,12 @@ def test_a_plan_works_with_other_options(project, options):
     assert sum(project.server.calls.values()) == 0
     if "no:terminal" not in options:
         assert "360 to send" in result.stdout.str()
+
+
+@pytest.mark.parametrize(
+    ("gate", "never"), [('[at_least(0.8, role="teacher")]', True), ('[at_least(0.8), better_than("base")]', False)]
+)
+def test_a_gate_of_guards_is_told_before_anything_is_paid(project, gate, never):
+    project.suite(gate=gate)
+    said = " ".join(project.run("--plan").stdout.str().split())
+    assert ("This gate can never promote: 'teacher at least 80 %' can only block." in said) is never

@@ -6,12 +6,15 @@
 
 import os
 import random
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from reporting import any_run
 
-from distilltest import at_least, better_than, not_worse_than
-from distilltest.gate import decide
+from distilltest import at_least, better_than, no_slice_regresses, not_worse_than
+from distilltest.gate import Verdict, decide
 from distilltest.records import Model, Outcome
 from distilltest.reporting import json as json_report
 from distilltest.reporting import markdown, terminal
@@ -163,3 +166,24 @@ def test_several_trials_show_how_often_one_and_how_often_all_pass():
     assert "pass@3" in shown
     assert "pass^3" in shown
     assert "75.0 %" in shown
+
+
+def test_what_is_expected_of_a_slice_is_rounded_as_all_differences_are():
+    names = [f"c{i}" for i in range(437)]
+    columns = {
+        "teacher": tuple(float(i % 7 > 0) for i in range(437)),
+        "candidate": tuple(float(i % 9 > 0) for i in range(437)),
+    }
+    table = ResultsTable(tuple(names), columns, tags=tuple((("a", "b", "c")[i % 3],) for i in range(437)))
+    (rule,) = decide(no_slice_regresses("teacher"), table).rules
+    result = any_run.run_of(
+        replace(table, values=columns | {"base": columns["teacher"]}), Verdict(rule.status, "it is so", (rule,))
+    )
+    rows = re.findall(
+        r"^\| [abc] \| \d+ \| (\S+) \| (\S+) \((\S+) to (\S+)\) \|$", markdown.render(result), re.MULTILINE
+    )
+    assert len(rows) == 3
+    for row in rows:
+        assert all(re.fullmatch(r"[+-]?\d+(\.\d)?", figure) for figure in row), row
+    seen = {one.tag: one.difference for one in rule.slices}
+    assert [float(row[0]) for row in rows] == [round(100 * seen[tag], 1) for tag in "abc"]
