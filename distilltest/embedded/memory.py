@@ -127,11 +127,12 @@ class Memory:
     def _fit(self, examples: Sequence[Example]) -> None:
         import numpy as np
 
-        self._rows = self._space.matrix([example.features for example in examples])
+        rows = self._space.matrix([example.features for example in examples])
         wanted = np.zeros((len(examples), len(self._templates)))
         for row, example in enumerate(examples):
             wanted[row, self._place[example.template]] = 1.0
-        kernel = (self._rows @ self._rows.T) ** 2
+        kernel = (rows @ rows.T) ** 2
+        self._by_feature = rows.T.copy()  # a request has a few features of thousands: only their rows are read
         self._solution = np.linalg.solve(kernel + RIDGE * np.eye(len(examples)), wanted)
 
     def _tilt(
@@ -170,7 +171,9 @@ class Memory:
         """Templates that suit the request, the best first."""
         named = [t for t in said if t.kind != "word" or self._looks_like_value(t)]
         spoken = features(t for t in said if t.kind != "word" or t not in named)
-        scores = (self._rows @ self._space.vector(spoken)) ** 2 @ self._solution
+        asked = self._space.vector(spoken)
+        known = asked.nonzero()[0]
+        scores = (asked[known] @ self._by_feature[known]) ** 2 @ self._solution
         if len(self._signs):
             near = (self._preference_rows @ self._preference_space.vector(spoken)) ** 2
             scores += (near * self._strengths) @ self._signs
