@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: its threads spin beside those of other tests
 
 import subprocess
+import tempfile
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,6 +32,19 @@ LEFT_OUT = "tests/trainer is left out: PyTorch is not installed here. Run: make 
 
 OURS = ("distilltest", "bench", "suites", "tests", *{path.stem for path in Path(__file__).parent.glob("[a-z]*")})
 """The top-level modules whose warnings are errors, also when another package points to them as the caller."""
+
+
+def _in_memory(folder: str = "/dev/shm", least: int = 4 << 30) -> bool:
+    """Whether there is a folder in memory that tests fit into, programs included: there nobody waits for a disk."""
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK) and found.f_bavail * found.f_frsize >= least and not found.f_flag & os.ST_NOEXEC
+
+
+if "TMPDIR" not in os.environ and _in_memory():
+    tempfile.tempdir = os.environ["TMPDIR"] = "/dev/shm"
 
 FOREIGN = ("BUILD_NUMBER", "CI", "COLUMNS", "FORCE_COLOR", "LINES", "NO_COLOR", "PYTEST_ADDOPTS", "PY_COLORS")
 FOREIGN_PREFIXES = ("AZURE_", "DISTILLTEST_", "GIT_", "GITHUB_", "LC_", "OPENAI_", "PYTHONWARN", "TIKTOKEN_")

@@ -119,7 +119,7 @@ def open_files() -> Iterator[tuple[str, str]]:
             names = [entry.name for entry in entries]
         for name in names:
             with suppress(OSError):  # the one that listed
-                yield name, str(Path("/proc/self/fd", name).readlink())
+                yield name, os.readlink(f"/proc/self/fd/{name}")  # noqa: PTH115 -- for each test, and a path takes twice as long
 
 
 def _close_pools() -> None:
