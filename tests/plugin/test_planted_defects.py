@@ -157,11 +157,11 @@ DEFECTS = [
         },
     ),
     Defect(
-        'a grader of your own whose `passed` is a text, "True" or "False"',
+        'a grader of your own whose `passed` is a text, always "False"',
         "own()",
         "completion, own",
         head="from distilltest import Grade, grader\n\n\n@grader\ndef own(case, completion):\n"
-        "    right = completion.text == case.reference\n    return Grade('own', float(right), str(right))\n",
+        "    right = completion.text == case.reference\n    return Grade('own', float(right), 'False')\n",
         says={"candidate": lambda n: f"no idea {n}"},
     ),
     Defect(
