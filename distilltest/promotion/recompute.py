@@ -56,7 +56,26 @@ def from_outcomes(report: EvaluationReport, now: Declared, outcomes: Sequence[Ou
         without_usage={line.role: line.without_usage for line in report.roles},
         vacant=tuple({role for rule in gate for role in rule.needs} - set(roles)) if vacant else (),
     )
-    return decide(gate, table, alpha=report.level or report.alpha)
+    return _as_competent(decide(gate, table, alpha=report.level or report.alpha), report.verdict)
+
+
+def _as_competent(found: Verdict, said: Verdict) -> Verdict:
+    """The verdict with the rules that hold, and whose roles showed no competence, as incomplete as they were said to be.
+
+    That takes what the answers were and what the test function makes of others, and the store's outcomes do not have it. To make
+    *incomplete* of *promote* is no fraud.
+    """
+    lacking = [
+        rule.status is Status.PROMOTE and then.status is Status.INCOMPLETE
+        for rule, then in zip(found.rules, said.rules, strict=True)
+    ]
+    rules = tuple(
+        replace(rule, status=Status.INCOMPLETE, sentence=then.sentence) if lacks else rule
+        for rule, then, lacks in zip(found.rules, said.rules, lacking, strict=True)
+    )
+    if not any(lacking) or found.status is not Status.PROMOTE:
+        return replace(found, rules=rules)
+    return replace(found, rules=rules, status=Status.INCOMPLETE, sentence=said.sentence)
 
 
 def other_clusters(report: EvaluationReport) -> bool:

@@ -141,3 +141,20 @@ def test_a_report_without_an_entry_is_remarked_on(promoted, capsys):
     code, said = verify(promoted, capsys)
     assert code == 0
     assert "remark: reports/promoted/1-candidate belongs to no entry" in said
+
+
+def test_an_override_of_a_grader_that_cannot_fail_is_no_edit(project, capsys):
+    """What the test function makes of answers that say nothing is not in the store."""
+    suite = project.root / "suites/test_numbers.py"
+    suite.write_text(
+        suite.read_text()
+        .replace("exact_match(completion.text, case.reference)", "assert completion.text or True")
+        .replace('better_than("base"), ', "")
+        .replace("margin=0.1", "margin=0.5")
+    )
+    project.configure("new")
+    assert project.pytest() == 11
+    assert project.run("promote", "--override", "we look at the grader tomorrow") == 0
+    code, said = verify(project, capsys)
+    assert code == 0, said
+    assert "incomplete, recomputed from" in said
