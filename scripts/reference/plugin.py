@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import pkgutil
 import typing
 from collections.abc import Iterator
+from importlib import import_module
 
 import pytest
 
 from distilltest import fixtures, pytest_plugin
-from distilltest.fixtures import deterministic, judged
 from scripts.reference.commands import described, named
 from scripts.reference.markdown import docstring, table
 from scripts.reference.python_api import signature
@@ -52,15 +53,13 @@ def fixture_functions() -> Iterator[tuple[str, typing.Any]]:
 
 
 def called(function: typing.Any) -> str:
-    """How a test function calls what the fixture gives; empty for a plain value."""
-    scope = {"deterministic": deterministic, "judged": judged}
-    given = inspect.get_annotations(function).get("return", "")
-    try:
-        kind = eval(given, {**vars(fixtures), **scope}) if isinstance(given, str) else given  # noqa: S307  # ours
-    except NameError:  # a type that is imported for type checkers only: a value, not a grader
+    """How a test function calls what the fixture of a grader gives; empty for a plain value."""
+    if function.__name__ not in fixtures.GRADERS:
         return ""
-    call = vars(kind).get("__call__")
-    return signature(call, function.__name__, skip_first=True) if call else ""
+    beside = (module.name for module in pkgutil.iter_modules(fixtures.__path__))
+    scope = {name: import_module(f"{fixtures.__name__}.{name}") for name in beside}
+    kind = eval(inspect.get_annotations(function)["return"], {**vars(fixtures), **scope})  # noqa: S307  # ours
+    return signature(kind.__call__, function.__name__, skip_first=True)
 
 
 def page() -> str:
