@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from distilltest.comparison import Comparison
+from distilltest.gate.comparison import Comparison
 from distilltest.statistics import binomial
-from distilltest.statistics.planning import Seen, needed
+from distilltest.statistics.planning import ObservedValues, needed
 
 ALPHA = 0.05
 
@@ -84,7 +84,7 @@ def advised(of: Population, seed: int = 0) -> int | None:
     groups = [of.cluster(dice) for _ in range(of.pilot)]
     values = [value for group in groups for value in group]
     names = [f"{i}" for i, group in enumerate(groups) for _ in group] if of.test == "clusters" else []
-    return needed(Seen(values, of.limit, of.test, names), of.mean, of.alpha)
+    return needed(ObservedValues(values, of.limit, of.test, names), of.mean, of.alpha)
 
 
 def proven(of: Population, cases: int, dice: Random) -> bool:

@@ -14,15 +14,15 @@ def main() -> None:
     """Measure and print."""
     import aiohttp
 
+    from distilltest.completions.engine import Engine
     from distilltest.config import load_config
-    from distilltest.engine import Engine
     from distilltest.evaluations.declaration import Evaluation
+    from distilltest.evaluations.grading import PER_CALL_CASE, PER_CALL_COMPLETION, BoundBody
     from distilltest.evaluations.plan import Plan
     from distilltest.evaluations.runner import Runner
-    from distilltest.evaluations.selection import Selection
-    from distilltest.fixtures.judged import CriteriaMatch
+    from distilltest.evaluations.selection import CaseSelection
     from distilltest.gate import at_least
-    from distilltest.grading import PER_CALL_CASE, PER_CALL_COMPLETION, BoundBody
+    from distilltest.pytest_plugin.fixtures.judged import CriteriaMatch
     from distilltest.store import Store
 
     assert aiohttp.__version__  # imports are not what is measured
@@ -47,7 +47,7 @@ def main() -> None:
             body, "body", {"case": PER_CALL_CASE, "completion": PER_CALL_COMPLETION, "criteria_match": grader}
         )
         with Store.open(config.store_path) as store, Engine(config, store) as engine:
-            plan = Plan.of("bench", declared, config, Selection(None, (), (), None))
+            plan = Plan.of("bench", declared, config, CaseSelection(None, (), (), None))
             store.start_run("run", started=0.0, command="bench")
             result = Runner(config, store, engine, "run", lambda *_: None).evaluate(plan, bound_body)
             kept = [stored.completion for stored in store.find_completions()]

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from bench import older
 from bench.once import counting, settled, stats, warm
+from distilltest.completions.engine import Engine
 from distilltest.config import load_config
-from distilltest.engine import Engine
 from distilltest.records import Completion, Request
 from distilltest.store import Store, moved
 

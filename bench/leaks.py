@@ -20,7 +20,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from distilltest.distillation.overlap import find_overlap
+from distilltest.training_files.overlap import find_overlap
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -58,7 +58,7 @@ def looked_for(rows: list[dict[str, Any]], cases: Pairs) -> tuple[set[int], set[
 
 def shares(kind: str, cases: Pairs, others: Pairs) -> tuple[float, float, float]:
     """Of the planted cases: blocked, near, missed."""
-    from distillation.planted import KINDS
+    from training_files.planted import KINDS
 
     blocked = near = total = 0
     rows = [example(*each) for each in others]
@@ -74,7 +74,7 @@ def shares(kind: str, cases: Pairs, others: Pairs) -> tuple[float, float, float]
 
 
 def planted(datasets: dict[str, tuple[Pairs, Pairs]]) -> None:
-    from distillation.planted import KINDS
+    from training_files.planted import KINDS
 
     table = []
     for kind in KINDS:

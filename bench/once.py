@@ -167,11 +167,11 @@ def warm() -> None:
     import xdist  # type: ignore[import-untyped]
 
     import distilltest.cli.main
+    import distilltest.completions.engine
     import distilltest.distillation.collect
-    import distilltest.engine
     import distilltest.evaluations.runner
     import distilltest.pytest_plugin
-    import distilltest.session
+    import distilltest.pytest_plugin.session
 
     assert all((_pytest, aiohttp, openai, xdist, distilltest))
 

@@ -54,8 +54,8 @@ async def bare_openai(url: str) -> None:
 
 def prepare(url: str, folder: Path) -> Callable[[], float]:
     """Our engine with its store, ready to be asked: fetching gives the seconds from the first request to the last answer."""
+    from distilltest.completions.engine import Engine
     from distilltest.config import load_config
-    from distilltest.engine import Engine
     from distilltest.records import Request
     from distilltest.store import Store
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from distilltest.errors import GraderFailed as GraderFailed
     from distilltest.evaluations.declaration import evaluation as evaluation
-    from distilltest.fixtures.own import grader as grader
     from distilltest.gate import always as always
     from distilltest.gate import at_least as at_least
     from distilltest.gate import better_than as better_than
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from distilltest.gate import not_worse_than as not_worse_than
     from distilltest.gate import preferred_to as preferred_to
     from distilltest.gate import recovers as recovers
+    from distilltest.pytest_plugin.fixtures.own import grader as grader
     from distilltest.records import Case as Case
     from distilltest.records import Completion as Completion
     from distilltest.records import Grade as Grade
@@ -43,7 +43,7 @@ _HOME = {
     "better_than": "distilltest.gate",
     "not_worse_than": "distilltest.gate",
     "preferred_to": "distilltest.gate",
-    "grader": "distilltest.fixtures.own",
+    "grader": "distilltest.pytest_plugin.fixtures.own",
     "GraderFailed": "distilltest.errors",
     "Case": "distilltest.records",
     "Completion": "distilltest.records",

@@ -47,7 +47,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from distilltest.secrets import mask
+from distilltest.untrusted.secrets import mask
 
 DEBUG = "DISTILLTEST_DEBUG"
 """The environment variable that shows tracebacks to whoever looks for a bug."""

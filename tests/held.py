@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from distilltest.embedded.interface import Stopped, Watch
+from distilltest.server.interface import Stopped, Watch
 
 
 @contextmanager

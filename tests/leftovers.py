@@ -127,7 +127,7 @@ def _close_pools() -> None:
     pool = sys.modules.get("distilltest.graders.python_pool")
     if pool is not None:
         pool.close_all()
-    servers = getattr(sys.modules.get("distilltest.client"), "_embedded", {})
+    servers = getattr(sys.modules.get("distilltest.completions.client"), "_embedded", {})
     while servers:
         servers.popitem()[1].stop()
 

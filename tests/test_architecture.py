@@ -24,6 +24,23 @@ def test_every_module_says_what_it_is_for_and_can_be_read_in_one_sitting():
         assert text.count("\n") <= 500, path
 
 
+def test_a_class_name_exists_once_in_the_package():
+    """Two classes of one name are read as one. Private classes are seen in their own module only."""
+    homes = {}
+    for name, tree in modules_under("-"):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(name)
+    assert {name: where for name, where in homes.items() if len(where) > 1} == {}
+
+
+def test_rooms_are_few():
+    """One noun, one folder; beside the folders stand only the words, the errors and the exit codes."""
+    rooms = {path.relative_to(PACKAGE).parts[0] for path in PACKAGE.rglob("*.py")} - {"__init__.py", "__main__.py"}
+    assert {name for name in rooms if name.endswith(".py")} == {"records.py", "errors.py", "exit_codes.py"}
+    assert len(rooms) <= 25, sorted(rooms)
+
+
 READERS_OF_YAML = ("data/yaml_build.py", "data/yaml_text.py")
 READERS_OF_OTHER_TEXTS = {
     "csv": ("data/rows.py",),
@@ -39,15 +56,15 @@ OF_PROGRAMS = (
     "graders/python_worker.py",
 )
 LOADS_OF_JSON = {
-    "client.py": "the wire",
-    "completions/import_file.py": "labels that were read and checked just before",
-    "completions/redaction.py": "the store",
+    "completions/client.py": "the wire",
+    "exchange/import_file.py": "labels that were read and checked just before",
+    "exchange/redaction.py": "the store",
     "config/load.py": "the schema that comes with distilltest",
     "data/json_text.py": "files that people write",
-    "distillation/messages.py": "a text inside a file: whether it is JSON",
-    "evaluations/bench.py": "the store",
+    "training_files/messages.py": "a text inside a file: whether it is JSON",
+    "evaluations/judge_context.py": "the store",
     "exchange/archive/pages.py": "the wire, and what an archive has kept of it",
-    "faults.py": "the wire",
+    "completions/faults.py": "the wire",
     "graders/json_match.py": "what a model said, and a reference of the suite",
     "graders/json_schema.py": "what a model said",
     "graders/sample.py": "what a model said",
@@ -83,7 +100,7 @@ def imported(tree):
 def test_only_one_package_reads_yaml_csv_and_json_that_people_write():
     """The embedded server and the trainer read the wire, and the store its own rows."""
     calls = set()
-    for name, tree in modules_under("embedded/", "trainer/", "store/", "reporting/"):
+    for name, tree in modules_under("server/", "demo_models/", "trainer/", "store/", "reporting/"):
         found = set(imported(tree))
         assert "yaml" not in found or name in READERS_OF_YAML, name
         for library, readers in READERS_OF_OTHER_TEXTS.items():
@@ -159,9 +176,9 @@ def test_every_command_of_the_documentation_is_one_that_exists(tmp_path):
     assert seen >= 9
 
 
-PRINTERS = ("cli/say.py", "progress.py")
+PRINTERS = ("cli/say.py", "pytest_plugin/progress.py")
 """Who prints: the functions of `say` for the command line, and the session's progress, line by line."""
-WRITERS = ("cli/bar.py", "cli/finetune_watch.py", "edges.py")
+WRITERS = ("cli/bar.py", "cli/finetune_watch.py", "untrusted/edges.py")
 """Who moves a terminal's cursor, and so writes behind the filter; each text in it passes `shown_line` first."""
 
 

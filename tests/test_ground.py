@@ -19,7 +19,9 @@ def warn_as(module, category=DeprecationWarning, message="unread_data() is depre
     warnings.warn_explicit(message, category, "somewhere.py", 1, module=module, registry={})
 
 
-@pytest.mark.parametrize("module", ["distilltest.client", "tests.engine.test_stop", "engine.scripted_server", "pages"])
+@pytest.mark.parametrize(
+    "module", ["distilltest.completions.client", "tests.completions.test_stop", "completions.scripted_server", "pages"]
+)
 def test_a_warning_that_our_own_modules_cause_is_an_error(module):
     with pytest.raises(DeprecationWarning):
         warn_as(module)

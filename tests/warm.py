@@ -41,7 +41,7 @@ LIBRARIES = (
 )
 LEFT = (
     "distilltest.__main__",
-    "distilltest.learning_curve.plugin",
+    "distilltest.distillation.learning_curve.plugin",
     "distilltest.promotion.suite_plugin",
     "distilltest.pytest_plugin",
     "distilltest.trainer",

@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.calibration.pass_fail import rule
 from bench.calibration.table import ALPHA, Column, Rate, Row, Table, dice, points
-from distilltest.comparison import Comparison
+from distilltest.gate.comparison import Comparison
 from distilltest.statistics import anchored, clusters, tango, values
 
 Floats = np.ndarray

@@ -9,7 +9,7 @@ from math import sqrt
 import numpy as np
 from scipy import stats
 
-from distilltest.comparison import Comparison
+from distilltest.gate.comparison import Comparison
 
 Floats = np.ndarray
 Significance = Callable[[int, int, int, float], float]

@@ -9,10 +9,10 @@ from unittest.mock import patch
 import numpy as np
 
 from bench.calibration.table import ALPHA, Column, Rate, Row, Table, dice, points
-from distilltest.comparison import Comparison
-from distilltest.gate import Looks, Status, decide, not_worse_than
+from distilltest.gate import InterimAnalyses, Status, decide, not_worse_than
+from distilltest.gate.comparison import Comparison
+from distilltest.gate.table import ResultsTable
 from distilltest.statistics import exact_unconditional, prediction_powered
-from distilltest.table import ResultsTable
 
 MARGIN = 0.05
 RULE = not_worse_than("teacher", margin=MARGIN)
@@ -60,7 +60,7 @@ def table_of(
 def gate(better: float, n: int, labels: int, cluster: int, looks: bool, runs: int) -> Row:
     """How often the gate promotes, and how often it would by the judge alone."""
     rolls = dice("labels", better, n, labels, cluster, looks)
-    plan = Looks.plan(n, ALPHA, early=looks)
+    plan = InterimAnalyses.plan(n, ALPHA, early=looks)
     promoted, believed = np.zeros(runs, bool), np.zeros(min(runs, RAW), bool)
     for run in range(runs):
         teacher, candidate, judged = answers(better, n, cluster, rolls)
@@ -82,7 +82,7 @@ def gate(better: float, n: int, labels: int, cluster: int, looks: bool, runs: in
     return setting, (Rate.of(promoted) if limit else "", "" if limit else Rate.of(promoted), Rate.of(believed))
 
 
-def _ends(whole: ResultsTable, plan: Looks) -> bool:
+def _ends(whole: ResultsTable, plan: InterimAnalyses) -> bool:
     """Whether the gate promotes, at whichever look it ends; without intervals, which take most of its time and decide nothing."""
     with (
         patch.object(Comparison, "interval", return_value=(-1.0, 1.0)),

@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.calibration.exact import comparison, least_wins
 from bench.calibration.table import ALPHA, Column, Job, Rate, Row, Table, dice, points
-from distilltest.gate import Looks, RuleVerdict, Status, Verdict, not_worse_than
+from distilltest.gate import InterimAnalyses, RuleVerdict, Status, Verdict, not_worse_than
 from distilltest.gate.rule import weigh
 from distilltest.statistics import spending
 
@@ -38,7 +38,7 @@ def _run(better: float, n: int, agreement: float, runs: int, number: int = 1) ->
 def stop(better: float, n: int, agreement: float, limit: bool, runs: int) -> Row:
     """How often it promotes, ends as futile, and what share of the calls it saves."""
     wins, losses = _run(better, n, agreement, runs)
-    looks = Looks.plan(n, ALPHA, early=True)
+    looks = InterimAnalyses.plan(n, ALPHA, early=True)
     promoted, anyway, at_end = (np.zeros(runs, bool) for _ in range(3))
     used = np.full(runs, n)
     for run in range(runs):
@@ -124,7 +124,7 @@ def attempts_with_looks(candidates: int, n: int, runs: int) -> Row:
     for number in range(1, candidates + 1):
         wins, losses = _run(-MARGIN, n, 0.90, runs, number)
         for scheme, spent in enumerate(SCHEMES[:2]):
-            looks = Looks.plan(n, ALPHA * spent(number, candidates), early=True)
+            looks = InterimAnalyses.plan(n, ALPHA * spent(number, candidates), early=True)
             for look, count in enumerate(looks.cases):
                 promoted[scheme] |= wins[:, count - 1] >= _least_at(count, looks.level(look))[losses[:, count - 1]]
     return (str(candidates), "0% of the cases", str(n), "up to four"), (*map(Rate.of, promoted), "", "")

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 
 from bench.calibration.table import ALPHA, Column, Rate, Row, Table, dice, points
-from distilltest.comparison import Comparison
+from distilltest.gate.comparison import Comparison
 
 MARGIN = 0.05
 TEACHER = 0.90

@@ -7,7 +7,7 @@ from scipy import stats
 
 from bench.calibration.pass_fail import rule
 from bench.calibration.table import ALPHA, Column, Rate, Row, Table, dice
-from distilltest.comparison import Comparison
+from distilltest.gate.comparison import Comparison
 from distilltest.statistics import tango
 
 Floats = np.ndarray

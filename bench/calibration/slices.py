@@ -8,8 +8,8 @@ import numpy as np
 
 from bench.calibration.table import Column, Rate, Row, Table, dice
 from distilltest.gate import Status, decide, no_slice_regresses
+from distilltest.gate.table import ResultsTable
 from distilltest.statistics.slices import FAMILY_LEVEL
-from distilltest.table import ResultsTable
 
 TOPICS = tuple((f"topic {i // 40}",) for i in range(400))
 ACROSS = tuple((f"topic {i // 40}", f"length {i % 2}", f"language {i % 3}") for i in range(400))

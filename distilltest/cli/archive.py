@@ -15,7 +15,7 @@ from distilltest.cli.selection import positive
 
 if TYPE_CHECKING:
     from distilltest.exchange.archive.manifest import Manifest
-    from distilltest.exchange.archive.run import Source
+    from distilltest.exchange.archive.run import ArchivedServer
 
 OPENAI = "https://api.openai.com/v1"
 KEY_VARIABLE = "OPENAI_API_KEY"
@@ -134,12 +134,12 @@ def run_verify(arguments: argparse.Namespace) -> int:
     return REFUSED if problems else 0
 
 
-def _source(arguments: argparse.Namespace) -> Source:
+def _source(arguments: argparse.Namespace) -> ArchivedServer:
     from distilltest.errors import ConfigError
-    from distilltest.exchange.archive.run import Source, check_address
+    from distilltest.exchange.archive.run import ArchivedServer, check_address
 
     if arguments.server is not None:
-        from distilltest.client import resolve_base_url
+        from distilltest.completions.client import resolve_base_url
         from distilltest.config import load_config
 
         config = load_config(arguments.root.resolve())
@@ -150,7 +150,7 @@ def _source(arguments: argparse.Namespace) -> Source:
             )
         variable = server.api_key_variable
         key_help = f"Check the key in {variable}." if variable else f"Give server {server.name!r} an api_key."
-        return Source(
+        return ArchivedServer(
             name=server.base_url if server.embedded else check_address(server.base_url),
             base_url=resolve_base_url(server, config),
             api_key=server.api_key,
@@ -167,7 +167,7 @@ def _source(arguments: argparse.Namespace) -> Source:
         )
     if not key.isascii() or not key.isprintable():
         raise ConfigError(f"The key in {KEY_VARIABLE} has characters that no key has. Copy it again.")
-    return Source(base_url, base_url, key or None, f"Check the key in {KEY_VARIABLE}.")
+    return ArchivedServer(base_url, base_url, key or None, f"Check the key in {KEY_VARIABLE}.")
 
 
 def _summarize(output: Path, manifest: Manifest) -> None:

@@ -77,9 +77,9 @@ def run_list(arguments: argparse.Namespace) -> int:
 
 def run_forget(arguments: argparse.Namespace) -> int:
     """Forget one."""
-    from distilltest import candidate
     from distilltest.cli.promote import open_session
     from distilltest.errors import DistilltestError
+    from distilltest.promotion import candidate
 
     reason = " ".join(arguments.reason.split())
     if not reason:

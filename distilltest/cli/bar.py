@@ -6,7 +6,7 @@ import sys
 from types import TracebackType
 from typing import Any, Self
 
-from distilltest.edges import raw, shown_line
+from distilltest.untrusted.edges import raw, shown_line
 
 
 class Bar:

@@ -13,10 +13,10 @@ from distilltest.cli.selection import label
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from distilltest.completions.engine import Counts
     from distilltest.config import Config
     from distilltest.distillation.collect import Asked, Collected
     from distilltest.distillation.sampling import Sampling
-    from distilltest.engine import Counts
     from distilltest.records import Completion, Model
 
 _TEXT = """\
@@ -114,17 +114,17 @@ def run(arguments: argparse.Namespace) -> int:
     from itertools import islice
 
     from distilltest.cli.bar import Bar
+    from distilltest.completions.engine import Engine
     from distilltest.config import load_config
+    from distilltest.data.prompt import load_prompt
     from distilltest.distillation.collect import Collected, asked, collect, count
-    from distilltest.distillation.inputs import Seen, iter_inputs, unused_fields
     from distilltest.distillation.sampling import Sampling
-    from distilltest.engine import Engine
     from distilltest.errors import DistilltestError
     from distilltest.exit_codes import INCOMPLETE
-    from distilltest.prompt import load_prompt
-    from distilltest.retention import open_for_work
     from distilltest.store import Store
     from distilltest.store.changes import MOST_LABELS
+    from distilltest.store.prepare import open_for_work
+    from distilltest.training_files.inputs import SeenRows, iter_inputs, unused_fields
 
     config = load_config(arguments.root.resolve())
     labels = dict(arguments.metadata)
@@ -142,14 +142,14 @@ def run(arguments: argparse.Namespace) -> int:
 
     unused: Counter[str] = Counter()
 
-    def requests(seen: Seen | None = None) -> Iterator[Asked]:
+    def requests(seen: SeenRows | None = None) -> Iterator[Asked]:
         for case in islice(iter_inputs(arguments.dataset, seen=seen), arguments.limit):
             if seen is not None and prompt is None:  # the first time they are read
                 unused.update(unused_fields(case))
             yield from asked([case], model, prompt, labels, sampling)
 
     with Store.open(config.store_path) as store:
-        seen = Seen()
+        seen = SeenRows()
         total, calls = count(store, requests(seen))
         _say_before(arguments, model, sampling, total, calls, seen.twice)
         for name, rows in unused.items():
@@ -217,7 +217,7 @@ def _take(answers: Iterator[tuple[Asked, Completion]], out: Path | None) -> None
     """Read all answers, and write them where they shall go."""
     import orjson
 
-    from distilltest.distillation.whole_file import whole_file
+    from distilltest.training_files.whole_file import whole_file
 
     if out is None:
         for _ in answers:

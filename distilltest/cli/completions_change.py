@@ -7,11 +7,11 @@ import argparse
 from distilltest.cli import say
 from distilltest.cli.completions_show import open_store
 from distilltest.cli.selection import agreed, selection_of
-from distilltest.completions.patterns import NAMES, Pattern, built_in, own
-from distilltest.completions.redaction import Findings, redact
 from distilltest.config import load_config
 from distilltest.errors import DistilltestError
-from distilltest.visible import inline
+from distilltest.exchange.patterns import NAMES, Pattern, built_in, own
+from distilltest.exchange.redaction import Findings, redact
+from distilltest.untrusted.visible import inline
 
 
 def tag(arguments: argparse.Namespace) -> int:

@@ -9,14 +9,14 @@ from distilltest.cli import say
 from distilltest.cli.bar import Bar
 from distilltest.cli.completions_show import open_store
 from distilltest.cli.selection import selection_of
-from distilltest.completions.export import export_file
-from distilltest.completions.identity import choose_server
-from distilltest.completions.import_file import Imported, import_file
-from distilltest.completions.incoming import Place
 from distilltest.config import Config, load_config
 from distilltest.errors import DistilltestError
-from distilltest.retention import DAY
-from distilltest.store import Selection, Store
+from distilltest.exchange.export import export_file
+from distilltest.exchange.identity import choose_server
+from distilltest.exchange.import_file import Imported, import_file
+from distilltest.exchange.incoming import ImportContext
+from distilltest.store import CompletionFilter, Store
+from distilltest.store.prepare import DAY
 
 
 def export(arguments: argparse.Namespace) -> int:
@@ -44,7 +44,7 @@ def import_completions(arguments: argparse.Namespace) -> int:
     config = load_config(arguments.root.resolve())
     server = choose_server(config, arguments.server)
     model = None if arguments.from_server else arguments.model
-    place = Place(config, server, time.time(), model, dict(arguments.set))
+    place = ImportContext(config, server, time.time(), model, dict(arguments.set))
     with open_store(arguments) as store:
         before = _too_old(store, config, place.now)
         result = _pull(arguments, config, place, store) if arguments.from_server else _read(arguments, place, store)
@@ -74,17 +74,17 @@ def _too_old(store: Store, config: Config, now: float) -> int:
     """How many completions the next command would delete, but for those that runs refer to."""
     if config.retention_days is None:
         return 0
-    return store.count_completions(Selection(until=now - config.retention_days * DAY))
+    return store.count_completions(CompletionFilter(until=now - config.retention_days * DAY))
 
 
-def _read(arguments: argparse.Namespace, place: Place, store: Store) -> Imported:
+def _read(arguments: argparse.Namespace, place: ImportContext, store: Store) -> Imported:
     with Bar("lines", 0) as bar:
         return import_file(arguments.file, store, place, skip_bad=arguments.skip_bad, progress=bar)
 
 
-def _pull(arguments: argparse.Namespace, config: Config, place: Place, store: Store) -> Imported:
-    from distilltest.client import openai_client
-    from distilltest.completions.import_server import import_from_server
+def _pull(arguments: argparse.Namespace, config: Config, place: ImportContext, store: Store) -> Imported:
+    from distilltest.completions.client import openai_client
+    from distilltest.exchange.import_server import import_from_server
 
     with (
         openai_client(config.server(place.server.name), config) as client,

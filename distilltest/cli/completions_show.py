@@ -10,13 +10,13 @@ import orjson
 
 from distilltest.cli import say
 from distilltest.cli.selection import filter_words, selection_of
-from distilltest.completions.lines import to_line
 from distilltest.config import Price, load_config, usd
 from distilltest.errors import DistilltestError
+from distilltest.exchange.completion_lines import to_line
 from distilltest.records import Completion
-from distilltest.retention import open_for_work
-from distilltest.store import Cursor, Selection, Store, StoredCompletion, StoredRow, Use
-from distilltest.visible import inline, safe_json
+from distilltest.store import CompletionFilter, Cursor, Store, StoredCompletion, StoredRow, Use
+from distilltest.store.prepare import open_for_work
+from distilltest.untrusted.visible import inline, safe_json
 
 
 def open_store(arguments: argparse.Namespace) -> Store:
@@ -57,7 +57,7 @@ def list_page(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _nothing(store: Store, selection: Selection) -> str:
+def _nothing(store: Store, selection: CompletionFilter) -> str:
     if selection.everything:
         return f"The store {store.path} has no completions yet. `distilltest distill` or pytest brings some."
     return f"No completion meets these filters ({store.count_completions():,} are in the store)."
@@ -119,7 +119,7 @@ def show(arguments: argparse.Namespace) -> int:
     """Print everything about one completion."""
     config = load_config(arguments.root.resolve())
     with open_store(arguments) as store:
-        rows = store.find_rows(Selection(key=arguments.key), limit=6)
+        rows = store.find_rows(CompletionFilter(key=arguments.key), limit=6)
         if not rows:
             raise DistilltestError(
                 f"The store {store.path} has no completion whose key begins with {arguments.key}. "

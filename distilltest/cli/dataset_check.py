@@ -9,18 +9,18 @@ from pathlib import Path
 from distilltest.cli import say
 from distilltest.cli.dataset_files import against_cases, print_findings
 from distilltest.config import Config, load_config
-from distilltest.distillation import costs, diversity, overlap
-from distilltest.distillation.examples import REQUEST, is_preference_file, tags_of
-from distilltest.distillation.folding import folded
-from distilltest.distillation.inputs import iter_inputs
-from distilltest.distillation.messages import spoken
-from distilltest.distillation.preferences import preference_findings
-from distilltest.distillation.supervised import supervised_findings
-from distilltest.distillation.tokens import Counter, counter
+from distilltest.data.prompt import load_prompt
 from distilltest.errors import DistilltestError
 from distilltest.exit_codes import REFUSED
-from distilltest.prompt import load_prompt
 from distilltest.records import Case
+from distilltest.training_files import costs, diversity, overlap
+from distilltest.training_files.examples import REQUEST, is_preference_file, tags_of
+from distilltest.training_files.inputs import iter_inputs
+from distilltest.training_files.messages import spoken
+from distilltest.training_files.preferences import preference_findings
+from distilltest.training_files.supervised import supervised_findings
+from distilltest.training_files.text_search.folding import folded
+from distilltest.training_files.tokens import Counter, counter
 
 _PAIRS = 20
 """Pairs that are printed."""
@@ -94,7 +94,7 @@ def _costs(arguments: argparse.Namespace, tokens: costs.FileTokens, count: Count
         say.line(f"  Base and teacher are asked with {config.distillation.prompt}, the tuned model as in the file.")
 
 
-def _untuned_call(config: Config, tokens: costs.FileTokens, count: Counter) -> costs.Call | None:
+def _untuned_call(config: Config, tokens: costs.FileTokens, count: Counter) -> costs.BilledCall | None:
     """What base and teacher are asked with: the prompt under ``distillation:``, where there is one."""
     plan = config.distillation
     if plan is None or not tokens.examples:
@@ -102,4 +102,4 @@ def _untuned_call(config: Config, tokens: costs.FileTokens, count: Counter) -> c
     prompt = load_prompt(config.root / plan.prompt, plan.prompt)
     rendered = [prompt.render(case) for case in islice(iter_inputs(config.root / plan.train, plan.train), _ASKED)]
     asked = [count.messages(spoken(messages), len(messages)) for messages in rendered]
-    return costs.Call(sum(asked) / len(asked), tokens.answer / tokens.examples)
+    return costs.BilledCall(sum(asked) / len(asked), tokens.answer / tokens.examples)

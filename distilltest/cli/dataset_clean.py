@@ -7,14 +7,14 @@ from pathlib import Path
 
 from distilltest.cli import say
 from distilltest.cli.dataset_files import against_cases, print_findings, say_written
-from distilltest.distillation import overlap
-from distilltest.distillation.clean import write_clean
-from distilltest.distillation.examples import is_preference_file
-from distilltest.distillation.preferences import preference_findings
-from distilltest.distillation.supervised import supervised_findings
+from distilltest.data.prompt import load_prompt
 from distilltest.errors import DistilltestError
 from distilltest.exit_codes import REFUSED
-from distilltest.prompt import load_prompt
+from distilltest.training_files import overlap
+from distilltest.training_files.clean import write_clean
+from distilltest.training_files.examples import is_preference_file
+from distilltest.training_files.preferences import preference_findings
+from distilltest.training_files.supervised import supervised_findings
 
 
 def clean(arguments: argparse.Namespace) -> int:

@@ -9,9 +9,11 @@ from distilltest.cli import say
 from distilltest.cli.bar import Bar
 from distilltest.cli.dataset_files import asked_cases, print_findings, print_leaks, say_written
 from distilltest.cli.opening import open_store
+from distilltest.completions.engine import Engine
 from distilltest.config import Config, Judge, load_config
+from distilltest.data.prompt import Prompt, load_prompt
 from distilltest.distillation.graded import (
-    Source,
+    EvaluatedRun,
     Trials,
     as_answer,
     cases_of,
@@ -20,18 +22,16 @@ from distilltest.distillation.graded import (
     trials_of,
     whole,
 )
-from distilltest.distillation.preference_file import Preference, by_pass, by_score, from_table, write_preferences
-from distilltest.distillation.preferences import preference_findings
 from distilltest.distillation.ranking import Ranking, Samples
 from distilltest.distillation.select import render
-from distilltest.distillation.supervised_file import unfit
-from distilltest.distillation.whole_file import LeftOut
-from distilltest.engine import Engine
 from distilltest.errors import DistilltestError, asking_again
 from distilltest.exit_codes import INCOMPLETE, REFUSED
-from distilltest.prompt import Prompt, load_prompt
 from distilltest.records import Case
-from distilltest.store import Selection, Store, StoredCompletion
+from distilltest.store import CompletionFilter, Store, StoredCompletion
+from distilltest.training_files.preference_file import PreferencePair, by_pass, by_score, from_table, write_preferences
+from distilltest.training_files.preferences import preference_findings
+from distilltest.training_files.supervised_file import unfit
+from distilltest.training_files.whole_file import LeftOut
 
 COLUMNS = ("instruction", "chosen", "rejected")
 
@@ -49,7 +49,7 @@ def write(arguments: argparse.Namespace) -> int:
         return REFUSED if _write(arguments, _table(arguments, left_out), left_out) else 0
     failed = 0
     with open_store(config) as store:
-        own: Source | None = None
+        own: EvaluatedRun | None = None
         if arguments.source:
             preferences = _table(arguments, left_out)
         else:
@@ -74,12 +74,12 @@ def write(arguments: argparse.Namespace) -> int:
     return REFUSED if bad else INCOMPLETE if failed else 0
 
 
-def _table(arguments: argparse.Namespace, left_out: LeftOut) -> Iterator[Preference]:
+def _table(arguments: argparse.Namespace, left_out: LeftOut) -> Iterator[PreferencePair]:
     columns = {name: getattr(arguments, name) or name for name in COLUMNS}
     return from_table(arguments.source, left_out, **columns, system=arguments.system)
 
 
-def _write(arguments: argparse.Namespace, preferences: Iterable[Preference], left_out: LeftOut) -> bool:
+def _write(arguments: argparse.Namespace, preferences: Iterable[PreferencePair], left_out: LeftOut) -> bool:
     """Write and check; whether a platform would reject the file."""
     say_written(write_preferences(arguments.output, preferences, left_out))
     return print_findings(arguments.output, preference_findings(arguments.output))
@@ -135,7 +135,7 @@ def _graded(
     prompt: Prompt | None,
     cases: dict[str, Case],
     left_out: LeftOut,
-) -> Iterator[Preference]:
+) -> Iterator[PreferencePair]:
     """Pairs by what an evaluation said of answers."""
     labels = dict(arguments.metadata)
     if arguments.role:
@@ -176,7 +176,7 @@ def _samples(
         groups = {group[0].case_id: [each.stored for each in group] for group in whole(trials, left_out)}
     else:
         model = arguments.model or config.with_tuned(store.get_state("candidate") or {}).model(role).model
-        for stored in store.each_completion(Selection(model=model, metadata=labels)):
+        for stored in store.each_completion(CompletionFilter(model=model, metadata=labels)):
             asked = [m for m in stored.messages if m.get("role") not in ("system", "developer")]
             reason = unfit(stored.completion)
             if reason is not None:
@@ -223,7 +223,7 @@ def _said_cost(name: str, samples: list[Samples], way: str, config: Config, stor
 
 def _judged(
     name: str, samples: list[Samples], way: str, config: Config, store: Store, left_out: LeftOut
-) -> tuple[list[Preference], int]:
+) -> tuple[list[PreferencePair], int]:
     """Preferences of a judge, and how many pairs it was not able to judge."""
     judge = config.judge(name or None)
     config.server(judge.model.server)

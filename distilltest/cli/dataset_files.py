@@ -8,23 +8,23 @@ from pathlib import Path
 
 from distilltest.cli import say
 from distilltest.config import Config
-from distilltest.dataset import load_dataset
-from distilltest.distillation import overlap
-from distilltest.distillation.graded import Source, sources
-from distilltest.distillation.inputs import iter_inputs
-from distilltest.distillation.lines import Finding
+from distilltest.data.dataset import load_dataset
+from distilltest.data.prompt import load_prompt
+from distilltest.distillation.graded import EvaluatedRun, sources
 from distilltest.distillation.select import by_messages
-from distilltest.distillation.whole_file import Written
 from distilltest.errors import DistilltestError, at
-from distilltest.prompt import load_prompt
 from distilltest.records import Case
 from distilltest.store import Store
+from distilltest.training_files import overlap
+from distilltest.training_files.inputs import iter_inputs
+from distilltest.training_files.lines import Finding
+from distilltest.training_files.whole_file import TrainingFile
 
 _SHOWN = 50
 """Findings that are printed; the rest is counted."""
 
 
-def say_written(written: Written) -> None:
+def say_written(written: TrainingFile) -> None:
     """How many examples there are, and what was left out."""
     say.line(f"{written.path}: {written.examples:,} examples")
     for reason, count in written.left_out.items():
@@ -79,7 +79,7 @@ def asked_cases(config: Config, dataset: Path | None, asked_with: Path | None) -
     return by_messages(load_prompt(asked_with) if asked_with else None, iter_inputs(dataset))
 
 
-def print_leaks(paths: Iterable[Path], config: Config, store: Store, own: Source | None = None) -> bool:
+def print_leaks(paths: Iterable[Path], config: Config, store: Store, own: EvaluatedRun | None = None) -> bool:
     """Say which evaluations of the store have their requests in files; whether any has.
 
     Args:
@@ -102,7 +102,7 @@ def print_leaks(paths: Iterable[Path], config: Config, store: Store, own: Source
     return leaked
 
 
-def _leaks(path: Path, source: Source, root: Path) -> bool:
+def _leaks(path: Path, source: EvaluatedRun, root: Path) -> bool:
     name = source.dataset
     prompt = source.prompts.get("candidate") or next(iter(source.prompts.values()))
     try:

@@ -8,16 +8,16 @@ from distilltest.cli import say
 from distilltest.cli.dataset_files import asked_cases, print_findings, print_leaks, say_written
 from distilltest.cli.opening import open_store
 from distilltest.config import Config, load_config
-from distilltest.distillation.graded import Source, cases_of, pick_graded, source_of, trials_of
+from distilltest.data.prompt import load_prompt
+from distilltest.distillation.graded import EvaluatedRun, cases_of, pick_graded, source_of, trials_of
 from distilltest.distillation.select import Picked, pick
-from distilltest.distillation.split import split
-from distilltest.distillation.supervised import supervised_findings
-from distilltest.distillation.supervised_file import write_supervised
-from distilltest.distillation.whole_file import LeftOut
 from distilltest.errors import DistilltestError, TrainingFileError
 from distilltest.exit_codes import REFUSED
-from distilltest.prompt import load_prompt
-from distilltest.store import Selection, Store
+from distilltest.store import CompletionFilter, Store
+from distilltest.training_files.split import split
+from distilltest.training_files.supervised import supervised_findings
+from distilltest.training_files.supervised_file import write_supervised
+from distilltest.training_files.whole_file import LeftOut
 
 
 def write(arguments: argparse.Namespace) -> int:
@@ -30,7 +30,7 @@ def write(arguments: argparse.Namespace) -> int:
     config = load_config(arguments.root.resolve())
     left_out = LeftOut()
     with open_store(config) as store:
-        own: Source | None = None
+        own: EvaluatedRun | None = None
         if arguments.evaluation:
             evaluation = store.find_evaluation(arguments.evaluation)
             own = source_of(store, evaluation)
@@ -67,7 +67,7 @@ def _graded(
     config: Config,
     store: Store,
     evaluation: str,
-    own: Source | None,
+    own: EvaluatedRun | None,
     left_out: LeftOut,
 ) -> list[Picked]:
     """Answers by what an evaluation said of them."""
@@ -88,7 +88,7 @@ def _stored(arguments: argparse.Namespace, config: Config, store: Store) -> list
     model = arguments.model or config.with_tuned(store.get_state("candidate") or {}).model(arguments.role).model
     prompt = load_prompt(arguments.prompt) if arguments.prompt else None
     cases = asked_cases(config, arguments.cases, arguments.asked_with)
-    found = store.find_completions(Selection(model=model, metadata=labels))
+    found = store.find_completions(CompletionFilter(model=model, metadata=labels))
     if not found:
         raise TrainingFileError(
             f"The store has no completion of {model!r} with the labels {labels}. `distilltest completions list` shows what "

@@ -49,8 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
     from distilltest.distillation.loop import STEPS, Loop
     from distilltest.exit_codes import PROMOTED
     from distilltest.promotion.freshness import why_again
-    from distilltest.retention import open_for_work
     from distilltest.store import Store
+    from distilltest.store.prepare import open_for_work
 
     config = load_config(arguments.root.resolve())
 

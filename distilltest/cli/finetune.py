@@ -159,7 +159,7 @@ def _label(text: str) -> tuple[str, str]:
 @contextmanager
 def connect(root: Path) -> Iterator[tuple[Config, TuningServer]]:
     """The project's configuration, and the server that tunes its base; connections end with the block."""
-    from distilltest.client import openai_client
+    from distilltest.completions.client import openai_client
     from distilltest.config import load_config
     from distilltest.finetuning.jobs import TuningServer
 

@@ -11,14 +11,14 @@ from distilltest.cli.finetune import connect
 from distilltest.cli.finetune_watch import End, watch
 from distilltest.cli.opening import open_store
 from distilltest.config import Config
-from distilltest.distillation.examples import is_preference_file
-from distilltest.distillation.lines import Finding
-from distilltest.distillation.preferences import preference_findings
-from distilltest.distillation.supervised import supervised_findings
 from distilltest.errors import DistilltestError, TrainingFileError, at
 from distilltest.finetuning.jobs import MARK
 from distilltest.finetuning.order import DPO, SUPERVISED, Order
 from distilltest.finetuning.sequence import Sequence
+from distilltest.training_files.examples import is_preference_file
+from distilltest.training_files.lines import Finding
+from distilltest.training_files.preferences import preference_findings
+from distilltest.training_files.supervised import supervised_findings
 
 _SHOWN = 10
 """Errors of a file that are printed."""

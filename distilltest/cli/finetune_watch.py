@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from distilltest.cli import say
 from distilltest.config import Config
-from distilltest.edges import mapped, raw, shown_line
 from distilltest.exit_codes import INCOMPLETE, INTERRUPTED
 from distilltest.finetuning.candidate import details_of, remember
 from distilltest.finetuning.configured import set_candidate
-from distilltest.finetuning.follow import Event, Follower, Progress, result
+from distilltest.finetuning.follow import Event, Follower, JobProgress, result
 from distilltest.finetuning.jobs import TuningServer
 from distilltest.finetuning.plot import course, sparkline
 from distilltest.finetuning.sequence import Sequence
-from distilltest.interruption import TimeIsUp
+from distilltest.process.interruption import TimeIsUp
 from distilltest.store import Store
+from distilltest.untrusted.edges import mapped, raw, shown_line
 
 if TYPE_CHECKING:
     from openai.types.fine_tuning import FineTuningJob
@@ -81,7 +81,7 @@ def _conclude(
     store: Store,
     sequence: Sequence | None,
     job: FineTuningJob,
-    progress: Progress,
+    progress: JobProgress,
     end: End,
 ) -> None:
     model = result(job)
@@ -104,7 +104,7 @@ def _conclude(
     say.line(f"Evaluate it: pytest {suites_of(config)}{'' if named else f' --candidate {model}'}")
 
 
-def _print_end(job: FineTuningJob, progress: Progress) -> None:
+def _print_end(job: FineTuningJob, progress: JobProgress) -> None:
     took = f" after {in_words(job.finished_at - job.created_at)}" if job.finished_at else ""
     tokens = f", {job.trained_tokens:,} tokens trained" if job.trained_tokens else ""
     say.line(f"{job.id} {job.status}{took}{tokens}")
@@ -165,7 +165,7 @@ class Display(Protocol):
     def told(self, event: Event) -> None:
         """Something happened."""
 
-    def shown(self, progress: Progress) -> None:
+    def shown(self, progress: JobProgress) -> None:
         """This is how far it is."""
 
     def __enter__(self) -> Any: ...
@@ -175,17 +175,17 @@ class Display(Protocol):
 def display_for(stream: Any) -> Display:
     """A live line on a terminal that can move its cursor, a line an event elsewhere."""
     live = stream.isatty() and os.environ.get("TERM") != "dumb"
-    return LiveLine(stream) if live else Lines(stream)
+    return LiveLine(stream) if live else EventLines(stream)
 
 
-class Lines:
+class EventLines:
     """A line for each event."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
         self._trouble = False
 
-    def __enter__(self) -> Lines:
+    def __enter__(self) -> EventLines:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -196,7 +196,7 @@ class Lines:
         level = "" if event.level == "info" else f"{event.level}: "
         say.line(f"{time.strftime('%H:%M:%S', time.gmtime(event.created))}  {level}{event.message}", self._stream)
 
-    def shown(self, progress: Progress) -> None:
+    def shown(self, progress: JobProgress) -> None:
         """Print that there is no news, once."""
         if progress.trouble and not self._trouble:
             say.line(f"{time.strftime('%H:%M:%S', time.gmtime())}  {progress.trouble}", self._stream)
@@ -220,7 +220,7 @@ class LiveLine:
         if event.level != "info":
             self._write(f"\r\x1b[K{shown_line(f'{event.level}: {event.message}')}\n")
 
-    def shown(self, progress: Progress) -> None:
+    def shown(self, progress: JobProgress) -> None:
         """Write the line anew."""
         width = shutil.get_terminal_size().columns - 1
         self._write(f"\r\x1b[K{live_line(mapped(progress, shown_line), time.time(), width)}")
@@ -230,12 +230,12 @@ class LiveLine:
         self._stream.flush()
 
 
-def live_line(progress: Progress, now: float, width: int) -> str:
+def live_line(progress: JobProgress, now: float, width: int) -> str:
     """How far a job is, in one line; what matters least falls off at the end.
 
-    >>> live_line(Progress("ftjob-1", "running", 3, 6, 160.0, (0.5, 0.3, 0.2), (0.4,)), 100.0, 99)
+    >>> live_line(JobProgress("ftjob-1", "running", 3, 6, 160.0, (0.5, 0.3, 0.2), (0.4,)), 100.0, 99)
     'ftjob-1 running  step 3 of 6  done in about 1 min  training loss 0.2 █▃▁  validation loss 0.4 ▁'
-    >>> live_line(Progress("ftjob-1", "queued", trouble="no answer, trying again"), 0.0, 40)
+    >>> live_line(JobProgress("ftjob-1", "queued", trouble="no answer, trying again"), 0.0, 40)
     'ftjob-1 queued  no answer, trying again'
     """
     parts = [f"{progress.job} {progress.status}"]

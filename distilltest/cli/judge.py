@@ -129,13 +129,13 @@ def run_calibrate(arguments: argparse.Namespace) -> int:
     """Ask, compare, keep."""
     from datetime import UTC, datetime
 
+    from distilltest.completions.engine import Engine
     from distilltest.config import load_config
-    from distilltest.dataset import load_dataset
-    from distilltest.engine import Engine
+    from distilltest.data.dataset import load_dataset
     from distilltest.errors import DistilltestError
     from distilltest.judges.calibration import Calibration
     from distilltest.judges.labelled import Ways, by_criterion, read
-    from distilltest.retention import open_for_work
+    from distilltest.store.prepare import open_for_work
 
     config = load_config(arguments.root.resolve())
     judge = config.judge(arguments.judge)

@@ -11,7 +11,7 @@ from distilltest.cli.resuming import resumable
 
 if TYPE_CHECKING:
     from distilltest.config import Config
-    from distilltest.learning_curve.curve import LearningCurve
+    from distilltest.distillation.learning_curve.curve import LearningCurve
 
 _TEXT = """\
 Do we need more data? Tune at several sizes of the training file, evaluate each tuned model, draw pass rate against size.
@@ -64,11 +64,11 @@ def run(arguments: argparse.Namespace) -> int:
     from distilltest.cli.finetune_start import check
     from distilltest.cli.finetune_watch import LiveLine, display_for, suites_of
     from distilltest.cli.opening import open_store
+    from distilltest.distillation.learning_curve import text
+    from distilltest.distillation.learning_curve.measure import Measurement
+    from distilltest.distillation.learning_curve.subsets import write_subsets
     from distilltest.finetuning.follow import Follower
     from distilltest.finetuning.order import Order
-    from distilltest.learning_curve import text
-    from distilltest.learning_curve.measure import Measurement
-    from distilltest.learning_curve.subsets import write_subsets
 
     with finetune.connect(arguments.root) as (config, server), open_store(config) as store:
         path = _file(arguments, config)
@@ -113,8 +113,8 @@ def _file(arguments: argparse.Namespace, config: Config) -> Path:
 
 def _write(config: Config, curve: LearningCurve) -> Path:
     """Write the three files, each whole or not at all."""
-    from distilltest.files import write_whole
-    from distilltest.learning_curve import markdown, svg
+    from distilltest.data.whole_files import write_whole
+    from distilltest.distillation.learning_curve import markdown, svg
     from distilltest.reporting.json import document
 
     time = curve.created[:19].replace("-", "").replace(":", "").replace("T", "-")

@@ -27,10 +27,10 @@ from distilltest.cli import (
     say,
     serve,
 )
-from distilltest.edges import shown_output
 from distilltest.errors import DEBUG, DistilltestError, unexpected
 from distilltest.exit_codes import BROKEN_PIPE, ERROR, INCOMPLETE, INTERNAL_ERROR, INTERRUPTED
-from distilltest.interruption import Interruption, TimeIsUp, seconds_of
+from distilltest.process.interruption import Interruption, TimeIsUp, seconds_of
+from distilltest.untrusted.edges import shown_output
 
 _COMMANDS = (
     init,

@@ -17,6 +17,6 @@ def open_store(config: Config) -> Store:
     Raises:
         StoreError: The store cannot be opened.
     """
-    from distilltest import retention
+    from distilltest.store import prepare
 
-    return retention.open_store(config, say.aside)
+    return prepare.open_store(config, say.aside)

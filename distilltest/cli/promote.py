@@ -11,7 +11,7 @@ from distilltest.cli import say
 if TYPE_CHECKING:
     from distilltest.promotion.entry import Entry
     from distilltest.promotion.promote import Result
-    from distilltest.session import Session
+    from distilltest.pytest_plugin.session import Session
 
 _TEXT = """\
 Put a model into production: append an entry to promotions.yaml and keep the report that proved it, if the latest whole run
@@ -47,7 +47,7 @@ def add(commands: Any) -> None:
 
 def open_session(root: Path, candidate: str | None = None) -> Session:
     """The configuration and the store, as a pytest session has them."""
-    from distilltest.session import Options, Session
+    from distilltest.pytest_plugin.session import Options, Session
 
     return Session(root.resolve(), Options({"candidate": candidate} if candidate else {}), command="")
 

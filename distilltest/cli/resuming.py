@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from distilltest.interruption import duration
+from distilltest.process.interruption import duration
 
 
 def resumable(command: Any) -> None:

@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
-from distilltest.edges import shown, shown_line
+from distilltest.untrusted.edges import shown, shown_line
 
 
 def line(text: str = "", file: TextIO | None = None) -> None:

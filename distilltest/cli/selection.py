@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from distilltest.store import Selection, Store
+    from distilltest.store import CompletionFilter, Store
 
 _AGE = re.compile(r"(\d+)([dh])\Z")
 _FILTERS = ("model", "role", "metadata", "since", "until", "evaluation", "grade", "key", "text")
@@ -55,7 +55,7 @@ def add_filters(command: argparse.ArgumentParser, *, everything: bool = False) -
     command.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
 
 
-def selection_of(arguments: argparse.Namespace, store: Store) -> Selection:
+def selection_of(arguments: argparse.Namespace, store: Store) -> CompletionFilter:
     """What the filters say.
 
     Raises:
@@ -63,9 +63,9 @@ def selection_of(arguments: argparse.Namespace, store: Store) -> Selection:
         DistilltestError: A command that changes something was given no filter and no ``--all``.
     """
     from distilltest.errors import DistilltestError
-    from distilltest.store import Selection
+    from distilltest.store import CompletionFilter
 
-    selection = Selection(
+    selection = CompletionFilter(
         model=arguments.model,
         role=arguments.role,
         metadata=dict(arguments.metadata),

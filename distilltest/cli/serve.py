@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,20 +63,22 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until Ctrl-C."""
     import threading
 
-    from distilltest.embedded.server import EmbeddedServer
+    from distilltest.data.whole_files import make_folder
+    from distilltest.demo_models.embedded_server import EmbeddedServer
     from distilltest.errors import DistilltestError
-    from distilltest.files import make_folder
+    from distilltest.server.app import LocalServer
 
-    options: dict[str, Any] = {"latency": arguments.latency_ms / 1000}
+    latency = arguments.latency_ms / 1000
+    start: Callable[[Path, int], LocalServer] = partial(EmbeddedServer.start, latency=latency)
     folder = arguments.data or Path(".distilltest/embedded")
     if arguments.trainer == "transformers":
         folder = arguments.data or Path(".distilltest/trainer")
-        options["models_of"] = _trainer(arguments, folder)
+        start = partial(LocalServer.start, latency=latency, models_of=_trainer(arguments, folder))
     else:
         _refuse_options(arguments)
     try:
         make_folder(folder)
-        server = EmbeddedServer.start(folder, arguments.port, **options)
+        server = start(folder, arguments.port)
     except OSError as error:
         if error.filename is not None:
             raise DistilltestError(f"{error.filename}: {error.strerror}. Give another folder with --data.") from None

@@ -1,1 +1,1 @@
-"""Stored completions as people use them: lines of files, what comes from elsewhere, what must not be read."""
+"""Completions: from the store, or from their servers, each request sent once."""

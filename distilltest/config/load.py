@@ -16,7 +16,7 @@ from distilltest.config.model import DEFAULT_JUDGE, EMBEDDED_URL, Config, Distil
 from distilltest.data import Tree, absent, kind_of, read_yaml
 from distilltest.errors import ConfigError, brief
 from distilltest.records import Model
-from distilltest.secrets import mask, remember, remember_userinfo
+from distilltest.untrusted.secrets import mask, remember, remember_userinfo
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError

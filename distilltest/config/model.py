@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from distilltest.errors import ConfigError
 from distilltest.records import Model
-from distilltest.secrets import remember, remember_userinfo
+from distilltest.untrusted.secrets import remember, remember_userinfo
 
 EMBEDDED_URL = "embedded:"
 """The address of the embedded server: the same on every port, so that its completions keep their keys."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from distilltest.errors import DistilltestError, at
-from distilltest.watched import not_noted
+from distilltest.process.watched import not_noted
 
 LONGEST = 64 * 1024 * 1024
 """Bytes on one line: room for a conversation with pictures, but not for a whole file without line ends."""

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
-from distilltest.distillation.inputs import TEXT_FIELDS, messages_of
+from distilltest.completions.engine import Engine
+from distilltest.data.prompt import Prompt
 from distilltest.distillation.sampling import Sampling
-from distilltest.engine import Engine
 from distilltest.errors import DatasetError
-from distilltest.prompt import Prompt
 from distilltest.records import CallFailure, Case, Completion, Model, Request
 from distilltest.store import Store
+from distilltest.training_files.inputs import TEXT_FIELDS, messages_of
 
 CHUNK = 500
 """Requests that are in memory at a time, and as many that are being fetched meanwhile."""

@@ -8,19 +8,19 @@ from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
-from distilltest.dataset import load_dataset
-from distilltest.distillation.preference_file import Answer
+from distilltest.data.dataset import load_dataset
+from distilltest.data.prompt import Prompt, load_prompt
 from distilltest.distillation.select import Picked, by_messages, render
-from distilltest.distillation.supervised_file import unfit
-from distilltest.distillation.whole_file import LeftOut
 from distilltest.errors import TrainingFileError
-from distilltest.prompt import Prompt, load_prompt
 from distilltest.records import Case
-from distilltest.store import Graded, Store
+from distilltest.store import GradedCompletion, Store
+from distilltest.training_files.preference_file import ScoredAnswer
+from distilltest.training_files.supervised_file import unfit
+from distilltest.training_files.whole_file import LeftOut
 
 NOT_GRADED = "not graded"
 NONE_PASSED = "no answer passed"
-Trials = tuple[Graded, ...]
+Trials = tuple[GradedCompletion, ...]
 """What one role said to one case, in the order of trials."""
 
 
@@ -51,7 +51,7 @@ def trials_of(store: Store, evaluation: str, role: str, labels: Mapping[str, str
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class EvaluatedRun:
     """What the latest run of an evaluation asked, and with which files."""
 
     evaluation: str
@@ -61,18 +61,18 @@ class Source:
     """Role → prompt file."""
 
 
-def sources(store: Store) -> list[Source]:
+def sources(store: Store) -> list[EvaluatedRun]:
     """Of each evaluation that the store knows."""
     reports = [report for report in store.latest_evaluations() if "dataset" in report and report.get("roles")]
-    return [Source(r["id"], r["dataset"], {line["role"]: line["prompt"] for line in r["roles"]}) for r in reports]
+    return [EvaluatedRun(r["id"], r["dataset"], {line["role"]: line["prompt"] for line in r["roles"]}) for r in reports]
 
 
-def source_of(store: Store, evaluation: str) -> Source | None:
+def source_of(store: Store, evaluation: str) -> EvaluatedRun | None:
     """Of one evaluation; None where it was interrupted before it had a report."""
     return next((source for source in sources(store) if source.evaluation == evaluation), None)
 
 
-def cases_of(source: Source | None, root: Path, roles: Sequence[str]) -> dict[str, Case]:
+def cases_of(source: EvaluatedRun | None, root: Path, roles: Sequence[str]) -> dict[str, Case]:
     """The cases of an evaluation by the messages that the roles were sent; not those whose files have changed since.
 
     Raises:
@@ -88,7 +88,7 @@ def cases_of(source: Source | None, root: Path, roles: Sequence[str]) -> dict[st
     return found
 
 
-def choose(trials: Trials, left_out: LeftOut, *, passed: bool, best: bool) -> Graded | None:
+def choose(trials: Trials, left_out: LeftOut, *, passed: bool, best: bool) -> GradedCompletion | None:
     """One answer to learn from, of those of one case.
 
     Args:
@@ -135,7 +135,7 @@ def pairs(
     prompt: Prompt | None,
     cases: Mapping[str, Case],
     left_out: LeftOut,
-) -> Iterator[tuple[Picked, Answer, Answer]]:
+) -> Iterator[tuple[Picked, ScoredAnswer, ScoredAnswer]]:
     """Two roles' answers to the same case: the first that passed of one, the first that failed of the other, where there are.
 
     Args:
@@ -169,6 +169,6 @@ def whole(groups: Iterable[Trials], left_out: LeftOut) -> Iterator[Trials]:
             yield fit
 
 
-def as_answer(graded: Graded) -> Answer:
+def as_answer(graded: GradedCompletion) -> ScoredAnswer:
     """A graded answer as preferences see it."""
-    return Answer(graded.stored.completion.text, graded.passed, graded.score)
+    return ScoredAnswer(graded.stored.completion.text, graded.passed, graded.score)

@@ -8,12 +8,12 @@ from itertools import combinations
 from pathlib import Path
 
 from distilltest.config import Config, Judge, usd
-from distilltest.distillation.messages import last_user_text
 from distilltest.distillation.ranking import QUESTION, Samples
 from distilltest.judges.ask import first_request
 from distilltest.judges.questions import preference_question
 from distilltest.records import CHARACTERS, Request, mean
-from distilltest.store import Selection, Store
+from distilltest.store import CompletionFilter, Store
+from distilltest.training_files.messages import last_user_text
 
 _SAMPLE = 200
 """Stored answers of the judge from which the length of an answer is estimated."""
@@ -61,7 +61,7 @@ def judging_cost(samples: Sequence[Samples], way: str, judge: Judge, config: Con
             known += len(store.known_keys([request.key for request in requests]))
     share = 1 - known / (2 * pairs) if pairs else 0.0
     said = []
-    for number, stored in enumerate(store.each_completion(Selection(model=judge.model.model))):
+    for number, stored in enumerate(store.each_completion(CompletionFilter(model=judge.model.model))):
         if number == _SAMPLE:
             break
         if stored.completion.usage.known:

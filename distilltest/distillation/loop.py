@@ -9,18 +9,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from distilltest.client import openai_client
+from distilltest.completions.client import openai_client
+from distilltest.completions.engine import Engine
 from distilltest.config import Config, Distillation
-from distilltest.dataset import load_dataset
+from distilltest.data.dataset import load_dataset
+from distilltest.data.prompt import Prompt, load_prompt
 from distilltest.distillation.collect import Collected, asked, collect
-from distilltest.distillation.file_rules import refuse_bad
-from distilltest.distillation.inputs import read_inputs
 from distilltest.distillation.matching import keep_matching
-from distilltest.distillation.overlap import find_overlap, texts_of
-from distilltest.distillation.supervised import supervised_findings
-from distilltest.distillation.supervised_file import write_supervised
-from distilltest.distillation.whole_file import LeftOut, Written
-from distilltest.engine import Engine
 from distilltest.errors import ConfigError, DistilltestError, asking_again
 from distilltest.exit_codes import VERDICTS
 from distilltest.finetuning.answers import endpoint_errors
@@ -28,17 +23,22 @@ from distilltest.finetuning.candidate import remember
 from distilltest.finetuning.follow import Event, Follower, result
 from distilltest.finetuning.jobs import TuningServer
 from distilltest.finetuning.order import Order
-from distilltest.prompt import Prompt, load_prompt
+from distilltest.process.subprocesses import run_to_its_end
 from distilltest.records import Case, Completion
 from distilltest.store import Store
-from distilltest.subprocesses import run_to_its_end
+from distilltest.training_files.file_rules import refuse_bad
+from distilltest.training_files.inputs import read_inputs
+from distilltest.training_files.overlap import find_overlap, texts_of
+from distilltest.training_files.supervised import supervised_findings
+from distilltest.training_files.supervised_file import write_supervised
+from distilltest.training_files.whole_file import LeftOut, TrainingFile
 
 STEPS = 5
 SHOWN = 3
 """Reasons for another run that are told."""
 
 
-class Bar(AbstractContextManager["Bar"], Protocol):
+class ProgressBar(AbstractContextManager["ProgressBar"], Protocol):
     """A progress bar."""
 
     def __call__(self, done: int) -> None:
@@ -53,7 +53,7 @@ class Loop:
     store: Store
     say: Callable[[str], None]
     """Prints one line of result."""
-    bar: Callable[[str, int], Bar]
+    bar: Callable[[str, int], ProgressBar]
     """Opens a progress bar: title, total."""
     why_again: Callable[[Store, str, str], list[str]]
     """Store, run and model → why the run does not say what another one would, in words; empty where it does."""
@@ -124,7 +124,7 @@ class Loop:
         self._step(1, "teacher answers", f"{len(answers)} of {len(self.cases)} requests, {done}", started)
         return answers
 
-    def _write(self, answers: list[tuple[Case, Completion]]) -> Written:
+    def _write(self, answers: list[tuple[Case, Completion]]) -> TrainingFile:
         started = self.clock()
         left_out = LeftOut()
         kept = keep_matching(answers, left_out) if self.plan.keep == "matching" else answers
@@ -138,7 +138,7 @@ class Loop:
         self._step(2, "training file", result, started)
         return written
 
-    def _tune(self, written: Written) -> str:
+    def _tune(self, written: TrainingFile) -> str:
         started = self.clock()
         student = self.config.model("base")
         server = self.config.server(student.server)
@@ -170,12 +170,12 @@ class Loop:
         self._step(3, "fine-tuning", f"{model}{loss}", started)
         return model
 
-    def _remember(self, model: str, written: Written) -> None:
+    def _remember(self, model: str, written: TrainingFile) -> None:
         details: dict[str, Any] = {"training_file": str(written.path), "sha256": written.sha256}
         prompts = {"prompt": self.plan.student_prompt, "prompt_instead_of": self.plan.prompt}
         remember(self.store, model, details | prompts)
 
-    def _evaluate(self, model: str, written: Written) -> int:
+    def _evaluate(self, model: str, written: TrainingFile) -> int:
         started = self.clock()
         state = f"evaluated:{self.plan.suites}"
         before = self.store.get_state(state) or {}
@@ -216,7 +216,7 @@ class Loop:
             return ["its report is gone"]
         return self.why_again(self.store, before["run"], model)
 
-    def _conclude(self, run: str, written: Written) -> None:
+    def _conclude(self, run: str, written: TrainingFile) -> None:
         from distilltest.reporting.report import EvaluationReport
 
         started = self.clock()

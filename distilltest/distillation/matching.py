@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from distilltest.distillation.whole_file import LeftOut
 from distilltest.errors import DatasetError
 from distilltest.graders.exact_match import exact_match
 from distilltest.records import Case, Completion
+from distilltest.training_files.whole_file import LeftOut
 
 WRONG = "not the reference"
 

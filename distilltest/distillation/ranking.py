@@ -11,15 +11,15 @@ from pathlib import Path
 
 from distilltest.config import Judge
 from distilltest.distillation.matches import CircleFound, find, most
-from distilltest.distillation.messages import last_user_text
-from distilltest.distillation.preference_file import LONE, TIE, Preference
-from distilltest.distillation.whole_file import LeftOut
 from distilltest.errors import JudgeFailed
 from distilltest.judges import Judgement, ask
 from distilltest.judges.ask import Complete
 from distilltest.judges.preference import Compared, compare
 from distilltest.judges.questions import preference_question
 from distilltest.records import Message
+from distilltest.training_files.messages import last_user_text
+from distilltest.training_files.preference_file import LONE, TIE, PreferencePair
+from distilltest.training_files.whole_file import LeftOut
 
 QUESTION = "Which answer is better?"
 DISAGREE = "a tie: the judge's two orders disagree"
@@ -66,7 +66,7 @@ class Ranking:
     sentences: dict[str, str] = field(default_factory=dict)
     """Kind of failure → what the first of them said."""
 
-    async def preferences(self, samples: Sequence[Samples], left_out: LeftOut) -> list[Preference]:
+    async def preferences(self, samples: Sequence[Samples], left_out: LeftOut) -> list[PreferencePair]:
         """The clear ones, in the order of the samples.
 
         Args:
@@ -77,9 +77,9 @@ class Ranking:
         for each in found:
             if isinstance(each, str):
                 left_out.add(each)
-        return [each for each in found if isinstance(each, Preference)]
+        return [each for each in found if isinstance(each, PreferencePair)]
 
-    async def _rank(self, samples: Samples) -> Preference | str:
+    async def _rank(self, samples: Samples) -> PreferencePair | str:
         """The preference, or why there is none."""
         texts = samples.distinct
         if len(texts) < 2:
@@ -105,7 +105,7 @@ class Ranking:
             return TIE if all(isinstance(result, Compared) and result.agree for result in compared) else DISAGREE
         best, worst = found
         messages = samples.messages[samples.texts.index(texts[best])]  # those that the better answer was given to
-        return Preference(messages, texts[best], texts[worst])
+        return PreferencePair(messages, texts[best], texts[worst])
 
     async def _compare(self, samples: Samples, one: str, other: str) -> Compared | str:
         """What the judge said, or the kind of its failure."""

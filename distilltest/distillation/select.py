@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from distilltest.distillation.inputs import messages_of
-from distilltest.distillation.messages import last_user_text
+from distilltest.data.prompt import Prompt
 from distilltest.errors import PromptError
-from distilltest.prompt import Prompt
 from distilltest.records import Case, Message, fingerprint
 from distilltest.store import StoredCompletion
+from distilltest.training_files.inputs import messages_of
+from distilltest.training_files.messages import last_user_text
 
 
 @dataclass(frozen=True, slots=True)

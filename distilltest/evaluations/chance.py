@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from distilltest.gate.table import Constant
 from distilltest.graders.text import as_text
 from distilltest.records import Case
-from distilltest.table import Constant
 
 COMPARED = ("exact_match", "classification")
 """Graders that pass the reference and nothing else. What others would make of it, nobody knows without asking them."""

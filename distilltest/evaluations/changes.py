@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from distilltest.evaluations.plan import Plan
+from distilltest.evaluations.results import Change, ShownAnswer
 from distilltest.records import Case, Completion, Outcome
-from distilltest.results import Change, Sample
 from distilltest.store import Store
 
 MOST = 50
@@ -106,7 +106,7 @@ def _change(
             else ()
         )
         samples.append(
-            Sample(
+            ShownAnswer(
                 role=role,
                 text=outcome.failure or (said.refusal or said.text if said else ""),
                 passed=outcome.passed,

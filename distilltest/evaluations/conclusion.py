@@ -9,17 +9,17 @@ from dataclasses import replace
 from distilltest.config import Config, usd
 from distilltest.evaluations.chance import are_labels, constant_answer, same_reference
 from distilltest.evaluations.changes import find_changes
+from distilltest.evaluations.grading import BoundBody
 from distilltest.evaluations.health import Health
+from distilltest.evaluations.outcomes import Answers, Outcomes, of_role
 from distilltest.evaluations.placebo import cannot_fail, constant_of
 from distilltest.evaluations.plan import Plan
+from distilltest.evaluations.results import EvaluationResult, JudgeUse
 from distilltest.gate import Verdict
 from distilltest.gate.competence import MOSTLY, repeats
-from distilltest.grading import BoundBody
-from distilltest.outcomes import Answers, Outcomes, of_role
+from distilltest.gate.table import ResultsTable
 from distilltest.records import Case, Model, Outcome
-from distilltest.results import EvaluationResult, JudgeUse
 from distilltest.store import Store
-from distilltest.table import ResultsTable
 
 FEW, FEW_SHARE = 3, 0.02
 """Fewer answers than this, or at most this share of a role's, are counted in the table of roles and not worth a note."""

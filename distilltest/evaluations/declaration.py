@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from distilltest.errors import SuiteError
 from distilltest.gate import Rule
-from distilltest.watched import listen
+from distilltest.process.watched import listen
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from distilltest.comparison import TESTS
 from distilltest.config import Config, usd
-from distilltest.evaluations.plan import Plan, Slot
+from distilltest.evaluations.plan import Plan, PlannedRequest
 from distilltest.gate import Rule, points
 from distilltest.gate.advice import rounded
+from distilltest.gate.comparison import TESTS
 from distilltest.gate.competence import never_promotes
+from distilltest.gate.table import ResultsTable
 from distilltest.records import CHARACTERS, mean
-from distilltest.reporting.plan import PlanEstimate, RoleEstimate, RuleEstimate, SliceEstimate
-from distilltest.statistics.planning import MOST, Seen, needed, smallest_effect
-from distilltest.store import Selection, Store
-from distilltest.table import ResultsTable
+from distilltest.statistics.planning import MOST, ObservedValues, needed, smallest_effect
+from distilltest.store import CompletionFilter, Store
 
 SAMPLE = 200
 """Stored answers, or rendered prompts, from which tokens are estimated."""
@@ -24,6 +23,62 @@ DIFFERING = 0.20
 """The share of cases in which two roles differ, where no earlier run says it."""
 SPREAD = 0.25
 """By how much scores differ then."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoleEstimate:
+    """What one role will cost."""
+
+    role: str
+    model: str
+    calls: int
+    to_send: int
+    """Calls that the store has no answer to."""
+    prompt_tokens: float
+    """Per call."""
+    completion_tokens: float | None
+    """Per call; None where nothing is known of its answers."""
+    usd: float | None
+    """Of the calls to send; None where a price or the tokens are not known."""
+    seconds: float | None
+    """How long its calls take at the server's limits, None where no latency is known."""
+    basis: str
+    """Where the tokens come from."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleEstimate:
+    """What a rule can show with so many cases."""
+
+    rule: str
+    shows: str
+    hopeless: str = ""
+    """Why it can hardly be proven, and what would help; empty where it can."""
+
+
+@dataclass(frozen=True, slots=True)
+class SliceEstimate:
+    """What can be seen in the cases with one tag."""
+
+    tag: str
+    cases: int
+    effect: float
+    """The smallest difference that can be shown, as a share."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanEstimate:
+    """One evaluation, before it runs."""
+
+    id: str
+    dataset: str
+    cases: int
+    trials: int
+    roles: tuple[RoleEstimate, ...]
+    judge_calls: int
+    rules: tuple[RuleEstimate, ...]
+    slices: tuple[SliceEstimate, ...]
+    notes: tuple[str, ...] = ()
 
 
 def estimate(plan: Plan, config: Config, store: Store, *, fresh: bool, judged: int = 0) -> PlanEstimate:
@@ -41,7 +96,7 @@ def estimate(plan: Plan, config: Config, store: Store, *, fresh: bool, judged: i
     alpha = plan.looks.level(plan.looks.last)
     before = _before(plan, store)
     counts = Counter(tag for case in plan.cases for tag in case.tags)
-    closest = Seen.assumed(_closest(plan, before), 1.0, 0.0, "tango")
+    closest = ObservedValues.assumed(_closest(plan, before), 1.0, 0.0, "tango")
     slices = [
         SliceEstimate(tag, count, min(1.0, smallest_effect(closest, count, alpha)))
         for tag, count in sorted(counts.items(), key=lambda pair: (pair[1], pair[0]))
@@ -98,14 +153,16 @@ def _closest(plan: Plan, before: ResultsTable | None) -> float:
 
 
 def _role(
-    role: str, slots: Sequence[Slot], keys: set[str], plan: Plan, config: Config, store: Store, fresh: bool
+    role: str, slots: Sequence[PlannedRequest], keys: set[str], plan: Plan, config: Config, store: Store, fresh: bool
 ) -> RoleEstimate:
     model = plan.models[role]
     known = [slot.request.key for slot in slots if slot.request.key in keys]
     answers = list(store.completions(known[:SAMPLE]).values())
     basis = "its stored answers"
     if not answers:
-        answers = [item.completion for item in store.find_completions(Selection(model=model.model), limit=SAMPLE)]
+        answers = [
+            item.completion for item in store.find_completions(CompletionFilter(model=model.model), limit=SAMPLE)
+        ]
         basis = "its answers to other requests"
     written = mean([_characters(slot) for slot in slots[:SAMPLE]]) / CHARACTERS
     to_send = len(slots) if fresh else len(slots) - len(known)
@@ -140,11 +197,11 @@ def _role(
     )
 
 
-def _characters(slot: Slot) -> float:
+def _characters(slot: PlannedRequest) -> float:
     return float(sum(len(str(message.get("content") or "")) for message in slot.request.messages))
 
 
-def _reference_tokens(slots: Sequence[Slot]) -> float | None:
+def _reference_tokens(slots: Sequence[PlannedRequest]) -> float | None:
     references = [slot.case.reference for slot in slots[:SAMPLE] if isinstance(slot.case.reference, str)]
     return mean([len(text) / CHARACTERS for text in references]) if references else None
 
@@ -183,17 +240,17 @@ def _named(cases: int | None) -> str:
     return f"about {rounded(cases):,} cases" if cases else f"more than {MOST:,} cases"
 
 
-def _assumed(rule: Rule, plan: Plan) -> Seen | None:
+def _assumed(rule: Rule, plan: Plan) -> ObservedValues | None:
     """The values of a rule about a difference before anything is known; None of another rule."""
     if rule.margin is None:
         return None
     binary = plan.evaluation.metric == "pass" and plan.evaluation.trials == 1
     clusters = [case.cluster or case.id for case in plan.cases] if any(case.cluster for case in plan.cases) else []
     test = "clusters" if clusters else "exact" if binary else "anchored"
-    return Seen.assumed(*((DIFFERING, 1.0) if binary else (1.0, SPREAD)), rule.margin, test, clusters)
+    return ObservedValues.assumed(*((DIFFERING, 1.0) if binary else (1.0, SPREAD)), rule.margin, test, clusters)
 
 
-def _basis(seen: Seen, plan: Plan, *, known: bool) -> str:
+def _basis(seen: ObservedValues, plan: Plan, *, known: bool) -> str:
     """What is known, or assumed, of the values."""
     if not known and seen.test == "anchored":
         return f"scores are assumed to differ by {points(SPREAD)} points; {TESTS[seen.test]}"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from distilltest.errors import SuiteError, brief
-from distilltest.health import AnswerHealth, GraderHealth
+from distilltest.gate.health import AnswerHealth, GraderHealth
 from distilltest.records import Case, Completion, Grade
 
 ALL_OF_THE_FIRST = 20

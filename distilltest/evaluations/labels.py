@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from distilltest.dataset import load_dataset
+from distilltest.data.dataset import load_dataset
 from distilltest.errors import DatasetError
 from distilltest.records import Case, Dataset, Outcome
 

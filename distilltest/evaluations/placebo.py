@@ -15,10 +15,10 @@ from typing import Any
 
 from distilltest.errors import DistilltestError
 from distilltest.evaluations.chance import COMPARED, commonest
+from distilltest.evaluations.grading import BoundBody, GradingCall
 from distilltest.evaluations.worth import worth
-from distilltest.grading import BoundBody, Call
+from distilltest.gate.table import Constant
 from distilltest.records import Case, Completion, ToolCall, Usage
-from distilltest.table import Constant
 
 MOST_CASES = 20_000
 """With more of them, no answer is graded once more for each."""
@@ -89,7 +89,7 @@ def _worth(
     """
     rest = iter(cases)
     while some := list(islice(rest, _AT_ONCE)):
-        calls = [body.run(Call(case, answer, "candidate")) for case in some]
+        calls = [body.run(GradingCall(case, answer, "candidate")) for case in some]
         for call in calls:
             for grade in call.pending:
                 if grade.asks or (threads is not None and grade.name not in threads):

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from distilltest.config import Config
-from distilltest.dataset import load_dataset
+from distilltest.data.dataset import load_dataset
+from distilltest.data.prompt import Prompt, load_prompt
 from distilltest.errors import SuiteError
 from distilltest.evaluations.declaration import Evaluation
-from distilltest.evaluations.selection import Selection
+from distilltest.evaluations.selection import CaseSelection
 from distilltest.evaluations.source import compared_roles
-from distilltest.gate import Looks, Rule, rules_from
-from distilltest.prompt import Prompt, load_prompt
+from distilltest.gate import InterimAnalyses, Rule, rules_from
 from distilltest.records import Case, Dataset, Model, Outcome, Request
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ PROMOTED = "promoted"
 """The one role that may be vacant: before the first promotion, rules about it do not apply."""
 
 
-class Slot(NamedTuple):
+class PlannedRequest(NamedTuple):
     """A request, and what it is for."""
 
     case: Case
@@ -55,7 +55,7 @@ class Plan:
     """Configured roles that no rule is about and that the test function does not name: asked only for what a grader demands."""
     root: Path
     """The folder that paths are relative to."""
-    looks: Looks
+    looks: InterimAnalyses
     """When the gate looks; once, at the end, unless the run may stop early."""
     leaked: tuple[str, ...] = ()
     """Ids of the cases that the candidate was trained on, as far as its training file is known."""
@@ -80,7 +80,7 @@ class Plan:
         identity: str,
         evaluation: Evaluation,
         config: Config,
-        selection: Selection,
+        selection: CaseSelection,
         *,
         offline: bool = False,
         stop_early: bool = False,
@@ -153,7 +153,7 @@ class Plan:
             idle=idle,
             root=config.root,
             vacant=vacant,
-            looks=Looks.plan(len(cases), config.alpha, stop_early),
+            looks=InterimAnalyses.plan(len(cases), config.alpha, stop_early),
             labels=labels,
         )
 
@@ -208,11 +208,11 @@ class Plan:
             for start in range(begin, end, CHUNK)
         ]
 
-    def slots(self, chunk: range) -> list[Slot]:
+    def slots(self, chunk: range) -> list[PlannedRequest]:
         """The requests of one chunk of cases, with what each is for."""
         prompts = {prompt.fingerprint: prompt for prompt in self.prompts.values()}  # most often one for all roles
         return [
-            Slot(
+            PlannedRequest(
                 case, role, trial, Request(model.server, model.base_url, model.model, messages, model.parameters, trial)
             )
             for case in self.cases[chunk.start : chunk.stop]

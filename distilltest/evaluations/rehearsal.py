@@ -6,11 +6,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distilltest.engine import Engine
+from distilltest.completions.engine import Engine
 from distilltest.errors import DistilltestError
-from distilltest.evaluations.bench import JudgeBench
+from distilltest.evaluations.grading import BoundBody, GradingCall, JudgeOptions
+from distilltest.evaluations.judge_context import JudgeBench
 from distilltest.evaluations.plan import Plan
-from distilltest.grading import BoundBody, Call, JudgeOptions
 from distilltest.records import Case, Completion
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class _Stage:
-    """Implements :class:`distilltest.grading.Bench` without a model: it looks up what is known of a judge, and answers itself."""
+    """A :class:`distilltest.evaluations.grading.JudgeContext` without a model: it looks up judges and answers itself."""
 
     def __init__(self, bench: JudgeBench) -> None:
         self.root: Path = bench.root
@@ -62,7 +62,7 @@ def rehearse(plan: Plan, body: BoundBody, bench: JudgeBench, engine: Engine) -> 
         DistilltestError: A judge is not known to agree with people as much as is demanded.
     """
     stage, case = _Stage(bench), plan.cases[0]
-    call = Call(case, _answer(str(case.reference or "an answer")), "candidate", 0, stage)
+    call = GradingCall(case, _answer(str(case.reference or "an answer")), "candidate", 0, stage)
     with suppress(Exception):  # what the body makes of this answer does not matter
         if body.is_async:
             engine.run(body.arun(call))

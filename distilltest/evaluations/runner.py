@@ -9,35 +9,35 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from distilltest.completions.engine import Engine
 from distilltest.config import Config
-from distilltest.engine import Engine
 from distilltest.errors import GraderFailed
-from distilltest.evaluations.bench import JudgeBench
 from distilltest.evaluations.conclusion import result_of, table_of
 from distilltest.evaluations.confusion import Confusion
+from distilltest.evaluations.grading import BoundBody, GradingCall
 from distilltest.evaluations.health import Health
-from distilltest.evaluations.plan import Plan, Slot
+from distilltest.evaluations.judge_context import JudgeBench
+from distilltest.evaluations.outcomes import Outcomes
+from distilltest.evaluations.plan import Plan, PlannedRequest
+from distilltest.evaluations.results import EvaluationResult
 from distilltest.evaluations.source import demands_agreement
 from distilltest.evaluations.worth import worth
 from distilltest.gate import decide
-from distilltest.grading import BoundBody, Call
-from distilltest.outcomes import Outcomes
 from distilltest.records import NO_PREFERENCES, CallFailure, Case, Completion, Grade, Outcome
-from distilltest.results import EvaluationResult
 from distilltest.store import Store
 
 if TYPE_CHECKING:
     from distilltest.evaluations.labels import Labels
 
 
-class Progress(Protocol):
+class ProgressListener(Protocol):
     """Who is told how far an evaluation is."""
 
     def __call__(self, done: int, total: int, failed: int, waiting: int) -> None:
         """So many completions of all are graded, so many calls failed, and so many answers wait for a judge."""
 
 
-class Graded(NamedTuple):
+class GradedAnswer(NamedTuple):
     """One answer with what came of it."""
 
     case: Case
@@ -52,7 +52,7 @@ class Graded(NamedTuple):
 class Waiting(NamedTuple):
     """An answer that was graded but for judges that have not answered yet."""
 
-    slot: Slot
+    slot: PlannedRequest
     answer: Completion
     grades: Future[tuple[Grade, ...]]
 
@@ -65,8 +65,8 @@ class Runner:
     store: Store
     engine: Engine
     run_id: str
-    progress: Progress
-    ahead: dict[str, list[Slot]] = field(default_factory=dict)
+    progress: ProgressListener
+    ahead: dict[str, list[PlannedRequest]] = field(default_factory=dict)
     waiting: deque[Waiting] = field(default_factory=deque)
     """The oldest first."""
 
@@ -143,7 +143,7 @@ class Runner:
             seconds=time.perf_counter() - started,
         )
 
-    def _fetch(self, plan: Plan, chunk: range, following: range | None) -> list[Slot]:
+    def _fetch(self, plan: Plan, chunk: range, following: range | None) -> list[PlannedRequest]:
         """Begin to fetch a chunk, and the one after it, so that it arrives while this one is graded."""
         slots = self.ahead.pop(plan.id, None)
         if slots is None:
@@ -157,7 +157,7 @@ class Runner:
     def _keep(
         self,
         plan: Plan,
-        answers: Iterator[Graded | None],
+        answers: Iterator[GradedAnswer | None],
         health: Health,
         confusion: Confusion,
         done: int,
@@ -179,7 +179,9 @@ class Runner:
         self.store.save_outcomes(self.run_id, plan.id, chunk, grades)
         return chunk
 
-    def _grade(self, slots: list[Slot], body: BoundBody, bench: JudgeBench, settle: bool) -> Iterator[Graded | None]:
+    def _grade(
+        self, slots: list[PlannedRequest], body: BoundBody, bench: JudgeBench, settle: bool
+    ) -> Iterator[GradedAnswer | None]:
         """Grade answers as they arrive; None for one that waits for a judge, which is handed out when it has its grades.
 
         What still waits after the chunk's last answer is handed out with the next chunk, so that judges have work all the
@@ -191,19 +193,19 @@ class Runner:
             for index, answer in self.engine.results([slot.request for slot in slots]):
                 slot = slots[index]
                 if isinstance(answer, CallFailure):
-                    yield Graded(slot.case, slot.role, slot.trial, answer)
+                    yield GradedAnswer(slot.case, slot.role, slot.trial, answer)
                     continue
-                call = Call(slot.case, answer, slot.role, slot.trial, bench)
+                call = GradingCall(slot.case, answer, slot.role, slot.trial, bench)
                 if body.is_async:
                     self.waiting.append(Waiting(slot, answer, self.engine.submit(body.arun(call))))
                 else:
                     try:
                         pending = body.run(call).pending
                     except GraderFailed as failure:
-                        yield Graded(slot.case, slot.role, slot.trial, answer, failure=failure)
+                        yield GradedAnswer(slot.case, slot.role, slot.trial, answer, failure=failure)
                         continue
                     if not pending:
-                        yield Graded(slot.case, slot.role, slot.trial, answer, body.finish(call))
+                        yield GradedAnswer(slot.case, slot.role, slot.trial, answer, body.finish(call))
                         continue
                     self.waiting.append(Waiting(slot, answer, self.engine.submit(body.settle(call))))
                 yield None
@@ -221,16 +223,16 @@ class Runner:
                 self.waiting.clear()
 
 
-def _settled(waiting: Waiting) -> Graded:
+def _settled(waiting: Waiting) -> GradedAnswer:
     """An answer with what its judges said."""
     (case, role, trial, _), answer, grades = waiting
     try:
-        return Graded(case, role, trial, answer, grades.result())
+        return GradedAnswer(case, role, trial, answer, grades.result())
     except GraderFailed as failure:
-        return Graded(case, role, trial, answer, failure=failure)
+        return GradedAnswer(case, role, trial, answer, failure=failure)
 
 
-def _outcome(graded: Graded, labels: Labels | None) -> Outcome:
+def _outcome(graded: GradedAnswer, labels: Labels | None) -> Outcome:
     case, role, trial, answer, grades, failure = graded
     found = None if failure else worth(grades)
     if isinstance(answer, CallFailure):

@@ -9,7 +9,7 @@ from distilltest.records import Case, Dataset
 
 
 @dataclass(frozen=True)
-class Selection:
+class CaseSelection:
     """Which cases a run evaluates, and why these are not all."""
 
     limit: int | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from distilltest.grading import ASSERT
+from distilltest.evaluations.grading import ASSERT
 from distilltest.records import Grade, mean
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilltest.data import Unreadable, lines, parse_row
+from distilltest.data.prompt import load_prompt
 from distilltest.errors import DistilltestError, TrainingFileError
-from distilltest.prompt import load_prompt
 
 if TYPE_CHECKING:
     from distilltest.config import Config

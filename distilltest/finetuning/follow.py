@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from distilltest.edges import shown_line
 from distilltest.errors import JobFailed
 from distilltest.finetuning.answers import endpoint_errors
 from distilltest.finetuning.jobs import ENDED, TuningServer
+from distilltest.untrusted.edges import shown_line
 
 if TYPE_CHECKING:
     from openai.types.fine_tuning import FineTuningJob, FineTuningJobEvent
@@ -44,7 +44,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class JobProgress:
     """How far a job is."""
 
     job: str
@@ -68,13 +68,13 @@ class Follower:
     server: TuningServer
     told: Callable[[Event], None]
     """Hears each event once, in their order."""
-    shown: Callable[[Progress], None] = lambda _: None
+    shown: Callable[[JobProgress], None] = lambda _: None
     """Sees the state after each look at the job."""
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     _seen: set[str] = field(default_factory=set)
 
-    def follow(self, identity: str, pause: float = 0.3) -> tuple[FineTuningJob, Progress]:
+    def follow(self, identity: str, pause: float = 0.3) -> tuple[FineTuningJob, JobProgress]:
         """Wait for a job to end, however it ends.
 
         Raises:
@@ -82,7 +82,7 @@ class Follower:
         """
         import openai
 
-        progress = Progress(identity, "unknown")
+        progress = JobProgress(identity, "unknown")
         last_answer, wait = self.clock(), RETRY
         while True:
             try:
@@ -160,7 +160,7 @@ def _number(data: Mapping[str, Any], *names: str) -> float | None:
     return None
 
 
-def _after(progress: Progress, event: Event) -> Progress:
+def _after(progress: JobProgress, event: Event) -> JobProgress:
     return replace(
         progress,
         step=event.step if event.step is not None else progress.step,

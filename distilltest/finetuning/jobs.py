@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distilltest.edges import shown_line
+from distilltest.data.whole_files import make_folder
 from distilltest.errors import DistilltestError
-from distilltest.files import make_folder
 from distilltest.finetuning.answers import endpoint_errors, no_page
 from distilltest.finetuning.order import Order
+from distilltest.untrusted.edges import shown_line
 
 if TYPE_CHECKING:
     from openai import OpenAI

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
-from distilltest import files
+from distilltest.data import whole_files
+from distilltest.data.stored import restore
 from distilltest.errors import TrainingFileError
 from distilltest.records import fingerprint
-from distilltest.stored import restore
 
 SUPERVISED, DPO = "supervised", "dpo"
 
@@ -87,7 +87,7 @@ def sha256(path: Path) -> str:
         TrainingFileError: It cannot be read.
     """
     try:
-        return files.sha256(path)
+        return whole_files.sha256(path)
     except FileNotFoundError:
         raise TrainingFileError(f"{path} cannot be read: there is no such file. Check the path.") from None
     except OSError as error:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from distilltest.gate.decide import decide
 from distilltest.gate.declared import RULES, rule_of, rules_from
 from distilltest.gate.figures import points
-from distilltest.gate.looks import Looks
+from distilltest.gate.interim import InterimAnalyses
 from distilltest.gate.rule import Rule
 from distilltest.gate.verdict import RuleVerdict, Status, Verdict, combine
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from distilltest.gate.slices import no_slice_regresses
 
 __all__ = [
-    "Looks",
+    "InterimAnalyses",
     "Rule",
     "RuleVerdict",
     "Status",

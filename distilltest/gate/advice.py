@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from distilltest.statistics.planning import Seen, needed
+from distilltest.statistics.planning import ObservedValues, needed
 
 
-def on_more_cases(seen: Seen, alpha: float, unit: str = "cases") -> tuple[str, int | None, int | None]:
+def on_more_cases(seen: ObservedValues, alpha: float, unit: str = "cases") -> tuple[str, int | None, int | None]:
     """A sentence, and the cases in all that would decide if the roles were equal, and if the mean is what was seen.
 
     Args:
@@ -13,9 +13,9 @@ def on_more_cases(seen: Seen, alpha: float, unit: str = "cases") -> tuple[str, i
         alpha: The level at which the next run will be decided.
         unit: What ``n`` counts.
 
-    >>> on_more_cases(Seen([1.0] * 10 + [-1.0] * 12 + [0.0] * 364, -0.02, "exact"), 0.05)[0]
+    >>> on_more_cases(ObservedValues([1.0] * 10 + [-1.0] * 12 + [0.0] * 364, -0.02, "exact"), 0.05)[0]
     'further cases that would decide in 4 of 5 runs: about 560 if the two are equal, about 1,400 if the difference stays as seen'
-    >>> on_more_cases(Seen([-1.0] * 4 + [0.0] * 36, -0.05, "exact"), 0.05)[0]
+    >>> on_more_cases(ObservedValues([-1.0] * 4 + [0.0] * 36, -0.05, "exact"), 0.05)[0]
     'if the difference stays as seen, more cases would rather block'
     """
     n = len(seen.values)
@@ -33,7 +33,7 @@ def on_more_cases(seen: Seen, alpha: float, unit: str = "cases") -> tuple[str, i
     return f"further {unit} that would decide in 4 of 5 runs: {', '.join(named)}", equal, as_seen
 
 
-def _about(count: int, seen: Seen) -> str:
+def _about(count: int, seen: ObservedValues) -> str:
     shown = f"{rounded(count):,}"
     if not seen.clusters:
         return shown

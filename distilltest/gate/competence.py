@@ -16,11 +16,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from distilltest.gate.health import GraderHealth
 from distilltest.gate.means import p_above
 from distilltest.gate.rule import Measure, Rule, points
+from distilltest.gate.table import ResultsTable
 from distilltest.gate.verdict import RuleVerdict, Status
-from distilltest.health import GraderHealth
-from distilltest.table import ResultsTable
 
 ONE_TEXT = 0.9
 """The share of a role's answers from which on they are "one text to nearly every case"."""

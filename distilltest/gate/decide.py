@@ -18,9 +18,9 @@ from distilltest.errors import SuiteError
 from distilltest.gate import tested
 from distilltest.gate.competence import no_role_passes, nobody_passes, with_competence, without_claim
 from distilltest.gate.rule import Rule, settled
+from distilltest.gate.table import ResultsTable, Unanswerable
 from distilltest.gate.verdict import RuleVerdict, Status, Verdict, combine
 from distilltest.gate.worst import LISTED, advice, assumed, how_many, rows_without, unanswered
-from distilltest.table import ResultsTable, Unanswerable
 
 
 def decide(

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from distilltest.errors import SuiteError
 from distilltest.gate.figures import declared, interval, lower, upper
 from distilltest.gate.means import corrected, counted, evidence, more_than_half
-from distilltest.gate.rule import WORD, Measure, Rule, Sample, check_role, is_number, settled, weigh
+from distilltest.gate.rule import WORD, ClusteredValues, Measure, Rule, check_role, is_number, settled, weigh
+from distilltest.gate.table import ResultsTable, Unanswerable
 from distilltest.gate.verdict import RuleVerdict, Status
 from distilltest.gate.worst import rows_without
-from distilltest.table import ResultsTable, Unanswerable
 
 if TYPE_CHECKING:
-    from distilltest.statistics.planning import Seen
+    from distilltest.statistics.planning import ObservedValues
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +41,24 @@ class _AtLeast(Rule):
     def sharpened(self) -> bool:
         return True
 
-    def sample(self, table: ResultsTable) -> Sample | None:
+    def sample(self, table: ResultsTable) -> ClusteredValues | None:
         clusters = table.clusters_of(table.rows(self.role))
-        return Sample([value - self.score for value in table.present(self.role)], clusters, 0.0) if clusters else None
+        return (
+            ClusteredValues([value - self.score for value in table.present(self.role)], clusters, 0.0)
+            if clusters
+            else None
+        )
 
-    def seen(self, table: ResultsTable) -> Seen | None:
-        from distilltest.statistics.planning import Seen
+    def seen(self, table: ResultsTable) -> ObservedValues | None:
+        from distilltest.statistics.planning import ObservedValues
 
         values, clusters = table.present(self.role), table.clusters_of(table.rows(self.role))
         if table.human or not values:
             return None
         if table.binary and not clusters:
-            return Seen(values, self.score, "binomial", equal=None)
+            return ObservedValues(values, self.score, "binomial", equal=None)
         ahead = [value - self.score for value in values]
-        return Seen(ahead, 0.0, "clusters" if clusters else "anchored", clusters, equal=None)
+        return ObservedValues(ahead, 0.0, "clusters" if clusters else "anchored", clusters, equal=None)
 
     def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
         values, clusters = table.present(self.role), table.clusters_of(table.rows(self.role))
@@ -119,10 +123,10 @@ class _Preferred(Rule):
     def describe(self) -> str:
         return f"preferred to {self.role}"
 
-    def sample(self, table: ResultsTable) -> Sample | None:
+    def sample(self, table: ResultsTable) -> ClusteredValues | None:
         rows, values = self._shares(table)
         clusters = table.clusters_of(rows)
-        return Sample([2 * value - 1 for value in values], clusters, 0.0) if clusters else None
+        return ClusteredValues([2 * value - 1 for value in values], clusters, 0.0) if clusters else None
 
     def fill(self, table: ResultsTable, *, worst: bool) -> ResultsTable | str:
         """An answer that is missing was preferred in no trial, or in each of them."""
@@ -146,13 +150,15 @@ class _Preferred(Rule):
     def _nothing(self) -> str:
         return f'no answer was compared with {self.role}; call preference("{self.role}") in the test function'
 
-    def seen(self, table: ResultsTable) -> Seen | None:
-        from distilltest.statistics.planning import Seen
+    def seen(self, table: ResultsTable) -> ObservedValues | None:
+        from distilltest.statistics.planning import ObservedValues
 
         rows, values = self._shares(table)
         clusters = table.clusters_of(rows)
         ahead = [2 * value - 1 for value in values]
-        return Seen(ahead, 0.0, "clusters" if clusters else "anchored", clusters, equal=None) if values else None
+        return (
+            ObservedValues(ahead, 0.0, "clusters" if clusters else "anchored", clusters, equal=None) if values else None
+        )
 
     def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
         rows, values = self._shares(table)

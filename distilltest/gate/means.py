@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from distilltest.comparison import TESTS, Comparison
+from distilltest.gate.comparison import TESTS, Comparison
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class MeanEvidence:
     """What values say of the claim that their mean is above a limit."""
 
     p: float
@@ -32,16 +32,18 @@ def corrected(
     clusters: Sequence[str],
     alpha: float,
     above: float | None = None,
-) -> Evidence:
+) -> MeanEvidence:
     """Weigh people's values, one a case, None where they said nothing, sharpened by a judge's, which are of all cases."""
     from distilltest.statistics import prediction_powered
 
     found = prediction_powered.from_columns(human, values, clusters)
     low, high = found.interval(alpha, above)
-    return Evidence(found.p_value(0.0), found.mirrored().p_value(0.0), low, high, TESTS["labels"], found.mean)
+    return MeanEvidence(found.p_value(0.0), found.mirrored().p_value(0.0), low, high, TESTS["labels"], found.mean)
 
 
-def evidence(values: Sequence[float], clusters: Sequence[str], alpha: float, above: float | None = None) -> Evidence:
+def evidence(
+    values: Sequence[float], clusters: Sequence[str], alpha: float, above: float | None = None
+) -> MeanEvidence:
     """Weigh values, one a case, in clusters or (where none are given) independent ones.
 
     Args:
@@ -59,12 +61,14 @@ def evidence(values: Sequence[float], clusters: Sequence[str], alpha: float, abo
         from distilltest.statistics import anchored
 
         low, high = anchored.interval(values, alpha, above)
-        return Evidence(anchored.p_value(values, 0.0), anchored.p_value(mirrored, 0.0), low, high, TESTS["anchored"])
+        return MeanEvidence(
+            anchored.p_value(values, 0.0), anchored.p_value(mirrored, 0.0), low, high, TESTS["anchored"]
+        )
     from distilltest.statistics import clusters as clustered
 
     p, against = (clustered.evaluate(each, clusters, 0.0).p for each in (values, mirrored))
     low, high = clustered.interval(values, clusters, alpha, above) or (-1.0, 1.0)
-    return Evidence(1.0 if p is None else p, 1.0 if against is None else against, low, high, TESTS["clusters"])
+    return MeanEvidence(1.0 if p is None else p, 1.0 if against is None else against, low, high, TESTS["clusters"])
 
 
 def p_above(
@@ -91,15 +95,15 @@ def p_above(
 
 def more_than_half(
     shares: Sequence[float], clusters: Sequence[str], alpha: float, above: float | None = None
-) -> Evidence:
+) -> MeanEvidence:
     """Weigh the claim that shares in [0, 1], one a case, are above one half on average; the interval is of their mean."""
     found = evidence([2 * share - 1 for share in shares], clusters, alpha, above)
     return replace(found, low=max(0.0, (found.low + 1) / 2), high=min(1.0, (found.high + 1) / 2))
 
 
-def counted(passed: int, n: int, limit: float, alpha: float, above: float | None = None) -> Evidence:
+def counted(passed: int, n: int, limit: float, alpha: float, above: float | None = None) -> MeanEvidence:
     """Weigh the claim that independent cases pass at more than a limit, exactly; the interval is of their share."""
     from distilltest.statistics import binomial
 
     p, against = binomial.at_least(passed, n, limit), binomial.at_most(passed, n, limit)
-    return Evidence(p, against, *binomial.interval(passed, n, alpha, above), "exact binomial test")
+    return MeanEvidence(p, against, *binomial.interval(passed, n, alpha, above), "exact binomial test")

@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from distilltest.comparison import TESTS, Comparison
 from distilltest.errors import SuiteError
+from distilltest.gate.comparison import TESTS, Comparison
 from distilltest.gate.figures import between, declared, interval, lower, signed, upper
-from distilltest.gate.rule import Measure, Rule, Sample, check_role, is_number, settled, weigh
+from distilltest.gate.rule import ClusteredValues, Measure, Rule, check_role, is_number, settled, weigh
+from distilltest.gate.table import ResultsTable
 from distilltest.gate.verdict import RuleVerdict, Status
 from distilltest.gate.worst import how_many, rows_without
-from distilltest.table import ResultsTable
 
 if TYPE_CHECKING:
-    from distilltest.statistics.planning import Seen
+    from distilltest.statistics.planning import ObservedValues
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +61,9 @@ class _Paired(Rule):
     def scope(self, table: ResultsTable) -> ResultsTable:
         return table.only(self.tag) if self.tag else table
 
-    def sample(self, table: ResultsTable) -> Sample | None:
+    def sample(self, table: ResultsTable) -> ClusteredValues | None:
         pairs = self._pairs(table)
-        return Sample(pairs.differences, pairs.clusters, -self.limit) if pairs.clusters else None
+        return ClusteredValues(pairs.differences, pairs.clusters, -self.limit) if pairs.clusters else None
 
     def fill(self, table: ResultsTable, *, worst: bool) -> ResultsTable | str:
         if rows_without(self.scope(table), self.needs) and self._pairs(table).chosen == "t":
@@ -101,16 +101,16 @@ class _Paired(Rule):
             losses=pairs.losses,
         )
 
-    def seen(self, table: ResultsTable) -> Seen | None:
-        from distilltest.statistics.planning import Seen
+    def seen(self, table: ResultsTable) -> ObservedValues | None:
+        from distilltest.statistics.planning import ObservedValues
 
         pairs = self._pairs(table)
         if not pairs.n:
             return None
         if pairs.chosen == "labels":
             values = [value for value in pairs.human if value is not None]
-            return Seen(values, self.limit, "labels", corrected=pairs.corrected_spread)
-        return Seen(pairs.differences, self.limit, pairs.chosen, pairs.clusters)
+            return ObservedValues(values, self.limit, "labels", corrected=pairs.corrected_spread)
+        return ObservedValues(pairs.differences, self.limit, pairs.chosen, pairs.clusters)
 
     def _sentence(self, status: Status, pairs: Comparison, low: float, high: float) -> str:
         counts = f"{pairs.wins} won, {pairs.losses} lost in {pairs.n} cases" + (" by the judge" if pairs.human else "")

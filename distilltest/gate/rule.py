@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from distilltest.errors import SuiteError
 from distilltest.gate.figures import points as points
+from distilltest.gate.table import ResultsTable
 from distilltest.gate.verdict import RuleVerdict, Status
 from distilltest.gate.worst import filled, how_many
-from distilltest.table import ResultsTable
 
 if TYPE_CHECKING:
-    from distilltest.statistics.planning import Seen
+    from distilltest.statistics.planning import ObservedValues
 
 
-class Sample(NamedTuple):
+class ClusteredValues(NamedTuple):
     """The clustered values of which a rule claims that their mean is above -delta."""
 
     values: Sequence[float]
@@ -130,7 +130,7 @@ class Rule(ABC):
         sentence = f"{judged.sentence}; {text}" if text else judged.sentence
         return replace(judged, sentence=sentence, needed=equal, needed_as_seen=as_seen)
 
-    def seen(self, table: ResultsTable) -> Seen | None:
+    def seen(self, table: ResultsTable) -> ObservedValues | None:
         """What it weighs, one a case, to say how many cases it needs; None where it needs no number of them."""
         return None
 
@@ -139,7 +139,7 @@ class Rule(ABC):
         """Role → whether a right answer of it helps the claim; empty where missing answers have no worst case."""
         return {}
 
-    def sample(self, table: ResultsTable) -> Sample | None:
+    def sample(self, table: ResultsTable) -> ClusteredValues | None:
         """What a test of clusters decides on; None where it decides on nothing, or the cases have no clusters."""
         return None
 

@@ -6,17 +6,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from distilltest.comparison import TESTS
 from distilltest.errors import SuiteError
+from distilltest.gate.comparison import TESTS
 from distilltest.gate.figures import declared, interval, upper
 from distilltest.gate.means import counted, more_than_half
-from distilltest.gate.rule import WORD, Measure, Rule, Sample, check_role, is_number, settled, weigh
+from distilltest.gate.rule import WORD, ClusteredValues, Measure, Rule, check_role, is_number, settled, weigh
+from distilltest.gate.table import ResultsTable
 from distilltest.gate.verdict import RuleVerdict, Status
 from distilltest.gate.worst import filled, rows_without
-from distilltest.table import ResultsTable
 
 if TYPE_CHECKING:
-    from distilltest.statistics.planning import Seen
+    from distilltest.statistics.planning import ObservedValues
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,10 @@ class _Recovers(Rule):
     def helped_by(self) -> Mapping[str, bool]:
         return {"candidate": True, self.base: False, self.teacher: False}
 
-    def sample(self, table: ResultsTable) -> Sample | None:
+    def sample(self, table: ResultsTable) -> ClusteredValues | None:
         whole, rows = self._rows(table)
         clusters = table.clusters_of(whole)
-        return Sample(self._contrast(rows), clusters, 0.0) if clusters else None
+        return ClusteredValues(self._contrast(rows), clusters, 0.0) if clusters else None
 
     def judge_filled(self, table: ResultsTable, alpha: float, block_alpha: float, *, worst: bool) -> RuleVerdict:
         """As every rule; besides, the gap must be there for every value of the missing answers."""
@@ -72,12 +72,12 @@ class _Recovers(Rule):
     def _contrast(self, rows: Iterable[tuple[float, float, float]]) -> list[float]:
         return [c - (1 - self.share) * b - self.share * t for c, b, t in rows]
 
-    def seen(self, table: ResultsTable) -> Seen | None:
-        from distilltest.statistics.planning import Seen
+    def seen(self, table: ResultsTable) -> ObservedValues | None:
+        from distilltest.statistics.planning import ObservedValues
 
         whole, rows = self._rows(table)
         clusters = table.clusters_of(whole)
-        return Seen(self._contrast(rows), 0.0, "clusters" if clusters else "anchored", clusters, equal=None)
+        return ObservedValues(self._contrast(rows), 0.0, "clusters" if clusters else "anchored", clusters, equal=None)
 
     def _no_gap(self, n: int) -> str:
         return f"the gap between {self.base} and {self.teacher} is too small to say what share of it is recovered ({n} cases)"
@@ -214,10 +214,10 @@ class _Faster(Rule):
     def describe(self) -> str:
         return f"faster than {self.role}"
 
-    def sample(self, table: ResultsTable) -> Sample | None:
+    def sample(self, table: ResultsTable) -> ClusteredValues | None:
         apart = self._apart(table)
         clusters = table.clusters_of(apart)
-        return Sample([1.0 if d > 0 else -1.0 for d in apart.values()], clusters, 0.0) if clusters else None
+        return ClusteredValues([1.0 if d > 0 else -1.0 for d in apart.values()], clusters, 0.0) if clusters else None
 
     def fill(self, table: ResultsTable, *, worst: bool) -> ResultsTable | str:
         """Where an answer is missing the candidate was slower than in any other case, or faster."""

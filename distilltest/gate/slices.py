@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from math import fsum, sqrt
 from typing import TYPE_CHECKING
 
-from distilltest.comparison import Comparison
 from distilltest.errors import SuiteError
+from distilltest.gate.comparison import Comparison
 from distilltest.gate.rule import Measure, Rule, check_role, is_number, points
+from distilltest.gate.table import ResultsTable
 from distilltest.gate.verdict import RuleVerdict, SliceVerdict, Status
 from distilltest.gate.worst import filled, rows_without
-from distilltest.table import ResultsTable
 
 if TYPE_CHECKING:
     from distilltest.statistics.slices import Slice, Slices

@@ -20,9 +20,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from distilltest.gate.rule import Rule
+from distilltest.gate.table import ResultsTable
 from distilltest.gate.verdict import RuleVerdict, Status
 from distilltest.gate.worst import NAMED, how_many, rows_without
-from distilltest.table import ResultsTable
 
 ENOUGH_LABELS = 200
 """Labelled cases from which on a judge sharpens the labels."""

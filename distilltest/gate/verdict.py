@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from distilltest.stored import restore
+from distilltest.data.stored import restore
 
 
 class Status(StrEnum):

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from distilltest.table import ResultsTable
+from distilltest.gate.table import ResultsTable
 
 NAMED = 5
 """Cases that a sentence names."""

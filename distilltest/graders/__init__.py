@@ -1,6 +1,6 @@
 """Graders: small pure functions that turn an answer into a grade, score and reason.
 
-Suites use them as fixtures of the same names (``distilltest.fixtures``), which record the grade for the current call.
+Suites use them as fixtures of the same names (``distilltest.pytest_plugin.fixtures``), which record a grade for each call.
 """
 
 from distilltest.graders.classification import classification

@@ -20,7 +20,7 @@ _SHOWN = 3
 """Faults that a reason names."""
 
 
-class Found(NamedTuple):
+class FieldMatch(NamedTuple):
     """What came of one field."""
 
     fault: str | None
@@ -122,7 +122,7 @@ def _options(
     return _Options(tuple(ignore), allowed, tuple(arrays), subset, ignore_case, ignore_space)
 
 
-def _compare(actual: Any, expected: Any, path: str, options: _Options) -> Iterator[Found]:
+def _compare(actual: Any, expected: Any, path: str, options: _Options) -> Iterator[FieldMatch]:
     """What came of each field of the reference, and of each that is too much."""
     if _at(path, options.ignore):
         return
@@ -149,7 +149,7 @@ def _compare(actual: Any, expected: Any, path: str, options: _Options) -> Iterat
         yield from _wrong(expected, path, f"{quote(actual, 40)} in its place", options)
     else:
         same = _same(actual, expected, path, options)
-        yield Found(None if same else f"{path}: {quote(actual, 40)} where {quote(expected, 40)} was expected")
+        yield FieldMatch(None if same else f"{path}: {quote(actual, 40)} where {quote(expected, 40)} was expected")
 
 
 def _pairs(actual: list[Any], expected: list[Any], path: str, options: _Options) -> dict[int, int]:
@@ -166,7 +166,7 @@ def _pairs(actual: list[Any], expected: list[Any], path: str, options: _Options)
     return pairs | dict(zip(missing, rest, strict=False))
 
 
-def _wrong(value: Any, path: str, why: str, options: _Options) -> Iterator[Found]:
+def _wrong(value: Any, path: str, why: str, options: _Options) -> Iterator[FieldMatch]:
     """Every field of a value is wrong."""
     if _at(path, options.ignore):
         return
@@ -177,7 +177,7 @@ def _wrong(value: Any, path: str, why: str, options: _Options) -> Iterator[Found
         for index, inner in enumerate(value):
             yield from _wrong(inner, f"{path}[{index}]", why, options)
     else:
-        yield Found(f"{path}: {quote(value, 40)} {why}" if "place" not in why else f"{path}: {why}")
+        yield FieldMatch(f"{path}: {quote(value, 40)} {why}" if "place" not in why else f"{path}: {why}")
 
 
 def _same(actual: Any, expected: Any, path: str, options: _Options) -> bool:

@@ -15,8 +15,8 @@ from distilltest.data import read_json, read_yaml
 from distilltest.errors import SuiteError
 from distilltest.graders.schema_shape import demand_a_keyword, schema_within
 from distilltest.graders.text import normalise, quote
+from distilltest.process.watched import note
 from distilltest.records import Grade
-from distilltest.watched import note
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator

@@ -83,7 +83,7 @@ class LabelModelGrader(Object):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PythonGrader(Object):
+class PythonGraderSpec(Object):
     """Runs ``grade(sample, item)``."""
 
     type: ClassVar[str] = "python"
@@ -93,7 +93,7 @@ class PythonGrader(Object):
     pass_threshold: Annotated[float | None, number] = None
 
 
-Single = StringCheckGrader | TextSimilarityGrader | ScoreModelGrader | LabelModelGrader | PythonGrader
+Single = StringCheckGrader | TextSimilarityGrader | ScoreModelGrader | LabelModelGrader | PythonGraderSpec
 
 
 def _score_model(value: Any, path: str) -> ScoreModelGrader:
@@ -117,7 +117,7 @@ _single = by_type(
         "text_similarity": obj(TextSimilarityGrader),
         "score_model": _score_model,
         "label_model": _label_model,
-        "python": obj(PythonGrader),
+        "python": obj(PythonGraderSpec),
     }
 )
 

@@ -5,17 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from distilltest.graders.openai_fields import (
-    Object,
-    by_type,
-    integer,
-    list_of,
-    number,
-    obj,
-    one_of,
-    templated,
-    text,
-)
+from distilltest.graders.openai_fields import Object, by_type, integer, list_of, number, obj, one_of, templated, text
 from distilltest.graders.template import Template
 
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")

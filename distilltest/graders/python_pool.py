@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from distilltest.graders.python_process import Worker
+from distilltest.graders.python_process import PythonWorker
 
 MOST = 8
 """How many processes are kept at once."""
@@ -16,14 +16,14 @@ BESIDE = min(MOST, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinit
 """How many run one source at once: no more than there are processors, since each call has a limit of time."""
 
 _Key = tuple[int, str, int, float]
-_POOL: dict[Worker, _Key] = {}
+_POOL: dict[PythonWorker, _Key] = {}
 """Processes and what they run; the last one used is the last one here."""
-_BUSY: set[Worker] = set()
+_BUSY: set[PythonWorker] = set()
 _CHANGED = threading.Condition()
 
 
 @contextmanager
-def worker(source: str, memory: int, time: float) -> Iterator[Worker]:
+def worker(source: str, memory: int, time: float) -> Iterator[PythonWorker]:
     """A process for this source and these limits, for one caller at a time."""
     key = (os.getpid(), source, memory, time)
     with _CHANGED:
@@ -48,13 +48,13 @@ def worker(source: str, memory: int, time: float) -> Iterator[Worker]:
             _CHANGED.notify_all()
 
 
-def _taken(key: _Key) -> Worker | None:
+def _taken(key: _Key) -> PythonWorker | None:
     """One that is idle, else a new one, else none: all are at work."""
     own = [one for one, runs in _POOL.items() if runs == key]
     idle = [one for one in own if one not in _BUSY and not one.is_closed()]
     if not idle and len(own) >= BESIDE:
         return None
-    found = idle[-1] if idle else Worker(key[1], key[2], key[3])
+    found = idle[-1] if idle else PythonWorker(key[1], key[2], key[3])
     _POOL.pop(found, None)
     _POOL[found] = key
     _BUSY.add(found)

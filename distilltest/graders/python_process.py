@@ -37,7 +37,7 @@ class Ended(Exception):
     """The process ended without an answer; the message says how."""
 
 
-class Worker:
+class PythonWorker:
     """A process that runs one source. Use it under its lock."""
 
     def __init__(self, source: str, memory: int, time: float, *, layers: Sequence[str] = LAYERS) -> None:

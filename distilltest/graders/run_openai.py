@@ -11,7 +11,7 @@ from distilltest.graders.openai_format import (
     Grader,
     LabelModelGrader,
     MultiGrader,
-    PythonGrader,
+    PythonGraderSpec,
     ScoreModelGrader,
     StringCheckGrader,
 )
@@ -60,7 +60,7 @@ def _run(grader: Grader, sample: Mapping[str, Any], item: Mapping[str, Any]) -> 
         return string_check(answer, reference, cast("Operation", grader.operation))
     assert not isinstance(grader, ScoreModelGrader | LabelModelGrader)
     threshold = THRESHOLD if grader.pass_threshold is None else grader.pass_threshold
-    if isinstance(grader, PythonGrader):
+    if isinstance(grader, PythonGraderSpec):
         return python_grader(grader.source, sample, item, pass_threshold=threshold)
     answer, reference = grader.input.render(item, sample), grader.reference.render(item, sample)
     return text_similarity(answer, reference, cast("Metric", grader.evaluation_metric), pass_threshold=threshold)

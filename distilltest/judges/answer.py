@@ -49,7 +49,7 @@ def read(text: str, question: Question, structured: bool) -> Vote:
     Raises:
         Unusable: It is not in the form that was asked for, or the verdict is none of those allowed.
 
-    >>> from distilltest.prompt import Prompt
+    >>> from distilltest.data.prompt import Prompt
     >>> asked = Question("g", Prompt("p", (), ""), {}, {"Y": 1.0, "N": 0.0}, frozenset("Y"))
     >>> read('{"reasons": "it does", "verdict": "Y"}', asked, structured=True).score
     1.0

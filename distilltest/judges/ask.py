@@ -11,8 +11,8 @@ from distilltest.config import Judge
 from distilltest.errors import JudgeFailed, SuiteError
 from distilltest.judges.answer import Unusable, Vote, read
 from distilltest.judges.question import Question
+from distilltest.process.gathering import together
 from distilltest.records import CallFailure, Completion, Grade, Message, Request
-from distilltest.waiting import together
 
 Complete = Callable[[Request], Awaitable[Completion | CallFailure]]
 """Where completions come from: the engine, which stores them, counts them and asks for each once."""

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Self
 
 from distilltest.config import Judge
+from distilltest.data.stored import restore
 from distilltest.judges.question import Question
 from distilltest.records import fingerprint
 from distilltest.statistics.agreement import from_table
 from distilltest.store import Store
-from distilltest.stored import restore
 
 VARIED = ""
 """The criterion of rows that have too few alike: what is asked varies from case to case."""

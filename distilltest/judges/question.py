@@ -10,8 +10,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from distilltest.data.prompt import Prompt, load_prompt
 from distilltest.errors import SuiteError
-from distilltest.prompt import Prompt, load_prompt
 from distilltest.records import Case, Message
 
 _FORMAT_FIELD = "{{ item.format }}"

@@ -6,12 +6,12 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from distilltest.store import Graded
+from distilltest.store import GradedCompletion
 
 Row = dict[str, Any]
 
 
-def sheet(graded: Iterable[Graded], roles: Sequence[str], cases: int, seed: int) -> list[Row]:
+def sheet(graded: Iterable[GradedCompletion], roles: Sequence[str], cases: int, seed: int) -> list[Row]:
     """Rows to fill in: ``id``, ``case``, ``request``, ``answer`` and an empty ``passed``.
 
     The cases are a random choice of those that all roles answered, as deciding by labels asks for; the answers of all of them are
@@ -23,7 +23,7 @@ def sheet(graded: Iterable[Graded], roles: Sequence[str], cases: int, seed: int)
         cases: How many cases at most.
         seed: The same seed chooses the same cases.
     """
-    answers: dict[str, dict[str, Graded]] = {}
+    answers: dict[str, dict[str, GradedCompletion]] = {}
     for one in graded:
         if one.role in roles and one.trial == 0 and one.passed is not None:
             answers.setdefault(one.case_id, {})[one.role] = one
@@ -40,6 +40,6 @@ def sheet(graded: Iterable[Graded], roles: Sequence[str], cases: int, seed: int)
     return [{"id": f"label-{number:04}", **row} for number, row in enumerate(shuffled, start=1)]
 
 
-def _request(one: Graded) -> str:
+def _request(one: GradedCompletion) -> str:
     messages: list[Mapping[str, Any]] = one.stored.request["messages"]
     return next((str(m.get("content")) for m in reversed(messages) if m["role"] == "user"), "")

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from distilltest.files import file_fingerprint
-from distilltest.watched import not_noted
+from distilltest.data.whole_files import file_fingerprint
+from distilltest.process.watched import not_noted
 
 _OURSELVES = Path(__file__).resolve().parents[1]
 _LONGEST = 200

@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 
 from distilltest.data import Tree, absent, read_yaml, yaml_of
+from distilltest.data.whole_files import write_whole
 from distilltest.errors import PromotionsError, at, brief
-from distilltest.files import write_whole
 from distilltest.promotion import NAME
 from distilltest.promotion.entry import ROLL_BACK, Entry, digest
 
@@ -24,7 +24,7 @@ _RESTORE = "Entries are never changed by hand; bring the file back with `git che
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenEntry:
     """An entry as it stands in the file."""
 
     entry: Entry
@@ -38,7 +38,7 @@ class History:
     """All entries, the oldest first."""
 
     path: Path
-    entries: tuple[Written, ...]
+    entries: tuple[WrittenEntry, ...]
 
     @classmethod
     def load(cls, root: Path) -> History:
@@ -54,7 +54,7 @@ class History:
         entries = []
         for index, row in enumerate(rows):
             _check(index, row, tree)
-            entries.append(Written(Entry.from_content(row), row, tree.line(index)))
+            entries.append(WrittenEntry(Entry.from_content(row), row, tree.line(index)))
         return cls(path, tuple(entries))
 
     @property
@@ -62,7 +62,7 @@ class History:
         """The newest entry: what it names is in production."""
         return self.entries[-1].entry if self.entries else None
 
-    def find(self, number: int | None) -> Written:
+    def find(self, number: int | None) -> WrittenEntry:
         """An entry by its number, the newest without one.
 
         Raises:

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from distilltest.config import Config
+from distilltest.data.whole_files import file_fingerprint
 from distilltest.evaluations.plan import Plan, prompt_of
-from distilltest.files import file_fingerprint
+from distilltest.process.watched import files_read, not_noted
 from distilltest.promotion import NAME
 from distilltest.records import Model, fingerprint
 from distilltest.reporting.report import EvaluationReport
 from distilltest.store import Store
-from distilltest.watched import files_read, not_noted
 
 JUDGE = "the settings of the judge "
 _IDLE = "what a grader reads of the role {!r}"

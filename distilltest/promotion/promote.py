@@ -10,30 +10,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from distilltest.config import Config
-from distilltest.distillation.overlap import find_overlap
+from distilltest.data.stored import restore
+from distilltest.data.whole_files import file_fingerprint, write_whole
 from distilltest.errors import PromotionsError
-from distilltest.files import file_fingerprint, write_whole
+from distilltest.evaluations.results import RunInfo
 from distilltest.gate import Status, combine
 from distilltest.promotion import NAME, identity
-from distilltest.promotion.entry import (
-    PROMOTE,
-    ROLL_BACK,
-    Entry,
-    KeptReport,
-    Override,
-    PromotedModel,
-    Proof,
-    costs_of,
-)
+from distilltest.promotion.entry import PROMOTE, ROLL_BACK, Entry, KeptReport, Override, PromotedModel, Proof, costs_of
 from distilltest.promotion.evidence import Evidence, Gathered, gather, why_nothing
 from distilltest.promotion.history import History
 from distilltest.promotion.shutdown import Shutdown, ask_shutdown
 from distilltest.reporting import json as json_report
 from distilltest.reporting import markdown
 from distilltest.reporting.report import RunReport
-from distilltest.results import RunInfo
 from distilltest.store import Store
-from distilltest.stored import restore
+from distilltest.training_files.overlap import find_overlap
 
 FOLDER = "promoted"
 """Below reports/."""

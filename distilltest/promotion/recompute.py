@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from distilltest.comparison import TESTS
 from distilltest.gate import RuleVerdict, Status, Verdict, combine, decide
+from distilltest.gate.comparison import TESTS
 from distilltest.gate.rule import weigh
+from distilltest.gate.table import ResultsTable
 from distilltest.promotion.suite import Declared
 from distilltest.records import Outcome
 from distilltest.reporting.report import EvaluationReport
-from distilltest.table import ResultsTable
 
 SAME = 1e-4
 """By how much a recomputed number may differ, relative to 1: entries keep six digits."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-from distilltest.client import openai_client
+from distilltest.completions.client import openai_client
 from distilltest.config import Config
 from distilltest.errors import ConfigError
 

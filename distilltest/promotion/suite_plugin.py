@@ -32,7 +32,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def _declared(evaluations: Any, identity: str, evaluation: Evaluation) -> Declared:
-    from distilltest.dataset import load_dataset
+    from distilltest.data.dataset import load_dataset
     from distilltest.errors import DistilltestError
     from distilltest.evaluations.plan import gate_of
     from distilltest.promotion.origin import settings_of

@@ -12,15 +12,15 @@ import orjson
 
 from distilltest.config import Config
 from distilltest.data import read_json
-from distilltest.dataset import load_dataset
+from distilltest.data.dataset import load_dataset
+from distilltest.data.whole_files import file_fingerprint
 from distilltest.errors import DistilltestError, PromotionsError, StoreError, at
-from distilltest.files import file_fingerprint
 from distilltest.gate import Status
 from distilltest.judges.question import IMPORTED
 from distilltest.promotion import NAME
 from distilltest.promotion.entry import PROMOTE, Entry, Proof
 from distilltest.promotion.freshness import prompt_fingerprint
-from distilltest.promotion.history import History, Written
+from distilltest.promotion.history import History, WrittenEntry
 from distilltest.promotion.promote import FOLDER
 from distilltest.promotion.recompute import from_numbers, from_outcomes, other_clusters
 from distilltest.promotion.required import tidy
@@ -78,7 +78,7 @@ def _suite(config: Config, history: History) -> Mapping[str, Declared]:
         return {}
 
 
-def _check(config: Config, store: Store, suite: Mapping[str, Declared], written: Written) -> Checked:
+def _check(config: Config, store: Store, suite: Mapping[str, Declared], written: WrittenEntry) -> Checked:
     entry = written.entry
     edits: list[str] = []
     proved: list[str] = []

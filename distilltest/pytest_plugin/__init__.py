@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from distilltest import fixtures
+from distilltest.pytest_plugin import fixtures
 from distilltest.pytest_plugin.ending import Ending
 from distilltest.pytest_plugin.options import add_options
-from distilltest.pytest_plugin.tally import ERROR, STATUS, Tally
+from distilltest.pytest_plugin.tally import ERROR, STATUS, SessionTally
 
 if TYPE_CHECKING:
     from distilltest.evaluations.declaration import Evaluation
+    from distilltest.pytest_plugin.session import Session
     from distilltest.reporting.files import Reports
     from distilltest.reporting.report import EvaluationReport
-    from distilltest.session import Session
 
 globals().update(
     {name: getattr(fixtures, name) for name in ("case", "completion", *fixtures.GRADERS)}
@@ -58,8 +58,8 @@ def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, name: str
     """Complain of an evaluation that cannot work when it is collected, without a traceback."""
     declared = _evaluation(obj)
     if declared is not None:
-        from distilltest.edges import shown
         from distilltest.errors import SuiteError
+        from distilltest.untrusted.edges import shown
 
         try:
             declared.check(f"{collector.nodeid}::{name}")
@@ -90,7 +90,7 @@ class EvaluationPlugin:
         self.session: Session | None = None
         self.reports: Reports | None = None
         self.order: list[str] = []
-        self.tally = Tally()
+        self.tally = SessionTally()
         self.ending = Ending(config)
         self.deselected = 0
         self.upcoming: pytest.Item | None = None
@@ -100,7 +100,7 @@ class EvaluationPlugin:
     def start(self) -> Session:
         """The session of evaluations, made when the first one is about to run."""
         if self.session is None:
-            from distilltest.session import Options, Session, command_line, new_run_id
+            from distilltest.pytest_plugin.session import Options, Session, command_line, new_run_id
 
             option = self.config.option
             models = {role: getattr(option, role) for role in ("base", "teacher", "candidate") if getattr(option, role)}
@@ -127,7 +127,7 @@ class EvaluationPlugin:
 
     def say(self, line: str) -> None:
         """Show a line; a worker's is shown when the worker ends."""
-        from distilltest.progress import write_line
+        from distilltest.pytest_plugin.progress import write_line
 
         if self.worker is None:
             write_line(self.config.pluginmanager, line)
@@ -191,8 +191,8 @@ class EvaluationPlugin:
         if declared is None:
             return None
         from distilltest.errors import DistilltestError, StoreError
-        from distilltest.grading import BoundBody
-        from distilltest.interruption import TimeIsUp
+        from distilltest.evaluations.grading import BoundBody
+        from distilltest.process.interruption import TimeIsUp
 
         body = declared.body if pyfuncitem.instance is None else types.MethodType(declared.body, pyfuncitem.instance)
         arguments = {
@@ -265,7 +265,7 @@ class EvaluationPlugin:
 
     def progress(self, title: str) -> Any:
         """A bar on a terminal, a line now and then in a log, nothing in a worker or with -q."""
-        from distilltest.progress import PytestProgress
+        from distilltest.pytest_plugin.progress import PytestProgress
 
         reporter = self.config.pluginmanager.getplugin("terminalreporter")
         quiet = reporter is None or self.worker is not None or self.config.option.verbose < 0
@@ -286,7 +286,7 @@ class EvaluationPlugin:
             if isinstance(error, errors.DistilltestError):
                 report.longrepr = str(error)
         if _evaluation(getattr(item, "obj", None)) is not None:
-            from distilltest.captured import show_safely
+            from distilltest.pytest_plugin.captured import show_safely
 
             if report.failed and STATUS not in dict(report.user_properties):
                 report.user_properties.append((STATUS, ERROR))
@@ -336,7 +336,7 @@ class EvaluationPlugin:
         """Show the comparison and the verdict."""
         if not (self.ending.interrupted or self.ending.error or self.planned or self.reports):
             return
-        from distilltest.captured import conclusion, section
+        from distilltest.pytest_plugin.captured import conclusion, section
 
         if self.ending.interrupted:
             section(terminalreporter, f"Interrupted. {self.ending.resume()}", yellow=True)
@@ -382,7 +382,7 @@ class EvaluationPlugin:
         self.ending.take(output)
         counts = output.get("distilltest_counts")
         if counts:
-            from distilltest.engine import Counts
-            from distilltest.stored import restore
+            from distilltest.completions.engine import Counts
+            from distilltest.data.stored import restore
 
             self.start().counts.append(restore(Counts, counts))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 if TYPE_CHECKING:
-    from distilltest.interruption import Interruption
+    from distilltest.process.interruption import Interruption
 
 T = TypeVar("T")
 
@@ -53,14 +53,14 @@ class Ending:
         limit = self._config.option.time_limit
         if limit is None:
             return None
-        from distilltest.interruption import seconds_of
+        from distilltest.process.interruption import seconds_of
 
         return max(0.0, self._began + seconds_of(limit) - time.monotonic())
 
     def interruptible(self, worker: bool) -> Interruption:
         """What turns signals, the time limit and a controller that dies into an orderly end, from the first evaluation on."""
         if self._interruption is None:
-            from distilltest.interruption import Interruption, watch
+            from distilltest.process.interruption import Interruption, watch
 
             self._interruption = Interruption(code=int(pytest.ExitCode.INTERRUPTED))
             self._interruption.enter()
@@ -74,7 +74,7 @@ class Ending:
     def control(self, evaluates: Callable[[], bool]) -> None:
         """The same for signals to a controller of workers, where its session is about evaluations."""
         if self._interruption is None:
-            from distilltest.interruption import Interruption
+            from distilltest.process.interruption import Interruption
 
             self._interruption = Interruption(code=int(pytest.ExitCode.INTERRUPTED), wanted=evaluates)
             self._interruption.enter()

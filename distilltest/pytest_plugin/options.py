@@ -46,6 +46,6 @@ def _positive(text: str) -> int:
 
 
 def _duration(text: str) -> str:
-    from distilltest.interruption import duration
+    from distilltest.process.interruption import duration
 
     return duration(text)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from distilltest import fixtures
 from distilltest.exit_codes import COULD_NOT_RUN, INCOMPLETE, INTERNAL_ERROR, UNDECIDED
+from distilltest.pytest_plugin import fixtures
 
 STATUS = "distilltest_verdict"
 """The user property of a test report that says an item's verdict; JUnit files carry it too."""
@@ -19,7 +19,7 @@ _CRASHED = "???"
 
 
 @dataclass
-class Tally:
+class SessionTally:
     """Verdicts, evaluations without one, and what else failed."""
 
     verdicts: dict[str, str] = field(default_factory=dict)

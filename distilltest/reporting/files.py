@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from distilltest.edges import shown_line
+from distilltest.data.whole_files import write_whole
 from distilltest.errors import DistilltestError, unexpected
-from distilltest.files import write_whole
 from distilltest.gate import Status
 from distilltest.reporting import json, markdown, terminal
 from distilltest.reporting.gfm import block
 from distilltest.reporting.report import RunReport
+from distilltest.untrusted.edges import shown_line
 
 REMEDY = "The results are in the store; make room or change the rights, and run again: nothing is asked twice."
 

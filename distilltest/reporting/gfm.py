@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from distilltest.visible import inline, visible
+from distilltest.untrusted.visible import inline, visible
 
 _WORD = re.compile(r"[^\W_]+|[^\W\d_]+(?:['’-][^\W\d_]+)+|[-+−]?\d+(?:[.,]\d+)*%?")
 """Words, and numbers. A hyphen joins letters only: GH-12 is a link."""

@@ -7,10 +7,10 @@ from typing import Any
 
 import orjson
 
-from distilltest.edges import mapped
 from distilltest.reporting.report import RunReport
-from distilltest.secrets import mask
-from distilltest.visible import safe_json
+from distilltest.untrusted.edges import mapped
+from distilltest.untrusted.secrets import mask
+from distilltest.untrusted.visible import safe_json
 
 
 def render(run: RunReport) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from distilltest.edges import mapped
+from distilltest.evaluations.results import Change
 from distilltest.gate.figures import difference, interval
 from distilltest.reporting.gfm import block, code, prose, table
 from distilltest.reporting.report import EvaluationReport, RoleLine, RunReport
@@ -22,8 +22,8 @@ from distilltest.reporting.text import (
     seconds,
     tokens_saved,
 )
-from distilltest.results import Change
-from distilltest.secrets import mask
+from distilltest.untrusted.edges import mapped
+from distilltest.untrusted.secrets import mask
 
 MOST = 40
 """Changed cases of one kind that are shown with their texts."""

@@ -3,72 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from tabulate import tabulate
 
-from distilltest.edges import mapped, shown_line
+from distilltest.evaluations.estimate import PlanEstimate
 from distilltest.gate import points
 from distilltest.reporting.text import money, seconds
+from distilltest.untrusted.edges import mapped, shown_line
 
 SHOWN = 8
 """Slices that are listed, the smallest first."""
-
-
-@dataclass(frozen=True, slots=True)
-class RoleEstimate:
-    """What one role will cost."""
-
-    role: str
-    model: str
-    calls: int
-    to_send: int
-    """Calls that the store has no answer to."""
-    prompt_tokens: float
-    """Per call."""
-    completion_tokens: float | None
-    """Per call; None where nothing is known of its answers."""
-    usd: float | None
-    """Of the calls to send; None where a price or the tokens are not known."""
-    seconds: float | None
-    """How long its calls take at the server's limits, None where no latency is known."""
-    basis: str
-    """Where the tokens come from."""
-
-
-@dataclass(frozen=True, slots=True)
-class RuleEstimate:
-    """What a rule can show with so many cases."""
-
-    rule: str
-    shows: str
-    hopeless: str = ""
-    """Why it can hardly be proven, and what would help; empty where it can."""
-
-
-@dataclass(frozen=True, slots=True)
-class SliceEstimate:
-    """What can be seen in the cases with one tag."""
-
-    tag: str
-    cases: int
-    effect: float
-    """The smallest difference that can be shown, as a share."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlanEstimate:
-    """One evaluation, before it runs."""
-
-    id: str
-    dataset: str
-    cases: int
-    trials: int
-    roles: tuple[RoleEstimate, ...]
-    judge_calls: int
-    rules: tuple[RuleEstimate, ...]
-    slices: tuple[SliceEstimate, ...]
-    notes: tuple[str, ...] = ()
 
 
 def render(plans: Sequence[PlanEstimate], budget_usd: float | None) -> str:

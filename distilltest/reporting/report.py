@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from typing import Any
 
+from distilltest.data.stored import restore
+from distilltest.evaluations.outcomes import Answers, case_means, of_role
+from distilltest.evaluations.results import Change, EvaluationResult, JudgeUse, RunInfo, ShownAnswer
 from distilltest.gate import Status, Verdict, combine
-from distilltest.health import AnswerHealth, GraderHealth
-from distilltest.outcomes import Answers, case_means, of_role
+from distilltest.gate.health import AnswerHealth, GraderHealth
 from distilltest.records import Outcome
-from distilltest.results import Change, EvaluationResult, JudgeUse, RunInfo, Sample
-from distilltest.stored import restore
 
 SCHEMA_VERSION = 1
 """Of the JSON form."""
@@ -153,7 +153,7 @@ class EvaluationReport:
             verdict=Verdict.from_json,
             roles=_each(RoleLine),
             slices=_each(SliceLine),
-            changes=_each(Change, samples=_each(Sample), tags=tuple),
+            changes=_each(Change, samples=_each(ShownAnswer), tags=tuple),
             judges=_each(JudgeUse),
             graders=_each(GraderHealth),
             notes=tuple,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tabulate import tabulate
 
-from distilltest.edges import mapped, shown_line
+from distilltest.evaluations.results import Change
 from distilltest.gate import Status
 from distilltest.reporting.report import EvaluationReport, RunReport
 from distilltest.reporting.text import (
@@ -21,7 +21,7 @@ from distilltest.reporting.text import (
     seconds,
     tokens_saved,
 )
-from distilltest.results import Change
+from distilltest.untrusted.edges import mapped, shown_line
 
 LINES = 20
 """A failure message has at most so many."""

@@ -34,7 +34,7 @@ _LARGE = 20_000
 
 
 @dataclass(frozen=True)
-class Seen:
+class ObservedValues:
     """The values that a rule weighs, one a case, and how."""
 
     values: Sequence[float]
@@ -54,20 +54,22 @@ class Seen:
         return self.corrected[0] if self.corrected else sum(self.values) / len(self.values)
 
     @classmethod
-    def assumed(cls, differing: float, by: float, limit: float, test: str, clusters: Sequence[str] = ()) -> Seen:
+    def assumed(
+        cls, differing: float, by: float, limit: float, test: str, clusters: Sequence[str] = ()
+    ) -> ObservedValues:
         """Before anything is known: so large a share of cases differs by so much, in both directions."""
         values = (by,) * round(500 * differing) + (-by,) * round(500 * differing)
         values += (0.0,) * (1000 - len(values))
         return cls([values[i * 607 % 1000] for i in range(len(clusters) or 1000)], limit, test, clusters)
 
 
-def needed(seen: Seen, mean: float, alpha: float) -> int | None:
+def needed(seen: ObservedValues, mean: float, alpha: float) -> int | None:
     """Cases in all with which a candidate of this mean proves its claim in 80 % of runs; None for none, or too many.
 
     >>> won_and_lost = [1.0] * 10 + [-1.0] * 12 + [0.0] * 364
-    >>> needed(Seen(won_and_lost, -0.02, "exact"), 0.0, 0.05)
+    >>> needed(ObservedValues(won_and_lost, -0.02, "exact"), 0.0, 0.05)
     938
-    >>> needed(Seen(won_and_lost, -0.02, "exact"), -0.03, 0.05) is None
+    >>> needed(ObservedValues(won_and_lost, -0.02, "exact"), -0.03, 0.05) is None
     True
     """
     distance = mean - seen.limit
@@ -96,10 +98,10 @@ def needed(seen: Seen, mean: float, alpha: float) -> int | None:
     return round(high)
 
 
-def smallest_effect(seen: Seen, n: int, alpha: float) -> float:
+def smallest_effect(seen: ObservedValues, n: int, alpha: float) -> float:
     """How far above the limit a true mean must be for so many cases to prove it in 80 % of runs; at most 2.
 
-    >>> round(smallest_effect(Seen.assumed(0.2, 1.0, 0.0, "tango"), 400, 0.05), 3)
+    >>> round(smallest_effect(ObservedValues.assumed(0.2, 1.0, 0.0, "tango"), 400, 0.05), 3)
     0.056
     """
     proven = _prover(seen, alpha)
@@ -110,7 +112,7 @@ def smallest_effect(seen: Seen, n: int, alpha: float) -> float:
     return high
 
 
-def _prover(seen: Seen, alpha: float) -> Callable[[int, float], bool]:
+def _prover(seen: ObservedValues, alpha: float) -> Callable[[int, float], bool]:
     """Whether so many cases of a mean, seen with the luck of the worse fifth, prove the claim."""
 
     def proven(n: int, mean: float) -> bool:
@@ -121,7 +123,7 @@ def _prover(seen: Seen, alpha: float) -> Callable[[int, float], bool]:
     return proven
 
 
-def _p_value(seen: Seen, n: int, mean: float, alpha: float) -> float:
+def _p_value(seen: ObservedValues, n: int, mean: float, alpha: float) -> float:
     from distilltest.statistics import anchored, binomial, clusters, exact_unconditional, skewness, tango, values
 
     unlucky = mean - _LUCK * _spread(seen, mean) / sqrt(n)
@@ -149,11 +151,11 @@ def _p_value(seen: Seen, n: int, mean: float, alpha: float) -> float:
     return skewness.p_value(d, -seen.limit) if seen.test == "t" else anchored.p_value(d, -seen.limit)
 
 
-def _differing(seen: Seen) -> float:
+def _differing(seen: ObservedValues) -> float:
     return (sum(value != 0.0 for value in seen.values) + 1) / (len(seen.values) + 2)
 
 
-def _spread(seen: Seen, mean: float) -> float:
+def _spread(seen: ObservedValues, mean: float) -> float:
     """The standard deviation of a case of a population with this mean; in clusters, such that its square by n is the mean's."""
     n = len(seen.values)
     if seen.corrected:
@@ -202,7 +204,7 @@ def _quantiles(x: Floats, weights: Floats | None, n: int) -> Floats:
     return np.asarray(x[np.minimum(at, x.size - 1)])
 
 
-def _more_clusters(seen: Seen, n: int, mean: float) -> tuple[Floats, NDArray[np.int64]]:
+def _more_clusters(seen: ObservedValues, n: int, mean: float) -> tuple[Floats, NDArray[np.int64]]:
     """About so many cases in clusters like those that were seen, in turn; each value is shifted to the mean."""
     import numpy as np
 

@@ -37,7 +37,7 @@ Decision = Literal["holds", "futile", "continue", "undecided"]
 
 
 @dataclass(frozen=True)
-class Look:
+class InterimDecision:
     """What a look says: the claim holds, the rest is futile, continue, or (at the last look) undecided."""
 
     decision: Decision
@@ -129,7 +129,7 @@ def look(
     number: int,
     alpha: float = 0.05,
     rest: Literal["planned", "trend"] = "planned",
-) -> Look:
+) -> InterimDecision:
     """Decide at a planned look.
 
     Args:
@@ -168,4 +168,4 @@ def look(
         decision = "undecided"
     elif power < FUTILE:
         decision = "futile"
-    return Look(decision, z, every[number], power)
+    return InterimDecision(decision, z, every[number], power)

@@ -27,7 +27,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class AttemptShare:
     """What an attempt may spend of the level."""
 
     number: int
@@ -52,7 +52,7 @@ class Recorded:
     reason: str = ""
 
 
-def turn(sql: sqlite3.Connection, attempt: Attempt, since: float, declared: int | None) -> Turn:
+def turn(sql: sqlite3.Connection, attempt: Attempt, since: float, declared: int | None) -> AttemptShare:
     """Which attempt this is, and what it may spend.
 
     Counted are distinct models on the dataset, whichever evaluation asked, and distinct pairs of model and prompt in this
@@ -69,9 +69,9 @@ def turn(sql: sqlite3.Connection, attempt: Attempt, since: float, declared: int 
     own = (attempt.model, attempt.prompt)
     number = max(_place(models, attempt.model), _place(prompts, own))
     if own in prompts:
-        return Turn(number, prompts[own])
+        return AttemptShare(number, prompts[own])
     others = sum(spent for model, spent in models.items() if model != attempt.model)
-    return Turn(number, spending.granted(number, max(others, sum(prompts.values())), declared))
+    return AttemptShare(number, spending.granted(number, max(others, sum(prompts.values())), declared))
 
 
 def record(

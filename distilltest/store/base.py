@@ -11,19 +11,19 @@ from typing import Self
 
 from distilltest.store.connection import connect, explain
 from distilltest.store.migrations import Progress, silent
-from distilltest.store.place import Place
+from distilltest.store.place import StoreFile
 from distilltest.store.reading import Origins
 from distilltest.store.writer import CompletionWriter
 
 
-class Base:
+class StoreConnection:
     """One store, open in one process. Several processes may have it open at once."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self._connection = connection
         self._lock = threading.RLock()
-        self._place = Place.of(path)
+        self._place = StoreFile.of(path)
         self._writer = CompletionWriter(path, self._place)
         self._origins = Origins()
 

@@ -30,7 +30,7 @@ from distilltest.store.rows import (
     said_by,
     served_number,
 )
-from distilltest.store.selection import Selection
+from distilltest.store.selection import CompletionFilter
 
 MOST_LABELS, LONGEST_NAME, LONGEST_VALUE = 16, 64, 512
 """What the API allows for the labels of a completion."""
@@ -51,7 +51,7 @@ class Texts:
 class Changes(Completions):
     """The part of the store that changes and deletes completions."""
 
-    def delete_completions(self, selection: Selection, *, expected: int | None = None) -> int:
+    def delete_completions(self, selection: CompletionFilter, *, expected: int | None = None) -> int:
         """Delete a selection; what runs recorded of it stays.
 
         Args:
@@ -77,7 +77,7 @@ class Changes(Completions):
 
     def relabel(
         self,
-        selection: Selection,
+        selection: CompletionFilter,
         add: Mapping[str, str],
         remove: frozenset[str] = frozenset(),
         *,
@@ -124,7 +124,7 @@ class Changes(Completions):
 
     def rewrite(
         self,
-        selection: Selection,
+        selection: CompletionFilter,
         change: Callable[[Texts], Texts],
         reason: Callable[[bytes], bytes],
         *,

@@ -11,14 +11,14 @@ from typing import Any
 import orjson
 
 from distilltest.records import CallFailure, Completion, Request
-from distilltest.store.base import Base
+from distilltest.store.base import StoreConnection
 from distilltest.store.connection import explain
-from distilltest.store.inserting import Saved, insert
+from distilltest.store.inserting import SavedCompletion, insert
 from distilltest.store.reading import CHUNK, Reader, find, known, marks
 from distilltest.store.rows import (
     READ,
     FailureRow,
-    Graded,
+    GradedCompletion,
     StoredCompletion,
     StoredRow,
     Use,
@@ -27,7 +27,7 @@ from distilltest.store.rows import (
     record_of,
     row_of,
 )
-from distilltest.store.selection import Cursor, Selection
+from distilltest.store.selection import CompletionFilter, Cursor
 
 _ROW = f"{READ}, served, metadata, request"
 """The columns that make a StoredRow."""
@@ -36,7 +36,7 @@ _FORGET_FAILURES = 86_400.0
 """Seconds for which failed requests are remembered; they only matter to whoever runs at the same time."""
 
 
-class Completions(Base):
+class Completions(StoreConnection):
     """The part of the store that keeps completions."""
 
     def begin_session(self, name: str, now: float) -> int:
@@ -62,7 +62,7 @@ class Completions(Base):
 
     def save(
         self, request: Request, completion: Completion, response: bytes, *, session: int = 0, anew: bool = False
-    ) -> asyncio.Future[Saved]:
+    ) -> asyncio.Future[SavedCompletion]:
         """Keep a completion, from a running event loop; the future is done when it is durable.
 
         Args:
@@ -122,7 +122,7 @@ class Completions(Base):
 
     def find_completions(
         self,
-        selection: Selection | None = None,
+        selection: CompletionFilter | None = None,
         *,
         limit: int | None = None,
         after: Cursor | None = None,
@@ -144,7 +144,7 @@ class Completions(Base):
 
     def find_rows(
         self,
-        selection: Selection | None = None,
+        selection: CompletionFilter | None = None,
         *,
         limit: int | None = None,
         after: Cursor | None = None,
@@ -171,9 +171,14 @@ class Completions(Base):
         )
 
     def _select(
-        self, columns: str, selection: Selection | None, limit: int | None, after: Cursor | None, oldest_first: bool
+        self,
+        columns: str,
+        selection: CompletionFilter | None,
+        limit: int | None,
+        after: Cursor | None,
+        oldest_first: bool,
     ) -> list[tuple[Any, ...]]:
-        condition, values = (selection or Selection()).where()
+        condition, values = (selection or CompletionFilter()).where()
         direction, sign = ("", ">") if oldest_first else (" DESC", "<")
         if after is not None:
             condition += f" AND (completion.created, completion.key) {sign} (?, ?)"
@@ -186,27 +191,29 @@ class Completions(Base):
             return sql.execute(query, [*values, -1 if limit is None else limit]).fetchall()
 
     def each_completion(
-        self, selection: Selection | None = None, *, oldest_first: bool = True
+        self, selection: CompletionFilter | None = None, *, oldest_first: bool = True
     ) -> Iterator[StoredCompletion]:
         """All completions of a selection, a page in memory at a time."""
         for row in self.each_row(selection, oldest_first=oldest_first):
             yield row.read()
 
-    def each_row(self, selection: Selection | None = None, *, oldest_first: bool = True) -> Iterator[StoredRow]:
+    def each_row(self, selection: CompletionFilter | None = None, *, oldest_first: bool = True) -> Iterator[StoredRow]:
         """The same as whole rows."""
         after = None
         while page := self.find_rows(selection, limit=CHUNK, after=after, oldest_first=oldest_first):
             yield from page
             after = page[-1].cursor
 
-    def count_completions(self, selection: Selection | None = None) -> int:
+    def count_completions(self, selection: CompletionFilter | None = None) -> int:
         """How many a selection has."""
-        condition, values = (selection or Selection()).where()
+        condition, values = (selection or CompletionFilter()).where()
         with self._sql() as sql:
             row = sql.execute(f"SELECT count(*) FROM completion WHERE {condition}", values).fetchone()  # noqa: S608
         return int(row[0])
 
-    def find_graded(self, evaluation: str, *, role: str | None = None, every_run: bool = False) -> Iterator[Graded]:
+    def find_graded(
+        self, evaluation: str, *, role: str | None = None, every_run: bool = False
+    ) -> Iterator[GradedCompletion]:
         """What an evaluation said of completions, by case, role and trial; a page in memory at a time.
 
         Args:
@@ -224,7 +231,7 @@ class Completions(Base):
 
     def _graded(
         self, judged: int, run: str, evaluation: str, role: str | None
-    ) -> Iterator[tuple[tuple[str, str, int], str, Graded]]:
+    ) -> Iterator[tuple[tuple[str, str, int], str, GradedCompletion]]:
         """What one run's evaluation said of completions that no later run of it used, with its place in the order."""
         query = f"""
             SELECT {_GRADED}, metadata, request, case_id, role, outcome.trial, passed, score, grades
@@ -249,7 +256,7 @@ class Completions(Base):
                 yield (
                     (case_id, of_role, trial),
                     run,
-                    Graded(
+                    GradedCompletion(
                         stored,
                         run,
                         evaluation,

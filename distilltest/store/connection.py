@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from distilltest.data.whole_files import make_private_folder
 from distilltest.errors import StoreError
-from distilltest.files import make_private_folder
 from distilltest.store.migrations import Progress, migrate, silent
 
 PATIENCE = 120.0

@@ -16,7 +16,7 @@ _SIZES = (256, 64, 16, 4, 1)
 """Rows of one statement: few sizes, so that SQLite prepares each once."""
 
 
-class Saved(NamedTuple):
+class SavedCompletion(NamedTuple):
     """What the store has under a completion's key after it was saved."""
 
     id: int
@@ -30,7 +30,7 @@ def insert(
     rows: Sequence[NewRow],
     origins: dict[tuple[str, str], int],
     anew: Sequence[bool] | None = None,
-) -> list[Saved]:
+) -> list[SavedCompletion]:
     """Write rows into ``completion`` in one durable transaction.
 
     Args:
@@ -60,21 +60,21 @@ def insert_rows(
     rows: Sequence[NewRow],
     origins: dict[tuple[str, str], int],
     anew: Sequence[bool] | None = None,
-) -> list[Saved]:
+) -> list[SavedCompletion]:
     """The same within a transaction of the caller's."""
     first, own = _committed(connection, [row.key for row in rows])
     last = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'completion'").fetchone()
     number = last[0] if last else 0
-    saved = list[Saved]()
+    saved = list[SavedCompletion]()
     new = list[tuple[Any, ...]]()
     for row, fresh in zip(rows, anew or [False] * len(rows), strict=True):
         known = own.get((row.key, row.session)) if fresh else first.get(row.key)
         if known is not None:
-            saved.append(Saved(known, False))
+            saved.append(SavedCompletion(known, False))
             continue
         number += 1
         first[row.key] = own[row.key, row.session] = number
-        saved.append(Saved(number, True))
+        saved.append(SavedCompletion(number, True))
         key, session, server, model, *rest = row
         new.append((number, key, session, _origin(connection, origins, server, model), *rest))
     start = 0

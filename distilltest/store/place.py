@@ -10,7 +10,7 @@ from distilltest.errors import StoreError
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StoreFile:
     """A file, by its path and by what the file system knows it by."""
 
     path: Path

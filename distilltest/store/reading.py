@@ -8,7 +8,7 @@ from itertools import islice
 
 from distilltest.records import CallFailure, Completion
 from distilltest.store.connection import connect, explain
-from distilltest.store.place import Place
+from distilltest.store.place import StoreFile
 from distilltest.store.rows import READ, read_completion
 
 CHUNK = 500
@@ -81,7 +81,7 @@ def find(
 class Reader:
     """A connection of its own for one thread that must not wait for the others: the engine's loop."""
 
-    def __init__(self, place: Place, session: int, *, only_session: bool) -> None:
+    def __init__(self, place: StoreFile, session: int, *, only_session: bool) -> None:
         self._place = place
         self._path = place.path
         self._session = session

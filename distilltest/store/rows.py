@@ -1,7 +1,7 @@
 """What the store hands out, and how it is written into rows and read from them.
 
-A response is kept byte for byte, and what it says is read from it again (``distilltest.answers``). What a response does not say
-by itself (an import without a response, a redacted answer) stands beside it in the column ``answer``.
+A response is kept byte for byte and parsed again when it is needed (``distilltest.data.responses``). What a response does not say
+by itself (an import without a response, a redacted answer) is kept beside it in the column ``answer``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
-from distilltest.answers import Said, said, said_embedding
+from distilltest.data.responses import Said, said, said_embedding
 from distilltest.errors import StoreError
 from distilltest.records import Completion, Grade, Message, Request, ToolCall, Usage
 from distilltest.store.selection import Cursor
@@ -71,7 +71,7 @@ class StoredRow(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Graded:
+class GradedCompletion:
     """What one evaluation said of one completion in one run."""
 
     stored: StoredCompletion

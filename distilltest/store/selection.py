@@ -38,7 +38,7 @@ class Cursor(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class CompletionFilter:
     """Completions that meet every condition that is given; without any, all of them."""
 
     model: str | None = None
@@ -63,7 +63,7 @@ class Selection:
     @property
     def everything(self) -> bool:
         """Whether no condition is given."""
-        return self == Selection()
+        return self == CompletionFilter()
 
     def where(self) -> tuple[str, list[Any]]:
         """The condition on a row of ``completion``, and the values that are bound to its marks, in order."""

@@ -13,7 +13,7 @@ import orjson
 from distilltest.errors import StoreError
 from distilltest.records import Grade, Outcome
 from distilltest.store import attempts
-from distilltest.store.attempts import Attempt, Recorded, Turn
+from distilltest.store.attempts import Attempt, AttemptShare, Recorded
 from distilltest.store.moved import judged_number
 from distilltest.store.retention import Retention
 from distilltest.store.rows import read_grades
@@ -199,7 +199,7 @@ class Store(Retention):
         with self._sql(write=True):
             yield
 
-    def turn(self, attempt: Attempt, since: float = 0.0, declared: int | None = None) -> Turn:
+    def turn(self, attempt: Attempt, since: float = 0.0, declared: int | None = None) -> AttemptShare:
         """Which candidate this is of those gated on the dataset since a time (Unix), and what it may spend of the level."""
         with self._sql() as sql:
             return attempts.turn(sql, attempt, since, declared)

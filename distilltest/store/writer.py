@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 
 from distilltest.errors import StoreError
 from distilltest.store.connection import connect, explain
-from distilltest.store.inserting import Saved, insert, insert_failures
-from distilltest.store.place import Place
+from distilltest.store.inserting import SavedCompletion, insert, insert_failures
+from distilltest.store.place import StoreFile
 from distilltest.store.rows import FailureRow, NewRow
 
 _SLOW = 0.05
@@ -39,13 +39,13 @@ class _Write(NamedTuple):
 class CompletionWriter:
     """A queue of completions, and the thread that commits them."""
 
-    def __init__(self, path: Path, place: Place) -> None:
+    def __init__(self, path: Path, place: StoreFile) -> None:
         self._path = path
         self._place = place
         self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    def write(self, row: NewRow, *, anew: bool = False) -> asyncio.Future[Saved]:
+    def write(self, row: NewRow, *, anew: bool = False) -> asyncio.Future[SavedCompletion]:
         """Queue one row, from a running event loop; the future is done when it is durable, or has the StoreError.
 
         A row that was queued is written, even if nobody waits for it any longer.
@@ -94,7 +94,7 @@ class CompletionWriter:
                     batch.append(following)
             if not batch:
                 continue
-            results, failure = dict[asyncio.Future[Any], Saved | None](), None
+            results, failure = dict[asyncio.Future[Any], SavedCompletion | None](), None
             began = time.perf_counter()
             try:
                 self._place.check()  # before connecting, too, which would make a new file
@@ -112,9 +112,9 @@ class CompletionWriter:
 
 def _write(
     connection: sqlite3.Connection, batch: Sequence[_Write], origins: dict[tuple[str, str], int]
-) -> dict[asyncio.Future[Any], Saved | None]:
+) -> dict[asyncio.Future[Any], SavedCompletion | None]:
     """Write what is queued: what each future gets."""
-    results = dict[asyncio.Future[Any], Saved | None]()
+    results = dict[asyncio.Future[Any], SavedCompletion | None]()
     rows = [(each.row, each) for each in batch if isinstance(each.row, NewRow)]
     if rows:
         saved = insert(connection, [row for row, _ in rows], origins, [each.anew for _, each in rows])
@@ -128,7 +128,7 @@ def _write(
 
 def _tell(
     futures: Sequence[asyncio.Future[Any]],
-    results: Mapping[asyncio.Future[Any], Saved | None],
+    results: Mapping[asyncio.Future[Any], SavedCompletion | None],
     failure: StoreError | None,
 ) -> None:
     """Wake each event loop once for all of its futures."""
@@ -142,7 +142,7 @@ def _tell(
 
 def _resolve(
     futures: Iterable[asyncio.Future[Any]],
-    results: Mapping[asyncio.Future[Any], Saved | None],
+    results: Mapping[asyncio.Future[Any], SavedCompletion | None],
     failure: StoreError | None,
 ) -> None:
     for future in futures:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from distilltest.embedded.errors import ApiError, invalid
+from distilltest.server.errors import ApiError, invalid
 
 _UNSUPPORTED = {
     "tools": "The trainer's models answer in texts, not in calls.",

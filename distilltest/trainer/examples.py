@@ -9,10 +9,10 @@ from typing import Any
 
 import orjson
 
-from distilltest.distillation.lines import Finding
-from distilltest.distillation.preferences import preference_findings
-from distilltest.distillation.supervised import supervised_findings
-from distilltest.embedded.interface import TrainingFailed
+from distilltest.server.interface import TrainingFailed
+from distilltest.training_files.lines import Finding
+from distilltest.training_files.preferences import preference_findings
+from distilltest.training_files.supervised import supervised_findings
 
 SHOWN = 5
 """How many mistakes a failed job names."""

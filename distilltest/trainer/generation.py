@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from transformers import LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
-from distilltest.embedded.interface import Answer, Choice
+from distilltest.server.interface import Choice, ModelAnswer
 from distilltest.trainer.asking import Ask
 
 
@@ -63,7 +63,7 @@ class Generator:
     end_ids: frozenset[int]
     stopped: Callable[[], bool]
 
-    def answer(self, model: Any, prompt: list[int], ask: Ask, most: int) -> Answer:
+    def answer(self, model: Any, prompt: list[int], ask: Ask, most: int) -> ModelAnswer:
         """Answer a prompt with at most so many tokens; where nothing is left to chance, once for all choices."""
         greedy = ask.temperature == 0
         rows = 1 if greedy else ask.count
@@ -85,7 +85,7 @@ class Generator:
             tokens += used
         if greedy:
             choices, tokens = choices * ask.count, tokens * ask.count
-        return Answer(tuple(choices), len(prompt), tokens)
+        return ModelAnswer(tuple(choices), len(prompt), tokens)
 
     def _choice(self, row: list[int], stop: tuple[str, ...]) -> tuple[Choice, int]:
         """A row's answer, and how many tokens it took, its end token included."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from distilltest.embedded.errors import invalid
+from distilltest.server.errors import invalid
 
 RATES = {"supervised": 2e-4, "dpo": 1e-5}
 """The learning rate that ``learning_rate_multiplier`` multiplies: usual ones for LoRA adapters, not tuned to anything."""

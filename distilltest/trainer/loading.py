@@ -16,7 +16,7 @@ UNKNOWN_CONTEXT = 4096
 
 
 @dataclass(frozen=True)
-class Base:
+class LoadedBase:
     """A base model that is served, and where further copies of it come from."""
 
     name: str
@@ -48,7 +48,7 @@ class Base:
         return _model(self.source, self.device)
 
 
-def load_base(source: str, *, device: str = "auto", chat_template: str | None = None) -> Base:
+def load_base(source: str, *, device: str = "auto", chat_template: str | None = None) -> LoadedBase:
     """Load a base model and its tokenizer.
 
     Args:
@@ -74,7 +74,7 @@ def load_base(source: str, *, device: str = "auto", chat_template: str | None = 
     model = _model(source, chosen)
     _quiet(model)
     name = (folder.resolve().name if folder.exists() else source).replace(":", "-")
-    return Base(name, source, chosen, _context(model, tokenizer), template, tokenizer, model)
+    return LoadedBase(name, source, chosen, _context(model, tokenizer), template, tokenizer, model)
 
 
 def _device(wanted: str) -> str:

@@ -9,14 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from distilltest.embedded.errors import ApiError, invalid
-from distilltest.embedded.interface import Answer, Training, TrainingFailed
-from distilltest.embedded.objects import Objects
+from distilltest.server.errors import ApiError, invalid
+from distilltest.server.interface import ModelAnswer, TrainingFailed, TrainingJob
+from distilltest.server.objects import Objects
 from distilltest.trainer import hyperparameters
 from distilltest.trainer.adapters import Adapters, adapter_problem
 from distilltest.trainer.asking import Ask, read_ask
 from distilltest.trainer.examples import plain
-from distilltest.trainer.loading import Base
+from distilltest.trainer.loading import LoadedBase
 from distilltest.trainer.memory import out_of_memory
 from distilltest.trainer.template import TemplateRefused, render, token_ids
 
@@ -31,7 +31,7 @@ class TransformersModels:
     job_seconds: float | None = None
     deaths: int | None = 3
 
-    def __init__(self, objects: Objects, folder: Path, base: Base) -> None:
+    def __init__(self, objects: Objects, folder: Path, base: LoadedBase) -> None:
         from distilltest.trainer.generation import Generator
 
         self._objects = objects
@@ -62,7 +62,9 @@ class TransformersModels:
                 return model
         raise ApiError(404, f"The model `{identity}` does not exist", code="model_not_found", param="model")
 
-    async def answer(self, identity: str, body: dict[str, Any], messages: list[dict[str, Any]], count: int) -> Answer:
+    async def answer(
+        self, identity: str, body: dict[str, Any], messages: list[dict[str, Any]], count: int
+    ) -> ModelAnswer:
         """Answer in a thread, after the requests that came before.
 
         Raises:
@@ -89,7 +91,7 @@ class TransformersModels:
         """
         return hyperparameters.read(method, given)
 
-    def prepare(self, job: dict[str, Any], training: bytes, validation: bytes | None) -> Training:
+    def prepare(self, job: dict[str, Any], training: bytes, validation: bytes | None) -> TrainingJob:
         """Read a job's files.
 
         Raises:
@@ -124,7 +126,7 @@ class TransformersModels:
             raise ApiError(404, f"The model `{identity}` is gone: {problem}", code="model_not_found", param="model")
         return self._folder / name
 
-    def _answer(self, folder: Path | None, messages: list[dict[str, Any]], ask: Ask) -> Answer:
+    def _answer(self, folder: Path | None, messages: list[dict[str, Any]], ask: Ask) -> ModelAnswer:
         try:
             prompt = token_ids(self._base.tokenizer, render(self._base.tokenizer, messages, ask=True))
         except TemplateRefused as error:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from distilltest.embedded.interface import TrainingFailed
+from distilltest.server.interface import TrainingFailed
 from distilltest.trainer.examples import Messages, read_file, texts
-from distilltest.trainer.loading import Base
+from distilltest.trainer.loading import LoadedBase
 from distilltest.trainer.template import TemplateRefused, render, token_ids
 from distilltest.trainer.training import LoraTraining
 
@@ -15,7 +15,7 @@ class PreferenceTraining(LoraTraining):
     """A DPO job. What is tuned is its own reference: the base model, or the adapter that it starts from."""
 
     @staticmethod
-    def _read(content: bytes, base: Base, field: str) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    def _read(content: bytes, base: LoadedBase, field: str) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
         """Examples as messages, without those whose request fills the model's context, and what is to be said of them."""
         tokenizer = base.another_tokenizer()
         examples, lost = [], 0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from distilltest.embedded.interface import TrainingFailed
+from distilltest.server.interface import TrainingFailed
 from distilltest.trainer.examples import read_file, texts
-from distilltest.trainer.loading import Base
+from distilltest.trainer.loading import LoadedBase
 from distilltest.trainer.template import Taught, TemplateRefused, teach
 from distilltest.trainer.training import LoraTraining
 
@@ -15,7 +15,7 @@ class SupervisedTraining(LoraTraining):
     """A supervised job."""
 
     @staticmethod
-    def _read(content: bytes, base: Base, field: str) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    def _read(content: bytes, base: LoadedBase, field: str) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
         """Examples as tokens, cut at the model's context, and what is to be said of them."""
         tokenizer = base.another_tokenizer()
         examples, cut, lost, endless = [], 0, 0, 0

@@ -8,7 +8,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from distilltest.embedded.interface import TrainingFailed, Watch
+from distilltest.server.interface import TrainingFailed, Watch
 
 KEPT = 3
 """Of the last so many epochs a checkpoint is kept, as the platform does."""

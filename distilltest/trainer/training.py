@@ -10,11 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-from distilltest.embedded.interface import TrainingFailed, Watch
 from distilltest.errors import DistilltestError
+from distilltest.server.interface import TrainingFailed, Watch
 from distilltest.trainer.adapters import new_config, save_adapter
 from distilltest.trainer.hyperparameters import RATES, resolve
-from distilltest.trainer.loading import Base
+from distilltest.trainer.loading import LoadedBase
 from distilltest.trainer.memory import out_of_memory
 
 AT_ONCE = 4
@@ -32,7 +32,7 @@ class LoraTraining:
     """
 
     job: dict[str, Any]
-    base: Base
+    base: LoadedBase
     start: Path | None
     folder: Path
     """Where adapters are kept."""
@@ -49,7 +49,7 @@ class LoraTraining:
         job: dict[str, Any],
         training: bytes,
         validation: bytes | None,
-        base: Base,
+        base: LoadedBase,
         start: Path | None,
         folder: Path,
         serve: Callable[[str, str], None],
@@ -64,7 +64,7 @@ class LoraTraining:
         return cls(job, base, start, folder, serve, examples, held_out, notes + more)
 
     @classmethod
-    def _some(cls, content: bytes, base: Base, field: str) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    def _some(cls, content: bytes, base: LoadedBase, field: str) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
         examples, notes = cls._read(content, base, field)
         if not examples:
             raise TrainingFailed(
@@ -73,7 +73,7 @@ class LoraTraining:
         return examples, notes
 
     @staticmethod
-    def _read(content: bytes, base: Base, field: str) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    def _read(content: bytes, base: LoadedBase, field: str) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
         """The examples of a file as the method's trainer takes them, and what is to be said of the file."""
         raise NotImplementedError
 

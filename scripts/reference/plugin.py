@@ -11,7 +11,8 @@ from importlib import import_module
 
 import pytest
 
-from distilltest import fixtures, pytest_plugin
+from distilltest import pytest_plugin
+from distilltest.pytest_plugin import fixtures
 from scripts.reference.commands import described, named
 from scripts.reference.markdown import docstring, table
 from scripts.reference.python_api import signature

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from archive.platform_server import KEY, Platform, fill
 from cli.gate import Gate
 from cli.test_bad_days import leaves
-from exchange.platform_server import KEY, Platform, fill
 from finetuning.project import Project, write_lines
 from plugin.answering_server import AnsweringServer, chat_answer
 from processes import PATIENCE, line_with, started
 
 from distilltest.cli.main import parser
-from distilltest.embedded.server import EmbeddedServer
+from distilltest.demo_models.embedded_server import EmbeddedServer
 from distilltest.exit_codes import ERROR, INCOMPLETE, INTERRUPTED
 
 
@@ -165,7 +165,7 @@ def hangs(*arguments, **options):  # as the C library does: no signal is heard m
     system.pthread_mutex_lock(lock)
 
 socket.getaddrinfo = hangs
-from distilltest import abandonable
+from distilltest.process import abandonable
 from distilltest.cli import main
 abandonable.LOOKUP = {patience}
 sys.exit(main({words}))

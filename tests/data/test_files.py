@@ -6,9 +6,9 @@ import pytest
 
 from distilltest.config import load_config
 from distilltest.data import csv_rows, jsonl_rows, read_yaml
-from distilltest.dataset import load_dataset
+from distilltest.data.dataset import load_dataset
+from distilltest.data.prompt import load_prompt
 from distilltest.errors import ConfigError, DatasetError, DistilltestError
-from distilltest.prompt import load_prompt
 
 ENDINGS = ("jsonl", "json", "yaml", "csv")
 

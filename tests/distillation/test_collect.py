@@ -7,11 +7,11 @@ import sys
 import threading
 
 import pytest
-from engine.scripted_server import Reply, ScriptedServer
+from completions.scripted_server import Reply, ScriptedServer
 from processes import PATIENCE, started, until
 
 from distilltest.cli import main
-from distilltest.store import Selection, Store
+from distilltest.store import CompletionFilter, Store
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def configure(root, url, more="", concurrency=10):
 
 def stored(root, **conditions):
     with Store.open(root / ".distilltest/store.sqlite3") as store:
-        return store.find_completions(Selection(**conditions))
+        return store.find_completions(CompletionFilter(**conditions))
 
 
 def collect(*arguments):

@@ -8,14 +8,14 @@ from collections import Counter
 from types import SimpleNamespace
 
 import pytest
-from engine.scripted_server import Reply, ScriptedServer
+from completions.scripted_server import Reply, ScriptedServer
 
 from distilltest.cli import main
 from distilltest.distillation.graded import choose, whole
-from distilltest.distillation.whole_file import LeftOut
 from distilltest.exit_codes import REFUSED
 from distilltest.records import Completion
-from distilltest.store import Graded, StoredCompletion
+from distilltest.store import GradedCompletion, StoredCompletion
+from distilltest.training_files.whole_file import LeftOut
 
 CASES = 44
 SUITE = """
@@ -155,7 +155,7 @@ def test_the_best_of_several_trials_is_learned_whether_it_passed_or_not(project,
 
 def graded(trial, score, passed, text="x", finish="stop"):
     completion = Completion(key=f"k{trial}", server="s", model="m", text=text, finish_reason=finish)
-    return Graded(StoredCompletion({}, completion, {}), "r", "e", "c", "teacher", trial, passed, score, ())
+    return GradedCompletion(StoredCompletion({}, completion, {}), "r", "e", "c", "teacher", trial, passed, score, ())
 
 
 def test_of_equal_scores_the_first_is_chosen_and_whole_answers_come_before_others():
@@ -392,9 +392,9 @@ def test_rankings_without_a_clear_best_are_told_apart():
     import asyncio
 
     from distilltest.config import Judge
-    from distilltest.distillation.preference_file import Preference
     from distilltest.distillation.ranking import Ranking, Samples
     from distilltest.records import Model
+    from distilltest.training_files.preference_file import PreferencePair
 
     asked = ({"role": "user", "content": "?"},)
 
@@ -412,9 +412,9 @@ def test_rankings_without_a_clear_best_are_told_apart():
     def beats(*pairs):
         return lambda first, second: "1" if first + second in pairs else "2" if second + first in pairs else "tie"
 
-    assert rank(beats("ab"), "a", "b") == Preference(asked, "a", "b")
-    assert rank(beats("ba", "bc", "ac"), "a", "b", "c") == Preference(asked, "b", "c")
-    assert rank(beats("ab"), "a", "b", "c") == Preference(asked, "a", "b")
+    assert rank(beats("ab"), "a", "b") == PreferencePair(asked, "a", "b")
+    assert rank(beats("ba", "bc", "ac"), "a", "b", "c") == PreferencePair(asked, "b", "c")
+    assert rank(beats("ab"), "a", "b", "c") == PreferencePair(asked, "a", "b")
     assert rank(beats("ab", "bc", "ca"), "a", "b", "c").startswith("inconsistent")
     assert rank(beats(), "a", "b") == "a tie"
     assert rank(lambda _first, _second: "2", "a", "b") == "a tie: the judge's two orders disagree"

@@ -11,7 +11,7 @@ from held import held_jobs
 from openai import OpenAI
 from processes import PATIENCE, started, until
 
-from distilltest.embedded.server import EmbeddedServer
+from distilltest.demo_models.embedded_server import EmbeddedServer
 
 BRANCHES = [f"topic-{i}" for i in range(40)]
 
@@ -140,7 +140,7 @@ def test_leaked_requests_make_the_verdict_worthless(project):
 
 
 def test_a_server_without_jobs_gets_a_clear_answer_and_the_file_is_kept(project, tmp_path):
-    from engine.scripted_server import Reply, ScriptedServer
+    from completions.scripted_server import Reply, ScriptedServer
 
     with ScriptedServer(lambda _n, body: Reply(text="git status") if "messages" in body else Reply(404)) as bare:
         configure(project, bare.base_url)

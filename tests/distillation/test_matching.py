@@ -3,9 +3,9 @@
 import pytest
 
 from distilltest.distillation.matching import keep_matching
-from distilltest.distillation.whole_file import LeftOut
 from distilltest.errors import DatasetError
 from distilltest.records import Case, Completion
+from distilltest.training_files.whole_file import LeftOut
 
 
 def said(text):

@@ -6,8 +6,8 @@ import random
 import pytest
 
 from distilltest.errors import SuiteError
+from distilltest.evaluations.grading import PER_CALL_CASE, PER_CALL_COMPLETION, BoundBody
 from distilltest.evaluations.health import ALL_OF_THE_FIRST, Health
-from distilltest.grading import PER_CALL_CASE, PER_CALL_COMPLETION, BoundBody
 from distilltest.records import Case, Completion, Grade, ToolCall
 
 ROLES = ("base", "teacher", "candidate")

@@ -5,11 +5,18 @@ import re
 import pytest
 
 from distilltest.evaluations.chance import constant_answer
+from distilltest.evaluations.grading import PER_CALL_CASE, PER_CALL_COMPLETION, BoundBody, record, record_later
 from distilltest.evaluations.placebo import cannot_fail, constant_of, texts_in
-from distilltest.fixtures.deterministic import ExactMatch, JsonMatch, Number, StringCheck, TextSimilarity, ValidJson
-from distilltest.fixtures.own import OwnGrader
 from distilltest.graders import string_check as plain
-from distilltest.grading import PER_CALL_CASE, PER_CALL_COMPLETION, BoundBody, record, record_later
+from distilltest.pytest_plugin.fixtures.deterministic import (
+    ExactMatch,
+    JsonMatch,
+    Number,
+    StringCheck,
+    TextSimilarity,
+    ValidJson,
+)
+from distilltest.pytest_plugin.fixtures.own import OwnGrader
 from distilltest.records import Case, Grade
 
 CASES = [

@@ -3,7 +3,7 @@
 import pytest
 from finetuning.project import Project
 
-from distilltest.embedded.server import EmbeddedServer
+from distilltest.demo_models.embedded_server import EmbeddedServer
 
 
 @pytest.fixture

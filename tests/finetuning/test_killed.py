@@ -9,8 +9,8 @@ from finetuning.project import Project
 from held import held_jobs
 from processes import PATIENCE, line_with
 
-from distilltest.embedded import server as embedded
-from distilltest.embedded.server import EmbeddedServer
+from distilltest.demo_models.embedded_server import EmbeddedServer
+from distilltest.server import app as embedded
 
 
 class Moment:

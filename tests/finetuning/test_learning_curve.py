@@ -8,10 +8,10 @@ from itertools import combinations
 import pytest
 from finetuning.project import write_lines
 
+from distilltest.distillation.learning_curve import markdown, svg, text
+from distilltest.distillation.learning_curve.curve import Curve, LearningCurve, Point, Share
+from distilltest.distillation.learning_curve.subsets import write_subsets
 from distilltest.errors import DistilltestError
-from distilltest.learning_curve import markdown, svg, text
-from distilltest.learning_curve.curve import Curve, LearningCurve, Point, Share
-from distilltest.learning_curve.subsets import write_subsets
 from distilltest.store import Store
 
 SVG = "{http://www.w3.org/2000/svg}"

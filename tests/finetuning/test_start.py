@@ -4,7 +4,7 @@ import pytest
 from finetuning.project import preferences, supervised, write_lines
 from processes import PATIENCE
 
-from distilltest.embedded.server import EmbeddedServer
+from distilltest.demo_models.embedded_server import EmbeddedServer
 from distilltest.store import Store
 
 

@@ -17,7 +17,7 @@ from finetuning.project import Project
 from held import held_jobs, own_port
 from processes import PATIENCE, line_with
 
-from distilltest.embedded.server import EmbeddedServer
+from distilltest.demo_models.embedded_server import EmbeddedServer
 from distilltest.errors import DistilltestError
 from distilltest.finetuning import follow
 from distilltest.finetuning.jobs import TuningServer

@@ -7,29 +7,22 @@ from pathlib import Path
 
 import yaml
 
-from distilltest.completions.import_file import import_file
-from distilltest.completions.incoming import Place
 from distilltest.config import load_config
 from distilltest.config.model import Server
 from distilltest.data import read_json, yaml_of
-from distilltest.dataset import load_dataset
-from distilltest.distillation import costs, diversity, overlap
-from distilltest.distillation.examples import is_preference_file
-from distilltest.distillation.file_rules import refuse_bad
-from distilltest.distillation.inputs import iter_inputs, messages_of
-from distilltest.distillation.preference_file import from_table, write_preferences
-from distilltest.distillation.preferences import preference_findings
-from distilltest.distillation.supervised import supervised_findings
-from distilltest.distillation.whole_file import LeftOut
+from distilltest.data.dataset import load_dataset
+from distilltest.data.prompt import load_prompt
 from distilltest.errors import BadLines, SuiteError
 from distilltest.evaluations.labels import load_labels
+from distilltest.exchange.import_file import import_file
+from distilltest.exchange.incoming import ImportContext
 from distilltest.finetuning.configured import with_candidate
 from distilltest.gate.declared import rules_from
 from distilltest.graders.json_schema import _of_file, json_schema
 from distilltest.graders.openai_format import (
     LabelModelGrader,
     MultiGrader,
-    PythonGrader,
+    PythonGraderSpec,
     ScoreModelGrader,
     from_openai,
     to_openai,
@@ -37,9 +30,16 @@ from distilltest.graders.openai_format import (
 from distilltest.graders.run_openai import run_openai
 from distilltest.promotion.entry import Entry, KeptReport, PromotedModel, Proof, Who
 from distilltest.promotion.history import History
-from distilltest.prompt import load_prompt
 from distilltest.records import Case
 from distilltest.store import Store
+from distilltest.training_files import costs, diversity, overlap
+from distilltest.training_files.examples import is_preference_file
+from distilltest.training_files.file_rules import refuse_bad
+from distilltest.training_files.inputs import iter_inputs, messages_of
+from distilltest.training_files.preference_file import from_table, write_preferences
+from distilltest.training_files.preferences import preference_findings
+from distilltest.training_files.supervised import supervised_findings
+from distilltest.training_files.whole_file import LeftOut
 
 ROWS = [
     {
@@ -319,7 +319,9 @@ def _prices(path: Path) -> None:
     (root / "distilltest.yaml").write_text("servers: {s: {base_url: 'http://x'}}\nprices: prices.yaml\n")
     config = load_config(root)
     tokens = costs.FileTokens(3, 100, 50, 150, "estimated")
-    found = costs.estimate(tokens, config.prices, base="small", teacher="large", untuned_call=costs.Call(10.0, 5.0))
+    found = costs.estimate(
+        tokens, config.prices, base="small", teacher="large", untuned_call=costs.BilledCall(10.0, 5.0)
+    )
     costs.in_words(found)
 
 
@@ -351,7 +353,7 @@ def _grader(path: Path) -> None:
     grader = from_openai(read_json(path, path.name, SuiteError).value)
     to_openai(grader)
     parts = list(grader.by_name.values()) if isinstance(grader, MultiGrader) else [grader]
-    if not any(isinstance(part, PythonGrader | ScoreModelGrader | LabelModelGrader) for part in parts):
+    if not any(isinstance(part, PythonGraderSpec | ScoreModelGrader | LabelModelGrader) for part in parts):
         run_openai(grader, SAMPLE, CASE.item)
 
 
@@ -387,7 +389,7 @@ def _import(path: Path) -> None:
     config = load_config(root)
     server = Server("s", "http://x/v1")
     with Store.open(root / "store.sqlite3") as store:
-        done = import_file(path, store, Place(config, server, now=1763740800.0, model="large"), skip_bad=True)
+        done = import_file(path, store, ImportContext(config, server, now=1763740800.0, model="large"), skip_bad=True)
     if done.bad:
         raise BadLines("\n".join(done.complaints()))
 

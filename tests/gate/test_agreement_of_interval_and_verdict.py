@@ -7,7 +7,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reporting.any_run import KINDS, RULES, run_of, tables
 
-from distilltest.comparison import Comparison
 from distilltest.gate import (
     Status,
     at_least,
@@ -18,9 +17,10 @@ from distilltest.gate import (
     preferred_to,
     recovers,
 )
+from distilltest.gate.comparison import Comparison
+from distilltest.gate.table import ResultsTable
 from distilltest.reporting.text import rule_rows
 from distilltest.statistics import recovered
-from distilltest.table import ResultsTable
 
 slow = settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 MEASURED = [rule for rule in RULES if not rule.describe().startswith(("costs", "no slice"))]

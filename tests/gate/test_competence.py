@@ -21,8 +21,8 @@ from distilltest.gate import (
     preferred_to,
     recovers,
 )
-from distilltest.health import AnswerHealth, GraderHealth
-from distilltest.table import Constant, ResultsTable
+from distilltest.gate.health import AnswerHealth, GraderHealth
+from distilltest.gate.table import Constant, ResultsTable
 
 ROLES = ("base", "teacher", "candidate")
 ALPHA = 0.05

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distilltest.gate import Status, at_least, better_than, decide, not_worse_than
+from distilltest.gate.table import ResultsTable
 from distilltest.records import Outcome
-from distilltest.table import ResultsTable
 
 RIGHT = {"teacher": lambda n: True, "base": lambda n: False, "candidate": lambda n: True}
 

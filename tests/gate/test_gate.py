@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from distilltest.errors import SuiteError
 from distilltest.gate import Status, at_least, better_than, decide, not_worse_than
-from distilltest.table import ResultsTable
+from distilltest.gate.table import ResultsTable
 
 BINARY = st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans()), min_size=1, max_size=60)
 SCORES = st.lists(st.tuples(*[st.floats(0, 1)] * 3), min_size=1, max_size=25)

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from distilltest.comparison import Comparison
 from distilltest.errors import SuiteError
 from distilltest.gate import (
     Status,
@@ -22,7 +21,8 @@ from distilltest.gate import (
     preferred_to,
     recovers,
 )
-from distilltest.table import ResultsTable
+from distilltest.gate.comparison import Comparison
+from distilltest.gate.table import ResultsTable
 
 ROLES = ("base", "teacher", "candidate")
 RULES = [

@@ -22,7 +22,7 @@ from distilltest import (
 )
 from distilltest.errors import SuiteError
 from distilltest.gate import Status
-from distilltest.table import ResultsTable
+from distilltest.gate.table import ResultsTable
 
 N = 200
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from distilltest.gate import (
-    Looks,
+    InterimAnalyses,
     Status,
     always,
     at_least,
@@ -21,8 +21,8 @@ from distilltest.gate import (
     recovers,
 )
 from distilltest.gate.declared import RULES
+from distilltest.gate.table import ResultsTable
 from distilltest.records import Outcome
-from distilltest.table import ResultsTable
 
 ROLES = ("base", "teacher", "candidate")
 CASES = 420
@@ -91,7 +91,7 @@ def test_every_rule_that_can_be_declared_is_in_this_property():
 @pytest.mark.parametrize("labelled", [0, 12, 199, 200, 400])
 def test_no_rule_believes_a_judge_that_people_contradict(labelled, look, clusters):
     """The judge says that the candidate is perfect, and people say that it is always wrong."""
-    looks = Looks.plan(CASES, 0.05, early=True)
+    looks = InterimAnalyses.plan(CASES, 0.05, early=True)
     asked = table(labelled, judge=JUDGE, people=PEOPLE, clusters=clusters, cases=looks.cases[look])
     rules = [*ABOUT_ANSWERS.values(), *([] if clusters > 1 else TESTS)]
     for rule in rules:

@@ -24,9 +24,9 @@ from distilltest.gate import (
 )
 from distilltest.gate.declared import RULES
 from distilltest.gate.rule import Rule
+from distilltest.gate.table import ResultsTable, Unanswerable
 from distilltest.records import Outcome
 from distilltest.statistics import anchored, binomial, clusters, exact_unconditional, planning
-from distilltest.table import ResultsTable, Unanswerable
 
 ROLES = ("base", "teacher", "candidate")
 TRIED = {

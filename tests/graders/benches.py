@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import orjson
 
 from distilltest.config import Config, Judge
-from distilltest.evaluations.bench import JudgeBench
-from distilltest.grading import BoundBody, Call
+from distilltest.evaluations.grading import BoundBody, GradingCall
+from distilltest.evaluations.judge_context import JudgeBench
 from distilltest.records import Case, Completion, Model
 
 
@@ -77,7 +77,7 @@ def grades(body, answer="", item=None, place=None, role="candidate", **fixtures)
     item = {"id": "q-1", **(item or {})}
     case = Case("q-1", item, item.get("reference"), tuple(item.get("alternatives", ())), place="cases.jsonl:1")
     given = answer if isinstance(answer, Completion) else completion(answer)
-    call = Call(case, given, role, 0, place)
+    call = GradingCall(case, given, role, 0, place)
     there = {"case": case, "completion": given, **fixtures}
     wanted = {name: there[name] for name in inspect.signature(body).parameters}
     bound = BoundBody.of(body, "test_it", wanted)

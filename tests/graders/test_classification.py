@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distilltest.errors import SuiteError
-from distilltest.fixtures.deterministic import Classification, Refusal, Truncated
 from distilltest.graders import classification, refusal, truncated
+from distilltest.pytest_plugin.fixtures.deterministic import Classification, Refusal, Truncated
 
 LABELS = ["refund", "delivery", "late delivery", "other"]
 

@@ -8,11 +8,11 @@ from graders.benches import bench, completion, config, grades
 
 from distilltest import Grade, GraderFailed
 from distilltest.errors import ConfigError, SuiteError
-from distilltest.fixtures.deterministic import Multi, PythonGrader
-from distilltest.fixtures.own import OwnGrader, grader
-from distilltest.fixtures.threads import MOST, GradeInThread
+from distilltest.evaluations.grading import BoundBody, GradingCall
 from distilltest.graders import python_grader, python_pool
-from distilltest.grading import BoundBody, Call
+from distilltest.pytest_plugin.fixtures.deterministic import Multi, PythonGrader
+from distilltest.pytest_plugin.fixtures.own import OwnGrader, grader
+from distilltest.pytest_plugin.fixtures.threads import MOST, GradeInThread
 from distilltest.records import Case
 
 
@@ -34,7 +34,7 @@ def test_plain_graders_run_beside_each_other():
 
     bound = BoundBody.of(lambda meets: meets(), "test_it", {"meets": own(meets)})
     case = Case("q", {"id": "q"})
-    calls = [bound.run(Call(case, completion(str(n)), "base", 0, bench())) for n in range(4)]
+    calls = [bound.run(GradingCall(case, completion(str(n)), "base", 0, bench())) for n in range(4)]
     assert all(call.grades[0].given().passed for call in calls)
 
 

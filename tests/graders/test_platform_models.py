@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distilltest.errors import ConfigError, GraderFailed, SuiteError, is_permanent
-from distilltest.fixtures.deterministic import ExactMatch, OpenaiGrader, StringCheck, TextSimilarity
 from distilltest.promotion.freshness import _other_judges
+from distilltest.pytest_plugin.fixtures.deterministic import ExactMatch, OpenaiGrader, StringCheck, TextSimilarity
 from distilltest.records import Grade
 
 SCORE = {
@@ -189,7 +189,7 @@ def test_alternatives_are_no_letters(grader):
 
 def test_a_score_that_is_off_by_rounding_is_the_bound():
     def body(own):
-        from distilltest.grading import record
+        from distilltest.evaluations.grading import record
 
         record(Grade("own", own, True))
 

@@ -12,7 +12,7 @@ from distilltest.errors import SuiteError
 from distilltest.graders import python_grader, python_pool
 from distilltest.graders.python_grader import isolation
 from distilltest.graders.python_isolation import LAYERS
-from distilltest.graders.python_process import Worker
+from distilltest.graders.python_process import PythonWorker
 
 SAMPLE = {"output_text": "Rome"}
 
@@ -194,14 +194,14 @@ def test_there_is_no_network(layers):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         socket.create_connection(("127.0.0.1", port), 2).close()
-        worker = Worker(connecting(port), 2**31, 10, layers=layers)
+        worker = PythonWorker(connecting(port), 2**31, 10, layers=layers)
         answer = worker.ask({"sample": {}, "item": {}}, 10)
     worker.close()
     assert "a grader has no network (socket." in answer["error"]
 
 
 def test_where_the_system_keeps_nothing_python_starts_no_program():
-    worker = Worker(grading("import subprocess", "subprocess.run(['true'])", "return 1"), 2**31, 10, layers=[])
+    worker = PythonWorker(grading("import subprocess", "subprocess.run(['true'])", "return 1"), 2**31, 10, layers=[])
     answer = worker.ask({"sample": {}, "item": {}}, 10)
     worker.close()
     assert (worker.isolation["network"], worker.isolation["processes"]) == ("hook", "hook")
@@ -209,7 +209,7 @@ def test_where_the_system_keeps_nothing_python_starts_no_program():
 
 
 def test_the_directory_is_removed():
-    worker = Worker(grading("import os", "open('x', 'w').close()", "return os.path.exists('x')"), 2**31, 10)
+    worker = PythonWorker(grading("import os", "open('x', 'w').close()", "return os.path.exists('x')"), 2**31, 10)
     assert worker.ask({"sample": {}, "item": {}}, 10) == {"score": 1.0}
     directory = Path(worker._directory)
     assert directory.exists()

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from distilltest.graders.python_isolation import LAYERS, PROCESSES
-from distilltest.graders.python_process import Ended, TookTooLong, Worker
+from distilltest.graders.python_process import Ended, PythonWorker, TookTooLong
 
 LINUX = sys.platform.startswith("linux")
 SOURCE = """
@@ -177,7 +177,7 @@ def interpreter(request, monkeypatch):
 def start():
     """Makes processes of graders, and ends them."""
     made = []
-    yield lambda *arguments, **options: made.append(Worker(*arguments, **options)) or made[-1]
+    yield lambda *arguments, **options: made.append(PythonWorker(*arguments, **options)) or made[-1]
     for worker in made:
         worker.close()
 
@@ -248,7 +248,7 @@ def test_a_layer_that_is_missing_is_not_claimed(interpreter, left_out):
 
 
 def probe(layers):
-    worker = Worker("def grade(sample, item): return 1", 1 << 31, 60, layers=layers)
+    worker = PythonWorker("def grade(sample, item): return 1", 1 << 31, 60, layers=layers)
     assert worker.ask({"sample": {}, "item": {}}, 60) == {"score": 1.0}
     worker.close()
     return worker.isolation

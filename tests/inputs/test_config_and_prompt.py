@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from distilltest.config import load_config
+from distilltest.data.prompt import load_prompt
 from distilltest.errors import ConfigError, DistilltestError, PromptError
-from distilltest.prompt import load_prompt
 from distilltest.records import Case
 
 SERVER = "servers:\n  s: {base_url: http://x/v1/, api_key: '${KEY_FOR_TEST}'}\n"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from distilltest.dataset import load_dataset
+from distilltest.data.dataset import load_dataset
 from distilltest.errors import DatasetError
 
 ROWS = [

@@ -15,8 +15,8 @@ import pytest
 import distilltest
 from distilltest.cli import main
 from distilltest.cli.main import parser
-from distilltest.client import _embedded
-from distilltest.files import STATE_FOLDER, make_folder
+from distilltest.completions.client import _embedded
+from distilltest.data.whole_files import STATE_FOLDER, make_folder
 
 TRAINING = "".join(
     json.dumps({"messages": [{"role": "user", "content": f"q{i}"}, {"role": "assistant", "content": f"a{i}"}]}) + "\n"
@@ -138,5 +138,5 @@ def test_folders_are_made_in_one_place():
     files = [path for path in root.rglob("*.py") if re.search(r"\bmk_?dirs?\(|makedirs\(", path.read_text())]
     makers = {path.relative_to(root).as_posix() for path in files}
     archive = {"exchange/archive/folder.py", "exchange/archive/lines.py"}
-    inside = {"embedded/files.py", "embedded/objects.py", "trainer/models.py"}  # below a folder that they are given
-    assert makers == {"files.py", "cli/init.py", *inside, *archive}
+    inside = {"server/files.py", "server/objects.py", "trainer/models.py"}  # below a folder that they are given
+    assert makers == {"data/whole_files.py", "cli/init.py", *inside, *archive}

@@ -7,7 +7,7 @@ import pytest
 from pages import page_named
 from plugin.answering_server import chat_answer
 
-from distilltest.fixtures import GRADERS
+from distilltest.pytest_plugin.fixtures import GRADERS
 
 PAGE = page_named("graders.md").read_text(encoding="utf-8")
 EXAMPLES = {match[2]: match[1] for match in re.finditer(r"```python\n(def test_(\w+)\(.*?)```", PAGE, re.DOTALL)}
@@ -55,7 +55,7 @@ def echo(body):
 
 
 def test_every_grader_has_an_example_and_a_fixture_that_explains_itself():
-    from distilltest import fixtures
+    from distilltest.pytest_plugin import fixtures
 
     assert set(EXAMPLES) == set(GRADERS)
     assert len(OWN) == 2

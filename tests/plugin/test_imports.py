@@ -9,8 +9,8 @@ from processes import PATIENCE
 
 NEEDLESS = """
 aiohttp jsonschema openai rapidfuzz scipy
-distilltest.embedded distilltest.exchange distilltest.finetuning distilltest.distillation distilltest.learning_curve
-distilltest.completions distilltest.cli distilltest.trainer distilltest.judges distilltest.fixtures.judged
+distilltest.server distilltest.exchange distilltest.finetuning distilltest.distillation distilltest.distillation.learning_curve
+distilltest.demo_models distilltest.cli distilltest.trainer distilltest.judges distilltest.pytest_plugin.fixtures.judged
 distilltest.evaluations.estimate distilltest.evaluations.labels distilltest.evaluations.rehearsal
 distilltest.gate.advice distilltest.gate.shares distilltest.gate.slices distilltest.graders.similarity
 distilltest.graders.openai_format distilltest.graders.python_process distilltest.graders.schema_mistake

@@ -16,7 +16,7 @@ def test_a_log_says_how_many_answers_wait_for_a_judge(judged):
     judged.server.scripted["judge"] = slow
     judged.cases(30)
     judged.at_once(6)
-    judged.write("conftest.py", "from distilltest import progress\n\nprogress.EVERY = 0.05\n")
+    judged.write("conftest.py", "from distilltest.pytest_plugin import progress\n\nprogress.EVERY = 0.05\n")
     said = judged.run().stderr.str()
     states = re.findall(r"test_numbers: (\d+) of 90 graded(?:, (\d+) wait for a judge)?, 0 calls failed", said)
     graded = [int(done) for done, _ in states]

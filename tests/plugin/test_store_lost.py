@@ -9,7 +9,7 @@ from processes import PATIENCE
 
 from distilltest.errors import StoreError
 from distilltest.exit_codes import COULD_NOT_RUN
-from distilltest.session import Options, Session
+from distilltest.pytest_plugin.session import Options, Session
 
 FULL = """
 import resource, signal

@@ -10,10 +10,10 @@ from plugin.test_judges import honest
 from promotion.projects import Project
 
 from distilltest.config import load_config
+from distilltest.data.whole_files import file_fingerprint
 from distilltest.evaluations.declaration import ATTRIBUTE
-from distilltest.files import file_fingerprint
 from distilltest.promotion import evidence, freshness, suite_plugin
-from distilltest.session import Options, Session
+from distilltest.pytest_plugin.session import Options, Session
 from distilltest.store import Store
 
 SUITE = """\

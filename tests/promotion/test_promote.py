@@ -241,7 +241,7 @@ def test_a_model_that_was_trained_on_the_test_is_not_promoted(project, capsys):
         ".distilltest/training/supervised.jsonl",
         '{"messages": [{"role": "user", "content": "Number 7!"}, {"role": "assistant", "content": "answer 7"}]}\n',
     )
-    from distilltest.files import file_fingerprint
+    from distilltest.data.whole_files import file_fingerprint
 
     with Store.open(project.root / ".distilltest/store.sqlite3") as store:
         store.set_state(

@@ -12,11 +12,11 @@ from distilltest import better_than, decide, not_worse_than
 from distilltest.config import load_config
 from distilltest.errors import ConfigError, PromotionsError
 from distilltest.gate import Status
+from distilltest.gate.table import ResultsTable
 from distilltest.promotion.entry import PromotedModel
 from distilltest.promotion.history import History
 from distilltest.promotion.role import promoted_at, with_promoted
 from distilltest.store import Attempt, Store
-from distilltest.table import ResultsTable
 
 RULES = [better_than("base"), not_worse_than("promoted", margin=0.02)]
 

@@ -4,7 +4,7 @@ import json
 from datetime import date
 
 import pytest
-from engine.scripted_server import Reply, ScriptedServer
+from completions.scripted_server import Reply, ScriptedServer
 from plugin.answering_server import AnsweringServer
 
 from distilltest.config import load_config

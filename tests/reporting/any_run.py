@@ -2,6 +2,7 @@
 
 from hypothesis import strategies as st
 
+from distilltest.evaluations.results import Change, EvaluationResult, JudgeUse, RunInfo, ShownAnswer
 from distilltest.gate import (
     always,
     at_least,
@@ -15,10 +16,9 @@ from distilltest.gate import (
     preferred_to,
     recovers,
 )
+from distilltest.gate.table import ResultsTable, Unanswerable
 from distilltest.records import Model, Outcome
 from distilltest.reporting.report import EvaluationReport, RunReport
-from distilltest.results import Change, EvaluationResult, JudgeUse, RunInfo, Sample
-from distilltest.table import ResultsTable, Unanswerable
 
 ROLES = ("base", "teacher", "candidate")
 RULES = [
@@ -141,7 +141,10 @@ changes = st.one_of(
     st.sampled_from(["lost", "won", "failed"]).map(
         lambda kind: Change(
             "case 0", kind, "" if kind == "failed" else "teacher", "a request", "", ("a",),
-            (Sample("candidate", "", None if kind == "failed" else kind == "won", "a reason"), Sample("teacher", "x", True)),
+            (
+                ShownAnswer("candidate", "", None if kind == "failed" else kind == "won", "a reason"),
+                ShownAnswer("teacher", "x", True),
+            ),
         )
     ),
 )  # fmt: skip

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from reporting.any_run import KINDS, ROLES, run_of, runs
 
 from distilltest.gate import RuleVerdict, Status, Verdict
+from distilltest.gate.table import ResultsTable
 from distilltest.reporting import files, markdown, terminal
 from distilltest.reporting.report import EvaluationReport, RunReport
-from distilltest.table import ResultsTable
 
 slow = settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 WRONG = re.compile(r"\b(None|nan|inf|Status\.\w+)\b|(?<![\d.])-0(?![\d.])|e-\d\d")

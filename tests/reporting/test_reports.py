@@ -14,13 +14,13 @@ import pytest
 from reporting import any_run
 
 from distilltest import at_least, better_than, no_slice_regresses, not_worse_than
+from distilltest.evaluations.results import Change, EvaluationResult, RunInfo, ShownAnswer
 from distilltest.gate import Verdict, decide
+from distilltest.gate.table import ResultsTable
 from distilltest.records import Model, Outcome
 from distilltest.reporting import json as json_report
 from distilltest.reporting import markdown, terminal
 from distilltest.reporting.report import EvaluationReport, RunReport
-from distilltest.results import Change, EvaluationResult, RunInfo, Sample
-from distilltest.table import ResultsTable
 
 GOLD = Path(__file__).parent / "gold"
 N = 200
@@ -65,9 +65,9 @@ def run_report(verdict):
         "c3", "lost" if verdict != "incomplete" else "failed", "teacher" if verdict != "incomplete" else "",
         "list | files in `src` with <b>tags</b>", "git ls-files src", ("inspecting",),
         (
-            Sample("candidate", "git ls-files\n# | not *this*", False, "'git ls-files' is not 'git ls-files src'"),
-            Sample("base", "git help", False),
-            Sample("teacher", "git ls-files src", True),
+            ShownAnswer("candidate", "git ls-files\n# | not *this*", False, "'git ls-files' is not 'git ls-files src'"),
+            ShownAnswer("base", "git help", False),
+            ShownAnswer("teacher", "git ls-files src", True),
         ),
     )  # fmt: skip
     result = EvaluationResult(

@@ -7,7 +7,7 @@ import pytest
 
 from bench.advice import POPULATIONS, advised, proven
 from distilltest.gate import Status, at_least, better_than, decide, not_worse_than
-from distilltest.statistics.planning import Seen, needed, smallest_effect
+from distilltest.statistics.planning import ObservedValues, needed, smallest_effect
 
 RUNS = 120
 CHEAP = [each for each in POPULATIONS if each.test in ("anchored", "t", "binomial")] + [
@@ -29,21 +29,23 @@ def test_scores_that_hardly_differ_need_few_cases():
     """2,374 were asked for where 120 did."""
     dice = Random(3)
     values = [max(-1.0, min(1.0, dice.gauss(0.0, 0.15))) for _ in range(60)]
-    assert 80 < needed(Seen(values, -0.05, "anchored"), 0.0, 0.05) < 140
+    assert 80 < needed(ObservedValues(values, -0.05, "anchored"), 0.0, 0.05) < 140
 
 
 def test_nothing_is_named_beyond_the_limit_or_where_it_would_be_absurd():
     values = [1.0] * 20 + [-1.0] * 20 + [0.0] * 346
-    assert needed(Seen(values, -0.05, "exact"), -0.05, 0.05) is None
-    assert needed(Seen(values, -0.05, "exact"), -0.0499, 0.05) is None
-    assert needed(Seen(values, -0.05, "exact"), 0.0, 0.05) > needed(Seen(values, -0.05, "exact"), 0.02, 0.05)
-    assert needed(Seen([0.0] * 500, -0.05, "exact"), 0.0, 0.05) in range(55, 70)
-    assert 0 < smallest_effect(Seen(values, 0.0, "tango"), 386, 0.05) < 0.1
+    assert needed(ObservedValues(values, -0.05, "exact"), -0.05, 0.05) is None
+    assert needed(ObservedValues(values, -0.05, "exact"), -0.0499, 0.05) is None
+    assert needed(ObservedValues(values, -0.05, "exact"), 0.0, 0.05) > needed(
+        ObservedValues(values, -0.05, "exact"), 0.02, 0.05
+    )
+    assert needed(ObservedValues([0.0] * 500, -0.05, "exact"), 0.0, 0.05) in range(55, 70)
+    assert 0 < smallest_effect(ObservedValues(values, 0.0, "tango"), 386, 0.05) < 0.1
 
 
 def test_a_later_attempt_needs_more_cases():
     values = [1.0] * 20 + [-1.0] * 20 + [0.0] * 346
-    first, third = (needed(Seen(values, -0.05, "exact"), 0.0, alpha) for alpha in (0.05, 0.0034))
+    first, third = (needed(ObservedValues(values, -0.05, "exact"), 0.0, alpha) for alpha in (0.05, 0.0034))
     assert third > 1.5 * first
 
 

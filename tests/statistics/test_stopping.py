@@ -73,7 +73,7 @@ def test_the_conditional_power_is_what_happens():
 
 def test_at_the_last_look_nothing_is_left():
     assert stopping.look(0.04, (10, 20), 1).conditional_power == 1.0
-    assert stopping.look(0.5, (10, 20), 1) == stopping.Look(
+    assert stopping.look(0.5, (10, 20), 1) == stopping.InterimDecision(
         "undecided", pytest.approx(0.0), pytest.approx(1.68, abs=0.03), 0.0
     )
 

@@ -12,8 +12,8 @@ import processes
 import pytest
 from store.stored import asked
 
+from distilltest.completions.engine import Engine
 from distilltest.config import load_config
-from distilltest.engine import Engine
 from distilltest.errors import StoreError
 from distilltest.store import Claims, Store
 

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from bench import older
-from distilltest import retention
 from distilltest.config import load_config
-from distilltest.retention import Upgrade, open_for_work, open_store
-from distilltest.store import Store, moved
+from distilltest.store import Store, moved, prepare
+from distilltest.store.prepare import Upgrade, open_for_work, open_store
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,7 +47,7 @@ def test_an_upgrade_tells_after_a_while_and_not_too_often():
 
 @pytest.mark.parametrize("opening", [open_store, open_for_work], ids=lambda opening: opening.__name__)
 def test_whoever_opens_an_older_store_is_told(tmp_path, monkeypatch, opening):
-    monkeypatch.setattr(retention, "_SOON", 0.0)
+    monkeypatch.setattr(prepare, "_SOON", 0.0)
     config = load_config(tmp_path)
     older.make(config.store_path, 20)
     said = []
@@ -60,9 +59,9 @@ def test_whoever_opens_an_older_store_is_told(tmp_path, monkeypatch, opening):
 
 def test_pytest_and_commands_tell_on_the_way(tmp_path, capsys, monkeypatch):
     from distilltest.cli import main
-    from distilltest.session import Options, Session
+    from distilltest.pytest_plugin.session import Options, Session
 
-    monkeypatch.setattr(retention, "_SOON", 0.0)
+    monkeypatch.setattr(prepare, "_SOON", 0.0)
     said = []
     older.make(load_config(tmp_path).store_path, 20)
     session = Session(tmp_path, Options(), "pytest", say=said.append)

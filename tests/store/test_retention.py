@@ -11,8 +11,8 @@ from store.stored import GIT, TERMS, grade, keep
 from distilltest.cli import main
 from distilltest.config import load_config
 from distilltest.errors import ConfigError, StoreError
-from distilltest.retention import DAY, open_for_work
-from distilltest.store import Selection, Store
+from distilltest.store import CompletionFilter, Store
+from distilltest.store.prepare import DAY, open_for_work
 
 NOW = 1_800_000_000.0
 
@@ -176,7 +176,7 @@ def test_every_command_that_works_with_the_store_deletes_and_says_so_in_one_line
     output = done.stdout + done.stderr
     assert output.count("12 completions older than 30 days were deleted") == 1, output
     with stored(root) as store:
-        assert store.count_completions(Selection(model="teacher-1")) == 0
+        assert store.count_completions(CompletionFilter(model="teacher-1")) == 0
 
 
 def test_a_pytest_session_without_evaluations_deletes_nothing(root):

@@ -5,7 +5,7 @@ from store.stored import GIT, TERMS, answered, grade, keep
 
 from distilltest.errors import StoreError
 from distilltest.records import Request, ToolCall
-from distilltest.store import Cursor, Selection, Store
+from distilltest.store import CompletionFilter, Cursor, Store
 
 
 @pytest.fixture
@@ -25,19 +25,19 @@ def test_every_condition_narrows_and_together_they_narrow_further(store):
     keep(store, "three", "git push", 3.0, model="student", metadata={"task": "git"})
     key = keep(store, "four", "git pull", 4.0)
     assert texts(store) == ["four", "three", "two", "one"]
-    assert texts(store, Selection(model="student")) == ["three"]
-    assert texts(store, Selection(metadata={"task": "git", "split": "train"})) == ["one"]
-    assert texts(store, Selection(since=2.0, until=4.0)) == ["three", "two"]
-    assert texts(store, Selection(key=key[:10])) == ["four"]
-    assert texts(store, Selection(text="GIT P")) == ["four", "three", "two"]
-    assert texts(store, Selection(text="Ärger")) == ["one"]
-    assert texts(store, Selection(text="FOUR")) == ["four"]
-    assert texts(store, Selection(text="role")) == []  # the format of a request is no text of it
-    assert texts(store, Selection(metadata={"task": "git"}, since=2.0, model="teacher-1")) == ["two"]
-    assert store.count_completions(Selection(metadata={"task": "git"})) == 3
-    assert texts(store, Selection(model="x' OR 1=1 --")) == []
-    assert Selection().everything
-    assert not Selection(passed=False).everything
+    assert texts(store, CompletionFilter(model="student")) == ["three"]
+    assert texts(store, CompletionFilter(metadata={"task": "git", "split": "train"})) == ["one"]
+    assert texts(store, CompletionFilter(since=2.0, until=4.0)) == ["three", "two"]
+    assert texts(store, CompletionFilter(key=key[:10])) == ["four"]
+    assert texts(store, CompletionFilter(text="GIT P")) == ["four", "three", "two"]
+    assert texts(store, CompletionFilter(text="Ärger")) == ["one"]
+    assert texts(store, CompletionFilter(text="FOUR")) == ["four"]
+    assert texts(store, CompletionFilter(text="role")) == []  # the format of a request is no text of it
+    assert texts(store, CompletionFilter(metadata={"task": "git"}, since=2.0, model="teacher-1")) == ["two"]
+    assert store.count_completions(CompletionFilter(metadata={"task": "git"})) == 3
+    assert texts(store, CompletionFilter(model="x' OR 1=1 --")) == []
+    assert CompletionFilter().everything
+    assert not CompletionFilter(passed=False).everything
 
 
 def test_a_text_is_found_wherever_a_request_or_an_answer_says_it(store):
@@ -51,8 +51,8 @@ def test_a_text_is_found_wherever_a_request_or_an_answer_says_it(store):
     answer = answered(request, "", refusal="in a refusal", tool_calls=(ToolCall("1", "g", '"in its call"'),))
     store.save_all([(request, answer, b"{}")])
     for text in ("in a part", "in a call", "in a refusal", "in its call"):
-        assert store.count_completions(Selection(text=text)) == 1, text
-    assert store.count_completions(Selection(text="assistant")) == 0
+        assert store.count_completions(CompletionFilter(text=text)) == 1, text
+    assert store.count_completions(CompletionFilter(text="assistant")) == 0
 
 
 def test_pages_hold_each_completion_once_also_where_times_are_equal_and_rows_come_and_go(store):
@@ -77,15 +77,17 @@ def test_grades_and_roles_are_those_of_the_latest_run_that_used_a_completion(sto
     grade(store, "run-1", GIT, [("c1", "candidate", good, False), ("c2", "candidate", bad, False)])
     grade(store, "run-2", GIT, [("c1", "promoted", good, True)])
     grade(store, "run-2", TERMS, [("c1", "teacher", other, False)])
-    assert texts(store, Selection(passed=True)) == ["good"]
-    assert set(texts(store, Selection(passed=False))) == {"bad", "other"}
-    assert texts(store, Selection(role="promoted")) == ["good"]
-    assert texts(store, Selection(role="candidate")) == ["bad"]
-    assert set(texts(store, Selection(evaluation=GIT))) == {"good", "bad"}
-    assert texts(store, Selection(evaluation="test_defines", passed=False)) == ["other"]
-    assert texts(store, Selection(evaluation="test_git.py::test_writes_the_expected_command", passed=True)) == ["good"]
-    assert texts(store, Selection(evaluation="defines")) == []  # the end of a name is no name
-    assert texts(store, Selection(evaluation="test_defines", model="m2")) == []
+    assert texts(store, CompletionFilter(passed=True)) == ["good"]
+    assert set(texts(store, CompletionFilter(passed=False))) == {"bad", "other"}
+    assert texts(store, CompletionFilter(role="promoted")) == ["good"]
+    assert texts(store, CompletionFilter(role="candidate")) == ["bad"]
+    assert set(texts(store, CompletionFilter(evaluation=GIT))) == {"good", "bad"}
+    assert texts(store, CompletionFilter(evaluation="test_defines", passed=False)) == ["other"]
+    assert texts(store, CompletionFilter(evaluation="test_git.py::test_writes_the_expected_command", passed=True)) == [
+        "good"
+    ]
+    assert texts(store, CompletionFilter(evaluation="defines")) == []  # the end of a name is no name
+    assert texts(store, CompletionFilter(evaluation="test_defines", model="m2")) == []
 
 
 def test_graded_completions_come_by_case_and_role_with_what_was_said_of_them(store):

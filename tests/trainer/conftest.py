@@ -10,7 +10,7 @@ import pytest
 from trainer.talking import run_job, supervised_lines
 from trainer.tiny import make_model
 
-from distilltest.embedded.server import EmbeddedServer
+from distilltest.server.app import LocalServer
 from distilltest.trainer.loading import load_base
 from distilltest.trainer.models import TransformersModels
 
@@ -26,7 +26,7 @@ def pytest_itemcollected(item):
 
 
 def start(base, folder):
-    return EmbeddedServer.start(folder, models_of=lambda objects: TransformersModels(objects, folder, base))
+    return LocalServer.start(folder, models_of=lambda objects: TransformersModels(objects, folder, base))
 
 
 @pytest.fixture(scope="session")

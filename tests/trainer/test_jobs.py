@@ -9,8 +9,8 @@ from peft import PeftModel
 from trainer.conftest import start
 from trainer.talking import answer, ask, metrics, run_job, said, start_job, supervised_lines, wait
 
-from distilltest.embedded.objects import Objects
-from distilltest.embedded.worker import DIED
+from distilltest.server.objects import Objects
+from distilltest.server.worker import DIED
 from distilltest.trainer.adapters import IN_MEMORY, Adapters
 from distilltest.trainer.loading import load_base
 

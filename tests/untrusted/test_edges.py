@@ -9,11 +9,12 @@ import pytest
 from openai.types.fine_tuning import FineTuningJob
 from openai.types.fine_tuning.fine_tuning_job import Error
 
-from distilltest import cli, edges
+from distilltest import cli
 from distilltest.cli import bar, project
 from distilltest.cli.finetune_watch import LiveLine
 from distilltest.errors import JobFailed
-from distilltest.finetuning.follow import Event, Progress, result
+from distilltest.finetuning.follow import Event, JobProgress, result
+from distilltest.untrusted import edges
 
 CLEAR = "\x1b[2J\x1b[1;1HPROMOTE: everything is proven\u202e\x9b2J\r\npromote: yes"
 
@@ -59,7 +60,7 @@ def test_a_live_line_moves_the_cursor_and_what_a_server_tells_does_not():
     terminal = Terminal()
     with LiveLine(edges.ShownStream(terminal)) as line:
         line.told(Event("running", CLEAR, level=f"warn{CLEAR}"))
-        line.shown(Progress(f"ftjob{CLEAR}", CLEAR, trouble=CLEAR))
+        line.shown(JobProgress(f"ftjob{CLEAR}", CLEAR, trouble=CLEAR))
     said = terminal.getvalue()
     assert said.count("\x1b") == said.count("\r\x1b[K") == 3
     assert [line for line in said.splitlines() if line.startswith("promote")] == []

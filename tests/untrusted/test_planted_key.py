@@ -12,7 +12,8 @@ from urllib.parse import quote
 import pytest
 from untrusted.echoing_server import EchoingServer
 
-from distilltest import cli, secrets
+from distilltest import cli
+from distilltest.untrusted import secrets
 
 KEY = "sk-planted/Zq9+x=0123456789.abc"
 PASSWORD = "hunter/22+pw-0123456789"

@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from markdown_it import MarkdownIt
 from untrusted.hostile import benign, hostile, report_of, texts
 
-from distilltest.learning_curve import markdown as curve_markdown
-from distilltest.learning_curve import svg
-from distilltest.learning_curve import text as curve_text
-from distilltest.learning_curve.curve import LearningCurve
+from distilltest.distillation.learning_curve import markdown as curve_markdown
+from distilltest.distillation.learning_curve import svg
+from distilltest.distillation.learning_curve import text as curve_text
+from distilltest.distillation.learning_curve.curve import LearningCurve
+from distilltest.evaluations.estimate import PlanEstimate
 from distilltest.reporting import gfm, markdown, plan, terminal
 from distilltest.reporting import json as json_report
-from distilltest.reporting.plan import PlanEstimate
 from distilltest.reporting.report import EvaluationReport, RunReport
-from distilltest.visible import visible
+from distilltest.untrusted.visible import visible
 
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 GITHUB = re.compile(

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distilltest import secrets
 from distilltest.config import Server, load_config
+from distilltest.data.whole_files import write_whole
 from distilltest.errors import ConfigError
-from distilltest.files import write_whole
-from distilltest.secrets import MASK, mask, mask_bytes
+from distilltest.untrusted import secrets
+from distilltest.untrusted.secrets import MASK, mask, mask_bytes
 
 KEY = "sk-proj-aB/9+x=Zq.\"\\'&<~é-0123456789"
 PLAIN_KEY = "nvapi-Zq9/aB+x_0123456789-b"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from untrusted.hostile import texts
 
-from distilltest.visible import inline, safe_json, visible
+from distilltest.untrusted.visible import inline, safe_json, visible
 
 
 def test_every_character_alone_is_shown_or_has_a_picture():

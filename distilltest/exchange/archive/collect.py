@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from distilltest.data.whole_files import write_whole
 from distilltest.exchange.archive.fetch import Fetcher, NotFetched
 from distilltest.exchange.archive.folder import COMPLETIONS, EVALS, JOBS, MESSAGES, MODELS
-from distilltest.exchange.archive.lines import Lines
+from distilltest.exchange.archive.lines import GrowingFile
 from distilltest.exchange.archive.names import address_part, folder_name
 from distilltest.exchange.archive.pages import Item, Page, encode, identifier, one_line, parse
 from distilltest.exchange.archive.references import named_files
-from distilltest.files import write_whole
 
 PAGE = 100
 """Objects in one page: the most that the platform's lists give."""
@@ -108,7 +108,7 @@ class Collector:
         await self._index(listing, "job.json", each)
 
     async def _completions(self) -> None:
-        completions, messages = Lines(self._root / COMPLETIONS), Lines(self._root / MESSAGES)
+        completions, messages = GrowingFile(self._root / COMPLETIONS), GrowingFile(self._root / MESSAGES)
         if completions.complete and messages.complete:
             return
         claimed = {value["completion_id"] for value in messages.resume()}
@@ -127,7 +127,7 @@ class Collector:
         if completions.complete and not failed:
             messages.finish()
 
-    async def _messages(self, completion: Any, messages: Lines) -> None:
+    async def _messages(self, completion: Any, messages: GrowingFile) -> None:
         """The messages that a stored completion answers: one line for each completion."""
         try:
             path = self._path("chat/completions", completion, "messages")
@@ -201,7 +201,7 @@ class Collector:
             line: Makes the line that is kept of an object; None keeps none.
             each: Told of each line, also of those that an earlier command has kept.
         """
-        lines = Lines(listing.file)
+        lines = GrowingFile(listing.file)
         if lines.complete:
             if each is not None:
                 for value in lines.read():

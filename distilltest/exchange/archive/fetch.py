@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from distilltest.abandonable import resolver
-from distilltest.edges import shown_line
+from distilltest.completions.faults import retry_after
+from distilltest.data.whole_files import unwritable
 from distilltest.errors import AuthenticationFailed, DistilltestError, RateLimited, ServerUnreachable
 from distilltest.exchange.archive.pages import Page, parse, split
-from distilltest.faults import retry_after
-from distilltest.files import unwritable
-from distilltest.secrets import mask_bytes, remember
+from distilltest.process.abandonable import resolver
+from distilltest.untrusted.edges import shown_line
+from distilltest.untrusted.secrets import mask_bytes, remember
 
 if TYPE_CHECKING:
     import aiohttp

@@ -11,10 +11,10 @@ from typing import Any
 
 import orjson
 
+from distilltest.data.whole_files import unwritable, write_whole
 from distilltest.errors import DistilltestError
-from distilltest.exchange.archive.lines import Lines
+from distilltest.exchange.archive.lines import GrowingFile
 from distilltest.exchange.archive.pages import parse
-from distilltest.files import unwritable, write_whole
 
 MANIFEST = "manifest.json"
 UNFINISHED = "unfinished.json"
@@ -129,14 +129,14 @@ class ArchiveFolder:
             for path in self.root.glob(parent):
                 if parse(path.read_bytes()).get("status") not in _ENDED:
                     for name in names:
-                        Lines(path.with_name(f"{name}.jsonl")).set_aside()
+                        GrowingFile(path.with_name(f"{name}.jsonl")).set_aside()
         for path in (
             *(self.root / name for name in (MODELS, EVALS, JOBS)),
             *self.root.glob("evals/*/runs/index.jsonl"),
         ):
-            Lines(path).set_aside()
+            GrowingFile(path).set_aside()
         for name in (COMPLETIONS, MESSAGES):
-            Lines(self.root / name).reopen()
+            GrowingFile(self.root / name).reopen()
 
 
 def read_state(root: Path) -> dict[str, Any] | None:

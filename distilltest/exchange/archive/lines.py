@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from distilltest.data.whole_files import unwritable
 from distilltest.exchange.archive.pages import identifier, parse
-from distilltest.files import unwritable
 
 PART = ".part"
 """Ends the name of a file that is not complete."""
@@ -16,7 +16,7 @@ OLD = ".old"
 """Ends the name of a complete file that is being read again from the server."""
 
 
-class Lines:
+class GrowingFile:
     """A file of JSON objects that grows under another name until it is complete."""
 
     def __init__(self, path: Path) -> None:

@@ -12,13 +12,13 @@ from typing import Any
 
 import orjson
 
+from distilltest.data.whole_files import write_whole
 from distilltest.errors import DistilltestError
 from distilltest.exchange.archive.fetch import NotFetched
 from distilltest.exchange.archive.folder import MANIFEST, files_of
-from distilltest.exchange.archive.lines import OLD, PART, Lines
+from distilltest.exchange.archive.lines import OLD, PART, GrowingFile
 from distilltest.exchange.archive.pages import parse
 from distilltest.exchange.archive.references import PROMPT
-from distilltest.files import write_whole
 
 FORMAT = "distilltest archive 1"
 _PIECE = 1 << 20
@@ -39,7 +39,7 @@ _KINDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
+class SavedFile:
     """One file of an archive."""
 
     bytes: int
@@ -60,7 +60,7 @@ class Manifest:
     """When the last command ended, UTC."""
     complete: bool
     """Whether the server gave or refused everything; otherwise some requests failed, and another run may succeed."""
-    files: dict[str, Saved]
+    files: dict[str, SavedFile]
     """By path below the archive's folder."""
     refused: list[dict[str, Any]] = field(default_factory=list)
     """Requests that the server refused: path, status and message."""
@@ -80,7 +80,7 @@ class Manifest:
         return sum(each.bytes for each in self.files.values())
 
 
-def count(files: dict[str, Saved]) -> dict[str, int]:
+def count(files: dict[str, SavedFile]) -> dict[str, int]:
     """Objects by kind, every kind named."""
     found = Counter(dict.fromkeys(_KINDS.values(), 0))
     for name, saved in files.items():
@@ -98,10 +98,10 @@ def write(root: Path, server: str, started: str, not_fetched: Sequence[NotFetche
     complete = all(each.final for each in not_fetched)
     if complete:
         for path in root.rglob(f"*{OLD}"):  # lists of objects that the server no longer has
-            Lines(path.with_name(path.name.removesuffix(OLD))).give_up()
+            GrowingFile(path.with_name(path.name.removesuffix(OLD))).give_up()
     for path in root.rglob(f".*{PART}"):  # a file that a killed command was writing
         path.unlink(missing_ok=True)
-    files: dict[str, Saved] = {}
+    files: dict[str, SavedFile] = {}
     prompts: dict[str, str] = {}
     for path in files_of(root):
         name = path.relative_to(root).as_posix()
@@ -116,7 +116,7 @@ def write(root: Path, server: str, started: str, not_fetched: Sequence[NotFetche
     return manifest
 
 
-def examine(path: Path) -> tuple[Saved, list[str]]:
+def examine(path: Path) -> tuple[SavedFile, list[str]]:
     """A file's size, hash and objects, and the ids of reusable prompts in it; it is read piece by piece.
 
     Raises:
@@ -135,7 +135,7 @@ def examine(path: Path) -> tuple[Saved, list[str]]:
     except OSError as error:
         raise DistilltestError(f"{path} cannot be read: {error.strerror}.") from None
     objects = lines if path.suffix == ".jsonl" else 1
-    return Saved(size, digest.hexdigest(), objects), sorted(each.decode() for each in prompts)
+    return SavedFile(size, digest.hexdigest(), objects), sorted(each.decode() for each in prompts)
 
 
 def read(root: Path) -> Manifest:
@@ -154,7 +154,7 @@ def read(root: Path) -> Manifest:
             raise DistilltestError(
                 f"{path} is of another version of distilltest: {content['format']!r:.60}. Upgrade it."
             )
-        files = {name: Saved(**values) for name, values in content["files"].items()}
+        files = {name: SavedFile(**values) for name, values in content["files"].items()}
         return Manifest(
             **{name: content[name] for name in ("server", "started", "finished", "complete")},
             files=files,

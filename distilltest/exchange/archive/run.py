@@ -17,7 +17,7 @@ from distilltest.exchange.archive.manifest import Manifest
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ArchivedServer:
     """A server to archive."""
 
     name: str
@@ -51,7 +51,7 @@ def check_address(base_url: str) -> str:
 
 
 def archive(
-    source: Source,
+    source: ArchivedServer,
     output: Path,
     *,
     concurrency: int,
@@ -112,7 +112,7 @@ async def _collect(fetcher: Fetcher, folder: ArchiveFolder, collector: Collector
     return collector.not_fetched
 
 
-def _nothing(source: Source, not_fetched: list[NotFetched]) -> str:
+def _nothing(source: ArchivedServer, not_fetched: list[NotFetched]) -> str:
     lines = [f"  {each.path}: {each.status or ''} {each.message}" for each in not_fetched if each.path in TOP]
     return "\n".join(
         [

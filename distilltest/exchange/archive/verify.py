@@ -8,7 +8,7 @@ from pathlib import Path
 from distilltest.errors import DistilltestError
 from distilltest.exchange.archive import manifest as manifests
 from distilltest.exchange.archive.folder import MANIFEST, UNFINISHED, files_of, read_state
-from distilltest.exchange.archive.manifest import Manifest, Saved
+from distilltest.exchange.archive.manifest import Manifest, SavedFile
 from distilltest.exchange.archive.pages import identifier, parse
 
 _INDEXES = (
@@ -46,7 +46,7 @@ def verify(root: Path, progress: Callable[[int], None] = lambda _: None) -> tupl
         problems.append(
             "UNFINISHED: not everything could be saved. Run the command that saved it again: it asks for what is missing."
         )
-    found: dict[str, Saved] = {}
+    found: dict[str, SavedFile] = {}
     for path in files_of(root):
         name = path.relative_to(root).as_posix()
         saved = manifest.files.get(name)
@@ -63,7 +63,7 @@ def verify(root: Path, progress: Callable[[int], None] = lambda _: None) -> tupl
     return manifest, problems
 
 
-def _compare(name: str, saved: Saved, found: Saved) -> Iterator[str]:
+def _compare(name: str, saved: SavedFile, found: SavedFile) -> Iterator[str]:
     if found.bytes < saved.bytes:
         yield f"CUT: {name} has {found.bytes:,} bytes of {saved.bytes:,}{_lost(saved, found)}"
     elif found.bytes > saved.bytes:
@@ -72,7 +72,7 @@ def _compare(name: str, saved: Saved, found: Saved) -> Iterator[str]:
         yield f"CHANGED: {name} has the size that was saved, but other bytes"
 
 
-def _lost(saved: Saved, found: Saved) -> str:
+def _lost(saved: SavedFile, found: SavedFile) -> str:
     return f": {found.objects:,} objects of {saved.objects:,}" if saved.objects != found.objects else ""
 
 

@@ -1,0 +1,43 @@
+"""Responses to the rare calls, without the secrets that a server sends back in them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from distilltest.process.abandonable import begun, look_up
+from distilltest.untrusted.secrets import mask, mask_bytes
+
+if TYPE_CHECKING:
+    from openai import DefaultHttpxClient
+
+_OF_THE_WIRE = ("content-encoding", "content-length", "transfer-encoding")
+"""Headers that tell how the body came, not what it is."""
+
+
+def masking_http_client() -> DefaultHttpxClient:
+    """What the official client sends its requests with: the same as its own, but masking what comes back."""
+    from urllib.request import getproxies
+
+    from openai import APIConnectionError, DefaultHttpxClient
+
+    class MaskingClient(DefaultHttpxClient):
+        def send(self, request: Any, *, stream: bool = False, **options: Any) -> Any:
+            if not getproxies():  # a proxy looks the name up itself
+                try:
+                    look_up(request.url.host)
+                except OSError as error:
+                    raise APIConnectionError(message=f"{error.strerror}", request=request) from None
+            response = begun(super().send, request, stream=stream, **options).result()
+            if stream:
+                return response
+            headers = [(name, mask(value)) for name, value in response.headers.multi_items()]
+            return type(response)(
+                response.status_code,
+                headers=[(name, value) for name, value in headers if name.lower() not in _OF_THE_WIRE],
+                content=mask_bytes(response.read()),
+                request=response.request,
+                extensions=response.extensions,
+                history=response.history,
+            )
+
+    return MaskingClient()

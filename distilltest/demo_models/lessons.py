@@ -1,0 +1,176 @@
+"""What a fine-tuning job does with its examples: one step after the other, each measured on the student."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from distilltest.demo_models.preferences import BETA, EPOCHS, RATE, LearnedPair, Settings
+from distilltest.demo_models.student import Student
+from distilltest.server.chat import content_text
+from distilltest.server.errors import invalid
+
+LEAST_EXAMPLES = 10
+PARTS = 5
+"""Parts in which a supervised file is learned."""
+MEASURED = 50
+"""Examples on which a step is measured, at most."""
+CHECKPOINTS = 3
+
+
+class TrainingFileInvalid(Exception):
+    """A training file that cannot be learned from; the message names the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class LessonStep:
+    """The student after a step."""
+
+    number: int
+    total: int
+    student: Student
+    metrics: dict[str, Any]
+    kept: bool
+    """Whether it becomes a checkpoint."""
+
+
+def hyperparameters(method: str, given: Any) -> dict[str, Any]:
+    """What a job was asked to use, with "auto" for the rest.
+
+    Raises:
+        ApiError: 400 for a name or value that cannot be.
+    """
+    values = {"n_epochs": "auto", "batch_size": "auto", "learning_rate_multiplier": "auto"}
+    if method == "dpo":
+        values["beta"] = "auto"
+    if given is None:
+        return values
+    if not isinstance(given, Mapping):
+        raise invalid("hyperparameters must be an object", "hyperparameters")
+    for name, value in given.items():
+        if name not in values:
+            raise invalid(f"Unknown hyperparameter for {method}: {name}", f"hyperparameters.{name}")
+        if value == "auto":
+            continue
+        whole = name in ("n_epochs", "batch_size")
+        number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+        most = 50 if name == "n_epochs" else 2 if name == "beta" else 1_000_000
+        if not number or not 0 < value <= most:
+            what = f"a whole number from 1 to {most:,}" if whole else f"a number above 0 and up to {most:,}"
+            raise invalid(f'{name} is {value!r}; it must be "auto" or {what}', f"hyperparameters.{name}")
+    return values | dict(given)
+
+
+def read_examples(data: bytes, method: str, *, held_out: bool = False) -> list[tuple[str, ...]]:
+    """(request, answer) of a supervised file, (request, preferred, non-preferred) of a preference file.
+
+    Args:
+        data: The file.
+        method: ``supervised`` or ``dpo``.
+        held_out: Whether it is the validation file, which may be short.
+
+    Raises:
+        TrainingFileInvalid: A line is no example, or there are too few.
+    """
+    lines = [line for line in data.split(b"\n") if line.strip()]
+    least = 1 if held_out else LEAST_EXAMPLES
+    if len(lines) < least:
+        name = "Validation" if held_out else "Training"
+        raise TrainingFileInvalid(f"{name} file has {len(lines)} example(s), but must have at least {least}")
+    return [_example(line, number, method) for number, line in enumerate(lines, start=1)]
+
+
+def teach(
+    student: Student,
+    method: str,
+    examples: Sequence[tuple[str, ...]],
+    held_out: Sequence[tuple[str, ...]],
+    given: Mapping[str, Any],
+) -> Iterator[LessonStep]:
+    """Learn step by step; the last step is the tuned student."""
+    return _prefer(student, examples, held_out, given) if method == "dpo" else _learn(student, examples, held_out)
+
+
+def _learn(
+    student: Student, examples: Sequence[tuple[str, ...]], held_out: Sequence[tuple[str, ...]]
+) -> Iterator[LessonStep]:
+    """The more examples the better; epochs, batches and rates mean nothing to a regression that is solved at once."""
+    pairs = [(request, answer) for request, answer, *_ in examples]
+    ends = sorted({max(1, len(pairs) * part // PARTS) for part in range(1, PARTS + 1)})
+    for place, end in enumerate(ends, start=1):
+        taught = student.taught(pairs[:end])
+        metrics = {"train_loss": taught.edit_loss(_some(examples)), **_accuracies(taught, examples, held_out)}
+        if held_out:
+            metrics["valid_loss"] = taught.edit_loss(_some(held_out))
+        yield _step(end, len(pairs), taught, metrics, _kept(place, len(ends)))
+
+
+def _prefer(
+    student: Student,
+    examples: Sequence[tuple[str, ...]],
+    held_out: Sequence[tuple[str, ...]],
+    given: Mapping[str, Any],
+) -> Iterator[LessonStep]:
+    def setting(name: str, auto: Any) -> Any:
+        return auto if given.get(name, "auto") == "auto" else given[name]
+
+    settings = Settings(
+        beta=setting("beta", BETA),
+        epochs=setting("n_epochs", EPOCHS),
+        rate=RATE * setting("learning_rate_multiplier", 1.0),
+        batch=setting("batch_size", None),
+    )
+    pairs, others = ([LearnedPair(e[0], e[1], e[2]) for e in some] for some in (examples, held_out))
+    for epoch, (taught, loss, valid) in enumerate(student.preferring(pairs, settings, others), start=1):
+        metrics = {"train_loss": loss, **_accuracies(taught, examples, held_out)}
+        if valid is not None:
+            metrics["valid_loss"] = valid
+        yield _step(epoch, settings.epochs, taught, metrics, _kept(epoch, settings.epochs))
+
+
+def _kept(place: int, total: int) -> bool:
+    return place in {max(1, total * part // CHECKPOINTS) for part in range(1, CHECKPOINTS + 1)}
+
+
+def _step(number: int, total: int, student: Student, metrics: Mapping[str, float], kept: bool) -> LessonStep:
+    rounded = {name: round(value, 4) for name, value in metrics.items()}
+    return LessonStep(number, total, student, {"step": number, "total_steps": total, **rounded}, kept)
+
+
+def _accuracies(
+    student: Student, examples: Sequence[tuple[str, ...]], held_out: Sequence[tuple[str, ...]]
+) -> dict[str, float]:
+    """The share of right tokens of the (preferred) answers."""
+    found = {"train_mean_token_accuracy": student.token_accuracy(_some(examples))}
+    if held_out:
+        found["valid_mean_token_accuracy"] = student.token_accuracy(_some(held_out))
+    return found
+
+
+def _some(examples: Sequence[tuple[str, ...]]) -> list[tuple[str, str]]:
+    """Examples from the whole file, evenly spread."""
+    return [(e[0], e[1]) for e in examples[:: -(-len(examples) // MEASURED)]]
+
+
+def _example(line: bytes, number: int, method: str) -> tuple[str, ...]:
+    try:
+        content = orjson.loads(line)
+        if method == "dpo":
+            wanted, unwanted = (content[k][-1]["content"] for k in ("preferred_output", "non_preferred_output"))
+            return _last_user(content["input"]["messages"]), str(wanted), str(unwanted)
+        messages = content["messages"]
+        if messages[-1]["role"] != "assistant":
+            raise TrainingFileInvalid(f"Line {number}: the last message must be from the assistant")
+        return _last_user(messages), content_text(messages[-1]["content"])
+    except (orjson.JSONDecodeError, KeyError, IndexError, TypeError) as error:
+        shape = "input, preferred_output and non_preferred_output" if method == "dpo" else "messages"
+        raise TrainingFileInvalid(
+            f"Line {number} is no object with {shape} ({type(error).__name__}: {error})"
+        ) from None
+
+
+def _last_user(messages: list[dict[str, Any]]) -> str:
+    return next((content_text(m["content"]) for m in reversed(messages) if m["role"] == "user"), "")

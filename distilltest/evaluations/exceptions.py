@@ -1,0 +1,48 @@
+"""What becomes of an exception that a test function or a grader raises: a failed grade, or a mistake of the suite."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from traceback import walk_tb
+
+from distilltest.errors import SuiteError, brief
+from distilltest.records import Case, Completion, Grade
+
+_PACKAGE = Path(__file__).parents[1]
+
+
+def failed_by(error: Exception, name: str) -> Grade:
+    """The failed grade of a grader or test function that raised an exception on an answer.
+
+    Raises:
+        SuiteError: The answer has nothing to do with it: a module or a name is missing.
+    """
+    place = _place(error)
+    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if isinstance(error, ImportError | NameError):
+        raise SuiteError(f"{said}{place}. The answer has nothing to do with it: install the module, or mend the code.")
+    return Grade(name, 0.0, False, brief(" ".join(said.split())) + place, raised=f"{type(error).__name__}{place}")
+
+
+def named(error: SuiteError, case: Case, role: str, completion: Completion) -> SuiteError:
+    """The error with the case at which it was met."""
+    if repr(case.id) in str(error):
+        return error
+    said = brief(completion.text, 200)
+    return SuiteError(f"{error}\nwhile grading case {case.id!r} ({case.place}) on {role}, which answered {said!r}")
+
+
+def _place(error: Exception) -> str:
+    """The innermost line of the team's own code that it came through, else of another package; nothing where all is ours."""
+    frames = [(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__)]
+    others = [each for each in frames if _PACKAGE not in Path(each[0]).parents]
+    own = [(name, line) for name, line in others if "site-packages" not in name and not name.startswith(_NOT_THEIRS)]
+    if not others:
+        return ""
+    name, line = (own or others)[-1]
+    return f" ({Path(name).name}:{line})"
+
+
+_NOT_THEIRS = (str(Path(sys.base_prefix) / "lib"), "<")
+"""How files of Python itself begin, and code without a file."""

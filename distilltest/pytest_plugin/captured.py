@@ -1,0 +1,46 @@
+"""What pytest shows of an evaluation passes the filter: our sections, and its own tracebacks and captured output."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distilltest.untrusted.edges import shown
+
+if TYPE_CHECKING:
+    from distilltest.reporting.files import Reports
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+"""What pytest puts into explanations on a terminal."""
+
+
+def show_safely(report: Any) -> None:
+    """Make the texts of a pytest report safe to be shown: in a terminal, in a JUnit file, from a worker."""
+    report.longrepr = _shown(report.longrepr)
+    report.sections = [(name, shown(content)) for name, content in report.sections]
+
+
+def section(reporter: Any, text: str, **markup: bool) -> None:
+    """Show a section of ours on pytest's terminal."""
+    reporter.section("distilltest", sep="=", **markup)
+    reporter.write_line(shown(text))
+
+
+def conclusion(reports: Reports, folder: Path, root: Path) -> str:
+    """What a run came to, and where to read it."""
+    place = folder.relative_to(root) if folder.is_relative_to(root) else folder
+    data = f" (the same as data: {place / 'report.json'})" if "report.json" in reports.files else ""
+    return f"{reports.summary}\n\nread {place / 'report.md'}{data}"
+
+
+def _shown(value: Any) -> Any:
+    """The texts of pytest's representation of an exception, which is a tree of its own classes."""
+    if isinstance(value, str):
+        return shown(_COLOURS.sub("", value))
+    if isinstance(value, list | tuple):
+        return type(value)(map(_shown, value))
+    if type(value).__module__.startswith("_pytest._code"):
+        for name, each in vars(value).items():
+            setattr(value, name, _shown(each))
+    return value

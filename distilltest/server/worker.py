@@ -1,0 +1,209 @@
+"""Running fine-tuning jobs. What is learned, and how, is the business of the models behind the server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from functools import partial
+from typing import Any
+
+from distilltest.server.claim import Claim
+from distilltest.server.errors import ApiError
+from distilltest.server.files import Files
+from distilltest.server.interface import ServedModels, Stopped, TrainingFailed, TrainingJob, Watch
+from distilltest.server.job_records import ACTIVE, JobRecords
+from distilltest.server.threads import Threads
+
+LOOK = 0.5
+"""Seconds between two looks for jobs that another server on the same folder has taken in, left or set aside."""
+PATIENCE = 5.0
+"""Seconds that a stop waits for trainings to look whether they shall stop. One that does not ends with the process."""
+DIED = "The server ended while the job was running: the job begins anew"
+
+
+class JobWorker:
+    """Runs jobs in threads beside the server's loop; a restart goes on with those that had not ended."""
+
+    def __init__(self, records: JobRecords, files: Files, models: ServedModels, claim: Claim) -> None:
+        self._records = records
+        self._files = files
+        self._models = models
+        self._claim = claim
+        self._threads = Threads("distilltest-job")
+        self._turn = asyncio.Semaphore(models.jobs_at_once)
+        self._reading = asyncio.Semaphore(2)
+        self._closing = False
+        self._watches: dict[str, Watch] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._more = asyncio.Event()
+        self._overseer: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to work; jobs that a restart interrupted go on."""
+        self._overseer = asyncio.get_running_loop().create_task(self._oversee())
+
+    def look(self) -> None:
+        """Look for jobs now."""
+        self._more.set()
+
+    def stop(self, identity: str) -> None:
+        """Let go of a job, as soon as its training looks."""
+        if identity in self._watches:
+            self._watches[identity].stop()
+
+    async def close(self) -> None:
+        """Stop working; unfinished jobs go on at the next start.
+
+        A training that does not stop in time cannot hold this up. Until it ends, with the process at the latest, no other server
+        takes up the folder's jobs.
+        """
+        self._closing = True
+        running = list(self._tasks)
+        working = [*self._tasks.values(), *([self._overseer] if self._overseer else [])]
+        for identity in running:
+            self.stop(identity)
+        for task in working:
+            task.cancel()
+        await asyncio.gather(*working, return_exceptions=True)
+        for identity in running:
+            self._records.interrupted(identity)
+        await self._threads.wait(PATIENCE)
+        self._threads.when_idle(self._claim.release)
+
+    async def _oversee(self) -> None:
+        """Run every job that has not ended, while no other server does; one that another server set aside is stopped."""
+        while True:
+            if self._claim.take():
+                for job in self._records.all():
+                    active = job["status"] in ACTIVE
+                    if job["id"] in self._tasks:
+                        if not active:
+                            self.stop(job["id"])
+                    elif active and not self._died_too_often(job):
+                        self._start(job["id"])
+            try:
+                await asyncio.wait_for(self._more.wait(), LOOK)
+            except TimeoutError:
+                continue
+            self._more.clear()
+
+    def _died_too_often(self, job: dict[str, Any]) -> bool:
+        """Whether a job was running at so many deaths of the server that it ends as failed: it would go on killing it."""
+        interrupted = self._records.was_interrupted(job["id"])
+        if self._models.deaths is None or interrupted or job["status"] != "running":
+            return False
+        self._records.event(job["id"], DIED, level="warn")
+        deaths = sum(event["message"] == DIED for event in self._records.events(job["id"]))
+        if deaths < self._models.deaths:
+            return False
+        reason = f"The server ended {deaths} times while this job was running; it may need more memory."
+        self._records.fail(job["id"], TrainingFailed("server_died", reason))
+        return True
+
+    def _start(self, identity: str) -> None:
+        told = {_mark(event["message"], event["data"]) for event in self._records.events(identity)}
+        watch = Watch(partial(self._tell, identity, told), partial(self._records.checkpoint, identity))
+        task = asyncio.get_running_loop().create_task(self._run(identity, watch))
+        self._watches[identity] = watch
+        self._tasks[identity] = task
+        task.add_done_callback(lambda _: (self._tasks.pop(identity), self._watches.pop(identity)))
+
+    def _tell(
+        self, job: str, told: set[str], message: str, data: dict[str, Any] | None = None, level: str = "info"
+    ) -> bool:
+        """An event, unless it was told before a restart; of metrics, unless those of the same step were."""
+        mark = _mark(message, data)
+        if mark in told:
+            return False
+        told.add(mark)
+        self._records.event(job, message, data, level)
+        return True
+
+    async def _run(self, identity: str, watch: Watch) -> None:
+        try:
+            await self._work(identity, watch)
+        except Stopped:
+            return
+        except Exception as error:
+            if not self._closing and not watch.stopped and self._records.get(identity)["status"] in ACTIVE:
+                self._records.fail(identity, _failure(identity, error))
+
+    async def _work(self, identity: str, watch: Watch) -> None:
+        job = self._records.get(identity)
+        async with self._reading:
+            training = await self._threads.run(self._prepare, job)
+        method = {"type": job["method"]["type"], job["method"]["type"]: {"hyperparameters": training.hyperparameters}}
+        self._change(identity, watch, hyperparameters=training.hyperparameters, method=method)
+        await self._reach(identity, watch, "queued", ("validating_files",))
+        async with self._turn:
+            await self._reach(identity, watch, "running", ("validating_files", "queued"))
+            name = _model_name(job)
+            tokens = await self._threads.run(training.run, name, watch)
+        self._check(identity, watch)
+        self._records.event(identity, f"New fine-tuned model created: {name}")
+        self._records.event(identity, "The job has successfully completed")
+        self._change(
+            identity,
+            watch,
+            status="succeeded",
+            fine_tuned_model=name,
+            finished_at=int(time.time()),
+            trained_tokens=tokens,
+            estimated_finish=None,
+        )
+
+    def _prepare(self, job: dict[str, Any]) -> TrainingJob:
+        training, validation = job["training_file"], job["validation_file"]
+        held_out = self._files.content(validation) if validation else None
+        return self._models.prepare(job, self._files.content(training), held_out)
+
+    async def _reach(self, identity: str, watch: Watch, status: str, after: tuple[str, ...]) -> None:
+        if self._check(identity, watch) in after:
+            await asyncio.sleep((self._models.job_seconds or 0.0) / 5)
+            self._change(identity, watch, status=status)
+            self._records.event(identity, f"Job is {status}")
+
+    def _check(self, identity: str, watch: Watch) -> str:
+        """The state of a job that goes on.
+
+        Raises:
+            Stopped: It was set aside, here or by another server.
+        """
+        watch.check()
+        status: str = self._records.get(identity)["status"]
+        if status not in ACTIVE:
+            raise Stopped
+        return status
+
+    def _change(self, identity: str, watch: Watch, **values: Any) -> None:
+        """Change a job that goes on.
+
+        Raises:
+            Stopped: It was set aside, here or by another server.
+        """
+        watch.check()
+        if self._records.change(identity, ACTIVE, **values) is None:
+            raise Stopped
+
+
+def _mark(message: str, data: dict[str, Any] | None) -> str:
+    """What an event is known by: losses may differ in the last place when they are computed again."""
+    return message.split(":")[0] if data else message
+
+
+def _failure(identity: str, error: Exception) -> TrainingFailed:
+    """What a job says of an error; one that nobody thought of goes to the log as well."""
+    if isinstance(error, TrainingFailed):
+        return error
+    if isinstance(error, ApiError):
+        return TrainingFailed("invalid_request", str(error))
+    logging.getLogger(__name__).error("job %s failed", identity, exc_info=error)
+    return TrainingFailed("server_error", f"{type(error).__name__}: {error}")
+
+
+def _model_name(job: dict[str, Any]) -> str:
+    """The same at every start of the job."""
+    suffix = f":{job['suffix']}" if job["suffix"] else ":"
+    base = job["model"].split(":")[1] if job["model"].startswith("ft:") else job["model"].rsplit("/", 1)[-1]
+    return f"ft:{base}:local{suffix}:{job['id'][-8:]}"

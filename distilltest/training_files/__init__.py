@@ -1,0 +1,1 @@
+"""Training files: read, checked, searched for leaks, and written."""

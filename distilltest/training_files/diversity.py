@@ -1,0 +1,211 @@
+"""How varied a training file is: near twins, tags of the evaluation without examples, lengths; in words to act on."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import numpy as np
+
+from distilltest.training_files.examples import read_examples
+from distilltest.training_files.overlap import chunks
+from distilltest.training_files.text_search.folding import folded
+from distilltest.training_files.text_search.search import Hit, Search
+from distilltest.training_files.text_search.significance import NEAR
+
+SAMPLE = 2000
+"""Examples whose twins are looked for among all; a file with fewer is looked at whole."""
+MANY_TWINS = 0.1
+"""The share of near twins from which it is said that they should be thinned out."""
+TWIN_CHARACTERS = 4000
+"""Of a request, from its beginning, in which twins are looked for: memory does not grow with the requests."""
+THIN = 5
+"""Fewer examples of a tag than this are too few to learn it from."""
+OUTLIER = 20
+"""A text of so many times the median's words is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """How long texts are, in words."""
+
+    least: int
+    low: int
+    """A quarter is shorter."""
+    median: int
+    high: int
+    """A quarter is longer."""
+    most: int
+    most_line: int
+    """The line with the longest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diversity:
+    """What was found."""
+
+    examples: int
+    looked_at: int
+    """Examples whose twins were looked for."""
+    twins: int
+    """Those of them that have a near twin on another line."""
+    pairs: tuple[tuple[int, int, float], ...]
+    """Some twins, the closest first: line, other line, similarity."""
+    requests: Lengths | None
+    """None where there are no examples."""
+    answers: Lengths | None
+    tagged: int
+    """Examples that have tags."""
+    tags: Mapping[str, tuple[int, int]]
+    """Tag of the evaluation → its cases there, examples here."""
+
+    @property
+    def twin_share(self) -> float:
+        """Of the examples looked at."""
+        return self.twins / self.looked_at if self.looked_at else 0.0
+
+
+def look(
+    path: Path,
+    *,
+    evaluation_tags: Iterable[Sequence[str]] = (),
+    tags_by_request: Mapping[str, Sequence[str]] | None = None,
+    threshold: float = NEAR,
+    sample: int = SAMPLE,
+) -> Diversity:
+    """Measure a training file. It is read twice, line by line.
+
+    Args:
+        path: The file.
+        evaluation_tags: The tags of each case of the evaluation.
+        tags_by_request: Folded request → tags, for examples that have none themselves.
+        threshold: From which similarity two requests are near twins.
+        sample: How many examples to look for twins of. They are drawn by a fixed seed, and compared with all lines, so the
+            share is that of the whole file but for chance.
+
+    Raises:
+        TrainingFileError: The file cannot be read.
+    """
+    drawn: list[tuple[int, str]] = []
+    requests, answers, lines = array("L"), array("L"), array("L")
+    examples_of: Counter[str] = Counter()
+    tagged = 0
+    random = Random(7)  # noqa: S311  # a sample, not a secret
+    for number, example in enumerate(read_examples(path)):
+        place = number if number < sample else random.randrange(number + 1)
+        if number < sample:
+            drawn.append((example.line, example.request[:TWIN_CHARACTERS]))
+        elif place < sample:
+            drawn[place] = (example.line, example.request[:TWIN_CHARACTERS])
+        lines.append(example.line)
+        requests.append(len(example.request.split()))
+        answers.append(len(example.answers[0].split()))
+        tags = example.tags or (tags_by_request or {}).get(folded(example.request), ())
+        tagged += bool(tags)
+        examples_of.update(set(tags))
+    cases_of = Counter(tag for tags in evaluation_tags for tag in set(tags))
+    twins, pairs = _twins(path, drawn, threshold)
+    return Diversity(
+        examples=len(lines),
+        looked_at=len(drawn),
+        twins=twins,
+        pairs=pairs,
+        requests=_lengths(requests, lines),
+        answers=_lengths(answers, lines),
+        tagged=tagged,
+        tags={tag: (cases_of[tag], examples_of[tag]) for tag in sorted(cases_of)},
+    )
+
+
+def _twins(
+    path: Path, drawn: list[tuple[int, str]], threshold: float
+) -> tuple[int, tuple[tuple[int, int, float], ...]]:
+    """How many of the drawn examples have a twin on any other line, and the closest of each, each pair once."""
+    search = Search([request for _, request in drawn], threshold)
+    hits: list[tuple[int, int, Hit]] = []
+    closest: dict[int, tuple[float, int]] = {}
+    for some in chunks(read_examples(path)) if len(drawn) > 1 else ():
+        for hit in search.look([[example.request[:TWIN_CHARACTERS]] for example in some]):
+            line, other = drawn[hit.number][0], some[hit.row].line
+            if hit.equal and line != other:
+                closest.setdefault(line, (1.0, other))
+            elif line != other:
+                hits.append((line, other, hit))
+    for line, other, hit in hits:
+        if hit.similarity > closest.get(line, (0.0, 0))[0] and search.above(hit) >= 0:
+            closest[line] = (hit.similarity, other)
+    pairs = {(min(line, other), max(line, other), similarity) for line, (similarity, other) in closest.items()}
+    return len(closest), tuple(sorted(pairs, key=lambda pair: (-pair[2], pair)))[:20]
+
+
+def _lengths(words: array[int], lines: array[int]) -> Lengths | None:
+    if not words:
+        return None
+    counts = np.frombuffer(words, dtype=f"u{words.itemsize}")
+    low, median, high = (int(q) for q in np.quantile(counts, (0.25, 0.5, 0.75), method="nearest"))
+    most = int(counts.argmax())
+    return Lengths(int(counts.min()), low, median, high, int(counts[most]), lines[most])
+
+
+def in_words(found: Diversity) -> list[str]:
+    """The findings as sentences, each with what to do."""
+    if not found.examples or found.requests is None or found.answers is None:
+        return ["diversity: there is no example to look at."]
+    return [*_twins_in_words(found), *_lengths_in_words(found.requests, found.answers), *_tags_in_words(found)]
+
+
+def _twins_in_words(found: Diversity) -> list[str]:
+    of = f"{found.looked_at:,} examples" if found.looked_at == found.examples else f"{found.looked_at:,} examples drawn"
+    if not found.twins:
+        return [f"near twins: none of the {of} asks nearly what another one asks."]
+    said = f"near twins: {found.twins:,} of the {of} ({found.twin_share:.0%}) ask nearly what another one asks"
+    if found.pairs:
+        line, other, similarity = found.pairs[0]
+        said += f" (lines {line} and {other}, say: {similarity:.2f})"
+    if found.twin_share < MANY_TWINS:
+        return [f"{said}. That is few."]
+    return [
+        f"{said}. They cost training tokens and teach little: keep one of each, and collect other requests instead."
+    ]
+
+
+def _lengths_in_words(requests: Lengths, answers: Lengths) -> list[str]:
+    said = []
+    for name, lengths in (("requests", requests), ("answers", answers)):
+        spread = (
+            f"{name}: {lengths.least:,} to {lengths.most:,} words, half of them {lengths.low:,} to {lengths.high:,}."
+        )
+        if lengths.most > OUTLIER * max(1, lengths.median):
+            spread += f" Read line {lengths.most_line}: its {lengths.most:,} words are many times the usual."
+        elif name == "requests" and lengths.least == lengths.most:
+            spread += " All are of one length; real requests vary."
+        said.append(spread)
+    return said
+
+
+def _tags_in_words(found: Diversity) -> list[str]:
+    if not found.tags:
+        return []
+    if not found.tagged:
+        remedy = 'Give the lines "tags", or name the dataset that the requests come from with --tags DATASET.'
+        return [
+            f"tags: of the evaluation's {len(found.tags):,} tags none can be looked for: no example has any. {remedy}"
+        ]
+    none = [f"{tag} ({cases:,} cases)" for tag, (cases, examples) in found.tags.items() if not examples]
+    thin = [f"{tag} ({examples})" for tag, (_, examples) in found.tags.items() if 0 < examples < THIN]
+    said = [f"tags: {len(found.tags) - len(none):,} of the evaluation's {len(found.tags):,} tags have examples."]
+    if none:
+        said.append(f"  Nothing is learned about {', '.join(none)}: collect requests of {_these(none)}.")
+    if thin:
+        said.append(f"  Fewer than {THIN} examples: {', '.join(thin)}. Collect more of {_these(thin)}.")
+    if found.tagged < found.examples:
+        said.append(f"  {found.examples - found.tagged:,} examples have no tag and are not counted.")
+    return said
+
+
+def _these(names: list[str]) -> str:
+    return "this kind" if len(names) == 1 else "these kinds"

@@ -1,0 +1,151 @@
+"""The rules for training files as wholes, the same for supervised and preference files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from distilltest.errors import TrainingFileError, at
+from distilltest.training_files.lines import Finding, digest, read_lines
+from distilltest.training_files.tokens import Counter
+
+LEAST_EXAMPLES = 10
+"""The platform's own minimum."""
+SUGGESTED_EXAMPLES = 50
+"""What the platform suggests to begin with."""
+LARGEST_FILE = 512 * 1024 * 1024
+"""Bytes that the platform takes in one file."""
+LONGEST_EXAMPLE = 65_536
+"""Tokens that the platform learns from in one example of gpt-4o, gpt-4.1 and their mini models; it cuts the rest."""
+
+
+@dataclass
+class FileTally:
+    """What is known of a file while it is read: examples and duplicates as digests (350 bytes a line), never as text."""
+
+    counter: Counter
+    max_tokens: int = LONGEST_EXAMPLE
+    lines: int = 0
+    good: int = 0
+    _examples: dict[bytes, int] = field(default_factory=dict)
+    _extra: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Field that is not of the format → its first line, and how many lines have it."""
+
+    def line(self, number: int, findings: Iterable[Finding]) -> Iterator[Finding]:
+        """Pass a line's findings on, and count it as good where none of them is fatal."""
+        self.lines = number
+        fatal = False
+        for finding in findings:
+            fatal = fatal or finding.fatal
+            yield finding
+        self.good += not fatal
+
+    def twice(self, number: int, *values: Any) -> Finding | None:
+        """Whether an earlier line has the same example."""
+        first = self._examples.setdefault(digest(*values), number)
+        if first == number:
+            return None
+        return Finding(number, f"the same as line {first}. Leave one out.", fatal=False)
+
+    def length(self, number: int, text: str, messages: int) -> Finding | None:
+        """Whether an example is too long. Only what could be is counted: no text has more tokens than bytes."""
+        if len(text) * 4 + 3 * messages <= self.max_tokens:
+            return None
+        tokens = self.counter.messages(text, messages)
+        if tokens <= self.max_tokens:
+            return None
+        return Finding(
+            number,
+            f"about {tokens:,} tokens ({self.counter.name}); more than {self.max_tokens:,} are cut off at the end, where "
+            "the answer is. Shorten the example or take it out.",
+            fatal=False,
+        )
+
+    def fields(self, number: int, content: Mapping[str, Any], allowed: tuple[str, ...]) -> None:
+        """Note fields that the format does not have."""
+        for name in content:
+            if name not in allowed:
+                first, count = self._extra.get(name, (number, 0))
+                self._extra[name] = (first, count + 1)
+
+    def whole(self) -> Iterator[Finding]:
+        """What is to be said of the file, once all lines are read."""
+        for name, (first, count) in list(self._extra.items())[:10]:
+            lines = "1 line has" if count == 1 else f"{count:,} lines have"
+            yield Finding(
+                first,
+                f"{lines} the field {name!r}, which the format does not have. Fine for `distilltest dataset check`; take it "
+                "out before you upload the file, because a platform may refuse it.",
+                fatal=False,
+            )
+        if len(self._extra) > 10:
+            yield Finding(0, f"{len(self._extra) - 10} further fields that the format does not have.", fatal=False)
+        if self.lines == 0:
+            yield Finding(0, "the file is empty. Write one example a line.")
+        elif self.good < LEAST_EXAMPLES:
+            yield Finding(0, f"{self.good} examples; platforms ask for at least {LEAST_EXAMPLES}. Collect more.")
+        elif self.good < SUGGESTED_EXAMPLES:
+            yield Finding(
+                0, f"{self.good} examples; {SUGGESTED_EXAMPLES} to 100 are a good start. Collect more.", fatal=False
+            )
+
+
+def too_large(path: Path) -> Finding | None:
+    """Whether a file is larger than the platform takes."""
+    try:
+        size = path.stat().st_size
+    except OSError:
+        return None  # reading it will say why
+    if size <= LARGEST_FILE:
+        return None
+    return Finding(
+        0, f"{size / 1024**2:.0f} MB; platforms take {LARGEST_FILE // 1024**2} MB. Split it or leave some out."
+    )
+
+
+def refuse_bad(path: Path, findings: Iterable[Finding]) -> list[Finding]:
+    """Those of a file's findings that are no reason to reject it.
+
+    Raises:
+        TrainingFileError: A platform would reject it; the message names lines and remedies.
+    """
+    found = list(findings)
+    fatal = [finding for finding in found if finding.fatal]
+    if fatal:
+        shown = "\n".join(f"{at(path, finding.line)}: {finding.message}" for finding in fatal[:10])
+        more = f"\n… and {len(fatal) - 10} more" if len(fatal) > 10 else ""
+        raise TrainingFileError(f"{shown}{more}")
+    return found
+
+
+def findings_of(
+    path: Path,
+    tally: FileTally,
+    problems: Callable[[Any], Iterable[tuple[str, bool]]],
+    beside: Callable[[int, Any], Iterable[Finding]],
+) -> Iterator[Finding]:
+    """Everything about a file, in the order of its lines, whatever it is made for.
+
+    Args:
+        path: The file; it is read line by line.
+        tally: Counts what is read.
+        problems: What is wrong with the content of one line, and whether that is fatal.
+        beside: What else there is to say of a good line, by its number and content: twice there, too long.
+
+    Raises:
+        TrainingFileError: The file cannot be read.
+    """
+    large = too_large(path)
+    if large:
+        yield large
+    for line in read_lines(path):
+        findings = [Finding(line.number, line.problem)] if line.problem else []
+        if line.content is not None or not line.problem:
+            findings += [Finding(line.number, *problem) for problem in problems(line.content)]
+        fatal = [finding for finding in findings if finding.fatal]
+        if not fatal:
+            findings += beside(line.number, line.content)
+        yield from tally.line(line.number, fatal or findings)
+    yield from tally.whole()

@@ -1,0 +1,57 @@
+"""Supervised training files, written from completions. What nothing can be learned from is left out and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import orjson
+
+from distilltest.errors import TrainingFileError
+from distilltest.records import Completion, Message
+from distilltest.training_files.lines import digest
+from distilltest.training_files.whole_file import LeftOut, TrainingFile, whole_file
+
+TWICE = "the same example twice"
+
+
+def write_supervised(
+    path: Path, examples: Iterable[tuple[Completion, Sequence[Message]]], left_out: LeftOut | None = None
+) -> TrainingFile:
+    """Write one example a line, the whole file or none of it.
+
+    Args:
+        path: Where to.
+        examples: Completions, each with the messages that the student shall be asked with.
+        left_out: What was left out before; goes on being counted.
+
+    Raises:
+        TrainingFileError: Nothing is left to write, or the file cannot be written.
+    """
+    left_out = left_out or LeftOut()
+    seen: set[bytes] = set()
+    with whole_file(path) as lines:
+        for said, messages in examples:
+            example = {"messages": [*messages, {"role": "assistant", "content": said.text}]}
+            mark = digest(example)
+            reason = unfit(said) or (TWICE if mark in seen else None)
+            if reason is not None:
+                left_out.add(reason)
+                continue
+            seen.add(mark)
+            lines.write(orjson.dumps(example))
+        if not lines.count:
+            raise TrainingFileError(
+                f"{path}: no completion is left to learn from ({left_out.in_words() or 'none was picked'}). "
+                "Nothing was written."
+            )
+    return TrainingFile(path, lines.count, left_out.counts, lines.sha256)
+
+
+def unfit(said: Completion) -> str | None:
+    """Why nothing can be learned from a completion."""
+    if said.refusal:
+        return "refused"
+    if said.finish_reason != "stop":
+        return f"ended by {said.finish_reason}"
+    return None if said.text.strip() else "empty"

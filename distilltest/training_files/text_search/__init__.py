@@ -1,0 +1,1 @@
+"""Finding texts inside other texts, word for word or nearly."""

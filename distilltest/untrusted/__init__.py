@@ -1,0 +1,1 @@
+"""Text that others wrote, and the secrets that must not leave the process."""
