@@ -59,18 +59,37 @@ def constant_of(cases: Sequence[Case], body: BoundBody, names: Iterable[str], me
 def cannot_fail(cases: Sequence[Case], body: BoundBody) -> bool:
     """Whether the test function passes whatever is said, as far as answers that stand in show it.
 
-    One of these says all that the test function has in it, in case that it must *not* be said.
+    Some things must *not* be said, so one of these answers says every text that the test function has in it, and another
+    every text of the case's row.
     """
     if body.is_async:
         return False
     try:
         for answer in _nothing(texts_in(body)):
-            found = list(_worth(islice(cases, FIRST), body, answer, None))
-            if not all(each is not None and each[0] for each in found):
+            if not _all_pass(cases[:FIRST], body, answer):
+                return False
+        for case in cases[:FIRST]:
+            if not _all_pass([case], body, _answer("\n".join(_texts(case.item)))):
                 return False
     except Exception:  # a judge is asked, or the code breaks: something comes of an answer
         return False
     return True
+
+
+def _all_pass(cases: Iterable[Case], body: BoundBody, answer: Completion) -> bool:
+    return all(each is not None and each[0] for each in _worth(cases, body, answer, None))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """The texts in a row, and its numbers as they are written."""
+    if isinstance(value, str | int | float):
+        yield str(value)
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _texts(each)
 
 
 def _worth(

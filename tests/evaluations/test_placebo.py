@@ -20,7 +20,11 @@ from distilltest.pytest_plugin.fixtures.own import OwnGrader
 from distilltest.records import Case, Grade
 
 CASES = [
-    Case(f"c{i}", {"id": f"c{i}", "question": f"number {i}"}, reference="yes" if i % 10 == 0 else "no")
+    Case(
+        f"c{i}",
+        {"id": f"c{i}", "question": f"number {i}", "private": {"numbers": [7000 + i]}},
+        reference="yes" if i % 10 == 0 else "no",
+    )
     for i in range(40)
 ]
 NUMBERS = [Case(f"c{i}", {"id": f"c{i}"}, reference=1 if i % 10 == 0 else 0) for i in range(40)]
@@ -174,6 +178,14 @@ def names_no_vendor(case, completion, string_check):
     assert "As an AI" not in completion.text
 
 
+def keeps_the_secret(case, completion):
+    assert case.item["question"] not in completion.text
+
+
+def keeps_the_nested_secrets(case, completion):
+    assert not any(str(number) in completion.text for number in case.item["private"]["numbers"])
+
+
 def avoids(case, completion):
     return Grade("own", float("secret" not in completion.text), "secret" not in completion.text)
 
@@ -191,6 +203,8 @@ def avoids(case, completion):
         (avoids_words, {}),
         (is_not_sorry, {}),
         (names_no_vendor, {"string_check": StringCheck()}),
+        (keeps_the_secret, {}),
+        (keeps_the_nested_secrets, {}),
         (own, {"own": OwnGrader(avoids, "own")}),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
