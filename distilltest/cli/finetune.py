@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from distilltest.cli import say
+from distilltest.cli.opening import connect, open_store
 from distilltest.cli.resuming import resumable
-
-if TYPE_CHECKING:
-    from distilltest.config import Config
-    from distilltest.finetuning.jobs import TuningServer
 
 _START = """\
 Start a fine-tuning job on a training file, supervised or preference (DPO), over the server of `base`.
@@ -156,19 +152,6 @@ def _label(text: str) -> tuple[str, str]:
     return key, value
 
 
-@contextmanager
-def connect(root: Path) -> Iterator[tuple[Config, TuningServer]]:
-    """The project's configuration, and the server that tunes its base; connections end with the block."""
-    from distilltest.completions.client import openai_client
-    from distilltest.config import load_config
-    from distilltest.finetuning.jobs import TuningServer
-
-    config = load_config(root.resolve())
-    server = config.server(config.model("base").server)
-    with openai_client(server, config) as client:
-        yield config, TuningServer(server.name, server.base_url, client, config.state_dir)
-
-
 def run_start(arguments: argparse.Namespace) -> int:
     """Start a job."""
     from distilltest.cli import finetune_start
@@ -179,7 +162,6 @@ def run_start(arguments: argparse.Namespace) -> int:
 def run_watch(arguments: argparse.Namespace) -> int:
     """Follow a job."""
     from distilltest.cli import finetune_watch
-    from distilltest.cli.opening import open_store
     from distilltest.finetuning.sequence import Sequence
 
     end = finetune_watch.End(arguments.set_candidate, arguments.notify)

@@ -7,9 +7,8 @@ from itertools import islice
 from pathlib import Path
 
 from distilltest.cli import say
-from distilltest.cli.finetune import connect
 from distilltest.cli.finetune_watch import End, watch
-from distilltest.cli.opening import open_store
+from distilltest.cli.opening import connect, open_store
 from distilltest.config import Config
 from distilltest.errors import DistilltestError, TrainingFileError, at
 from distilltest.finetuning.jobs import MARK

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilltest.cli import finetune, say
+from distilltest.cli.opening import connect, open_store
 from distilltest.cli.resuming import resumable
 
 if TYPE_CHECKING:
@@ -63,14 +64,13 @@ def run(arguments: argparse.Namespace) -> int:
 
     from distilltest.cli.finetune_start import check
     from distilltest.cli.finetune_watch import LiveLine, display_for, suites_of
-    from distilltest.cli.opening import open_store
     from distilltest.distillation.learning_curve import text
     from distilltest.distillation.learning_curve.measure import Measurement
     from distilltest.distillation.learning_curve.subsets import write_subsets
     from distilltest.finetuning.follow import Follower
     from distilltest.finetuning.order import Order
 
-    with finetune.connect(arguments.root) as (config, server), open_store(config) as store:
+    with connect(arguments.root) as (config, server), open_store(config) as store:
         path = _file(arguments, config)
         method = check(path, "auto")
         subsets = write_subsets(path, arguments.sizes, config.state_dir / "training", arguments.seed)

@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _main(arguments: Sequence[str] | None) -> int:
     chosen = argparse.Namespace()
     try:
-        with Interruption() as interruption:
+        with Interruption(ends_process=arguments is None) as interruption:
             chosen = parser().parse_args(arguments)
             if getattr(chosen, "time_limit", None):
                 interruption.limit(seconds_of(chosen.time_limit))

@@ -43,17 +43,22 @@ class ParentGone(KeyboardInterrupt):
 class Interruption:
     """Turns requests to end into one exception in the main thread, from ``enter`` to ``leave``."""
 
-    def __init__(self, *, code: int = INTERRUPTED, wanted: Callable[[], bool] = lambda: True) -> None:
+    def __init__(
+        self, *, code: int = INTERRUPTED, wanted: Callable[[], bool] = lambda: True, ends_process: bool = False
+    ) -> None:
         """Make one; nothing changes before ``enter``.
 
         Args:
             code: The exit code where a second request ends the process at once.
+            ends_process: Whether the process ends after ``leave``. An interruption then keeps the signals, because the same
+                request may come once more while the process ends, and its default action would change the exit code.
             wanted: Asked when a signal comes; where it says no, the signal does what it did before.
         """
         self.reason: str | None = None
         """What asked first, None as long as nothing did."""
         self._code = code
         self._wanted = wanted
+        self._ends_process = ends_process
         self._before: dict[int, Any] = {}
         self._asked: KeyboardInterrupt | None = None
         self._answered: float | None = None
@@ -93,6 +98,8 @@ class Interruption:
         self._exposed = False
         if self._timer is not None:
             self._timer.cancel()
+        if self._ends_process and self.reason is not None:
+            return
         for number, before in self._before.items():
             signal.signal(number, before)
         self._before.clear()
@@ -197,9 +204,10 @@ def duration(text: str) -> str:
 
 
 def _ignore() -> None:
-    """Let Ctrl-C do nothing any more: the interpreter is ending, and would show a traceback."""
-    with contextlib.suppress(ValueError):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Ignore the signals from now on: the interpreter is ending, and one of them would show a traceback or change its exit code."""
+    for name in SIGNALS:
+        with contextlib.suppress(ValueError, AttributeError):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 def seconds_of(text: str) -> float:

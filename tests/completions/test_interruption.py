@@ -66,6 +66,24 @@ def test_a_second_signal_ends_the_process_at_once_unless_it_is_the_same_request(
     assert ("What is in the store is safe" in done.stderr) == (code == INTERRUPTED)
 
 
+LATE = """
+import atexit, signal, sys
+from distilltest.process.interruption import Interruption
+atexit.register(lambda: signal.raise_signal(signal.SIGTERM))  # runs after what is registered later
+try:
+    with Interruption(ends_process=True):
+        signal.raise_signal(signal.SIGTERM)
+except KeyboardInterrupt:
+    signal.raise_signal(signal.SIGTERM)
+    sys.exit(7)
+"""
+
+
+def test_the_same_request_once_more_while_the_process_ends_leaves_its_exit_code():
+    done = subprocess.run([sys.executable, "-c", LATE], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (7, "")
+
+
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_signals_are_taken_over_and_given_back(name):
     number = getattr(signal, name)
