@@ -175,7 +175,7 @@ def _samples(
         _say_source(evaluation, trials, role)
         groups = {group[0].case_id: [each.stored for each in group] for group in whole(trials, left_out)}
     else:
-        model = arguments.model or config.with_tuned(store.get_state("candidate") or {}).model(role).model
+        model = arguments.model or config.with_tuned(store.tuned()).model(role).model
         for stored in store.each_completion(CompletionFilter(model=model, metadata=labels)):
             asked = [m for m in stored.messages if m.get("role") not in ("system", "developer")]
             reason = unfit(stored.completion)

@@ -85,7 +85,7 @@ def _graded(
 def _stored(arguments: argparse.Namespace, config: Config, store: Store) -> list[Picked]:
     """Answers by model and labels; of several to one request the newest."""
     labels = dict(arguments.metadata)
-    model = arguments.model or config.with_tuned(store.get_state("candidate") or {}).model(arguments.role).model
+    model = arguments.model or config.with_tuned(store.tuned()).model(arguments.role).model
     prompt = load_prompt(arguments.prompt) if arguments.prompt else None
     cases = asked_cases(config, arguments.cases, arguments.asked_with)
     found = store.find_completions(CompletionFilter(model=model, metadata=labels))

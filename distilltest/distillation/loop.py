@@ -25,7 +25,7 @@ from distilltest.finetuning.jobs import TuningServer
 from distilltest.finetuning.order import Order
 from distilltest.process.subprocesses import run_to_its_end
 from distilltest.records import Case, Completion
-from distilltest.store import Store
+from distilltest.store import Store, state_keys
 from distilltest.training_files.file_rules import refuse_bad
 from distilltest.training_files.inputs import read_inputs
 from distilltest.training_files.overlap import find_overlap, texts_of
@@ -145,7 +145,7 @@ class Loop:
         suffix = self.suffix or self.plan.suffix
         order = Order(student.model, written.path, written.sha256, suffix=suffix)
         mark = order.mark(student.base_url)
-        known = self.store.get_state(f"tuned:{mark}")
+        known = self.store.get_state(state_keys.TUNED.of(mark))
         if known:
             self._remember(known, written)
             self._step(3, "fine-tuning", f"{known}, tuned before on the same file", started)
@@ -153,8 +153,8 @@ class Loop:
         self.idle = False
         with endpoint_errors(server.name, written.path), openai_client(server, self.config) as client:
             tuning = TuningServer(server.name, student.base_url, client, self.config.state_dir)
-            job, _ = tuning.start(order, known=self.store.get_state(f"job:{mark}"))
-            self.store.set_state(f"job:{mark}", job.id)
+            job, _ = tuning.start(order, known=self.store.get_state(state_keys.JOB.of(mark)))
+            self.store.set_state(state_keys.JOB.of(mark), job.id)
             losses: list[float] = []
             with self.bar(f"job {job.id}", 0) as bar:
 
@@ -164,7 +164,7 @@ class Loop:
                         losses.append(event.train_loss)
 
                 model = result(Follower(tuning, told).follow(job.id)[0])
-        self.store.set_state(f"tuned:{mark}", model)
+        self.store.set_state(state_keys.TUNED.of(mark), model)
         self._remember(model, written)
         loss = f", training loss {losses[0]:g} → {losses[-1]:g}" if losses else ""
         self._step(3, "fine-tuning", f"{model}{loss}", started)
@@ -177,7 +177,7 @@ class Loop:
 
     def _evaluate(self, model: str, written: TrainingFile) -> int:
         started = self.clock()
-        state = f"evaluated:{self.plan.suites}"
+        state = state_keys.EVALUATED.of(self.plan.suites)
         before = self.store.get_state(state) or {}
         why = self._why_again(before, model)
         if not why and before:

@@ -12,7 +12,7 @@ from distilltest.exchange.completion_lines import BadLine
 from distilltest.exchange.import_file import Imported
 from distilltest.exchange.incoming import Answered, ImportContext, check_messages, from_server
 from distilltest.records import fingerprint
-from distilltest.store import Store
+from distilltest.store import Store, state_keys
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -91,7 +91,7 @@ def import_from_server(
     from openai import omit
 
     labels = dict(metadata or {})
-    state = f"import:{fingerprint(place.server.base_url, model, labels)[:32]}"
+    state = state_keys.IMPORT.of(fingerprint(place.server.base_url, model, labels)[:32])
     result = Imported()
     with server_errors(place.server.name), ThreadPoolExecutor(_AT_ONCE) as pool:
         after = None if from_start else _known_place(client, (store.get_state(state) or {}).get("after"))
@@ -115,7 +115,7 @@ def import_from_server(
                     except BadLine as bad:
                         result.complain(f"{place.server.name}: {each.id}", str(bad))
                 after = data[-1].id
-                adding.remember(state, {"after": after})
+                adding.set_state(state, {"after": after})
             progress(result.added + result.known + result.bad)
             if not page.has_more:
                 return result

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from distilltest.data import Unreadable, lines, parse_row
 from distilltest.data.prompt import load_prompt
 from distilltest.errors import DistilltestError, TrainingFileError
+from distilltest.store import state_keys
 
 if TYPE_CHECKING:
     from distilltest.config import Config
@@ -18,13 +19,13 @@ if TYPE_CHECKING:
 def remember(store: Store, model: str, details: dict[str, Any], checkpoints: Iterable[str] = ()) -> None:
     """Make a tuned model the candidate of runs that name none, and know the prompt of it and of its checkpoints."""
     know(store, (*checkpoints, model), details)
-    store.set_state("candidate", details | {"model": model})
+    store.set_state(state_keys.CANDIDATE, details | {"model": model})
 
 
 def know(store: Store, models: Iterable[str], details: dict[str, Any]) -> None:
     """Know what models were tuned with, for runs that name one of them."""
     for model in models:
-        store.set_state(f"trained:{model}", details | {"model": model})
+        store.set_state(state_keys.TRAINED.of(model), details | {"model": model})
 
 
 def details_of(config: Config, path: Path, sha256: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from distilltest.finetuning.follow import result
 from distilltest.finetuning.jobs import TuningServer
 from distilltest.finetuning.order import Order
 from distilltest.records import fingerprint
+from distilltest.store import state_keys
 
 if TYPE_CHECKING:
     from openai.types.fine_tuning import FineTuningJob
@@ -34,8 +35,8 @@ class Sequence:
     @classmethod
     def of_job(cls, server: TuningServer, store: Store, job: str) -> Sequence | None:
         """The sequence that a job belongs to, None where this store does not know it."""
-        key = store.get_state(f"tuning_of:{job}")
-        content = store.get_state(f"tuning:{key}") if key else None
+        key = store.get_state(state_keys.TUNING_OF.of(job))
+        content = store.get_state(state_keys.TUNING.of(key)) if key else None
         if content is None:
             return None
         return cls(server, store, tuple(Order.from_json(order) for order in content["orders"]))
@@ -54,12 +55,12 @@ class Sequence:
             DistilltestError: A file has changed, or the server refused or cannot be reached.
         """
         key, model = self._key, self.orders[0].model
-        self.store.set_state(f"tuning:{key}", {"orders": [order.to_json() for order in self.orders]})
+        self.store.set_state(state_keys.TUNING.of(key), {"orders": [order.to_json() for order in self.orders]})
         self.jobs = []
         for place, order in enumerate(self.orders):
             job = self._job(order.tuning(model), again=self.again and place == 0)
             self.jobs.append(job.id)
-            self.store.set_state(f"tuning_of:{job.id}", key)
+            self.store.set_state(state_keys.TUNING_OF.of(job.id), key)
             if job.status != "succeeded" or place == len(self.orders) - 1:
                 break
             model = result(job)
@@ -68,9 +69,9 @@ class Sequence:
 
     def _job(self, order: Order, *, again: bool) -> FineTuningJob:
         mark = order.mark(self.server.base_url)
-        known = self.store.get_state(f"job:{mark}")
+        known = self.store.get_state(state_keys.JOB.of(mark))
         job, new = self.server.start(order, again=again, known=known)
-        self.store.set_state(f"job:{mark}", job.id)
+        self.store.set_state(state_keys.JOB.of(mark), job.id)
         if new:
             self.started.add(job.id)
         return job

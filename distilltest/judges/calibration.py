@@ -12,6 +12,7 @@ from distilltest.judges.question import Question
 from distilltest.records import fingerprint
 from distilltest.statistics.agreement import from_table
 from distilltest.store import Store
+from distilltest.store.state_keys import CALIBRATION, StateKey
 
 VARIED = ""
 """The criterion of rows that have too few alike: what is asked varies from case to case."""
@@ -127,9 +128,9 @@ def agreement_over(known: Mapping[str, Calibration | None]) -> str:
     return text + (f"; not measured with {missing} of {len(known)} criteria" if missing else "")
 
 
-def _place(grader: str, judge: Judge, prompt_fingerprint: str, criterion: str) -> str:
+def _place(grader: str, judge: Judge, prompt_fingerprint: str, criterion: str) -> StateKey:
     model = judge.model
     shape = fingerprint(
         model.base_url, model.model, dict(model.parameters), judge.structured, prompt_fingerprint, criterion
     )
-    return f"calibration:{grader}:{shape[:32]}"
+    return CALIBRATION.of(grader, shape[:32])

@@ -17,7 +17,8 @@ from distilltest.evaluations.results import EvaluationResult
 from distilltest.evaluations.same_data import SAME, resemblance, sketch
 from distilltest.gate import InterimAnalyses, Status
 from distilltest.records import Dataset, Outcome, fingerprint
-from distilltest.store import Attempt, Recorded, Store
+from distilltest.store import Attempt, Recorded, Store, state_keys
+from distilltest.store.state_keys import StateKey
 
 _EARLY = "early"
 
@@ -40,14 +41,9 @@ def _first_of_its_kind(dataset: Dataset, store: Store) -> str:
     if dataset.fingerprint in known or not known:
         return dataset.fingerprint
     own = sketch(dataset)
-    alike = {name: resemblance(own, store.get_state(_texts_of(name)) or ()) for name in known}
+    alike = {name: resemblance(own, store.get_state(state_keys.TEXTS.of(name)) or ()) for name in known}
     closest = max(alike, key=lambda name: alike[name])
     return closest if alike[closest] >= SAME else dataset.fingerprint
-
-
-def _texts_of(dataset: str) -> str:
-    """The name under which the store keeps which texts a dataset has."""
-    return f"texts:{dataset}"
 
 
 def with_attempt(plan: Plan, store: Store, since: float, declared: int | None = None) -> Plan:
@@ -129,8 +125,8 @@ def counted(
     decided again, at its own share of the level.
     """
     attempt, verdict = attempt_of(plan, store), result.verdict
-    if attempt.dataset == plan.dataset.fingerprint and store.get_state(_texts_of(attempt.dataset)) is None:
-        store.set_state(_texts_of(attempt.dataset), sketch(plan.dataset))
+    if attempt.dataset == plan.dataset.fingerprint and store.get_state(state_keys.TEXTS.of(attempt.dataset)) is None:
+        store.set_state(state_keys.TEXTS.of(attempt.dataset), sketch(plan.dataset))
     its_own = store.record_attempt(attempt, at=time.time(), since=since, share=plan.share, declared=declared)
     if store.get_state(looks_of(attempt)) is None:
         store.set_state(looks_of(attempt), _EARLY if plan.looks.last else "at the end")
@@ -148,9 +144,9 @@ def forget(store: Store, number: int, reason: str) -> Recorded | None:
     return found
 
 
-def looks_of(attempt: Attempt) -> str:
-    """The name under which the store keeps with which looks a candidate was judged first."""
-    return f"looks:{fingerprint(attempt.dataset, attempt.evaluation, attempt.model, attempt.prompt)[:32]}"
+def looks_of(attempt: Attempt) -> StateKey:
+    """The state key of the interim analyses with which a candidate was first judged."""
+    return state_keys.LOOKS.of(fingerprint(attempt.dataset, attempt.evaluation, attempt.model, attempt.prompt)[:32])
 
 
 def counts_as_attempt(plan: Plan, outcomes: Iterable[Outcome]) -> bool:
@@ -225,10 +221,11 @@ def _overlap(plan: Plan, training: TrainingHistory, store: Store) -> dict[str, A
     from distilltest.training_files.overlap import METHOD, find_overlap
 
     prompt = plan.prompts["candidate"]
-    name = f"overlap:{fingerprint(METHOD, training.sha256, plan.dataset.fingerprint, prompt.fingerprint)[:32]}"
-    known: dict[str, Any] | None = store.get_state(name)
+    both = fingerprint(METHOD, training.sha256, plan.dataset.fingerprint, prompt.fingerprint)
+    key = state_keys.OVERLAP.of(both[:32])
+    known: dict[str, Any] | None = store.get_state(key)
     if known is None:
         overlap = find_overlap(training.path, [(case.id, plan.request_text(case)) for case in plan.dataset.cases])
         known = {"leaked": list(overlap.leaked), "near": len(overlap.near), "examples": overlap.examples}
-        store.set_state(name, known)
+        store.set_state(key, known)
     return known

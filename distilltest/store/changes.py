@@ -31,6 +31,7 @@ from distilltest.store.rows import (
     served_number,
 )
 from distilltest.store.selection import CompletionFilter
+from distilltest.store.state_keys import StateKey
 
 MOST_LABELS, LONGEST_NAME, LONGEST_VALUE = 16, 64, 512
 """What the API allows for the labels of a completion."""
@@ -243,9 +244,9 @@ class Adding:
         ]
         return any((each.served_id, each.server) == (completion.served_id, completion.server) for each in there)
 
-    def remember(self, name: str, value: Any) -> None:
-        """Keep a state with what was added: both or neither."""
-        self._sql.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (name, orjson.dumps(value)))
+    def set_state(self, key: StateKey, value: Any) -> None:
+        """Set the JSON value of a key in the same transaction as the additions."""
+        self._sql.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (key.name, orjson.dumps(value)))
 
 
 def _said(completion: Completion) -> tuple[Any, ...]:

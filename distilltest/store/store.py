@@ -12,12 +12,13 @@ import orjson
 
 from distilltest.errors import StoreError
 from distilltest.records import Grade, Outcome
-from distilltest.store import attempts
+from distilltest.store import attempts, state_keys
 from distilltest.store.attempts import Attempt, AttemptShare, Recorded
 from distilltest.store.moved import judged_number
 from distilltest.store.retention import Retention
 from distilltest.store.rows import read_grades
 from distilltest.store.selection import evaluation_condition
+from distilltest.store.state_keys import StateKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,23 +229,23 @@ class Store(Retention):
 
     # state
 
-    def get_state(self, name: str) -> Any:
-        """What a command remembered, None where it did not."""
+    def get_state(self, key: StateKey) -> Any:
+        """The value of a key (see :mod:`distilltest.store.state_keys`), None if there is none."""
         with self._sql() as sql:
-            row = sql.execute("SELECT value FROM state WHERE name = ?", (name,)).fetchone()
+            row = sql.execute("SELECT value FROM state WHERE name = ?", (key.name,)).fetchone()
         return orjson.loads(row[0]) if row else None
 
-    def set_state(self, name: str, value: Any) -> None:
-        """Remember a JSON value."""
+    def set_state(self, key: StateKey, value: Any) -> None:
+        """Set the JSON value of a key."""
         with self._sql(write=True) as sql:
-            sql.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (name, orjson.dumps(value)))
+            sql.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (key.name, orjson.dumps(value)))
 
     def tuned(self, model: str | None = None) -> dict[str, Any]:
         """What is known of a tuned model (of the one that was tuned last): model, training file, prompt. Empty: nothing."""
-        last = self.get_state("candidate") or {}
+        last = self.get_state(state_keys.CANDIDATE) or {}
         if model is None or last.get("model") == model:
             return dict(last)
-        return dict(self.get_state(f"trained:{model}") or {})
+        return dict(self.get_state(state_keys.TRAINED.of(model)) or {})
 
 
 def _graded_answer(sql: sqlite3.Connection, outcome: Outcome) -> tuple[int | None, bytes | None]:

@@ -11,7 +11,7 @@ from completions.scripted_server import Reply, ScriptedServer
 from processes import PATIENCE, started, until
 
 from distilltest.cli import main
-from distilltest.store import CompletionFilter, Store
+from distilltest.store import CompletionFilter, Store, state_keys
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def test_any_role_another_model_and_another_server_can_be_asked(project, server)
 
 def test_the_candidate_is_the_last_tuned_model_where_nothing_else_is(project, server):
     with Store.open(project / ".distilltest/store.sqlite3") as store:
-        store.set_state("candidate", {"model": "ft:small:1"})
+        store.set_state(state_keys.CANDIDATE, {"model": "ft:small:1"})
     assert collect("requests.txt", "--limit", "1", "--role", "candidate") == 0
     assert server.calls[0]["model"] == "ft:small:1"
 

@@ -12,7 +12,7 @@ from distilltest.distillation.learning_curve import markdown, svg, text
 from distilltest.distillation.learning_curve.curve import Curve, LearningCurve, Point, Share
 from distilltest.distillation.learning_curve.subsets import write_subsets
 from distilltest.errors import DistilltestError
-from distilltest.store import Store
+from distilltest.store import Store, state_keys
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -160,7 +160,7 @@ def test_a_curve_is_measured_written_and_found_again(project):
         assert (line["model"], line["prompt"]) == (point["model"], "short.yaml")
     ElementTree.parse(folder / "curve.svg")
     with Store.open(project.root / ".distilltest/store.sqlite3") as store:
-        assert store.get_state("candidate") is None  # measuring is no choice of a candidate
+        assert store.get_state(state_keys.CANDIDATE) is None  # measuring is no choice of a candidate
 
 
 def test_evaluations_of_a_curve_know_what_they_are_for(project):

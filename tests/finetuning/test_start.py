@@ -5,7 +5,7 @@ from finetuning.project import preferences, supervised, write_lines
 from processes import PATIENCE
 
 from distilltest.demo_models.embedded_server import EmbeddedServer
-from distilltest.store import Store
+from distilltest.store import Store, state_keys
 
 
 def settings(job):
@@ -28,7 +28,7 @@ def test_a_job_is_started_with_all_that_was_said_and_its_model_becomes_the_candi
     assert "validation loss" in done.stdout
     assert f"{job.fine_tuned_model}:ckpt-step-8" in done.stdout
     with Store.open(project.root / ".distilltest/store.sqlite3") as store:
-        candidate = store.get_state("candidate")
+        candidate = store.get_state(state_keys.CANDIDATE)
     assert candidate["model"] == job.fine_tuned_model
     assert (candidate["prompt"], candidate["prompt_instead_of"]) == ("short.yaml", "long.yaml")
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from distilltest.store import Store
+from distilltest.store import Store, state_keys
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def trained(project):
     path = project.write("supervised.jsonl", "\n".join(lines) + "\n")
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     with Store.open(project.root / ".distilltest/store.sqlite3") as store:
-        store.set_state("candidate", {"model": "candidate", "training_file": str(path), "sha256": sha256})
+        store.set_state(state_keys.CANDIDATE, {"model": "candidate", "training_file": str(path), "sha256": sha256})
     return project
 
 

@@ -14,7 +14,7 @@ from distilltest.data.whole_files import file_fingerprint
 from distilltest.evaluations.declaration import ATTRIBUTE
 from distilltest.promotion import evidence, freshness, suite_plugin
 from distilltest.pytest_plugin.session import Options, Session
-from distilltest.store import Store
+from distilltest.store import Store, state_keys
 
 SUITE = """\
 import glob
@@ -107,7 +107,7 @@ def ran(server, tmp_path_factory):
     training = project.root / ".distilltest/training/supervised.jsonl"
     with Store.open(project.root / ".distilltest/store.sqlite3") as store:
         store.set_state(
-            "trained:candidate",
+            state_keys.TRAINED.of("candidate"),
             {"model": "candidate", "training_file": str(training), "sha256": file_fingerprint(training)},
         )
     assert project.pytest() == 0

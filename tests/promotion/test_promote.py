@@ -11,7 +11,7 @@ import yaml
 from processes import PATIENCE, started
 from promotion.projects import GATE, SUITE
 
-from distilltest.store import Store
+from distilltest.store import Store, state_keys
 
 NAME = "suites/test_numbers.py::test_numbers"
 
@@ -245,14 +245,16 @@ def test_a_model_that_was_trained_on_the_test_is_not_promoted(project, capsys):
 
     with Store.open(project.root / ".distilltest/store.sqlite3") as store:
         store.set_state(
-            "candidate", {"model": "candidate", "training_file": str(training), "sha256": file_fingerprint(training)}
+            state_keys.CANDIDATE,
+            {"model": "candidate", "training_file": str(training), "sha256": file_fingerprint(training)},
         )
     assert project.run("promote") == 1
     assert "1 requests of the evaluations are in the training file (q-7)" in capsys.readouterr().out
     training.write_text(training.read_text().replace("Number 7!", "another"))
     with Store.open(project.root / ".distilltest/store.sqlite3") as store:
         store.set_state(
-            "candidate", {"model": "candidate", "training_file": str(training), "sha256": file_fingerprint(training)}
+            state_keys.CANDIDATE,
+            {"model": "candidate", "training_file": str(training), "sha256": file_fingerprint(training)},
         )
     assert project.run("promote") == 0
     assert entries(project)[0]["training_file"] == {

@@ -8,7 +8,7 @@ import pytest
 
 from distilltest.errors import StoreError
 from distilltest.records import Completion, Request
-from distilltest.store import Store
+from distilltest.store import Store, state_keys
 
 
 def deleted(path):
@@ -38,12 +38,12 @@ def test_whoever_writes_is_told_and_nothing_is_written_elsewhere(tmp_path, happe
         await store.save(asked, answer, b"{}")
 
     with Store.open(path) as store:
-        store.set_state("before", 1)
+        store.set_state(state_keys.CANDIDATE, 1)
         happens(path)
         with pytest.raises(StoreError, match="was deleted, moved or replaced while this run was using it"):
             asyncio.run(save(store))  # by the thread that writes
         with pytest.raises(StoreError, match="was deleted, moved or replaced"):
-            store.set_state("after", 1)
+            store.set_state(state_keys.CANDIDATE, 1)
         with pytest.raises(StoreError, match="was deleted, moved or replaced"):
             store.finish_run("run", verdict="promote", finished=1.0)
     assert path.exists() == (happens is replaced)

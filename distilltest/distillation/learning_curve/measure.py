@@ -22,7 +22,7 @@ from distilltest.finetuning.jobs import TuningServer
 from distilltest.finetuning.order import Order
 from distilltest.process.subprocesses import run_to_its_end
 from distilltest.reporting.report import EvaluationReport
-from distilltest.store import Store
+from distilltest.store import Store, state_keys
 from distilltest.training_files.lines import read_bytes
 
 if TYPE_CHECKING:
@@ -92,8 +92,8 @@ class Measurement:
     def _start(self, subset: Subset) -> str:
         order = self._order(subset)
         mark = order.mark(self.server.base_url)
-        job, new = self.server.start(order, known=self.store.get_state(f"job:{mark}"))
-        self.store.set_state(f"job:{mark}", job.id)
+        job, new = self.server.start(order, known=self.store.get_state(state_keys.JOB.of(mark)))
+        self.store.set_state(state_keys.JOB.of(mark), job.id)
         self.say(f"{subset.size:>7,} examples  {job.id}  {'started' if new else 'started before'}, {job.status}")
         return job.id
 
