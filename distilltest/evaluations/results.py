@@ -62,57 +62,63 @@ class JudgeUse:
     """For preferences: the share of pairs in which both orders gave the same verdict."""
 
 
-@dataclass(frozen=True, slots=True)
-class EvaluationResult:
-    """Everything that a report or the store needs to know of one evaluation of one run."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationSummary:
+    """What the result and the report of an evaluation share."""
 
     id: str
     """The pytest node id."""
+    verdict: Verdict
     dataset: str
     """The dataset's path as the suite names it."""
     dataset_fingerprint: str
     cases: int
-    """Cases in the whole dataset, before any narrowing."""
+    """Cases in the whole dataset."""
     evaluated: int
-    """Cases that this run evaluated."""
+    """Cases that this run evaluated, after ``--limit`` and other selections."""
+    metric: str
+    """``pass`` or ``score``."""
+    trials: int
+    alpha: float
+    """The level of this attempt, which interim analyses share."""
+    changes: tuple[Change, ...]
+    """Losses against any role, then failures, then wins; each in the order of the dataset."""
+    judges: tuple[JudgeUse, ...] = ()
+    """The judges that were asked."""
+    notes: tuple[str, ...] = ()
+    """Sentences to read beside the verdict: the attempt, an early stop, cases left out."""
+    level: float | None = None
+    """The level of each rule where interim analyses share alpha; None for alpha itself."""
+    configured_alpha: float | None = None
+    """The level in distilltest.yaml where attempts share it; None for alpha itself."""
+    forgotten_attempts: tuple[str, ...] = ()
+    """Attempts on the dataset that were not counted, and why: one sentence each."""
+    graders: tuple[GraderHealth, ...] = ()
+    """The health of each grader over all roles, in the order of the test function."""
+    seconds: float = 0.0
+    """From the first request to the verdict."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationResult(EvaluationSummary):
+    """Everything that a report or the store needs from one evaluation of one run."""
+
     prompts: Mapping[str, str]
     """Role → prompt file."""
     prompt_fingerprints: Mapping[str, str]
     """Role → fingerprint of the prompt file."""
     models: Mapping[str, Model]
-    """Role → the model that played it, in the order of the report: base, teacher, candidate, others."""
-    metric: str
-    """``pass`` or ``score``."""
-    trials: int
-    alpha: float
-    """The level that the rules share out among looks: what the attempt may spend of the configured one."""
-    verdict: Verdict
+    """Role → its model, in the order of the report: base, teacher, candidate, others."""
     outcomes: Sequence[Outcome]
     """In order of case, role, trial."""
-    changes: tuple[Change, ...]
-    """Losses against any role first, then failures, then wins; in the order of the dataset."""
     tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Case id → its tags."""
     usd: Mapping[str, float | None] = field(default_factory=dict)
-    """Role → money for its completions at today's price file, None where a price or tokens are not known."""
+    """Role → cost of its completions at today's prices; None where a price or a token count is unknown."""
     usd_at_least: Mapping[str, float] = field(default_factory=dict)
-    """Role → money for those of its completions whose tokens are known."""
-    judges: tuple[JudgeUse, ...] = ()
-    """Judges that were asked."""
-    notes: tuple[str, ...] = ()
-    """Sentences that a reader must know beside the verdict: the attempt, an early stop, cases left out."""
-    level: float | None = None
-    """The level at which each rule was decided, where looks share alpha; None for alpha itself."""
-    configured_alpha: float | None = None
-    """The level of distilltest.yaml, where attempts share it; None for alpha itself."""
-    forgotten_attempts: tuple[str, ...] = ()
-    """Attempts on the dataset that were not counted, and why, one sentence each."""
-    seconds: float = 0.0
-    """From the first request to the verdict."""
-    graders: tuple[GraderHealth, ...] = ()
-    """What came of each grader, in the order of the body."""
+    """Role → cost of those completions whose tokens are known."""
     answers: Mapping[str, AnswerHealth] = field(default_factory=dict)
-    """Role → what its answers are."""
+    """Role → the health of its answers."""
 
 
 @dataclass(frozen=True, slots=True)

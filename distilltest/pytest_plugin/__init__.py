@@ -24,7 +24,7 @@ from distilltest.pytest_plugin.tally import ERROR, STATUS, SessionTally
 if TYPE_CHECKING:
     from distilltest.evaluations.declaration import Evaluation
     from distilltest.pytest_plugin.session import Session
-    from distilltest.reporting.files import Reports
+    from distilltest.reporting.formats import Reports
     from distilltest.reporting.report import EvaluationReport
 
 globals().update(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from distilltest.untrusted.edges import shown
 
 if TYPE_CHECKING:
-    from distilltest.reporting.files import Reports
+    from distilltest.reporting.formats import Reports
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 """What pytest puts into explanations on a terminal."""
@@ -30,8 +30,7 @@ def section(reporter: Any, text: str, **markup: bool) -> None:
 def conclusion(reports: Reports, folder: Path, root: Path) -> str:
     """What a run came to, and where to read it."""
     place = folder.relative_to(root) if folder.is_relative_to(root) else folder
-    data = f" (the same as data: {place / 'report.json'})" if "report.json" in reports.files else ""
-    return f"{reports.summary}\n\nread {place / 'report.md'}{data}"
+    return f"{reports.summary}\n\n{reports.to_read(place)}"
 
 
 def _shown(value: Any) -> Any:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from distilltest.evaluations.results import RunInfo
     from distilltest.evaluations.runner import ProgressListener
     from distilltest.evaluations.selection import CaseSelection
-    from distilltest.reporting.files import Reports
+    from distilltest.reporting.formats import Reports
     from distilltest.reporting.report import EvaluationReport
     from distilltest.store import Store
 
@@ -272,7 +272,7 @@ class Session:
             The run's reports, None where no evaluation came to a verdict.
         """
         from distilltest.errors import StoreError
-        from distilltest.reporting import files
+        from distilltest.reporting import formats
         from distilltest.reporting.report import EvaluationReport, RunReport
 
         stored = self.store.run_evaluations(self.run_id)
@@ -289,7 +289,7 @@ class Session:
             (EvaluationReport.from_json(content) for content in stored), key=lambda e: position.get(e.id, len(position))
         )
         info = self.info()
-        made = files.make(RunReport.of(info, evaluations, unfinished, not_judged))
+        made = formats.render_all(RunReport.of(info, evaluations, unfinished, not_judged))
         made.write(self.config.reports_dir / self.run_id, private=self.config.private_reports)
         record = {
             "info": asdict(info),
@@ -347,7 +347,9 @@ class Session:
 def import_ahead() -> None:
     """Import, while answers are on their way, what only the verdict and the reports need: NumPy takes a tenth of a second."""
     if "numpy" not in sys.modules:
-        threading.Thread(target=lambda: (import_module("numpy"), import_module("distilltest.reporting.files"))).start()
+        threading.Thread(
+            target=lambda: (import_module("numpy"), import_module("distilltest.reporting.formats"))
+        ).start()
 
 
 def command_line(arguments: Iterable[Any]) -> str:

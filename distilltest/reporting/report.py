@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from itertools import groupby
 from typing import Any
 
 from distilltest.data.stored import restore
 from distilltest.evaluations.outcomes import Answers, case_means, of_role
-from distilltest.evaluations.results import Change, EvaluationResult, JudgeUse, RunInfo, ShownAnswer
+from distilltest.evaluations.results import Change, EvaluationResult, EvaluationSummary, JudgeUse, RunInfo, ShownAnswer
 from distilltest.gate import Status, Verdict, combine
 from distilltest.gate.health import AnswerHealth, GraderHealth
 from distilltest.records import Outcome
@@ -82,62 +82,25 @@ class SliceLine:
     """Role → pass rate or mean score."""
 
 
-@dataclass(frozen=True, slots=True)
-class EvaluationReport:
-    """One evaluation, ready to be shown."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationReport(EvaluationSummary):
+    """One evaluation, ready to render."""
 
-    id: str
-    verdict: Verdict
-    dataset: str
-    dataset_fingerprint: str
-    cases: int
-    evaluated: int
-    metric: str
-    trials: int
-    alpha: float
     roles: tuple[RoleLine, ...]
     slices: tuple[SliceLine, ...]
-    changes: tuple[Change, ...]
-    judges: tuple[JudgeUse, ...]
-    seconds: float
-    notes: tuple[str, ...] = ()
-    """Sentences that a reader must know beside the verdict."""
-    level: float | None = None
-    """The level at which each rule was decided, where looks share alpha."""
-    configured_alpha: float | None = None
-    """The level of distilltest.yaml, where attempts share it."""
-    forgotten_attempts: tuple[str, ...] = ()
-    """Attempts on the dataset that were not counted, and why, one sentence each."""
-    graders: tuple[GraderHealth, ...] = ()
-    """What came of each grader, over all roles."""
     files: dict[str, str] = field(default_factory=dict)
-    """File → its SHA-256, of the code and of what it read; empty for a ``conftest.py`` that could be there and is not."""
+    """Code and data file → its SHA-256; empty for a ``conftest.py`` that would apply but does not exist."""
     settings: dict[str, str] = field(default_factory=dict)
-    """What else the verdict depends on, by its name in a sentence → the fingerprint of its value."""
+    """Setting that the verdict depends on, as sentences name it → the fingerprint of its value."""
 
     @classmethod
     def of(cls, result: EvaluationResult) -> EvaluationReport:
-        """Compute what is shown."""
+        """Compute the report of a result."""
+        shared = {each.name: getattr(result, each.name) for each in fields(EvaluationSummary)}
         return cls(
-            id=result.id,
-            verdict=result.verdict,
-            dataset=result.dataset,
-            dataset_fingerprint=result.dataset_fingerprint,
-            cases=result.cases,
-            evaluated=result.evaluated,
-            metric=result.metric,
-            trials=result.trials,
-            alpha=result.alpha,
+            **shared | {"seconds": round(result.seconds, 3)},
             roles=tuple(_role_line(result, role) for role in result.models),
             slices=_slices(result),
-            changes=result.changes,
-            judges=result.judges,
-            notes=result.notes,
-            level=result.level,
-            configured_alpha=result.configured_alpha,
-            forgotten_attempts=result.forgotten_attempts,
-            graders=result.graders,
-            seconds=round(result.seconds, 3),
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import get_args, get_origin, get_type_hints
 
 import pytest
@@ -11,7 +12,7 @@ from reporting.any_run import KINDS, ROLES, run_of, runs
 
 from distilltest.gate import RuleVerdict, Status, Verdict
 from distilltest.gate.table import ResultsTable
-from distilltest.reporting import files, markdown, terminal
+from distilltest.reporting import formats, markdown, terminal
 from distilltest.reporting.report import EvaluationReport, RunReport
 
 slow = settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.too_slow])
@@ -21,7 +22,7 @@ WRONG = re.compile(r"\b(None|nan|inf|Status\.\w+)\b|(?<![\d.])-0(?![\d.])|e-\d\d
 
 def check(run):
     """All forms of a run are made, and say the same."""
-    made = files.make(run)
+    made = formats.render_all(run)
     assert made.broken == ()
     (report,) = run.evaluations
     page, said = made.files["report.md"].decode(), terminal.failure(report)
@@ -88,8 +89,9 @@ def broken(run: RunReport) -> str:
 
 @pytest.mark.parametrize(("name", "left"), [("report.md", "report.json"), ("report.json", "report.md")])
 def test_a_form_that_fails_takes_no_other_with_it_and_does_not_promote(monkeypatch, tmp_path, name, left):
-    monkeypatch.setitem(files.RENDERERS, name, broken)
-    made = files.make(promoting())
+    files = tuple(replace(each, render=broken) if each.name == name else each for each in formats.FILES)
+    monkeypatch.setattr(formats, "FILES", files)
+    made = formats.render_all(promoting())
     assert made.run.verdict.status is Status.INCOMPLETE
     assert made.run.verdict.sentence.startswith(f"incomplete: {name} could not be made; the evaluations say promote")
     assert made.run.verdict.sentence in made.summary
@@ -103,7 +105,7 @@ def test_a_form_that_fails_takes_no_other_with_it_and_does_not_promote(monkeypat
 
 def test_a_summary_that_fails_leaves_the_verdict_on_the_terminal(monkeypatch):
     monkeypatch.setattr(terminal, "summary", broken)
-    made = files.make(promoting())
+    made = formats.render_all(promoting())
     assert made.run.verdict.sentence in made.summary
     assert b"could not be made" in made.files["report.md"]
     assert b"could not be made" in made.files["report.json"]
@@ -111,6 +113,6 @@ def test_a_summary_that_fails_leaves_the_verdict_on_the_terminal(monkeypatch):
 
 def test_a_block_stays_a_block_where_a_report_fails(monkeypatch):
     monkeypatch.setattr(markdown, "render", broken)
-    made = files.make(run_of(TABLE, Verdict(Status.BLOCK, "block: it is so", ())))
+    made = formats.render_all(run_of(TABLE, Verdict(Status.BLOCK, "block: it is so", ())))
     assert made.run.verdict.status is Status.BLOCK
     assert b"block: it is so" in made.files["report.md"]
