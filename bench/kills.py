@@ -18,7 +18,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from bench import older
+from bench import older_store
 from bench.once import counting, settled, stats, warm
 from distilltest.completions.engine import Engine
 from distilltest.config import load_config
@@ -72,7 +72,7 @@ def migrations(kills: int, rows: int, chance: random.Random) -> str:
     done = whole = 0
     with tempfile.TemporaryDirectory() as folder:
         source, path = Path(folder, "older/store.sqlite3"), Path(folder, "store/store.sqlite3")
-        wanted = older.make(source, rows)
+        wanted = older_store.make(source, rows)
         counts = (len(wanted.completions), len(wanted.outcomes))
 
         def migrate() -> None:
@@ -94,14 +94,14 @@ def migrations(kills: int, rows: int, chance: random.Random) -> str:
                     begun = all(hit)
                     look = Path(folder, "look")  # so that the next process recovers the log, not this one
                     shutil.copytree(path.parent, look)
-                    found = older.moved_so_far(look / path.name)
+                    found = older_store.moved_so_far(look / path.name)
                     if found != counts:
                         raise ValueError(f"{found} rows after a kill, wanted {counts}")
                     shutil.rmtree(look)
                     if done >= kills:
                         break
             ended(child(migrate))
-            if older.read(path) != wanted:
+            if older_store.read(path) != wanted:
                 raise ValueError("what the store has is not what it had")
             shutil.rmtree(path.parent)
             whole += 1
@@ -176,7 +176,7 @@ def look_at(path: Path, told: list[str]) -> int:
     Raises:
         ValueError: It is not, or the file is damaged.
     """
-    kept = older.moved_so_far(path)[0]
+    kept = older_store.moved_so_far(path)[0]
     with Store.open(path) as store:
         there = {stored.completion.key: stored.completion.text for stored in store.each_completion()}
     for line in told:

@@ -49,7 +49,7 @@ class Row:
     evaluations: int = 1
     """That share all requests."""
     model: str = "candidate"
-    """What plays the candidate: see ``bench.counting``."""
+    """What plays the candidate: see ``bench.counting_server``."""
     judged: bool = False
     fewer: bool = False
     """Whether not everything needs to be asked: a model may be closed, or a look may suffice."""
@@ -110,7 +110,7 @@ class Played:
 @contextmanager
 def counting(latency: float) -> Iterator[str]:
     """The server, and its address."""
-    command = [sys.executable, "-m", "bench.counting", str(latency)]
+    command = [sys.executable, "-m", "bench.counting_server", str(latency)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

@@ -84,7 +84,7 @@ def run(folder: Path, what: str, *options: str) -> Spent:
 
 def bare(folder: Path, *arguments: str) -> Spent:
     """One process without distilltest and pytest."""
-    return process([sys.executable, "-m", "bench.bare", *arguments], folder)
+    return process([sys.executable, "-m", "bench.session_bound", *arguments], folder)
 
 
 def median(spent: list[Spent]) -> Spent:

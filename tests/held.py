@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from distilltest.server.interface import Stopped, Watch
+from distilltest.server.interface import JobControl, Stopped
 
 
 @contextmanager
@@ -18,14 +18,14 @@ def held_jobs() -> Iterator[threading.Event]:
     """Jobs tell their first step and then wait for the event; they can be cancelled, and stopped with their server."""
     go_on = threading.Event()
 
-    def wait(watch: Watch, seconds: float) -> None:
+    def wait(control: JobControl, seconds: float) -> None:
         while not go_on.wait(0.01):
-            watch.check()
-        if watch.stopped:
+            control.check()
+        if control.stopped:
             raise Stopped
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Watch, "wait", wait)
+        patch.setattr(JobControl, "wait", wait)
         yield go_on
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from bench.calibration import clusters, judged, labels, looks, missing, page, pass_fail, scores, slices
+from bench.calibration import clusters, interim, judged, labels, missing, page, pass_fail, scores, slices
 from bench.calibration.table import Table, compute
 
 
@@ -32,9 +32,9 @@ def tables(full: bool) -> list[Table]:
         slices.margin_table,
         slices.documents_table,
         slices.power_table,
-        looks.table,
-        looks.attempts_table,
-        looks.attempts_power_table,
+        interim.table,
+        interim.attempts_table,
+        interim.attempts_power_table,
         missing.table,
         judged.table,
         labels.table,

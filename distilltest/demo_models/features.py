@@ -9,7 +9,7 @@ from math import log
 from typing import TYPE_CHECKING
 
 from distilltest.demo_models.lexicon import concepts, plain
-from distilltest.demo_models.slots import Token
+from distilltest.demo_models.tokens import Token
 
 if TYPE_CHECKING:
     import numpy as np

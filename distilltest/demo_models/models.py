@@ -10,9 +10,9 @@ import orjson
 
 from distilltest.demo_models import rulebook
 from distilltest.demo_models.embeddings import embeddings
-from distilltest.demo_models.learning import StudentTraining, read_file
-from distilltest.demo_models.lessons import hyperparameters
 from distilltest.demo_models.student import Student
+from distilltest.demo_models.training_job import StudentTraining, read_file
+from distilltest.demo_models.training_steps import hyperparameters
 from distilltest.server.chat import TOKEN, content_text, count_tokens
 from distilltest.server.errors import ApiError, invalid
 from distilltest.server.interface import Choice, ModelAnswer

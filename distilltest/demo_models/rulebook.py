@@ -13,9 +13,9 @@ from functools import cache
 from itertools import islice
 
 from distilltest.demo_models.lexicon import concepts, data_lines, plain
-from distilltest.demo_models.memory import Memory
+from distilltest.demo_models.retrieval import TemplateRetriever
 from distilltest.demo_models.rules import rules
-from distilltest.demo_models.slots import Token, tokens
+from distilltest.demo_models.tokens import Token, tokens
 
 LIKENESS, SUGGESTIONS = 4.0, 15
 """What the likeliest answer of the book's own examples adds to a rule that says the same; the next one half of it, and so on."""
@@ -238,9 +238,9 @@ def _likely(request: str) -> list[str]:
 
 
 @cache
-def _examples() -> Memory:
+def _examples() -> TemplateRetriever:
     pairs = [line.split(" => ") for line in data_lines("phrases.txt")]
-    return Memory([(request, command) for request, command in pairs])
+    return TemplateRetriever([(request, command) for request, command in pairs])
 
 
 def _mask(request: str) -> str:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
 
-from distilltest.demo_models.memory import Memory
 from distilltest.demo_models.preferences import LearnedPair, Settings, loss, strengthened, tune
+from distilltest.demo_models.retrieval import TemplateRetriever
 
 _UNTRAINED = [
     (re.compile(r"\bstatus\b"), "git status"),
@@ -36,8 +36,8 @@ class Student:
     """What preference tuning has taught it."""
 
     @cached_property
-    def _memory(self) -> Memory:
-        return Memory(self.pairs, self.preferences)
+    def _memory(self) -> TemplateRetriever:
+        return TemplateRetriever(self.pairs, self.preferences)
 
     @classmethod
     def untrained(cls) -> Self:
@@ -52,7 +52,7 @@ class Student:
         self, pairs: Sequence[LearnedPair], settings: Settings, held_out: Sequence[LearnedPair] = ()
     ) -> Iterator[tuple[Student, float, float | None]]:
         """Preference tuning: after each epoch the student, its loss on the pairs and its loss on the held-out ones."""
-        memory = Memory(self.pairs, [*self.preferences, *pairs])
+        memory = TemplateRetriever(self.pairs, [*self.preferences, *pairs])
         known = len(self.preferences)
         tilts = memory.tilts([(p.request, p.preferred, p.rejected) for p in pairs])[:, known:]
         others = memory.tilts([(p.request, p.preferred, p.rejected) for p in held_out])[:, known:]

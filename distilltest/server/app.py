@@ -14,20 +14,20 @@ import orjson
 from aiohttp import web
 
 from distilltest.server.chat import Chat
-from distilltest.server.claim import Claim
 from distilltest.server.errors import ApiError, invalid
 from distilltest.server.files import Files
-from distilltest.server.guard import Handler, for_no_page, programs_on_this_machine_only
+from distilltest.server.folder_lock import FolderLock
 from distilltest.server.interface import ServedModels
 from distilltest.server.job_records import JobRecords
 from distilltest.server.jobs import Jobs
 from distilltest.server.objects import Objects
+from distilltest.server.origin_check import Handler, forbid_other_origins, refuse_web_pages
 from distilltest.server.transfer import receive, send
 from distilltest.server.worker import JobWorker
 
 HOST = "127.0.0.1"
 """The only address: the server has no protection that a network would need."""
-LONGEST_STOP = 30.0
+STOP_SECONDS = 30.0
 """Seconds after which a stop leaves a server that does not end to the end of the process."""
 LARGEST_JSON = 64 * 1024 * 1024
 """Bytes of one request that is not an upload."""
@@ -53,7 +53,7 @@ def create_app(
     files = Files(objects)
     chat = Chat(models, objects)
     records = JobRecords(objects)
-    worker = JobWorker(records, files, models, Claim(folder))
+    worker = JobWorker(records, files, models, FolderLock(folder))
     jobs = Jobs(records, files, models, worker)
     counts: Counter[str] = Counter()
     routes = web.RouteTableDef()
@@ -133,7 +133,7 @@ def create_app(
 
     @routes.post("/v1/fine_tuning/jobs/{id}/{action:cancel|pause|resume}")
     async def act_on_job(request: web.Request) -> web.Response:
-        action = {"cancel": jobs.cancel, "pause": jobs.pause, "resume": jobs.go_on}[request.match_info["action"]]
+        action = {"cancel": jobs.cancel, "pause": jobs.pause, "resume": jobs.resume}[request.match_info["action"]]
         return _reply(action(request.match_info["id"]))
 
     @routes.get("/v1/fine_tuning/jobs/{id}/events")
@@ -150,7 +150,7 @@ def create_app(
         return _reply({"chat_completions": sum(counts.values()), "by_model": dict(counts), **kept})
 
     @web.middleware
-    async def in_openais_shape(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def format_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             return await handler(request)
         except ApiError as error:
@@ -159,11 +159,11 @@ def create_app(
             content = ApiError(error.status, f"{request.method} {request.path}: {error.reason}").content
             return _reply(content, error.status)
 
-    async def with_an_id(_: web.Request, response: web.StreamResponse) -> None:
+    async def add_request_id(_: web.Request, response: web.StreamResponse) -> None:
         response.headers["x-request-id"] = f"req_{secrets.token_hex(8)}"
 
     @web.middleware
-    async def with_the_key(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def check_key(request: web.Request, handler: Handler) -> web.StreamResponse:
         given = request.headers.get("Authorization", "").encode(errors="replace")
         if api_key is not None and not secrets.compare_digest(given, f"Bearer {api_key}".encode()):
             raise ApiError(401, "Incorrect API key provided.", code="invalid_api_key")
@@ -177,9 +177,9 @@ def create_app(
         models.close()
         objects.close()
 
-    layers = [in_openais_shape, programs_on_this_machine_only, with_the_key]
+    layers = [format_errors, refuse_web_pages, check_key]
     app = web.Application(middlewares=layers, client_max_size=LARGEST_JSON)
-    app.on_response_prepare.extend([with_an_id, for_no_page])
+    app.on_response_prepare.extend([add_request_id, forbid_other_origins])
     app.add_routes(routes)
     app.on_startup.append(start)
     app.on_cleanup.append(stop)
@@ -219,7 +219,7 @@ class LocalServer:
         """Stop serving. Jobs that have not ended go on at the next start; see :meth:`JobWorker.close` for how long it waits."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(LONGEST_STOP)
+            self._thread.join(STOP_SECONDS)
 
     def _work(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -43,7 +43,7 @@ class TrainingFailed(Exception):
 
 
 @dataclass(frozen=True)
-class Watch:
+class JobControl:
     """What a training tells while it works, and how it learns that it shall stop. Safe to use in any thread."""
 
     event: Callable[..., bool]
@@ -87,7 +87,7 @@ class TrainingJob(Protocol):
     def hyperparameters(self) -> dict[str, Any]:
         """As the job shows them, with the values that stand for ``auto``."""
 
-    def run(self, name: str, watch: Watch) -> int:
+    def run(self, name: str, control: JobControl) -> int:
         """Train, in a thread of its own, and serve the result under a name.
 
         Returns:

@@ -71,7 +71,7 @@ class Jobs:
         }
         self._records.add(job, now)
         self._records.event(job["id"], f"Created fine-tuning job: {job['id']}")
-        self._worker.look()
+        self._worker.wake()
         return job
 
     def list_all(self, query: dict[str, str]) -> dict[str, Any]:
@@ -92,13 +92,13 @@ class Jobs:
         """Let a job rest."""
         return self._set_aside(identity, "paused", "The job was paused")
 
-    def go_on(self, identity: str) -> dict[str, Any]:
+    def resume(self, identity: str) -> dict[str, Any]:
         """Go on with a job that rests."""
         status = self.get(identity)["status"]
         job = self._records.change(identity, ("paused",), status="queued")
         if job is None:
             raise invalid(f"Job {identity} is {status}, not paused")
-        self._worker.look()
+        self._worker.wake()
         return job
 
     def events(self, identity: str, query: dict[str, str]) -> dict[str, Any]:

@@ -8,14 +8,14 @@ import time
 from functools import partial
 from typing import Any
 
-from distilltest.server.claim import Claim
 from distilltest.server.errors import ApiError
 from distilltest.server.files import Files
-from distilltest.server.interface import ServedModels, Stopped, TrainingFailed, TrainingJob, Watch
+from distilltest.server.folder_lock import FolderLock
+from distilltest.server.interface import JobControl, ServedModels, Stopped, TrainingFailed, TrainingJob
 from distilltest.server.job_records import ACTIVE, JobRecords
 from distilltest.server.threads import Threads
 
-LOOK = 0.5
+POLL_SECONDS = 0.5
 """Seconds between two looks for jobs that another server on the same folder has taken in, left or set aside."""
 PATIENCE = 5.0
 """Seconds that a stop waits for trainings to look whether they shall stop. One that does not ends with the process."""
@@ -25,32 +25,32 @@ DIED = "The server ended while the job was running: the job begins anew"
 class JobWorker:
     """Runs jobs in threads beside the server's loop; a restart goes on with those that had not ended."""
 
-    def __init__(self, records: JobRecords, files: Files, models: ServedModels, claim: Claim) -> None:
+    def __init__(self, records: JobRecords, files: Files, models: ServedModels, lock: FolderLock) -> None:
         self._records = records
         self._files = files
         self._models = models
-        self._claim = claim
+        self._lock = lock
         self._threads = Threads("distilltest-job")
         self._turn = asyncio.Semaphore(models.jobs_at_once)
         self._reading = asyncio.Semaphore(2)
         self._closing = False
-        self._watches: dict[str, Watch] = {}
+        self._controls: dict[str, JobControl] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._more = asyncio.Event()
+        self._wake = asyncio.Event()
         self._overseer: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to work; jobs that a restart interrupted go on."""
         self._overseer = asyncio.get_running_loop().create_task(self._oversee())
 
-    def look(self) -> None:
+    def wake(self) -> None:
         """Look for jobs now."""
-        self._more.set()
+        self._wake.set()
 
     def stop(self, identity: str) -> None:
         """Let go of a job, as soon as its training looks."""
-        if identity in self._watches:
-            self._watches[identity].stop()
+        if identity in self._controls:
+            self._controls[identity].stop()
 
     async def close(self) -> None:
         """Stop working; unfinished jobs go on at the next start.
@@ -69,12 +69,12 @@ class JobWorker:
         for identity in running:
             self._records.interrupted(identity)
         await self._threads.wait(PATIENCE)
-        self._threads.when_idle(self._claim.release)
+        self._threads.when_idle(self._lock.release)
 
     async def _oversee(self) -> None:
         """Run every job that has not ended, while no other server does; one that another server set aside is stopped."""
         while True:
-            if self._claim.take():
+            if self._lock.take():
                 for job in self._records.all():
                     active = job["status"] in ACTIVE
                     if job["id"] in self._tasks:
@@ -83,10 +83,10 @@ class JobWorker:
                     elif active and not self._died_too_often(job):
                         self._start(job["id"])
             try:
-                await asyncio.wait_for(self._more.wait(), LOOK)
+                await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
             except TimeoutError:
                 continue
-            self._more.clear()
+            self._wake.clear()
 
     def _died_too_often(self, job: dict[str, Any]) -> bool:
         """Whether a job was running at so many deaths of the server that it ends as failed: it would go on killing it."""
@@ -103,11 +103,11 @@ class JobWorker:
 
     def _start(self, identity: str) -> None:
         told = {_mark(event["message"], event["data"]) for event in self._records.events(identity)}
-        watch = Watch(partial(self._tell, identity, told), partial(self._records.checkpoint, identity))
-        task = asyncio.get_running_loop().create_task(self._run(identity, watch))
-        self._watches[identity] = watch
+        control = JobControl(partial(self._tell, identity, told), partial(self._records.checkpoint, identity))
+        task = asyncio.get_running_loop().create_task(self._run(identity, control))
+        self._controls[identity] = control
         self._tasks[identity] = task
-        task.add_done_callback(lambda _: (self._tasks.pop(identity), self._watches.pop(identity)))
+        task.add_done_callback(lambda _: (self._tasks.pop(identity), self._controls.pop(identity)))
 
     def _tell(
         self, job: str, told: set[str], message: str, data: dict[str, Any] | None = None, level: str = "info"
@@ -120,32 +120,32 @@ class JobWorker:
         self._records.event(job, message, data, level)
         return True
 
-    async def _run(self, identity: str, watch: Watch) -> None:
+    async def _run(self, identity: str, control: JobControl) -> None:
         try:
-            await self._work(identity, watch)
+            await self._work(identity, control)
         except Stopped:
             return
         except Exception as error:
-            if not self._closing and not watch.stopped and self._records.get(identity)["status"] in ACTIVE:
+            if not self._closing and not control.stopped and self._records.get(identity)["status"] in ACTIVE:
                 self._records.fail(identity, _failure(identity, error))
 
-    async def _work(self, identity: str, watch: Watch) -> None:
+    async def _work(self, identity: str, control: JobControl) -> None:
         job = self._records.get(identity)
         async with self._reading:
             training = await self._threads.run(self._prepare, job)
         method = {"type": job["method"]["type"], job["method"]["type"]: {"hyperparameters": training.hyperparameters}}
-        self._change(identity, watch, hyperparameters=training.hyperparameters, method=method)
-        await self._reach(identity, watch, "queued", ("validating_files",))
+        self._change(identity, control, hyperparameters=training.hyperparameters, method=method)
+        await self._reach(identity, control, "queued", ("validating_files",))
         async with self._turn:
-            await self._reach(identity, watch, "running", ("validating_files", "queued"))
+            await self._reach(identity, control, "running", ("validating_files", "queued"))
             name = _model_name(job)
-            tokens = await self._threads.run(training.run, name, watch)
-        self._check(identity, watch)
+            tokens = await self._threads.run(training.run, name, control)
+        self._check(identity, control)
         self._records.event(identity, f"New fine-tuned model created: {name}")
         self._records.event(identity, "The job has successfully completed")
         self._change(
             identity,
-            watch,
+            control,
             status="succeeded",
             fine_tuned_model=name,
             finished_at=int(time.time()),
@@ -158,31 +158,31 @@ class JobWorker:
         held_out = self._files.content(validation) if validation else None
         return self._models.prepare(job, self._files.content(training), held_out)
 
-    async def _reach(self, identity: str, watch: Watch, status: str, after: tuple[str, ...]) -> None:
-        if self._check(identity, watch) in after:
+    async def _reach(self, identity: str, control: JobControl, status: str, after: tuple[str, ...]) -> None:
+        if self._check(identity, control) in after:
             await asyncio.sleep((self._models.job_seconds or 0.0) / 5)
-            self._change(identity, watch, status=status)
+            self._change(identity, control, status=status)
             self._records.event(identity, f"Job is {status}")
 
-    def _check(self, identity: str, watch: Watch) -> str:
+    def _check(self, identity: str, control: JobControl) -> str:
         """The state of a job that goes on.
 
         Raises:
             Stopped: It was set aside, here or by another server.
         """
-        watch.check()
+        control.check()
         status: str = self._records.get(identity)["status"]
         if status not in ACTIVE:
             raise Stopped
         return status
 
-    def _change(self, identity: str, watch: Watch, **values: Any) -> None:
+    def _change(self, identity: str, control: JobControl, **values: Any) -> None:
         """Change a job that goes on.
 
         Raises:
             Stopped: It was set aside, here or by another server.
         """
-        watch.check()
+        control.check()
         if self._records.change(identity, ACTIVE, **values) is None:
             raise Stopped
 

@@ -11,13 +11,13 @@ import torch
 from transformers import LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
 from distilltest.server.interface import Choice, ModelAnswer
-from distilltest.trainer.asking import Ask
+from distilltest.trainer.chat_options import ChatOptions
 
 
 class _Sampling(LogitsProcessor):
     """Temperature and nucleus; then Gumbel noise, with which the greatest score is a sample (Gumbel, 1954)."""
 
-    def __init__(self, ask: Ask, device: Any) -> None:
+    def __init__(self, ask: ChatOptions, device: Any) -> None:
         self._ask = ask
         self._generator = torch.Generator(device=device)
         self._generator.manual_seed(secrets.randbits(62) if ask.seed is None else ask.seed)
@@ -37,7 +37,7 @@ class _Sampling(LogitsProcessor):
 class _Ends(StoppingCriteria):
     """An answer ends with a stop text; all end when the server does."""
 
-    def __init__(self, tokenizer: Any, ask: Ask, length: int, stopped: Callable[[], bool]) -> None:
+    def __init__(self, tokenizer: Any, ask: ChatOptions, length: int, stopped: Callable[[], bool]) -> None:
         self._tokenizer = tokenizer
         self._stop = ask.stop
         self._length = length
@@ -63,7 +63,7 @@ class Generator:
     end_ids: frozenset[int]
     stopped: Callable[[], bool]
 
-    def answer(self, model: Any, prompt: list[int], ask: Ask, most: int) -> ModelAnswer:
+    def answer(self, model: Any, prompt: list[int], ask: ChatOptions, most: int) -> ModelAnswer:
         """Answer a prompt with at most so many tokens; where nothing is left to chance, once for all choices."""
         greedy = ask.temperature == 0
         rows = 1 if greedy else ask.count

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from distilltest.errors import ConfigError
-from distilltest.trainer.memory import out_of_memory
+from distilltest.trainer.out_of_memory import out_of_memory
 from distilltest.trainer.template import PLAIN
 
 DEVICES = ("auto", "cpu", "cuda")

@@ -14,10 +14,10 @@ from distilltest.server.interface import ModelAnswer, TrainingFailed, TrainingJo
 from distilltest.server.objects import Objects
 from distilltest.trainer import hyperparameters
 from distilltest.trainer.adapters import Adapters, adapter_problem
-from distilltest.trainer.asking import Ask, read_ask
+from distilltest.trainer.chat_options import ChatOptions, read_chat_options
 from distilltest.trainer.examples import plain
 from distilltest.trainer.loading import LoadedBase
-from distilltest.trainer.memory import out_of_memory
+from distilltest.trainer.out_of_memory import out_of_memory
 from distilltest.trainer.template import TemplateRefused, render, token_ids
 
 DEFAULT_ANSWER = 1024
@@ -71,7 +71,7 @@ class TransformersModels:
             ApiError: There is no such model, or the request cannot be answered.
         """
         folder = self._adapter(identity)
-        ask = read_ask(body, count)
+        ask = read_chat_options(body, count)
         said = [{"role": m["role"], "content": _text(m, number)} for number, m in enumerate(messages)]
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._answer, folder, said, ask)
 
@@ -126,7 +126,7 @@ class TransformersModels:
             raise ApiError(404, f"The model `{identity}` is gone: {problem}", code="model_not_found", param="model")
         return self._folder / name
 
-    def _answer(self, folder: Path | None, messages: list[dict[str, Any]], ask: Ask) -> ModelAnswer:
+    def _answer(self, folder: Path | None, messages: list[dict[str, Any]], ask: ChatOptions) -> ModelAnswer:
         try:
             prompt = token_ids(self._base.tokenizer, render(self._base.tokenizer, messages, ask=True))
         except TemplateRefused as error:

@@ -7,7 +7,7 @@ from typing import Any
 from distilltest.server.interface import TrainingFailed
 from distilltest.trainer.examples import read_file, texts
 from distilltest.trainer.loading import LoadedBase
-from distilltest.trainer.template import Taught, TemplateRefused, teach
+from distilltest.trainer.template import TemplateRefused, TokenizedConversation, teach
 from distilltest.trainer.training import LoraTraining
 
 
@@ -25,7 +25,7 @@ class SupervisedTraining(LoraTraining):
             except TemplateRefused as error:
                 raise TrainingFailed(f"invalid_{field}", f"line {number}: {error}", field) from None
             for taught in several:
-                kept = Taught(taught.input_ids[: base.context], taught.labels[: base.context])
+                kept = TokenizedConversation(taught.input_ids[: base.context], taught.labels[: base.context])
                 cut += len(kept.labels) < len(taught.labels)
                 endless += not any(label in base.end_ids for label in taught.labels)
                 if kept.learned:

@@ -22,7 +22,7 @@ class TemplateRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Taught:
+class TokenizedConversation:
     """A conversation in tokens."""
 
     input_ids: list[int]
@@ -61,7 +61,7 @@ def token_ids(tokenizer: Any, text: str) -> list[int]:
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
-def teach(tokenizer: Any, messages: Sequence[dict[str, Any]], end_ids: frozenset[int]) -> list[Taught]:
+def teach(tokenizer: Any, messages: Sequence[dict[str, Any]], end_ids: frozenset[int]) -> list[TokenizedConversation]:
     """A conversation of which the assistant's messages are learned, but for those with ``weight`` 0.
 
     Request and answer are turned into tokens apart, as they are when the model answers. Where the template shows an answer
@@ -88,7 +88,7 @@ def teach(tokenizer: Any, messages: Sequence[dict[str, Any]], end_ids: frozenset
     return [_taught(tokenizer, [(b, False), (a[len(b) :], True)], end_ids) for b, a in spans]
 
 
-def _taught(tokenizer: Any, pieces: list[tuple[str, bool]], end_ids: frozenset[int]) -> Taught:
+def _taught(tokenizer: Any, pieces: list[tuple[str, bool]], end_ids: frozenset[int]) -> TokenizedConversation:
     input_ids: list[int] = []
     labels: list[int] = []
     for text, learned in pieces:
@@ -97,7 +97,7 @@ def _taught(tokenizer: Any, pieces: list[tuple[str, bool]], end_ids: frozenset[i
         last = ends[-1] + 1 if ends else len(ids)  # what the template puts after the end is never answered
         input_ids += ids
         labels += [t if learned and place < last else NOT_LEARNED for place, t in enumerate(ids)]
-    return Taught(input_ids, labels)
+    return TokenizedConversation(input_ids, labels)
 
 
 def _role(role: str) -> str:

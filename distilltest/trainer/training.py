@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from distilltest.errors import DistilltestError
-from distilltest.server.interface import TrainingFailed, Watch
+from distilltest.server.interface import JobControl, TrainingFailed
 from distilltest.trainer.adapters import new_config, save_adapter
 from distilltest.trainer.hyperparameters import RATES, resolve
 from distilltest.trainer.loading import LoadedBase
-from distilltest.trainer.memory import out_of_memory
+from distilltest.trainer.out_of_memory import out_of_memory
 
 AT_ONCE = 4
 """Examples in memory at once; larger batches are added up from parts."""
@@ -86,7 +86,7 @@ class LoraTraining:
     def _method(self) -> str:
         return str(self.job["method"]["type"])
 
-    def run(self, name: str, watch: Watch) -> int:
+    def run(self, name: str, control: JobControl) -> int:
         """Train, and serve the result.
 
         Raises:
@@ -94,9 +94,9 @@ class LoraTraining:
             TrainingFailed: There is no result.
         """
         for note in self.notes:
-            watch.event(note, level="warn")
+            control.event(note, level="warn")
         try:
-            return self._run(name, watch)
+            return self._run(name, control)
         except DistilltestError as error:
             raise TrainingFailed("base_model", str(error), "model") from None
         except Exception as error:
@@ -111,11 +111,11 @@ class LoraTraining:
         finally:
             _free(self.base.device)
 
-    def _run(self, name: str, watch: Watch) -> int:
+    def _run(self, name: str, control: JobControl) -> int:
         from peft import PeftModel, get_peft_model
         from transformers import PrinterCallback, set_seed
 
-        from distilltest.trainer.told import Told
+        from distilltest.trainer.progress import ProgressCallback
 
         set_seed(self.job["seed"])
         model = self.base.another_model()
@@ -123,7 +123,9 @@ class LoraTraining:
             model = get_peft_model(model, new_config())
         else:
             model = PeftModel.from_pretrained(model, str(self.start), is_trainable=True)
-        told = Told(watch, partial(self._save, name, watch), self._epochs, validated=bool(self.held_out))
+        told = ProgressCallback(
+            control, partial(self._save, name, control), self._epochs, validated=bool(self.held_out)
+        )
         with tempfile.TemporaryDirectory() as folder:
             trainer = self._trainer(model, self._arguments(folder))
             trainer.remove_callback(PrinterCallback)
@@ -171,13 +173,13 @@ class LoraTraining:
             "bf16": half,
         }
 
-    def _save(self, name: str, watch: Watch, model: Any, step: int, last: bool, metrics: dict[str, Any]) -> None:
+    def _save(self, name: str, control: JobControl, model: Any, step: int, last: bool, metrics: dict[str, Any]) -> None:
         """Keep a checkpoint; the last one is the tuned model."""
         identity = name if last else f"{name}:ckpt-step-{step}"
         adapter = self.job["id"] if last else f"{self.job['id']}-step-{step}"
         save_adapter(model, self.folder / adapter)
         self.serve(identity, adapter)
-        watch.checkpoint(identity, metrics)
+        control.checkpoint(identity, metrics)
 
 
 def _free(device: str) -> None:

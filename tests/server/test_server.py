@@ -1,19 +1,17 @@
 """The embedded server through the official client, over real HTTP."""
 
-import ast
 import json
 import socket
-from pathlib import Path
 
 import openai
 import pytest
 from held import held_jobs
 from processes import until
+from server.embedded_jobs import ask, ended, lines, run_job, upload
 
-import distilltest.demo_models
 from distilltest.demo_models.embedded_server import EmbeddedServer
-from distilltest.demo_models.learning import StudentTraining
 from distilltest.demo_models.models import EmbeddedModels
+from distilltest.demo_models.training_job import StudentTraining
 from distilltest.server.app import LocalServer
 
 REQUESTS = ["switch to the branch docs", "show the status", "stash my changes", "list all tags", "push docs to origin"]
@@ -30,31 +28,6 @@ def server(tmp_path):
 def client(server):
     with openai.OpenAI(base_url=server.base_url, api_key="none", max_retries=0) as made:
         yield made
-
-
-def ask(client, text, model="embedded-teacher", **more):
-    return client.chat.completions.create(model=model, messages=[{"role": "user", "content": text}], **more)
-
-
-def lines(count=12):
-    return b"\n".join(
-        json.dumps(
-            {
-                "messages": [
-                    {"role": "user", "content": f"go to b-{i}"},
-                    {"role": "assistant", "content": f"git switch b-{i}"},
-                ]
-            }
-        ).encode()
-        for i in range(count)
-    )
-
-
-def run_job(client, data, **more):
-    file = client.files.create(file=("train.jsonl", data), purpose="fine-tune")
-    job = client.fine_tuning.jobs.create(model="embedded-student", training_file=file.id, **more)
-    until(lambda: client.fine_tuning.jobs.retrieve(job.id).status in ("succeeded", "failed", "cancelled"))
-    return client.fine_tuning.jobs.retrieve(job.id)
 
 
 def test_chat_answers_with_usage(client):
@@ -90,37 +63,6 @@ def test_files_are_kept(client):
     assert client.files.delete(file.id).deleted
     with pytest.raises(openai.BadRequestError):
         client.files.create(file=("a", b""), purpose="nonsense")
-
-
-def test_a_job_tunes_a_model_that_has_learned(client):
-    job = run_job(client, lines(), suffix="mine", metadata={"a": "b"}, validation_file=None)
-    assert job.status == "succeeded"
-    assert ask(client, "go to b-99", job.fine_tuned_model).choices[0].message.content == "git switch b-99"
-    assert ask(client, "go to b-99", "embedded-student").choices[0].message.content != "git switch b-99"
-    assert job.fine_tuned_model in [model.id for model in client.models.list()]
-    assert client.models.retrieve(job.fine_tuned_model).owned_by == "distilltest"
-    losses = [e.data["train_loss"] for e in client.fine_tuning.jobs.list_events(job.id) if e.type == "metrics"]
-    assert len(losses) == 5
-    assert losses[0] <= losses[-1]  # the newest first
-    assert len(client.fine_tuning.jobs.checkpoints.list(job.id).data) == 3
-    assert [j.id for j in client.fine_tuning.jobs.list()] == [job.id]
-
-
-def test_a_bad_training_file_fails_the_job_and_names_the_line(client):
-    job = run_job(client, lines() + b"\n{broken")
-    assert (job.status, job.error.code) == ("failed", "invalid_training_file")
-    assert "Line 13" in job.error.message
-    assert run_job(client, lines(9)).error.message.startswith("Training file has 9")
-
-
-def test_preferences_shift_answers(client):
-    row = {
-        "input": {"messages": [{"role": "user", "content": "go to main"}]},
-        "preferred_output": [{"role": "assistant", "content": "git switch main"}],
-        "non_preferred_output": [{"role": "assistant", "content": "git checkout main"}],
-    }
-    job = run_job(client, b"\n".join([json.dumps(row).encode()] * 10), method={"type": "dpo"})
-    assert ask(client, "go to develop", job.fine_tuned_model).choices[0].message.content == "git switch develop"
 
 
 def test_a_running_job_can_be_cancelled_and_survives_a_restart(tmp_path):
@@ -234,15 +176,6 @@ def test_a_key_is_demanded_where_one_is_set(tmp_path):
     server.stop()
 
 
-def test_embeddings_of_near_texts_are_near(client):
-    answer = client.embeddings.create(
-        model="embedded-teacher", input=["show the status", "show status", "delete a tag"]
-    )
-    first, near, far = (item.embedding for item in answer.data)
-    product = lambda a, b: sum(x * y for x, y in zip(a, b, strict=True))  # noqa: E731
-    assert product(first, near) > product(first, far)
-
-
 def test_it_listens_on_the_loopback_address_only(server):
     port = int(server.base_url.rsplit(":", 1)[1].split("/")[0])
     others = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)} - {"127.0.0.1"}
@@ -253,20 +186,18 @@ def test_it_listens_on_the_loopback_address_only(server):
     assert server.base_url.startswith("http://127.0.0.1:")
 
 
-def test_the_models_read_no_files():
-    for name in (
-        "features",
-        "learning",
-        "lessons",
-        "lexicon",
-        "memory",
-        "preferences",
-        "rulebook",
-        "rules",
-        "slots",
-        "student",
-    ):
-        source = Path(distilltest.demo_models.__file__).with_name(f"{name}.py").read_text()
-        assert "fixtures" not in source
-        called = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
-        assert not called & {"open", "Path", "__import__"}
+def test_of_two_servers_on_one_folder_one_runs_a_job_and_the_other_takes_over_when_it_ends(tmp_path):
+    first, second = (EmbeddedServer.start(tmp_path, job_seconds=0.05) for _ in range(2))
+    with openai.OpenAI(base_url=first.base_url, api_key="none") as one:
+        file = upload(one, lines(60))
+    with held_jobs() as go_on, openai.OpenAI(base_url=second.base_url, api_key="none") as other:
+        job = other.fine_tuning.jobs.create(model="embedded-student", training_file=file)
+        until(lambda: other.fine_tuning.jobs.retrieve(job.id).status == "running")
+        first.stop()  # which had the claim, so it ran the job
+        go_on.set()
+        job = ended(other, job)
+        assert job.status == "succeeded"
+        messages = [event.message for event in other.fine_tuning.jobs.list_events(job.id, limit=100)]
+        assert len(messages) == len(set(messages)) == 10
+        assert len(other.fine_tuning.jobs.checkpoints.list(job.id).data) == 3
+    second.stop()

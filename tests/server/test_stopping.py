@@ -8,15 +8,14 @@ import threading
 import openai
 import pytest
 from processes import FORKED, PATIENCE
-from server.test_jobs import ended
-from server.test_server import lines
+from server.embedded_jobs import ended, lines
 
 from distilltest.demo_models.embedded_server import EmbeddedServer
-from distilltest.demo_models.learning import StudentTraining
 from distilltest.demo_models.models import EmbeddedModels
+from distilltest.demo_models.training_job import StudentTraining
 from distilltest.server import worker
 from distilltest.server.app import LocalServer
-from distilltest.server.claim import Claim
+from distilltest.server.folder_lock import FolderLock
 from distilltest.server.threads import Threads
 
 ENDING = """
@@ -26,12 +25,12 @@ import openai
 from distilltest.config import load_config
 from distilltest.completions.client import openai_client
 from distilltest.server import worker
-from distilltest.demo_models.learning import StudentTraining
+from distilltest.demo_models.training_job import StudentTraining
 
 begun = threading.Event()
 worker.PATIENCE = 0.05
 
-def run(self, name, watch):  # a step that never ends
+def run(self, name, control):  # a step that never ends
     begun.set()
     threading.Event().wait()
 
@@ -50,10 +49,10 @@ def stuck(begun, go_on):
     """Models with a training that looks at nothing while it works."""
 
     class Stuck(StudentTraining):
-        def run(self, name, watch):
+        def run(self, name, control):
             begun.set()
             assert go_on.wait(60)
-            return super().run(name, watch)
+            return super().run(name, control)
 
     class Models(EmbeddedModels):
         def prepare(self, job, training, validation):
@@ -80,7 +79,7 @@ def start_job(server):
 
 def test_a_stop_does_not_wait_for_a_training_that_does_not_look_and_the_job_goes_on_later(tmp_path, monkeypatch):
     monkeypatch.setattr(worker, "PATIENCE", 0.05)
-    monkeypatch.setattr(worker, "LOOK", 0.01)
+    monkeypatch.setattr(worker, "POLL_SECONDS", 0.01)
     begun, go_on = threading.Event(), threading.Event()
     first = LocalServer.start(tmp_path, models_of=stuck(begun, go_on))
     job = start_job(first)
@@ -90,8 +89,8 @@ def test_a_stop_does_not_wait_for_a_training_that_does_not_look_and_the_job_goes
     assert thread.is_alive()
     assert thread.daemon
     begun_again, refused = threading.Event(), threading.Event()
-    take = Claim.take
-    monkeypatch.setattr(Claim, "take", lambda self: take(self) or refused.set())
+    take = FolderLock.take
+    monkeypatch.setattr(FolderLock, "take", lambda self: take(self) or refused.set())
     second = LocalServer.start(tmp_path, models_of=stuck(begun_again, go_on))
     assert refused.wait(60)  # one folder, one training: the first still works
     assert not begun_again.is_set()

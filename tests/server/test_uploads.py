@@ -14,7 +14,7 @@ from aiohttp.streams import StreamReader
 from aiohttp.test_utils import make_mocked_request
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from server.talking import BOUNDARY, UPLOADED, connect, form, read_reply, request, send, upload
+from server.raw_http import BOUNDARY, UPLOADED, connect, form, read_reply, request, send, upload
 
 from distilltest.demo_models.embedded_server import EmbeddedServer
 from distilltest.server import files, transfer

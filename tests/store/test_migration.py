@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import older
+from bench import older_store
 from distilltest.config import load_config
 from distilltest.store import Store, moved, prepare
 from distilltest.store.prepare import Upgrade, open_for_work, open_store
@@ -17,13 +17,13 @@ ROOT = Path(__file__).parents[2]
 def test_everything_is_there_afterwards_and_the_file_is_small(tmp_path, monkeypatch):
     monkeypatch.setattr(moved, "_ROWS", 7)  # several steps
     path = tmp_path / "store.sqlite3"
-    wanted = older.make(path, 60)
+    wanted = older_store.make(path, 60)
     before = path.stat().st_size
     told = []
     Store.open(path, lambda done, total: told.append((done, total))).close()
     assert told[-1] == (180, 180)
     assert [done for done, _ in told] == sorted({done for done, _ in told})
-    assert older.read(path) == wanted
+    assert older_store.read(path) == wanted
     assert path.stat().st_size < before
 
 
@@ -49,7 +49,7 @@ def test_an_upgrade_tells_after_a_while_and_not_too_often():
 def test_whoever_opens_an_older_store_is_told(tmp_path, monkeypatch, opening):
     monkeypatch.setattr(prepare, "_SOON", 0.0)
     config = load_config(tmp_path)
-    older.make(config.store_path, 20)
+    older_store.make(config.store_path, 20)
     said = []
     opening(config, said.append).close()
     assert said[0].startswith(f"Bringing the store {config.store_path} to the new format, once:")
@@ -63,13 +63,13 @@ def test_pytest_and_commands_tell_on_the_way(tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr(prepare, "_SOON", 0.0)
     said = []
-    older.make(load_config(tmp_path).store_path, 20)
+    older_store.make(load_config(tmp_path).store_path, 20)
     session = Session(tmp_path, Options(), "pytest", say=said.append)
     assert session.store
     session.close()
     assert "to the new format" in said[0]
     other = tmp_path / "other"
-    older.make(load_config(other).store_path, 20)
+    older_store.make(load_config(other).store_path, 20)
     assert main(
         ["dataset", "sft", "--root", str(other), "--metadata", "task=nothing", "--out", str(tmp_path / "out.jsonl")]
     )

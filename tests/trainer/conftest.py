@@ -7,7 +7,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # what is tiny is slower in two threads, mu
 
 import openai
 import pytest
-from trainer.talking import run_job, supervised_lines
+from trainer.client_calls import run_job, supervised_lines
 from trainer.tiny import make_model
 
 from distilltest.server.app import LocalServer

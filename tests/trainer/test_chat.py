@@ -3,7 +3,7 @@
 import openai
 import pytest
 import torch
-from trainer.talking import answer, ask, said
+from trainer.client_calls import answer, ask, said
 from trainer.tiny import make_tokenizer
 
 

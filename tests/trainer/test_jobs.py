@@ -6,8 +6,8 @@ import openai
 import pytest
 import torch
 from peft import PeftModel
+from trainer.client_calls import answer, ask, metrics, run_job, said, start_job, supervised_lines, wait
 from trainer.conftest import start
-from trainer.talking import answer, ask, metrics, run_job, said, start_job, supervised_lines, wait
 
 from distilltest.server.objects import Objects
 from distilltest.server.worker import DIED

@@ -4,12 +4,12 @@ import shutil
 
 import pytest
 import torch
-from trainer.talking import said
+from trainer.client_calls import said
 from trainer.tiny import STRIPPING, make_tokenizer
 
 from distilltest.errors import ConfigError
 from distilltest.trainer.loading import load_base
-from distilltest.trainer.memory import out_of_memory
+from distilltest.trainer.out_of_memory import out_of_memory
 from distilltest.trainer.template import NOT_LEARNED, PLAIN, TemplateRefused, render, teach
 
 TURNS = [said("user", "a"), said("assistant", "b"), said("user", "c"), said("assistant", "d")]

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from peft import PeftModel
-from trainer.talking import LEARNED, answer, metrics, preference_line, run_job, said
+from trainer.client_calls import LEARNED, answer, metrics, preference_line, run_job, said
 
 from distilltest.trainer.template import NOT_LEARNED, teach
 

@@ -2,7 +2,7 @@
 
 import openai
 import pytest
-from trainer.talking import LEARNED, NOT_LEARNED, answer, line, metrics, run_job, said, start_job, supervised_lines
+from trainer.client_calls import LEARNED, NOT_LEARNED, answer, line, metrics, run_job, said, start_job, supervised_lines
 
 ONE_EPOCH = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 1}}}
 SHORT = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 1, "batch_size": 4}}}

@@ -1,7 +1,8 @@
-"""What a program without distilltest would do, as a whole process: the bound of bench.session.
+"""The bound of bench.session: a whole process that does the same work without distilltest.
 
-``python -m bench.bare live URL CASES ROLES STORE`` asks over aiohttp and writes what our store keeps of each call into SQLite
-(request, response, time of arrival), durably: whatever has arrived meanwhile goes into one commit. ``read STORE`` reads it back.
+``python -m bench.session_bound live URL CASES ROLES STORE`` sends the requests over aiohttp and writes what our store keeps of
+each call (request, response, time of arrival) durably into SQLite. Responses that have arrived meanwhile share a commit.
+``read STORE`` reads them back.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from server.talking import form, port_of, request, send, upload
+from server.raw_http import form, port_of, request, send, upload
 
 from distilltest.demo_models.embedded_server import EmbeddedServer
 from distilltest.demo_models.models import EmbeddedModels

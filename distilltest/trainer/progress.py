@@ -8,7 +8,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from distilltest.server.interface import TrainingFailed, Watch
+from distilltest.server.interface import JobControl, TrainingFailed
 
 KEPT = 3
 """Of the last so many epochs a checkpoint is kept, as the platform does."""
@@ -20,20 +20,25 @@ _NAMES = {
 }
 
 
-class Told(TrainerCallback):
+class ProgressCallback(TrainerCallback):
     """Passes on what a Hugging Face trainer says.
 
     Args:
-        watch: To whom.
+        control: To whom.
         save: Keeps the model of a step: the model, the step, whether it is the last, and the metrics.
         epochs: How many there are.
         validated: Whether each epoch ends with a validation.
     """
 
     def __init__(
-        self, watch: Watch, save: Callable[[Any, int, bool, dict[str, Any]], None], epochs: int, *, validated: bool
+        self,
+        control: JobControl,
+        save: Callable[[Any, int, bool, dict[str, Any]], None],
+        epochs: int,
+        *,
+        validated: bool,
     ) -> None:
-        self._watch = watch
+        self._control = control
         self._save = save
         self._epochs = epochs
         self._validated = validated
@@ -41,15 +46,15 @@ class Told(TrainerCallback):
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Stop where it shall."""
-        self._watch.check()
+        self._control.check()
 
     def on_substep_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Stop where it shall."""
-        self._watch.check()
+        self._control.check()
 
     def on_prediction_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Stop where it shall."""
-        self._watch.check()
+        self._control.check()
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
         """A step's losses.
@@ -69,14 +74,14 @@ class Told(TrainerCallback):
             )
         self._train = _metrics(logs or {}, "", "train")
         data = {"step": step, "total_steps": state.max_steps, **self._train}
-        self._watch.event(f"Step {step}/{state.max_steps}: training loss={loss:.4f}", data)
+        self._control.event(f"Step {step}/{state.max_steps}: training loss={loss:.4f}", data)
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, Any], model: Any, **_: Any) -> None:
         """An epoch's validation."""
         valid = _metrics(metrics, "eval_", "valid")
         data = self._train | valid | {f"full_{name}": value for name, value in valid.items()}
         loss = metrics["eval_loss"]
-        self._watch.event(
+        self._control.event(
             f"Epoch {round(state.epoch)}/{self._epochs}: validation loss={loss:.4f}",
             {"step": state.global_step, "total_steps": state.max_steps, **data},
         )

@@ -1,4 +1,4 @@
-"""Jobs of the embedded server: preferences that carry over, checkpoints that answer, hyperparameters, one worker at a time."""
+"""What the student learns in a job: preferences that carry over, checkpoints that answer, hyperparameters."""
 
 import json
 import re
@@ -6,10 +6,8 @@ from pathlib import Path
 
 import openai
 import pytest
-from held import held_jobs
-from processes import until
-
-from distilltest.demo_models.embedded_server import EmbeddedServer
+from server import embedded_jobs
+from server.embedded_jobs import lines, run_job
 
 FIXTURES = Path(__file__).parents[2] / "fixtures/git_requests"
 LONG = [
@@ -17,19 +15,6 @@ LONG = [
     (r"^(git log .*?)-n (?=\d)", r"\1--max-count "),
     (r"^(git (?:branch|tag) )-d ", r"\1--delete "),
 ]
-
-
-@pytest.fixture
-def server(tmp_path):
-    running = EmbeddedServer.start(tmp_path, job_seconds=0.05)
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def client(server):
-    with openai.OpenAI(base_url=server.base_url, api_key="none", max_retries=0) as made:
-        yield made
 
 
 def rows(name, most=None):
@@ -48,23 +33,10 @@ def is_long(command):
     return any(option in command for option in ("--message ", "--max-count ", "--delete "))
 
 
-def user(text):
-    return [{"role": "user", "content": text}]
-
-
-def upload(client, examples):
-    data = "".join(json.dumps(example) + "\n" for example in examples).encode()
-    return client.files.create(file=("train.jsonl", data), purpose="fine-tune").id
-
-
-def supervised(rows):
-    return [{"messages": [*user(row["request"]), {"role": "assistant", "content": row["reference"]}]} for row in rows]
-
-
 def preferences(rows):
     return [
         {
-            "input": {"messages": user(row["request"])},
+            "input": {"messages": [{"role": "user", "content": row["request"]}]},
             "preferred_output": [{"role": "assistant", "content": in_long_form(row["reference"])}],
             "non_preferred_output": [{"role": "assistant", "content": row["reference"]}],
         }
@@ -73,13 +45,28 @@ def preferences(rows):
     ]
 
 
-def ended(client, job):
-    until(lambda: client.fine_tuning.jobs.retrieve(job.id).status in ("succeeded", "failed", "cancelled"))
-    return client.fine_tuning.jobs.retrieve(job.id)
+def supervised(rows):
+    return [
+        {
+            "messages": [
+                {"role": "user", "content": row["request"]},
+                {"role": "assistant", "content": row["reference"]},
+            ]
+        }
+        for row in rows
+    ]
+
+
+def upload(client, examples):
+    return embedded_jobs.upload(client, jsonl(examples))
+
+
+def jsonl(examples):
+    return "".join(json.dumps(example) + "\n" for example in examples).encode()
 
 
 def tune(client, examples, model="embedded-student", **more):
-    return ended(client, client.fine_tuning.jobs.create(model=model, training_file=upload(client, examples), **more))
+    return run_job(client, jsonl(examples), model, **more)
 
 
 def dpo(**hyperparameters):
@@ -87,7 +74,7 @@ def dpo(**hyperparameters):
 
 
 def ask(client, model, text):
-    return client.chat.completions.create(model=model, messages=user(text)).choices[0].message.content
+    return embedded_jobs.ask(client, text, model).choices[0].message.content
 
 
 def share_of_long_forms(client, model, rows):
@@ -161,18 +148,32 @@ def test_hyperparameters_that_cannot_be_are_refused(client, method, words):
         client.fine_tuning.jobs.create(model="embedded-student", training_file=file, method=method)
 
 
-def test_of_two_servers_on_one_folder_one_runs_a_job_and_the_other_takes_over_when_it_ends(tmp_path):
-    first, second = (EmbeddedServer.start(tmp_path, job_seconds=0.05) for _ in range(2))
-    with openai.OpenAI(base_url=first.base_url, api_key="none") as one:
-        file = upload(one, supervised(rows("train", 60)))
-    with held_jobs() as go_on, openai.OpenAI(base_url=second.base_url, api_key="none") as other:
-        job = other.fine_tuning.jobs.create(model="embedded-student", training_file=file)
-        until(lambda: other.fine_tuning.jobs.retrieve(job.id).status == "running")
-        first.stop()  # which had the claim, so it ran the job
-        go_on.set()
-        job = ended(other, job)
-        assert job.status == "succeeded"
-        messages = [event.message for event in other.fine_tuning.jobs.list_events(job.id, limit=100)]
-        assert len(messages) == len(set(messages)) == 10
-        assert len(other.fine_tuning.jobs.checkpoints.list(job.id).data) == 3
-    second.stop()
+def test_a_job_tunes_a_model_that_has_learned(client):
+    job = run_job(client, lines(), suffix="mine", metadata={"a": "b"}, validation_file=None)
+    assert job.status == "succeeded"
+    assert ask(client, job.fine_tuned_model, "go to b-99") == "git switch b-99"
+    assert ask(client, "embedded-student", "go to b-99") != "git switch b-99"
+    assert job.fine_tuned_model in [model.id for model in client.models.list()]
+    assert client.models.retrieve(job.fine_tuned_model).owned_by == "distilltest"
+    losses = [e.data["train_loss"] for e in client.fine_tuning.jobs.list_events(job.id) if e.type == "metrics"]
+    assert len(losses) == 5
+    assert losses[0] <= losses[-1]  # the newest first
+    assert len(client.fine_tuning.jobs.checkpoints.list(job.id).data) == 3
+    assert [j.id for j in client.fine_tuning.jobs.list()] == [job.id]
+
+
+def test_a_bad_training_file_fails_the_job_and_names_the_line(client):
+    job = run_job(client, lines() + b"\n{broken")
+    assert (job.status, job.error.code) == ("failed", "invalid_training_file")
+    assert "Line 13" in job.error.message
+    assert run_job(client, lines(9)).error.message.startswith("Training file has 9")
+
+
+def test_preferences_shift_answers(client):
+    row = {
+        "input": {"messages": [{"role": "user", "content": "go to main"}]},
+        "preferred_output": [{"role": "assistant", "content": "git switch main"}],
+        "non_preferred_output": [{"role": "assistant", "content": "git checkout main"}],
+    }
+    job = run_job(client, b"\n".join([json.dumps(row).encode()] * 10), method={"type": "dpo"})
+    assert ask(client, job.fine_tuned_model, "go to develop") == "git switch develop"

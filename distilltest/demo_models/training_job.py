@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from distilltest.demo_models.lessons import TrainingFileInvalid, read_examples, teach
 from distilltest.demo_models.student import Student
+from distilltest.demo_models.training_steps import TrainingFileInvalid, read_examples, teach
 from distilltest.server.chat import count_tokens
-from distilltest.server.interface import TrainingFailed, Watch
+from distilltest.server.interface import JobControl, TrainingFailed
 
 
 @dataclass(frozen=True)
@@ -26,19 +26,19 @@ class StudentTraining:
     """How long it takes beside its learning."""
     serve: Callable[[str, Student], None]
 
-    def run(self, name: str, watch: Watch) -> int:
+    def run(self, name: str, control: JobControl) -> int:
         """Keep what each step came to: its model first, then its checkpoint, then its event."""
         for step in teach(self.student, self.method, self.examples, self.held_out, self.hyperparameters):
-            watch.check()
+            control.check()
             if step.kept:
                 model = name if step.number == step.total else f"{name}:ckpt-step-{step.number}"
                 self.serve(model, step.student)
-                watch.checkpoint(model, step.metrics)
+                control.checkpoint(model, step.metrics)
             losses = f"training loss={step.metrics['train_loss']}"
             if "valid_loss" in step.metrics:
                 losses += f", validation loss={step.metrics['valid_loss']}"
-            if watch.event(f"Step {step.number}/{step.total}: {losses}", step.metrics):
-                watch.wait(self.seconds * 0.6 / min(step.total, 6))
+            if control.event(f"Step {step.number}/{step.total}: {losses}", step.metrics):
+                control.wait(self.seconds * 0.6 / min(step.total, 6))
         return sum(count_tokens(text) for example in self.examples for text in example)
 
 

@@ -17,7 +17,7 @@ from math import log
 from typing import TYPE_CHECKING
 
 from distilltest.demo_models.features import Space, features
-from distilltest.demo_models.slots import Token, tokens
+from distilltest.demo_models.tokens import Token, tokens
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,7 +62,7 @@ Shape = tuple[int, tuple[str, ...]]
 """How many slots an example has, and the strict kinds among them."""
 
 
-class Memory:
+class TemplateRetriever:
     """Examples, the regression over them, and the preferences that tilt it."""
 
     def __init__(self, pairs: Sequence[tuple[str, str]], preferences: Sequence[LearnedPair] = ()) -> None:

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 
-class Claim:
+class FolderLock:
     """A lock that ends with its process, however that ends."""
 
     def __init__(self, folder: Path) -> None:

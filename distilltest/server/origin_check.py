@@ -22,7 +22,7 @@ _SAME_PAGE = ("same-origin", "none")
 
 
 @web.middleware
-async def programs_on_this_machine_only(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def refuse_web_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse what a web page sends, before a handler looks at the request."""
     reason = refusal(request)
     if reason is not None:
@@ -30,7 +30,7 @@ async def programs_on_this_machine_only(request: web.Request, handler: Handler) 
     return await handler(request)
 
 
-async def for_no_page(_: web.Request, response: web.StreamResponse) -> None:
+async def forbid_other_origins(_: web.Request, response: web.StreamResponse) -> None:
     """Say with each response that no page of another origin may have it. There are no CORS headers to say otherwise."""
     response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
     response.headers["X-Content-Type-Options"] = "nosniff"

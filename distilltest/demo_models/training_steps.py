@@ -26,7 +26,7 @@ class TrainingFileInvalid(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class LessonStep:
+class TrainingStep:
     """The student after a step."""
 
     number: int
@@ -89,14 +89,14 @@ def teach(
     examples: Sequence[tuple[str, ...]],
     held_out: Sequence[tuple[str, ...]],
     given: Mapping[str, Any],
-) -> Iterator[LessonStep]:
+) -> Iterator[TrainingStep]:
     """Learn step by step; the last step is the tuned student."""
     return _prefer(student, examples, held_out, given) if method == "dpo" else _learn(student, examples, held_out)
 
 
 def _learn(
     student: Student, examples: Sequence[tuple[str, ...]], held_out: Sequence[tuple[str, ...]]
-) -> Iterator[LessonStep]:
+) -> Iterator[TrainingStep]:
     """The more examples the better; epochs, batches and rates mean nothing to a regression that is solved at once."""
     pairs = [(request, answer) for request, answer, *_ in examples]
     ends = sorted({max(1, len(pairs) * part // PARTS) for part in range(1, PARTS + 1)})
@@ -113,7 +113,7 @@ def _prefer(
     examples: Sequence[tuple[str, ...]],
     held_out: Sequence[tuple[str, ...]],
     given: Mapping[str, Any],
-) -> Iterator[LessonStep]:
+) -> Iterator[TrainingStep]:
     def setting(name: str, auto: Any) -> Any:
         return auto if given.get(name, "auto") == "auto" else given[name]
 
@@ -135,9 +135,9 @@ def _kept(place: int, total: int) -> bool:
     return place in {max(1, total * part // CHECKPOINTS) for part in range(1, CHECKPOINTS + 1)}
 
 
-def _step(number: int, total: int, student: Student, metrics: Mapping[str, float], kept: bool) -> LessonStep:
+def _step(number: int, total: int, student: Student, metrics: Mapping[str, float], kept: bool) -> TrainingStep:
     rounded = {name: round(value, 4) for name, value in metrics.items()}
-    return LessonStep(number, total, student, {"step": number, "total_steps": total, **rounded}, kept)
+    return TrainingStep(number, total, student, {"step": number, "total_steps": total, **rounded}, kept)
 
 
 def _accuracies(

@@ -18,7 +18,7 @@ _UNSUPPORTED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class ChatOptions:
     """How to answer."""
 
     temperature: float
@@ -31,7 +31,7 @@ class Ask:
     count: int
 
 
-def read_ask(body: dict[str, Any], count: int) -> Ask:
+def read_chat_options(body: dict[str, Any], count: int) -> ChatOptions:
     """Read a request's body.
 
     Raises:
@@ -49,7 +49,7 @@ def read_ask(body: dict[str, Any], count: int) -> Ask:
     seed = body.get("seed")
     if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63):
         raise invalid("seed is a whole number from 0 to 2^63 - 1", "seed")
-    return Ask(
+    return ChatOptions(
         temperature=_number(body, "temperature", 0.0, 2.0),
         top_p=_number(body, "top_p", 0.0, 1.0),
         most=most,
