@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import inspect
-import pkgutil
 import typing
 from collections.abc import Iterator
-from importlib import import_module
 
 import pytest
 
-from distilltest import pytest_plugin
+from distilltest import graders, pytest_plugin
 from distilltest.pytest_plugin import fixtures
+from distilltest.pytest_plugin.fixtures import deterministic, judged
+from distilltest.pytest_plugin.fixtures.deterministic import RecordedGrader
 from scripts.reference.commands import described, named
 from scripts.reference.markdown import docstring, table
 from scripts.reference.python_api import signature
@@ -57,9 +57,10 @@ def called(function: typing.Any) -> str:
     """How a test function calls what the fixture of a grader gives; empty for a plain value."""
     if function.__name__ not in fixtures.GRADERS:
         return ""
-    beside = (module.name for module in pkgutil.iter_modules(fixtures.__path__))
-    scope = {name: import_module(f"{fixtures.__name__}.{name}") for name in beside}
-    kind = eval(inspect.get_annotations(function)["return"], {**vars(fixtures), **scope})  # noqa: S307  # ours
+    returned = inspect.get_annotations(function)["return"].rpartition(".")[2]
+    if returned == RecordedGrader.__name__:
+        return signature(getattr(graders, function.__name__), function.__name__)
+    kind = getattr(deterministic, returned, None) or getattr(judged, returned)
     return signature(kind.__call__, function.__name__, skip_first=True)
 
 

@@ -8,14 +8,7 @@ from distilltest.evaluations.chance import constant_answer
 from distilltest.evaluations.grading import PER_CALL_CASE, PER_CALL_COMPLETION, BoundBody, record, record_later
 from distilltest.evaluations.placebo import cannot_fail, constant_of, texts_in
 from distilltest.graders import string_check as plain
-from distilltest.pytest_plugin.fixtures.deterministic import (
-    ExactMatch,
-    JsonMatch,
-    Number,
-    StringCheck,
-    TextSimilarity,
-    ValidJson,
-)
+from distilltest.pytest_plugin.fixtures.deterministic import RecordedGrader, TextSimilarity
 from distilltest.pytest_plugin.fixtures.own import OwnGrader
 from distilltest.records import Case, Grade
 
@@ -66,11 +59,11 @@ def has_fields(case, completion, json_match):
     ("body", "graders", "cases", "text"),
     [
         (compares, {}, CASES, "no"),
-        (checks, {"string_check": StringCheck()}, CASES, "no"),
-        (matches, {"exact_match": ExactMatch()}, CASES, "no"),
+        (checks, {"string_check": RecordedGrader("string_check")}, CASES, "no"),
+        (matches, {"exact_match": RecordedGrader("exact_match")}, CASES, "no"),
         (is_similar, {"text_similarity": TextSimilarity()}, CASES, "no"),
-        (counts, {"number": Number()}, NUMBERS, "0"),
-        (has_fields, {"json_match": JsonMatch()}, OBJECTS, '{"spam":false}'),
+        (counts, {"number": RecordedGrader("number")}, NUMBERS, "0"),
+        (has_fields, {"json_match": RecordedGrader("json_match")}, OBJECTS, '{"spam":false}'),
     ],
 )
 def test_what_one_answer_would_pass_does_not_depend_on_how_it_is_compared(body, graders, cases, text):
@@ -82,7 +75,7 @@ def test_what_one_answer_would_pass_does_not_depend_on_how_it_is_compared(body, 
 
 def test_spellings_of_a_label_count_together():
     cases = [Case(str(i), {}, reference="Yes" if i % 3 == 0 else ("No", "NO")[i % 2]) for i in range(30)]
-    constant = constant_of(cases, bound(matches, exact_match=ExactMatch()), ["exact_match"], "pass")
+    constant = constant_of(cases, bound(matches, exact_match=RecordedGrader("exact_match")), ["exact_match"], "pass")
     assert constant is not None
     assert sum(constant.passes) == 20
     folded = constant_answer(cases, ["exact_match"])  # which knows nothing of the options
@@ -99,10 +92,10 @@ def is_json(case, completion, valid_json):
 
 
 def test_one_answer_may_be_right_everywhere_only_where_the_form_is_looked_at():
-    constant = constant_of(NUMBERS, bound(wide, number=Number()), ["number"], "pass")
+    constant = constant_of(NUMBERS, bound(wide, number=RecordedGrader("number")), ["number"], "pass")
     assert constant is not None
     assert set(constant.passes) == {1.0}
-    assert constant_of(OBJECTS, bound(is_json, valid_json=ValidJson()), ["valid_json"], "pass") is None
+    assert constant_of(OBJECTS, bound(is_json, valid_json=RecordedGrader("valid_json")), ["valid_json"], "pass") is None
 
 
 def test_no_judge_is_asked_for_an_answer_that_no_model_gave():
@@ -136,7 +129,7 @@ def own(case, completion, own):
     ("body", "graders"),
     [
         (holds, {}),
-        (itself, {"exact_match": ExactMatch()}),
+        (itself, {"exact_match": RecordedGrader("exact_match")}),
         (own, {"own": OwnGrader(always_passes, "own")}),
     ],
 )
@@ -194,7 +187,7 @@ def avoids(case, completion):
     ("body", "graders"),
     [
         (compares, {}),
-        (is_json, {"valid_json": ValidJson()}),
+        (is_json, {"valid_json": RecordedGrader("valid_json")}),
         (is_short, {}),
         (is_quick, {}),
         (is_whole, {}),
@@ -202,7 +195,7 @@ def avoids(case, completion):
         (calls_nothing, {}),
         (avoids_words, {}),
         (is_not_sorry, {}),
-        (names_no_vendor, {"string_check": StringCheck()}),
+        (names_no_vendor, {"string_check": RecordedGrader("string_check")}),
         (keeps_the_secret, {}),
         (keeps_the_nested_secrets, {}),
         (own, {"own": OwnGrader(avoids, "own")}),

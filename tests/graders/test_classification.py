@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from distilltest.errors import SuiteError
 from distilltest.graders import classification, refusal, truncated
-from distilltest.pytest_plugin.fixtures.deterministic import Classification, Refusal, Truncated
+from distilltest.pytest_plugin.fixtures.deterministic import RecordedGrader
 
 LABELS = ["refund", "delivery", "late delivery", "other"]
 
@@ -99,7 +99,12 @@ def test_the_fixtures_record():
         truncated(completion)
 
     found = grades(
-        body, "refund", place=bench(), classification=Classification(), refusal=Refusal(), truncated=Truncated()
+        body,
+        "refund",
+        place=bench(),
+        classification=RecordedGrader("classification"),
+        refusal=RecordedGrader("refusal"),
+        truncated=RecordedGrader("truncated"),
     )
     assert [(grade.name, grade.passed) for grade in found] == [
         ("classification", True),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from distilltest.errors import ConfigError, GraderFailed, SuiteError, is_permanent
 from distilltest.promotion.freshness import _other_judges
-from distilltest.pytest_plugin.fixtures.deterministic import ExactMatch, OpenaiGrader, StringCheck, TextSimilarity
+from distilltest.pytest_plugin.fixtures.deterministic import OpenaiGrader, RecordedGrader, TextSimilarity
 from distilltest.records import Grade
 
 SCORE = {
@@ -181,7 +181,7 @@ def test_cosine_refuses_what_the_other_metrics_refuse_before_it_asks(options, er
     assert asked == []
 
 
-@pytest.mark.parametrize("grader", [ExactMatch(), StringCheck(), TextSimilarity()])
+@pytest.mark.parametrize("grader", [RecordedGrader("exact_match"), RecordedGrader("string_check"), TextSimilarity()])
 def test_alternatives_are_no_letters(grader):
     with pytest.raises(SuiteError, match="alternatives"):
         grades(lambda given: given("a", "b", alternatives="abc"), given=grader)

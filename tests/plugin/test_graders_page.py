@@ -55,8 +55,10 @@ def echo(body):
 
 
 def test_every_grader_has_an_example_and_a_fixture_that_explains_itself():
+    from distilltest import graders
     from distilltest.pytest_plugin import fixtures
 
+    assert set(graders.__all__) <= set(GRADERS)
     assert set(EXAMPLES) == set(GRADERS)
     assert len(OWN) == 2
     for name in GRADERS:
