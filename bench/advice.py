@@ -15,7 +15,8 @@ from random import Random
 
 from distilltest.gate.comparison import Comparison
 from distilltest.statistics import binomial
-from distilltest.statistics.planning import ObservedValues, needed
+from distilltest.statistics.observed import ObservedValues
+from distilltest.statistics.planning import needed
 
 ALPHA = 0.05
 

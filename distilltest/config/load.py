@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from distilltest.config.model import DEFAULT_JUDGE, EMBEDDED_URL, Config, Distillation, Judge, Price, Server
+from distilltest.config.model import ALPHA, DEFAULT_JUDGE, EMBEDDED_URL, Config, Distillation, Judge, Price, Server
 from distilltest.data import Tree, absent, kind_of, read_yaml
 from distilltest.errors import ConfigError, brief
 from distilltest.records import Model
@@ -180,7 +180,7 @@ def _config(root: Path, path: Path | None, content: Mapping[str, Any], tree: Tre
         judges=judges,
         embeddings=embeddings,
         prices=_prices(root, content.get("prices")),
-        alpha=content.get("gate", {}).get("alpha", 0.05),
+        alpha=content.get("gate", {}).get("alpha", ALPHA),
         attempts=content.get("gate", {}).get("attempts"),
         gate_rules=_gate_rules(content.get("gate", {}).get("rules", []), tree),
         budget_usd=content.get("budget", {}).get("usd"),

@@ -13,6 +13,8 @@ from distilltest.errors import ConfigError
 from distilltest.records import Model
 from distilltest.untrusted.secrets import remember, remember_userinfo
 
+ALPHA = 0.05
+"""The level of a gate that declares none."""
 EMBEDDED_URL = "embedded:"
 """The address of the embedded server: the same on every port, so that its completions keep their keys."""
 
@@ -138,7 +140,7 @@ class Config:
     """What texts are embedded with."""
     prices: Mapping[str, Price] = field(default_factory=dict)
     """By model id."""
-    alpha: float = 0.05
+    alpha: float = ALPHA
     """The level of each rule, one-sided."""
     attempts: int | None = None
     """How many candidates on a dataset share the level equally; None: the k-th gets 6 / (pi k)^2 of it, without an end."""

@@ -10,11 +10,12 @@ from distilltest.config import Config, usd
 from distilltest.evaluations.plan import Plan, PlannedRequest
 from distilltest.gate import Rule, points
 from distilltest.gate.advice import rounded
-from distilltest.gate.comparison import TESTS
 from distilltest.gate.competence import never_promotes
 from distilltest.gate.table import ResultsTable
 from distilltest.records import CHARACTERS, mean
-from distilltest.statistics.planning import MOST, ObservedValues, needed, smallest_effect
+from distilltest.statistics.difference_tests import TESTS, mean_test
+from distilltest.statistics.observed import ObservedValues
+from distilltest.statistics.planning import MOST, needed, smallest_effect
 from distilltest.store import CompletionFilter, Store
 
 SAMPLE = 200
@@ -246,16 +247,16 @@ def _assumed(rule: Rule, plan: Plan) -> ObservedValues | None:
         return None
     binary = plan.evaluation.metric == "pass" and plan.evaluation.trials == 1
     clusters = [case.cluster or case.id for case in plan.cases] if any(case.cluster for case in plan.cases) else []
-    test = "clusters" if clusters else "exact" if binary else "anchored"
+    test = "exact" if binary and not clusters else mean_test(clusters)
     return ObservedValues.assumed(*((DIFFERING, 1.0) if binary else (1.0, SPREAD)), rule.margin, test, clusters)
 
 
 def _basis(seen: ObservedValues, plan: Plan, *, known: bool) -> str:
     """What is known, or assumed, of the values."""
     if not known and seen.test == "anchored":
-        return f"scores are assumed to differ by {points(SPREAD)} points; {TESTS[seen.test]}"
+        return f"scores are assumed to differ by {points(SPREAD)} points; {TESTS[seen.test].name}"
     differing = sum(value != 0.0 for value in seen.values) / len(seen.values)
-    test = TESTS.get(seen.test, f"exact {seen.test} test")
+    test = TESTS[seen.test].name if seen.test in TESTS else f"exact {seen.test} test"
     if seen.equal is None:
         return f"{len(seen.values):,} cases last time; {test}"
     return f"{points(differing)} % of cases {'differed last time' if known else 'are assumed to differ'}; {test}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from distilltest.statistics.planning import ObservedValues, needed
+from distilltest.statistics.observed import ObservedValues
+from distilltest.statistics.planning import needed
 
 
 def on_more_cases(seen: ObservedValues, alpha: float, unit: str = "cases") -> tuple[str, int | None, int | None]:

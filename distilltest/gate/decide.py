@@ -14,6 +14,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import isnan
 
+from distilltest.config.model import ALPHA
 from distilltest.errors import SuiteError
 from distilltest.gate import tested
 from distilltest.gate.competence import no_role_passes, nobody_passes, with_competence, without_claim
@@ -30,7 +31,7 @@ def decide(
     candidate: Sequence[float | None] | None = None,
     base: Sequence[float | None] | None = None,
     teacher: Sequence[float | None] | None = None,
-    alpha: float = 0.05,
+    alpha: float = ALPHA,
     clusters: Sequence[Hashable] | None = None,
     tags: Sequence[Iterable[str]] | None = None,
     human: Mapping[str, Sequence[float | None]] | None = None,

@@ -14,9 +14,10 @@ from distilltest.gate.rule import WORD, ClusteredValues, Measure, Rule, check_ro
 from distilltest.gate.table import ResultsTable, Unanswerable
 from distilltest.gate.verdict import RuleVerdict, Status
 from distilltest.gate.worst import rows_without
+from distilltest.statistics.difference_tests import mean_test
 
 if TYPE_CHECKING:
-    from distilltest.statistics.planning import ObservedValues
+    from distilltest.statistics.observed import ObservedValues
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class _AtLeast(Rule):
         )
 
     def seen(self, table: ResultsTable) -> ObservedValues | None:
-        from distilltest.statistics.planning import ObservedValues
+        from distilltest.statistics.observed import ObservedValues
 
         values, clusters = table.present(self.role), table.clusters_of(table.rows(self.role))
         if table.human or not values:
@@ -58,7 +59,7 @@ class _AtLeast(Rule):
         if table.binary and not clusters:
             return ObservedValues(values, self.score, "binomial", equal=None)
         ahead = [value - self.score for value in values]
-        return ObservedValues(ahead, 0.0, "clusters" if clusters else "anchored", clusters, equal=None)
+        return ObservedValues(ahead, 0.0, mean_test(clusters), clusters, equal=None)
 
     def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
         values, clusters = table.present(self.role), table.clusters_of(table.rows(self.role))
@@ -151,14 +152,12 @@ class _Preferred(Rule):
         return f'no answer was compared with {self.role}; call preference("{self.role}") in the test function'
 
     def seen(self, table: ResultsTable) -> ObservedValues | None:
-        from distilltest.statistics.planning import ObservedValues
+        from distilltest.statistics.observed import ObservedValues
 
         rows, values = self._shares(table)
         clusters = table.clusters_of(rows)
         ahead = [2 * value - 1 for value in values]
-        return (
-            ObservedValues(ahead, 0.0, "clusters" if clusters else "anchored", clusters, equal=None) if values else None
-        )
+        return ObservedValues(ahead, 0.0, mean_test(clusters), clusters, equal=None) if values else None
 
     def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
         rows, values = self._shares(table)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from distilltest.gate.comparison import TESTS, Comparison
+from distilltest.gate.comparison import Comparison
+from distilltest.statistics.difference_tests import TESTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def corrected(
 
     found = prediction_powered.from_columns(human, values, clusters)
     low, high = found.interval(alpha, above)
-    return MeanEvidence(found.p_value(0.0), found.mirrored().p_value(0.0), low, high, TESTS["labels"], found.mean)
+    return MeanEvidence(found.p_value(0.0), found.mirrored().p_value(0.0), low, high, TESTS["labels"].name, found.mean)
 
 
 def evidence(
@@ -62,13 +63,13 @@ def evidence(
 
         low, high = anchored.interval(values, alpha, above)
         return MeanEvidence(
-            anchored.p_value(values, 0.0), anchored.p_value(mirrored, 0.0), low, high, TESTS["anchored"]
+            anchored.p_value(values, 0.0), anchored.p_value(mirrored, 0.0), low, high, TESTS["anchored"].name
         )
     from distilltest.statistics import clusters as clustered
 
     p, against = (clustered.evaluate(each, clusters, 0.0).p for each in (values, mirrored))
     low, high = clustered.interval(values, clusters, alpha, above) or (-1.0, 1.0)
-    return MeanEvidence(1.0 if p is None else p, 1.0 if against is None else against, low, high, TESTS["clusters"])
+    return MeanEvidence(1.0 if p is None else p, 1.0 if against is None else against, low, high, TESTS["clusters"].name)
 
 
 def p_above(

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from distilltest.errors import SuiteError
-from distilltest.gate.comparison import TESTS, Comparison
+from distilltest.gate.comparison import Comparison
 from distilltest.gate.figures import between, declared, interval, lower, signed, upper
 from distilltest.gate.rule import ClusteredValues, Measure, Rule, check_role, is_number, settled, weigh
 from distilltest.gate.table import ResultsTable
 from distilltest.gate.verdict import RuleVerdict, Status
 from distilltest.gate.worst import how_many, rows_without
+from distilltest.statistics.difference_tests import TESTS
 
 if TYPE_CHECKING:
-    from distilltest.statistics.planning import ObservedValues
+    from distilltest.statistics.observed import ObservedValues
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class _Paired(Rule):
         )
 
     def seen(self, table: ResultsTable) -> ObservedValues | None:
-        from distilltest.statistics.planning import ObservedValues
+        from distilltest.statistics.observed import ObservedValues
 
         pairs = self._pairs(table)
         if not pairs.n:

@@ -14,7 +14,7 @@ from distilltest.gate.verdict import RuleVerdict, Status
 from distilltest.gate.worst import filled, how_many
 
 if TYPE_CHECKING:
-    from distilltest.statistics.planning import ObservedValues
+    from distilltest.statistics.observed import ObservedValues
 
 
 class ClusteredValues(NamedTuple):

@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from distilltest.errors import SuiteError
-from distilltest.gate.comparison import TESTS
 from distilltest.gate.figures import declared, interval, upper
 from distilltest.gate.means import counted, more_than_half
 from distilltest.gate.rule import WORD, ClusteredValues, Measure, Rule, check_role, is_number, settled, weigh
 from distilltest.gate.table import ResultsTable
 from distilltest.gate.verdict import RuleVerdict, Status
 from distilltest.gate.worst import filled, rows_without
+from distilltest.statistics.difference_tests import TESTS, mean_test
 
 if TYPE_CHECKING:
-    from distilltest.statistics.planning import ObservedValues
+    from distilltest.statistics.observed import ObservedValues
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +73,11 @@ class _Recovers(Rule):
         return [c - (1 - self.share) * b - self.share * t for c, b, t in rows]
 
     def seen(self, table: ResultsTable) -> ObservedValues | None:
-        from distilltest.statistics.planning import ObservedValues
+        from distilltest.statistics.observed import ObservedValues
 
         whole, rows = self._rows(table)
         clusters = table.clusters_of(whole)
-        return ObservedValues(self._contrast(rows), 0.0, "clusters" if clusters else "anchored", clusters, equal=None)
+        return ObservedValues(self._contrast(rows), 0.0, mean_test(clusters), clusters, equal=None)
 
     def _no_gap(self, n: int) -> str:
         return f"the gap between {self.base} and {self.teacher} is too small to say what share of it is recovered ({n} cases)"
@@ -112,7 +112,7 @@ class _Recovers(Rule):
             rule=self.describe(),
             status=status,
             sentence=sentence,
-            test=TESTS["clusters" if clusters else "anchored"],
+            test=TESTS[mean_test(clusters)].name,
             p=p,
             estimate=share,
             low=low,

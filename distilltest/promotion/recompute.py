@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from distilltest.gate import RuleVerdict, Status, Verdict, combine, decide
-from distilltest.gate.comparison import TESTS
 from distilltest.gate.rule import weigh
 from distilltest.gate.table import ResultsTable
 from distilltest.promotion.suite import Declared
 from distilltest.records import Outcome
 from distilltest.reporting.report import EvaluationReport
+from distilltest.statistics.difference_tests import TESTS
 
 SAME = 1e-4
 """By how much a recomputed number may differ, relative to 1: entries keep six digits."""
@@ -25,7 +25,7 @@ def from_outcomes(report: EvaluationReport, now: Declared, outcomes: Sequence[Ou
     )
     if gate is None or not same or now.clusters is None or now.tags is None:
         return None
-    if any(rule.labelled is not None or rule.test == TESTS["labels"] for rule in report.verdict.rules):
+    if any(rule.labelled is not None or rule.test == TESTS["labels"].name for rule in report.verdict.rules):
         return None  # what people said is not in the store
     if other_clusters(report):
         return None
@@ -80,7 +80,7 @@ def _as_competent(found: Verdict, said: Verdict) -> Verdict:
 
 def other_clusters(report: EvaluationReport) -> bool:
     """Whether a version decided it that weighed clusters by another test: it did not say how many there were."""
-    return any(rule.test == TESTS["clusters"] and not rule.clusters for rule in report.verdict.rules)
+    return any(rule.test == TESTS["clusters"].name and not rule.clusters for rule in report.verdict.rules)
 
 
 def from_numbers(report: EvaluationReport) -> tuple[list[str], int]:
@@ -89,7 +89,7 @@ def from_numbers(report: EvaluationReport) -> tuple[list[str], int]:
     applicable = [rule for rule in rules if rule.status is not Status.NOT_APPLICABLE]
     problems, recomputed = [], 0
     for rule in applicable:
-        if rule.estimate is not None and rule.role and rule.test in (TESTS["exact"], TESTS["tango"]):
+        if rule.estimate is not None and rule.role and rule.test in (TESTS["exact"].name, TESTS["tango"].name):
             wrong = abs(rule.estimate - (rule.wins - rule.losses) / max(1, rule.n)) > SAME
             problems += [f"{rule.rule}: {rule.wins} won and {rule.losses} lost are not its difference"] if wrong else []
         if rule.status is Status.INCOMPLETE:
@@ -119,9 +119,9 @@ def _weigh_again(rule: RuleVerdict, alpha: float, block_alpha: float) -> tuple[S
 
     if rule.estimate is None:
         return None
-    if rule.test in (TESTS["exact"], TESTS["tango"]) and rule.limit is not None:
+    if rule.test in (TESTS["exact"].name, TESTS["tango"].name) and rule.limit is not None:
         ours, theirs = (rule.wins, rule.losses, rule.n, -rule.limit), (rule.losses, rule.wins, rule.n, rule.limit)
-        if rule.test == TESTS["tango"]:
+        if rule.test == TESTS["tango"].name:
             p, against = tango.p_value(*ours), tango.p_value(*theirs)
         else:
             gamma, block_gamma = (min(exact_unconditional.GAMMA, level / 100) for level in (alpha, block_alpha))

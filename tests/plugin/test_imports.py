@@ -15,9 +15,9 @@ distilltest.evaluations.estimate distilltest.evaluations.labels distilltest.eval
 distilltest.gate.advice distilltest.gate.shares distilltest.gate.slices distilltest.graders.similarity
 distilltest.graders.openai_format distilltest.graders.python_process distilltest.graders.schema_mistake
 distilltest.reporting.plan distilltest.statistics.agreement distilltest.statistics.clusters
-distilltest.statistics.planning distilltest.statistics.prediction_powered distilltest.statistics.recovered
-distilltest.statistics.shrinkage distilltest.statistics.signs distilltest.statistics.skewness
-distilltest.statistics.slices
+distilltest.statistics.observed distilltest.statistics.planning distilltest.statistics.prediction_powered
+distilltest.statistics.recovered distilltest.statistics.shrinkage distilltest.statistics.signs
+distilltest.statistics.skewness distilltest.statistics.slices
 """.split()
 """Modules and packages that an evaluation of pass and fail, with its answers in the store, does without."""
 RUN = """

@@ -7,7 +7,8 @@ import pytest
 
 from bench.advice import POPULATIONS, advised, proven
 from distilltest.gate import Status, at_least, better_than, decide, not_worse_than
-from distilltest.statistics.planning import ObservedValues, needed, smallest_effect
+from distilltest.statistics.observed import ObservedValues
+from distilltest.statistics.planning import needed, smallest_effect
 
 RUNS = 120
 CHEAP = [each for each in POPULATIONS if each.test in ("anchored", "t", "binomial")] + [
