@@ -48,8 +48,8 @@ Of n answers to a request, --pairs all compares every two, n (n - 1) / 2 pairs: 
 better one of a pair go on, n - 1 pairs: the last one is preferred to the first that it beat. --pairs best-worst lets the losers
 of the first round play for the last place, and compares first and last: about 1.5 n pairs. Each pair is two questions.
 
-Tables are JSONL, JSON, CSV and, with pip install 'distilltest[parquet]', Parquet. Ties, answers on which a judge's two orders
-disagree, empty fields, identical answers, repeated pairs and pairs that another one contradicts are left out and counted.
+Tables are JSONL, JSON, YAML, CSV and, with pip install 'distilltest[parquet]', Parquet. Ties, answers on which a judge's two
+orders disagree, empty fields, identical answers, repeated pairs and pairs that another one contradicts are left out and counted.
 What was written is checked, and compared with the datasets of all evaluations in the store: exit code 13 where it is not
 fit for training (fewer than 10 examples, or with a request that an evaluation asks); 11 where calls to the judge failed.
 """

@@ -43,7 +43,7 @@ def add(commands: Any) -> None:
             "it of the lower end of its interval: requires_agreement=0.7."
         ),
     )
-    calibrate.add_argument("--labels", required=True, metavar="FILE", help="JSONL, JSON, YAML or CSV")
+    calibrate.add_argument("--labels", required=True, metavar="FILE", help="JSONL, JSON, YAML, CSV or Parquet")
     calibrate.add_argument("--grader", required=True, choices=GRADERS, help="the judged grader to calibrate")
     calibrate.add_argument("--judge", metavar="NAME", help="the judge's name (default: the one under judge:)")
     calibrate.add_argument("--prompt", metavar="FILE", help="a prompt of your own, as in the suite")

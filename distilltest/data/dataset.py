@@ -1,42 +1,43 @@
-"""Datasets: ordered cases with a fingerprint, read from JSONL, JSON, YAML or CSV."""
+"""Load a dataset: cases in order, with a fingerprint."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from distilltest.data import Row, absent, csv_rows, json_rows, jsonl_rows, kind_of, yaml_rows
+from distilltest.data import FORMATS, absent, kind_of, read_rows
 from distilltest.errors import DatasetError, at
 from distilltest.records import Case, Dataset, fingerprint
 
 RESERVED = ("id", "reference", "alternatives", "tags", "cluster")
-"""Columns with a meaning of their own. All columns, these too, are ``item.<name>`` in a prompt."""
+"""Columns that distilltest uses itself. Every column is ``item.<name>`` in a prompt."""
 
 
 def load_dataset(path: Path, name: str | None = None) -> Dataset:
-    """Read a dataset file; the ending says how.
+    """Load a dataset file in one of the formats of ``read_rows``.
 
-    Every row is an object. ``id`` is required and unique; ``reference``, ``alternatives`` (a list), ``tags`` (a list, or
-    words with commas) and ``cluster`` are optional; whatever else it has is for prompts and graders.
+    Every row is an object. ``id`` is required and unique. ``reference``, ``alternatives`` (a list), ``tags`` (a list, or
+    a text with commas) and ``cluster`` are optional. Prompts and graders can use every other field.
 
     Args:
-        path: The file: ``.jsonl``, ``.json`` (a list), ``.yaml`` / ``.yml`` (a list) or ``.csv`` (with a header).
-        name: What reports call it; the path as the user wrote it.
+        path: The file.
+        name: The file's name in reports and errors; ``path`` if None.
 
     Raises:
-        DatasetError: There is no such file, a row is broken, an id is missing or there twice, or there are no rows.
+        DatasetError: The file does not exist or is empty, a row is broken, or an id is missing or not unique.
     """
     name = name or str(path)
-    readers = {".jsonl": jsonl_rows, ".json": json_rows, ".yaml": yaml_rows, ".yml": yaml_rows, ".csv": _csv_rows}
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise DatasetError(f"{name}: a dataset ends in {', '.join(readers)}; this one ends in {path.suffix!r}.")
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS:
+        raise DatasetError(f"{name}: a dataset ends in {', '.join(FORMATS)}; this one ends in {path.suffix!r}.")
     if absent(path):
         raise DatasetError(_missing(path, name))
     cases = []
     first_place: dict[str, str] = {}
-    for line, row in reader(path, name, DatasetError):
+    for line, row in read_rows(path, name, DatasetError):
+        if suffix == ".csv":  # an empty field of a reserved column is a missing value
+            row = {column: value for column, value in row.items() if value or column not in RESERVED}
         case = _case(row, at(name, line))
         if case.id in first_place:
             raise DatasetError(
@@ -47,7 +48,20 @@ def load_dataset(path: Path, name: str | None = None) -> Dataset:
         cases.append(case)
     if not cases:
         raise DatasetError(f"{name}: the dataset is empty. It needs at least one case.")
-    return Dataset(name=name, cases=tuple(cases), fingerprint=fingerprint(*(case.item for case in cases)))
+    return Dataset(name=name, cases=tuple(cases), fingerprint=_fingerprint(cases))
+
+
+def _fingerprint(cases: list[Case]) -> str:
+    try:
+        return fingerprint(*(case.item for case in cases))
+    except TypeError:  # Parquet has values that JSON does not have
+        for case in cases:
+            for column, value in case.item.items():
+                try:
+                    fingerprint(value)
+                except TypeError as error:
+                    raise DatasetError(f"{case.place}: {column!r} cannot be written as JSON: {error}.") from None
+        raise
 
 
 def _missing(path: Path, name: str) -> str:
@@ -89,9 +103,3 @@ def _case(row: Any, place: str) -> Case:
         cluster=None if cluster is None else str(cluster),
         place=place,
     )
-
-
-def _csv_rows(path: Path, shown: str, error: type[DatasetError]) -> Iterator[Row]:
-    """An empty field of a column with a meaning is a field that is not there."""
-    for line, row in csv_rows(path, shown, error):
-        yield line, {name: value for name, value in row.items() if value or name not in RESERVED}

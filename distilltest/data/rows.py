@@ -1,14 +1,16 @@
-"""Rows of files: JSONL, JSON, YAML and CSV, each row with the line that it begins on; row by row where the format allows."""
+"""The one reader of rows: JSONL, JSON, YAML, CSV and Parquet, each row with its line."""
 
 from __future__ import annotations
 
 import codecs
 import csv
+import importlib
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from distilltest.data.files import lines, not_utf8, read_bytes, text_of, wide_encoding
+from distilltest.data.files import lines, not_utf8, opened, read_bytes, text_of, wide_encoding
 from distilltest.data.json_text import Unreadable, element_lines, parse_json, parse_row
 from distilltest.data.tree import Tree, kind_of
 from distilltest.data.yaml_text import read_yaml
@@ -16,16 +18,35 @@ from distilltest.errors import DistilltestError, at
 
 Row = tuple[int, Any]
 """The line that a row begins on, from 1, and its value."""
+_FIELD = "requests"
+"""The field of a JSON or YAML object that can hold the list of rows."""
 _LONGEST_FIELD = 16 * 1024 * 1024
 _LONGEST_NAME = 500
 
 
-def jsonl_rows(path: Path, shown: str, error: type[DistilltestError]) -> Iterator[Row]:
-    """One JSON value a line; blank lines are passed over.
+def read_rows(path: Path, shown: str, error: type[DistilltestError]) -> Iterator[Row]:
+    """Read the rows of a file in the format that its ending names.
+
+    JSONL, CSV and Parquet are read row by row; JSON and YAML as a whole. JSON and YAML files hold a list, or an object
+    whose field ``requests`` is one. The line of a Parquet row is its number.
+
+    Args:
+        path: The file.
+        shown: The file's name in errors.
+        error: The class of the errors.
 
     Raises:
-        DistilltestError: The file cannot be read, or a line is not JSON.
+        DistilltestError: The ending is unknown, the file cannot be read or a row is broken; the message names the line.
     """
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        raise error(
+            f"{shown}: it ends in {path.suffix!r}; rows are read from {', '.join(FORMATS)}. Rename or convert it."
+        )
+    return reader(path, shown, error)
+
+
+def _jsonl_rows(path: Path, shown: str, error: type[DistilltestError]) -> Iterator[Row]:
     for number, line in _utf8_lines(path, shown, error, check=False):
         if not line or line.isspace():
             continue
@@ -45,56 +66,38 @@ def _of_line(line: bytes, problem: Unreadable) -> str:
     return f"{problem}{more}" if str(problem).startswith("not JSON") else str(problem)
 
 
-def json_rows(path: Path, shown: str, error: type[DistilltestError], field: str | None = None) -> Iterator[Row]:
-    """The values of a JSON list.
-
-    Args:
-        path: The file.
-        shown: What errors call it.
-        error: What to raise.
-        field: The list may also be this field of an object.
-
-    Raises:
-        DistilltestError: The file cannot be read, or is no such list.
-    """
+def _json_rows(path: Path, shown: str, error: type[DistilltestError]) -> Iterator[Row]:
     text = text_of(read_bytes(path, shown, error), shown, error)
-    rows, wrapped = _list_of(parse_json(text, shown, error), field, error)
-    yield from zip(element_lines(text, field if wrapped else None), rows, strict=True)
+    tree = parse_json(text, shown, error)
+    if tree.value and isinstance(tree.value, dict) and not any(isinstance(part, list) for part in tree.value.values()):
+        raise error(f"{tree.place()}: a dataset is a list of objects, not an object. One object a line is .jsonl.")
+    rows, field = _list_of(tree, error)
+    yield from zip(element_lines(text, field), rows, strict=True)
 
 
-def yaml_rows(path: Path, shown: str, error: type[DistilltestError], field: str | None = None) -> Iterator[Row]:
-    """The values of a YAML list; an empty file has none. Arguments and errors are those of ``json_rows``."""
+def _yaml_rows(path: Path, shown: str, error: type[DistilltestError]) -> Iterator[Row]:
     tree = read_yaml(path, shown, error)
-    if tree.value is None:
+    if tree.value is None:  # an empty file
         return
-    rows, wrapped = _list_of(tree, field, error)
-    steps = (field,) if wrapped and field else ()
+    rows, field = _list_of(tree, error)
+    steps = () if field is None else (field,)
     yield from ((tree.line(*steps, number), row) for number, row in enumerate(rows))
 
 
-def _list_of(tree: Tree, field: str | None, error: type[DistilltestError]) -> tuple[list[Any], bool]:
-    """The rows, and whether they are in a field."""
+def _list_of(tree: Tree, error: type[DistilltestError]) -> tuple[list[Any], str | None]:
+    """The rows, and the name of the field that holds them."""
     content = tree.value
     if isinstance(content, list):
-        return content, False
-    if field is None:
-        raise error(
-            f"{tree.place()}: a dataset is a list of objects, not {kind_of(content)}. One object a line is .jsonl."
-        )
+        return content, None
     if not isinstance(content, dict):
-        raise error(f"{tree.place()}: {kind_of(content)}. Write a list, or a list under {field}:.")
-    if not isinstance(content.get(field), list):
-        found = f"has {', '.join(repr(name)[:40] for name in list(content)[:5])}" if content else "is empty"
-        raise error(f'{tree.place()}: the object {found}. Write {{"{field}": [...]}}, or a list.')
-    return content[field], True
+        raise error(f"{tree.place()}: {kind_of(content)}. Write a list, or a list under {_FIELD}:.")
+    if isinstance(content.get(_FIELD), list):
+        return content[_FIELD], _FIELD
+    found = f"has {', '.join(repr(name)[:40] for name in list(content)[:5])}" if content else "is empty"
+    raise error(f'{tree.place()}: the object {found}. Write {{"{_FIELD}": [...]}}, or a list.')
 
 
-def csv_rows(path: Path, shown: str, error: type[DistilltestError]) -> Iterator[Row]:
-    """Rows of a CSV file with a header, as objects of texts.
-
-    Raises:
-        DistilltestError: The file cannot be read, or a row does not fit the header.
-    """
+def _csv_rows(path: Path, shown: str, error: type[DistilltestError]) -> Iterator[Row]:
     csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_FIELD))
     reader = csv.reader((line for _, line in text_lines(path, shown, error)), strict=True)
     header: list[str] | None = None
@@ -141,8 +144,36 @@ def _check_header(header: list[str], place: str, error: type[DistilltestError]) 
         seen.add(column)
 
 
+def _parquet_rows(path: Path, shown: str, error: type[DistilltestError]) -> Iterator[Row]:
+    if importlib.util.find_spec("pyarrow") is None:
+        raise error(
+            f"{shown}: Parquet is read with pyarrow, which is not installed. Run pip install 'distilltest[parquet]', or "
+            "convert the file to JSONL or CSV."
+        )
+    parquet: Any = importlib.import_module("pyarrow.parquet")
+    try:
+        with opened(path, shown, error), parquet.ParquetFile(path) as file:
+            batches = file.iter_batches(batch_size=1000)
+            yield from enumerate((row for batch in batches for row in batch.to_pylist()), start=1)
+    except (OSError, ValueError) as caught:  # pyarrow's errors are ValueErrors
+        raise error(f"{shown}: not Parquet: {caught}") from None
+
+
+_READERS = {
+    ".jsonl": _jsonl_rows,
+    ".ndjson": _jsonl_rows,
+    ".json": _json_rows,
+    ".yaml": _yaml_rows,
+    ".yml": _yaml_rows,
+    ".csv": _csv_rows,
+    ".parquet": _parquet_rows,
+}
+FORMATS = tuple(_READERS)
+"""The endings of the files that ``read_rows`` reads."""
+
+
 def text_lines(path: Path, shown: str, error: type[DistilltestError]) -> Iterator[tuple[int, str]]:
-    """The lines of a text in UTF-8 with their numbers, each with its end; a byte order mark is taken off.
+    """Read the lines of a UTF-8 text with their numbers and line ends, without a byte order mark.
 
     Raises:
         DistilltestError: The file cannot be read, or a line is not UTF-8.

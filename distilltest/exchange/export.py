@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
+from itertools import chain
 from pathlib import Path
 
+from distilltest.data.whole_files import replacing
 from distilltest.errors import DistilltestError
 from distilltest.exchange.completion_lines import to_line
 from distilltest.store import CompletionFilter, Store
@@ -19,20 +20,16 @@ def export_file(path: Path, store: Store, selection: CompletionFilter) -> int:
     Raises:
         DistilltestError: The file cannot be written; one that was there is as it was.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    rows = store.each_row(selection)
+    first = next(rows, None)
+    if first is None:
+        return 0
     written = 0
     try:
-        try:
-            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                for row in store.each_row(selection):
-                    file.write(to_line(row) + b"\n")
-                    written += 1
-                file.flush()
-                os.fsync(file.fileno())
-            if written:
-                temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with replacing(path, 0o600) as file:
+            for row in chain((first,), rows):
+                file.write(to_line(row) + b"\n")
+                written += 1
     except OSError as error:
         raise DistilltestError(
             f"{path} cannot be written: {error.strerror}. Make room, or name another file; nothing was changed."

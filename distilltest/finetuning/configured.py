@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilltest.data import nodes, parse_yaml, read_bytes, text_of, yaml_of
+from distilltest.data.whole_files import replacing
 from distilltest.errors import ConfigError, at
 
 if TYPE_CHECKING:
@@ -116,13 +116,9 @@ def _end(node: Any) -> int:
 
 
 def _replace(path: Path, text: str) -> None:
-    """The whole file or none of it, with the rights it had."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    """Write the file atomically; its permissions stay."""
     try:
-        temporary.write_bytes(text.encode("utf-8"))
-        temporary.chmod(path.stat().st_mode & 0o777)
-        temporary.replace(path)
+        with replacing(path, path.stat().st_mode & 0o777) as file:
+            file.write(text.encode())
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}. It is as it was.") from None
-    finally:
-        temporary.unlink(missing_ok=True)

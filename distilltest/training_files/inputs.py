@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from distilltest.data import Row, kind_of, text_lines, yaml_rows
+from distilltest.data import FORMATS, Row, kind_of, read_rows, text_lines
 from distilltest.errors import DatasetError, at
 from distilltest.records import Case, Message, fingerprint
 from distilltest.training_files.lines import digest
 from distilltest.training_files.messages import message_problems
-from distilltest.training_files.tables import FORMATS, WRAPPED, YAML, read_rows
 
 PLAIN = ("", ".txt", ".text", ".md")
 """Endings of files with one request a line."""
@@ -102,13 +101,11 @@ def _has_id(row: Any, identity: str) -> bool:
 def _rows(path: Path) -> Iterator[Row]:
     suffix = path.suffix.lower()
     if suffix in FORMATS:
-        return read_rows(path)
-    if suffix in YAML:
-        return yaml_rows(path, str(path), DatasetError, WRAPPED)
+        return read_rows(path, str(path), DatasetError)
     if suffix in PLAIN:
         return ((number, line.strip()) for number, line in text_lines(path, str(path), DatasetError) if line.strip())
     raise DatasetError(
-        f"{path}: it ends in {path.suffix!r}; requests are read from {', '.join((*FORMATS, *YAML))} and, one a line, "
+        f"{path}: it ends in {path.suffix!r}; requests are read from {', '.join(FORMATS)} and, one a line, "
         f"{', '.join(PLAIN[1:])}. Rename or convert it."
     )
 

@@ -14,12 +14,11 @@ from typing import Any
 
 import orjson
 
-from distilltest.data import kind_of
+from distilltest.data import kind_of, read_rows
 from distilltest.errors import DatasetError, TrainingFileError, at, brief
 from distilltest.records import Message
 from distilltest.training_files.lines import digest
 from distilltest.training_files.messages import text_of
-from distilltest.training_files.tables import read_rows
 from distilltest.training_files.whole_file import LeftOut, TrainingFile, whole_file
 
 TIE = "a tie"
@@ -110,7 +109,7 @@ def from_table(
     rejected: str = "rejected",
     system: str | None = None,
 ) -> Iterator[PreferencePair]:
-    """Pairs from a JSONL, JSON, CSV or Parquet file with three columns.
+    """Read pairs from a file with three columns, in one of the formats of ``read_rows``.
 
     The instruction is a text or a list of messages. Answers are texts, or lists of messages whose last one is the answer.
 
@@ -126,7 +125,7 @@ def from_table(
         DatasetError: The file cannot be read, or lacks a column; the message names the line.
     """
     empty = True
-    for line, row in read_rows(path):
+    for line, row in read_rows(path, str(path), DatasetError):
         empty = False
         place = at(path, line)
         if not isinstance(row, Mapping):

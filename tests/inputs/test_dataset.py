@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from distilltest.data import dataset as dataset_module
 from distilltest.data.dataset import load_dataset
 from distilltest.errors import DatasetError
 
@@ -28,6 +29,9 @@ def test_all_formats_give_the_same_cases(tmp_path):
         "d.jsonl": "\n".join(map(json.dumps, ROWS)) + "\n\n",
         "d.json": json.dumps(ROWS),
         "d.yaml": yaml.safe_dump(ROWS),
+        "d.ndjson": "\n".join(map(json.dumps, ROWS)),
+        "e.json": json.dumps({"requests": ROWS}),
+        "e.yml": yaml.safe_dump({"requests": ROWS}),
     }
     loaded = [load_dataset(write(tmp_path, name, text)) for name, text in texts.items()]
     assert len({dataset.fingerprint for dataset in loaded}) == 1
@@ -35,6 +39,13 @@ def test_all_formats_give_the_same_cases(tmp_path):
     assert (first.tags, first.cluster, first.reference) == (("x", "y"), "d1", "1")
     assert second.alternatives == ("zwei",)
     assert first.place.endswith("d.jsonl:1")
+
+
+def test_a_value_that_json_does_not_have_is_named_with_its_place(tmp_path, monkeypatch):
+    """Parquet has such values; a stand-in gives one, because pyarrow is not among the development tools."""
+    monkeypatch.setattr(dataset_module, "read_rows", lambda *_: iter([(1, ROWS[0]), (2, {"id": "b", "price": {1, 2}})]))
+    with pytest.raises(DatasetError, match=r"d\.parquet:2: 'price' cannot be written as JSON"):
+        load_dataset(write(tmp_path, "d.parquet", b"PAR1"), "d.parquet")
 
 
 def test_csv_has_tags_with_commas_and_empty_fields_are_not_there(tmp_path):

@@ -121,7 +121,7 @@ def test_mixed_encodings_are_named_at_the_line_that_differs(capsys, command):
         (DPO, "f.csv", b"instruction,better,rejected\na,b,c\n", "f.csv:2: there is no column 'chosen'; there are 'instruction'"),
         (DPO, "f.jsonl", b'{"instruction": 1, "chosen": "b", "rejected": "c"}\n', "f.jsonl:1: 'instruction' is a number; it"),
         (DPO, "f.jsonl", b"[1]\n", "f.jsonl:1: the row is a list; it must be an object with 'instruction'"),
-        (DPO, "f.yaml", b"- a\n", "f.yaml: it ends in '.yaml'; rows are read from .jsonl"),
+        (DPO, "f.toml", b"a = 1\n", "f.toml: it ends in '.toml'; rows are read from .jsonl"),
         (PROMPT, "p.yaml", "messages:\n- {role: user, content: größer}".encode("latin-1"), "p.yaml:2: not UTF-8"),
         (PROMPT, "p.yaml", b"messages: [\n", "p.yaml:2: not YAML"),
         (SYSTEM, "s.txt", "größer".encode("latin-1"), "--system s.txt:1: not UTF-8"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from distilltest.completions.faults import retry_after
-from distilltest.data.whole_files import unwritable
+from distilltest.data.whole_files import replacing, unwritable
 from distilltest.errors import AuthenticationFailed, DistilltestError, RateLimited, ServerUnreachable
 from distilltest.exchange.archive.pages import Page, parse, split
 from distilltest.process.abandonable import resolver
@@ -155,16 +155,12 @@ class Fetcher:
             NotFetched: The server refused or failed.
             DistilltestError: Going on makes no sense.
         """
-        beside = target.with_name(f".{target.name}.part")
 
         async def save(response: aiohttp.ClientResponse) -> None:
             try:
-                with beside.open("wb") as file:
+                with replacing(target) as file:
                     async for piece in response.content.iter_chunked(_PIECE):
                         file.write(piece)
-                    file.flush()
-                    os.fsync(file.fileno())
-                beside.replace(target)
             except OSError as error:
                 if isinstance(error, ConnectionError | TimeoutError):
                     raise

@@ -8,11 +8,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from distilltest.data import rows
+from distilltest.data.rows import read_rows
 from distilltest.errors import DatasetError
-from distilltest.training_files import tables
-from distilltest.training_files.tables import read_rows
 
 ROWS = [{"a": "one, two", "b": 'say "hi"'}, {"a": "größer", "b": "x\ny"}]
+
+
+def read(path):
+    return read_rows(path, str(path), DatasetError)
 
 
 def write(folder, name, content):
@@ -29,12 +33,13 @@ def write(folder, name, content):
         ("f.json", json.dumps(ROWS), [1, 1]),
         ("f.JSON", json.dumps({"x": [1, {"requests": 2}], "requests": ROWS, "y": 1e5}, indent=1), [9, 13]),
         ("f.json", f"\ufeff\n[\n\n{json.dumps(ROWS[0])}\n,\n{json.dumps(ROWS[1])}]\n", [4, 6]),
+        ("f.yaml", f"requests:\n- {json.dumps(ROWS[0])}\n\n- {json.dumps(ROWS[1])}\n", [2, 4]),
         ("f.csv", 'a, b\n"one, two","say ""hi"""\n\ngrößer,"x\ny"\n', [2, 4]),
         ("f.csv", '\ufeffa,b\r\n"one, two","say ""hi"""\r\ngrößer,"x\ny"', [2, 3]),
     ],
 )
 def test_every_format_gives_the_same_rows_with_their_lines(tmp_path, name, content, lines):
-    found = list(read_rows(write(tmp_path, name, content)))
+    found = list(read(write(tmp_path, name, content)))
     assert [row for _, row in found] == ROWS
     assert [line for line, _ in found] == lines
 
@@ -60,20 +65,20 @@ def test_every_format_gives_the_same_rows_with_their_lines(tmp_path, name, conte
 )
 def test_a_mistake_is_named_with_its_line(tmp_path, name, content, words):
     with pytest.raises(DatasetError) as caught:
-        list(read_rows(write(tmp_path, name, content)))
+        list(read(write(tmp_path, name, content)))
     assert words in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["f.jsonl", "f.json", "f.csv"])
 def test_a_file_that_is_not_there_is_named(tmp_path, name):
     with pytest.raises(DatasetError, match="no such file"):
-        list(read_rows(tmp_path / name))
+        list(read(tmp_path / name))
 
 
 def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(rows.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(DatasetError, match=r"pip install 'distilltest\[parquet\]'"):
-        list(read_rows(write(tmp_path, "f.parquet", b"PAR1")))
+        list(read(write(tmp_path, "f.parquet", b"PAR1")))
 
 
 def test_parquet_is_read_in_batches(tmp_path, monkeypatch):
@@ -93,19 +98,19 @@ def test_parquet_is_read_in_batches(tmp_path, monkeypatch):
         def iter_batches(self, batch_size):
             return (types.SimpleNamespace(to_pylist=lambda row=row: [row]) for row in ROWS)
 
-    monkeypatch.setattr(tables.importlib.util, "find_spec", lambda _: object())
+    monkeypatch.setattr(rows.importlib.util, "find_spec", lambda _: object())
     monkeypatch.setitem(sys.modules, "pyarrow", types.ModuleType("pyarrow"))
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", types.SimpleNamespace(ParquetFile=File))
-    assert list(read_rows(write(tmp_path, "f.parquet", b"PAR1"))) == list(enumerate(ROWS, start=1))
+    assert list(read(write(tmp_path, "f.parquet", b"PAR1"))) == list(enumerate(ROWS, start=1))
     with pytest.raises(DatasetError, match="not Parquet"):
-        list(read_rows(write(tmp_path, "f.parquet", b"x")))
+        list(read(write(tmp_path, "f.parquet", b"x")))
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.binary(max_size=60), st.sampled_from(["f.jsonl", "f.json", "f.csv"]))
 def test_no_file_crashes_it(tmp_path, content, name):
     try:
-        list(read_rows(write(tmp_path, name, content)))
+        list(read(write(tmp_path, name, content)))
     except DatasetError as error:
         assert name in str(error)  # noqa: PT017  # an error is allowed, not demanded
 
@@ -125,4 +130,4 @@ def test_lines_of_json_lists_are_where_their_elements_begin(tmp_path, values, in
         expected.append((text.count("\n") + 1, value))
         text += json.dumps(value, indent=indent)
     text += '\n], "last": 1e300}' if wrapped else "\n ]\n"
-    assert list(read_rows(write(tmp_path, "f.json", text))) == expected
+    assert list(read(write(tmp_path, "f.json", text))) == expected
