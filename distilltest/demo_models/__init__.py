@@ -1,1 +1,1 @@
-"""The models of the demo: a rule book that teaches and a student that learns. They are not language models."""
+"""The demo's models, which are not language models: a rule book as teacher, and a student that learns by retrieval."""

@@ -1,4 +1,4 @@
-"""The embedded server: the local server with the demo's models behind it."""
+"""The embedded server: the local server with the demo's models."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from distilltest.server.app import LocalServer
 
 
 class EmbeddedServer(LocalServer):
-    """The local server with the demo's teacher and student behind it."""
+    """The local server with the demo's teacher and student."""
 
     @classmethod
     def start(cls, folder: Path, port: int = 0, *, job_seconds: float = JOB_SECONDS, **options: Any) -> Self:
-        """Start serving; see :meth:`LocalServer.start`.
+        """Start the server; see :meth:`LocalServer.start`.
 
         Args:
-            folder: Where files, jobs, tuned models and stored completions are kept.
-            port: A loopback port; 0 takes a free one.
-            job_seconds: How long a fine-tuning job takes at least.
-            options: Further options of :func:`distilltest.server.app.create_app`.
+            folder: Where the server keeps files, jobs, tuned models and stored completions.
+            port: A loopback port; 0 picks a free one.
+            job_seconds: The minimum duration of a fine-tuning job.
+            options: Other options of :func:`distilltest.server.app.create_app`.
 
         Raises:
             OSError: The port is taken.

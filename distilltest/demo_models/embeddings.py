@@ -1,4 +1,4 @@
-"""Embeddings: hashed character trigrams. Near texts have near vectors; there is no meaning in them."""
+"""Embeddings: hashed character trigrams. Texts with similar spelling have similar vectors; meaning plays no part."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DIMENSIONS = 256
 
 
 def embeddings(body: dict[str, Any]) -> dict[str, Any]:
-    """Answer ``POST /embeddings``, in floats or base64."""
+    """Answer ``POST /embeddings``, as floats or base64."""
     given = body.get("input")
     texts = [given] if isinstance(given, str) else given
     if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
@@ -37,7 +37,7 @@ def embeddings(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def embed(text: str, size: int = DIMENSIONS) -> list[float]:
-    """A unit vector of a text's trigrams."""
+    """The unit vector of a text's trigrams."""
     vector = [0.0] * size
     padded = f"  {text.casefold()} "
     for start in range(len(padded) - 2):

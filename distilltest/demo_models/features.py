@@ -1,4 +1,4 @@
-"""What a request speaks of, as a vector: words, pairs of words, and the lexicon's concepts."""
+"""The features of a request as a vector: words, pairs of words, and the lexicon's concepts."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CONCEPT, PAIR = 5.0, 0.4
-"""Weights of a concept and of a pair of words against a word's 1. Chosen by five-fold cross-validation on the training split."""
+"""The weights of a concept and of a word pair; a word has 1. Chosen by five-fold cross-validation on the training split."""
 
 
 class Space:
-    """A dimension for each feature of some examples; the rarer a feature, the longer its dimension."""
+    """A vector space with one dimension per feature of some examples. Rare features weigh more."""
 
     def __init__(self, examples: Sequence[frozenset[str]]) -> None:
         counts = Counter(feature for example in examples for feature in example)
@@ -29,7 +29,7 @@ class Space:
         self._weights = [_weight(f) * (log(total / counts[f]) + 0.1) for f in self._columns]
 
     def vector(self, of: frozenset[str]) -> NDArray[np.float64]:
-        """Of length 1, or 0 where no feature is known."""
+        """The features' vector, of length 1, or 0 if no feature is known."""
         import numpy as np
 
         vector = np.zeros(len(self._columns))
@@ -41,14 +41,14 @@ class Space:
         return vector / length if length else vector
 
     def matrix(self, of: Sequence[frozenset[str]]) -> NDArray[np.float64]:
-        """A row for each."""
+        """One row per set of features."""
         import numpy as np
 
         return np.array([self.vector(each) for each in of]).reshape(len(of), len(self._columns))
 
 
 def features(said: Iterable[Token]) -> frozenset[str]:
-    """Stems, pairs of neighbours, and ``#CONCEPT`` for what the whole speaks of."""
+    """The features of a request: word stems, pairs of neighbours, and ``#CONCEPT`` for each concept."""
     kept = list(said)
     words = [_stem(t.value.casefold()) if t.kind == "word" else f"<{t.kind}>" for t in kept]
     shown = ('""' if t.kind == "quoted" else t.value if t.kind == "word" else f"<{t.kind}>" for t in kept)
@@ -61,7 +61,7 @@ def _weight(feature: str) -> float:
 
 
 def _stem(word: str) -> str:
-    """Fold the commonest endings; a small word stays as it is."""
+    """Strip the most common endings; short words stay as they are."""
     for ending in ("ing", "es", "ed", "s"):
         if word.endswith(ending) and len(word) - len(ending) >= 4:
             return word[: -len(ending)]

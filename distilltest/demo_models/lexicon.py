@@ -1,6 +1,6 @@
-"""What words mean to the embedded models: concepts, each with the ways in which people say it (``lexicon.txt``).
+"""The lexicon of the demo's models: concepts, each with the words that express it (``lexicon.txt``).
 
-The teacher's rules speak of concepts, and the student sees them beside the words: this is all that the two know of English.
+The teacher's rules refer to concepts, and the student uses them as features. Neither knows any other English.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from importlib import resources
 
 
 def _pattern(ways: str) -> re.Pattern[str]:
-    # A star after a letter that is not part of a regular expression stands for any ending.
+    # A star after a plain letter stands for any ending.
     alternatives = (re.sub(r"(?<=[a-z])(?<!\\w)\*(?=\s|\Z)", r"\\w*", way.strip()) for way in ways.split(" | "))
     return re.compile(r"(?<![\w-])(?:" + "|".join(alternatives) + r")(?![\w-])")
 
@@ -25,7 +25,7 @@ _CONTRACTIONS = [
 
 
 def plain(text: str) -> str:
-    """Lower case, without contractions and punctuation.
+    """The text in lower case, without contractions and punctuation.
 
     >>> plain("Branches that aren't merged, please!")
     'branches that are not merged please'
@@ -38,7 +38,7 @@ def plain(text: str) -> str:
 
 @cache
 def lexicon() -> dict[str, re.Pattern[str]]:
-    """Concept → what says it, in plain text in which quoted texts are ``""`` and other values ``<kind>``."""
+    """Each concept's pattern, for plain text in which quoted texts are ``""`` and other values ``<kind>``."""
     lines = [line.split(None, 1) for line in data_lines("lexicon.txt")]
     return {concept: _pattern(ways) for concept, ways in lines}
 
@@ -51,7 +51,7 @@ def data_lines(name: str) -> list[str]:
 
 @lru_cache(maxsize=8192)
 def concepts(text: str) -> frozenset[str]:
-    """The concepts that a text speaks of.
+    """The concepts that a text expresses.
 
     >>> sorted(concepts("stash it") & {"STASH", "TAG"})
     ['STASH']

@@ -1,4 +1,4 @@
-"""The embedded models by id: the teacher, the student, and what jobs have tuned."""
+"""The embedded models by id: the teacher, the student and the tuned students."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import orjson
 from distilltest.demo_models import rulebook
 from distilltest.demo_models.embeddings import embeddings
 from distilltest.demo_models.student import Student
+from distilltest.demo_models.tokens import count_tokens, first_tokens
 from distilltest.demo_models.training_job import StudentTraining, read_file
 from distilltest.demo_models.training_steps import hyperparameters
-from distilltest.server.chat import TOKEN, content_text, count_tokens
+from distilltest.server.chat import content_text
 from distilltest.server.errors import ApiError, invalid
 from distilltest.server.interface import Choice, ModelAnswer
 from distilltest.server.objects import Objects
@@ -21,14 +22,14 @@ from distilltest.server.objects import Objects
 TEACHER = "embedded-teacher"
 STUDENT = "embedded-student"
 JOB_SECONDS = 1.5
-"""How long a job takes beside its learning."""
+"""How long a job takes beyond the training itself."""
 _BORN = 1_760_000_000
 SHUTDOWN_DATES = "shutdown_dates.json"
-"""In the server's folder: model id → the ``shutdown_date`` that ``GET /models`` shows. Without the file, no model ends."""
+"""A file in the server's folder: model id → the ``shutdown_date`` that ``GET /models`` shows. By default, models have none."""
 
 
 class EmbeddedModels:
-    """The rule book, and students by model id."""
+    """The rule book and the students."""
 
     jobs_at_once = 16
     deaths: int | None = None
@@ -40,13 +41,13 @@ class EmbeddedModels:
         self._tuned = lru_cache(maxsize=16)(self._load)
 
     def all(self) -> list[dict[str, Any]]:
-        """As ``GET /models`` shows them."""
+        """All models, as ``GET /models`` shows them."""
         known = [_model(TEACHER, _BORN), _model(STUDENT, _BORN), *self._objects.all("model")]
         ends = self._shutdown_dates()
         return [{**model, "shutdown_date": ends.get(model["id"])} for model in known]
 
     def get(self, identity: str) -> dict[str, Any]:
-        """One of them.
+        """One model.
 
         Raises:
             ApiError: 404 ``model_not_found``.
@@ -59,7 +60,7 @@ class EmbeddedModels:
     async def answer(
         self, identity: str, body: dict[str, Any], messages: list[dict[str, Any]], count: int
     ) -> ModelAnswer:
-        """The same to the same: all choices are equal.
+        """Answer a chat request. Answers are deterministic, so all choices are equal.
 
         Raises:
             ApiError: 404 ``model_not_found``.
@@ -71,14 +72,14 @@ class EmbeddedModels:
         return ModelAnswer((Choice(text, reason),) * count, prompt_tokens, count_tokens(text) * count)
 
     def embeddings(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Hashed trigrams."""
+        """Answer ``POST /embeddings`` with hashed trigrams."""
         return embeddings(body)
 
     def accept(self, identity: str, method: str, given: Any) -> dict[str, Any]:
-        """Only the student learns.
+        """Check a new job: only the student can be tuned.
 
         Raises:
-            ApiError: 403 ``training_not_available``, or 400 for a hyperparameter.
+            ApiError: 403 ``training_not_available``, or 400 for an invalid hyperparameter.
         """
         if identity != STUDENT and not identity.startswith("ft:"):
             raise ApiError(
@@ -90,7 +91,7 @@ class EmbeddedModels:
         """Read a job's files.
 
         Raises:
-            TrainingFailed: A file cannot be learned from.
+            TrainingFailed: A file is invalid.
         """
         method = job["method"]["type"]
         return StudentTraining(
@@ -104,19 +105,19 @@ class EmbeddedModels:
         )
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing: there are no resources to release."""
 
     def student(self, identity: str) -> Student:
-        """The student behind an id."""
+        """The student with this id."""
         return self._untrained if identity == STUDENT else self._tuned(identity)
 
     def add(self, identity: str, student: Student) -> None:
-        """Serve a tuned student."""
+        """Store and serve a tuned student."""
         now = time.time()
         self._objects.put("model", _model(identity, int(now)), now, data=orjson.dumps(student.to_json()))
 
     def _shutdown_dates(self) -> dict[str, Any]:
-        """Model id → ISO date, from a file that somebody may put into the server's folder."""
+        """Model id → ISO date, from an optional file in the server's folder."""
         try:
             dates = orjson.loads((self._objects.folder / SHUTDOWN_DATES).read_bytes())
         except (OSError, orjson.JSONDecodeError):
@@ -135,7 +136,7 @@ def _model(identity: str, created: int) -> dict[str, Any]:
 
 
 def _user_text(messages: list[dict[str, Any]]) -> str:
-    """The last thing that the user said."""
+    """The text of the last user message."""
     for message in reversed(messages):
         if message["role"] == "user":
             return content_text(message.get("content"))
@@ -143,7 +144,7 @@ def _user_text(messages: list[dict[str, Any]]) -> str:
 
 
 def _shape(text: str, body: dict[str, Any]) -> tuple[str, str]:
-    """Honour ``response_format`` and the limit of tokens."""
+    """Apply ``response_format`` and the token limit; return the text and the finish reason."""
     wanted = body.get("response_format") or {"type": "text"}
     kind = wanted.get("type") if isinstance(wanted, dict) else None
     if kind == "json_object":
@@ -154,13 +155,12 @@ def _shape(text: str, body: dict[str, Any]) -> tuple[str, str]:
         raise invalid("response_format.type is text, json_object or json_schema", "response_format")
     limit = body.get("max_completion_tokens") or body.get("max_tokens")
     if isinstance(limit, int) and count_tokens(text) > limit:
-        ends = [match.end() for match in TOKEN.finditer(text)]
-        return text[: ends[limit - 1]] if limit > 0 else "", "length"
+        return first_tokens(text, limit), "length"
     return text, "stop"
 
 
 def _fill(schema: dict[str, Any], text: str) -> Any:
-    """The plainest value that a schema accepts, with the answer in its texts."""
+    """A simple value that matches the schema, with the answer in its strings."""
     if "enum" in schema:
         return schema["enum"][0]
     kind = schema.get("type")

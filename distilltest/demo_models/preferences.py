@@ -1,9 +1,9 @@
-"""Preference tuning (DPO) of the student: the loss of the method itself, over the student's scores.
+"""Preference tuning (DPO) of the student: the method's own loss, computed on the student's scores.
 
-Rafailov et al. (2023), Direct Preference Optimization, equation 7: the loss of a pair is -log sigmoid(beta * margin), where
-the margin says by how much tuning has moved the preferred answer up against the rejected one, compared with the model that
-tuning began with. Here the scores of templates play the log-probabilities, and what is learned is one number a pair, its
-strength: how far it moves the scores of requests like its own. Requests that are like none of the pairs keep their answers.
+Rafailov et al. (2023), Direct Preference Optimization, equation 7: the loss of a pair is -log sigmoid(beta * margin). The margin
+is how far tuning has raised the preferred answer over the rejected one, compared with the model before tuning. Here the scores
+of templates take the place of log-probabilities. Tuning learns one number per pair, its strength: how far the pair moves the
+scores of similar requests. Requests that resemble no pair keep their answers.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SHARPNESS = 10.0
-"""A difference of 1 between two scores counts as one of 10 between log-probabilities."""
+"""A difference of 1 between scores counts as a difference of 10 between log-probabilities."""
 RATE = 0.3
-"""What a pair's strength gains in one step at most, before the multiplier."""
+"""The largest gain of a pair's strength in one step, before the multiplier."""
 BETA, EPOCHS = 0.1, 5
-"""What "auto" means."""
+"""The values for "auto"."""
 
 
 @dataclass(frozen=True, slots=True)
 class LearnedPair:
-    """One pair."""
+    """A preference pair."""
 
     request: str
     preferred: str
     rejected: str
     strength: float = 0.0
-    """How far it moves the scores; 0 before tuning."""
+    """How far the pair moves the scores; 0 before tuning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +43,14 @@ class Settings:
     epochs: int = EPOCHS
     rate: float = RATE
     batch: int | None = None
-    """Pairs in a step, None for all."""
+    """Pairs per step; None for all."""
 
 
 def tune(tilts: NDArray[np.float64], settings: Settings) -> Iterator[NDArray[np.float64]]:
-    """Strengths after each epoch, by gradient steps on the loss.
+    """Yield the strengths after each epoch of gradient descent on the loss.
 
     Args:
-        tilts: Square: row i says what each pair's strength adds to the margin of pair i.
+        tilts: A square matrix: entry (i, j) is what the strength of pair j adds to the margin of pair i.
         settings: The hyperparameters.
     """
     import numpy as np
@@ -67,14 +67,14 @@ def tune(tilts: NDArray[np.float64], settings: Settings) -> Iterator[NDArray[np.
 
 
 def loss(tilts: NDArray[np.float64], strengths: NDArray[np.float64], beta: float) -> float:
-    """The mean loss of pairs: log 2 = 0.693 before tuning, 0 when every margin is wide."""
+    """The mean loss of the pairs: log 2 = 0.693 before tuning, near 0 once every margin is wide."""
     import numpy as np
 
     return float(np.mean(np.logaddexp(0.0, -beta * SHARPNESS * (tilts @ strengths))))
 
 
 def strengthened(preferences: Sequence[LearnedPair], strengths: NDArray[np.float64]) -> list[LearnedPair]:
-    """The same pairs with what was learned."""
+    """The pairs with their learned strengths."""
     return [
         replace(preference, strength=strength)
         for preference, strength in zip(preferences, strengths.tolist(), strict=True)

@@ -1,9 +1,9 @@
-"""What is learned from examples: templates with slots, and which of them a new request asks for.
+"""Learns answer templates with slots from examples, and picks and fills one for a new request.
 
-A value of the request that the answer repeats becomes a slot, so that ``git switch -c docs`` becomes the template
-``git switch -c {0}``. Which template suits a request is kernel ridge regression over words, pairs of words and the lexicon's
-concepts; the slots are filled with values of the new request, by their form and by the words around them. Preferences tilt the
-regression's scores (``preferences.py``).
+A value of the request that the answer repeats becomes a slot: ``git switch -c docs`` becomes the template
+``git switch -c {0}``. Kernel ridge regression over words, word pairs and the lexicon's concepts ranks the templates for a new
+request. The slots are filled with values of the new request, chosen by their form and by the words around them. Preferences
+shift the regression's scores (``preferences.py``).
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from distilltest.demo_models.preferences import LearnedPair
 
 RIDGE = 0.3
-"""How much the regression distrusts a single example."""
+"""The ridge penalty."""
 STRICT = ("quoted", "url", "email", "hash", "number", "path", "stash")
-"""Kinds whose form leaves no doubt that they are values."""
+"""Kinds that are certainly values, because of their form."""
 
 
 @dataclass(frozen=True, slots=True)
 class TemplateSlot:
-    """Where a template takes a value from."""
+    """The kind and the context of the value that a slot takes."""
 
     kind: str
     before: str
@@ -42,10 +42,10 @@ class TemplateSlot:
 
 @dataclass(frozen=True, slots=True)
 class LearnedExample:
-    """What was learned from one line of a training file."""
+    """One learned line of a training file."""
 
     template: str
-    """The answer with ``{0}``, ``{1}``, … for its slots."""
+    """The answer with slots ``{0}``, ``{1}``, …"""
     slots: tuple[TemplateSlot, ...]
     features: frozenset[str]
 
@@ -59,11 +59,11 @@ def _example(said: list[Token], template: str, places: tuple[int, ...]) -> Learn
 
 
 Shape = tuple[int, tuple[str, ...]]
-"""How many slots an example has, and the strict kinds among them."""
+"""The number of slots, and the strict kinds among them."""
 
 
 class TemplateRetriever:
-    """Examples, the regression over them, and the preferences that tilt it."""
+    """Examples, the regression over them, and the preferences that shift its scores."""
 
     def __init__(self, pairs: Sequence[tuple[str, str]], preferences: Sequence[LearnedPair] = ()) -> None:
         self._plain: set[str] = set()
@@ -86,7 +86,7 @@ class TemplateRetriever:
         self._tilt(read, preferred, rejected, [preference.strength for preference in preferences])
 
     def answers(self, request: str) -> Iterable[str]:
-        """What it would answer, the best first."""
+        """Possible answers, best first."""
         said = tokens(request)
         for template in self._ranked(said):
             filled = self._fill(template, said)
@@ -94,7 +94,7 @@ class TemplateRetriever:
                 yield filled
 
     def tilts(self, requests: Sequence[tuple[str, str, str]]) -> NDArray[np.float64]:
-        """For each (request, preferred, rejected): row of what each preference's strength adds to the margin between the two."""
+        """One row per (request, preferred, rejected): what each preference's strength adds to the margin between the answers."""
         import numpy as np
 
         rows = [self._tilted_row(*request) for request in requests]
@@ -132,7 +132,9 @@ class TemplateRetriever:
         for row, example in enumerate(examples):
             wanted[row, self._place[example.template]] = 1.0
         kernel = (rows @ rows.T) ** 2
-        self._by_feature = rows.T.copy()  # a request has a few features of thousands: only their rows are read
+        self._by_feature = (
+            rows.T.copy()
+        )  # one row per feature: a request has few features, and only their rows are read
         self._solution = np.linalg.solve(kernel + RIDGE * np.eye(len(examples)), wanted)
 
     def _tilt(
@@ -142,7 +144,7 @@ class TemplateRetriever:
         rejected: Sequence[LearnedExample],
         strengths: Sequence[float],
     ) -> None:
-        """Preferences have a space of their own, so that with no strength the regression answers as before."""
+        """Set up the preferences in a separate space, so that preferences of strength 0 change nothing."""
         import numpy as np
 
         self._preference_space = Space([example.features for example in read]) if preferred else self._space
@@ -168,7 +170,7 @@ class TemplateRetriever:
     # answering
 
     def _ranked(self, said: list[Token]) -> list[str]:
-        """Templates that suit the request, the best first."""
+        """The templates that fit the request, best first."""
         named = [t for t in said if t.kind != "word" or self._looks_like_value(t)]
         spoken = features(t for t in said if t.kind != "word" or t not in named)
         asked = self._space.vector(spoken)
@@ -186,7 +188,7 @@ class TemplateRetriever:
         return [template for _, template in sorted(suited)]
 
     def _looks_like_value(self, token: Token) -> bool:
-        """Whether a plain word is a name here: by what it was in the examples, and by the words around it."""
+        """Whether a plain word is a name here, given its uses in the examples and by the words around it."""
         word = token.value.casefold()
         known = (1.5 if word in self._values else 0.0) - (2.5 if word in self._plain else 0.0)
         unknown = 2.0 if word not in self._values and word not in self._plain else 0.0
@@ -225,7 +227,7 @@ def _shape(slots: tuple[TemplateSlot, ...]) -> Shape:
 
 
 def _agreement(shape: Shape, named: int, strict: Counter[str]) -> float:
-    """How well an example's slots suit the values of a request: whatever a request names is there for a reason."""
+    """How well an example's slots match the values of a request. A value without a slot, or the reverse, lowers the score."""
     count, kinds = shape
     wanted = Counter(kinds)
     apart = sum(abs(wanted[kind] - strict[kind]) for kind in wanted.keys() | strict.keys())
@@ -233,14 +235,14 @@ def _agreement(shape: Shape, named: int, strict: Counter[str]) -> float:
 
 
 def _fit(slot: TemplateSlot, token: Token) -> float:
-    """How well a value stands where a slot stood."""
+    """How well a value fits a slot."""
     names = ("word", "name", "version", "path", "head", "hash")
     same = 1.0 if slot.kind == token.kind else 0.3 if slot.kind in names and token.kind in names else -2.0
     return same + (1.0 if slot.before == token.before else 0.0) + (0.5 if slot.after == token.after else 0.0)
 
 
 def _keywords(answers: list[str]) -> set[str]:
-    """Words of answers that belong to the command: subcommands, and what follows only one subcommand again and again."""
+    """Words of answers that are never slots: subcommands, and words that repeatedly follow one subcommand and no other."""
     subcommands = {parts[1] for answer in answers if len(parts := answer.split()) > 1}
     followers: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for answer in answers:
@@ -252,7 +254,7 @@ def _keywords(answers: list[str]) -> set[str]:
 
 
 def _template(said: list[Token], answer: str, keywords: set[str]) -> tuple[str, tuple[int, ...]]:
-    """Put slots where the answer repeats a value of the request; and which tokens those are, in the order of the slots."""
+    """Replace the values that the answer repeats by slots. Returns the template, and each slot's position among the tokens."""
     by_value = {token.value: place for place, token in reversed(list(enumerate(said)))}
     found: list[tuple[int, int, int]] = []
     spans = sorted(by_value, key=len, reverse=True)

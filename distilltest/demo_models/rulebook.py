@@ -1,8 +1,8 @@
-"""The teacher: a rule book that turns requests in plain English into git commands. Good, not perfect, and honest about it.
+"""The teacher: a rule book that turns requests in plain English into git commands. It is good, but not perfect.
 
-A rule is a command, the concepts that a request for it must speak of, those that help and those that forbid it; beside
-the rules stand examples. The rule with the best score answers. Values (branches, files, hashes, texts in quotes, ...) are
-taken from the request by their form, in the order in which they stand.
+A rule has a command, the concepts that a request must express, and those that count for or against the command. Example
+requests add to the scores. The rule with the best score answers. Values (branches, files, hashes, quoted texts, ...) are
+recognised by their form and taken in the order of the request.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from distilltest.demo_models.rules import rules
 from distilltest.demo_models.tokens import Token, tokens
 
 LIKENESS, SUGGESTIONS = 4.0, 15
-"""What the likeliest answer of the book's own examples adds to a rule that says the same; the next one half of it, and so on."""
+"""How much the likeliest answer by the book's own examples adds to its rule's score; the nth likeliest adds 1/n of it."""
 LEAST = 2.0
-"""A request that fits no rule better than this is answered with an honest sentence."""
+"""The minimum score; below it the answer is :data:`UNKNOWN`."""
 UNUSED, UNUSED_NAME, USED = 3.0, 1.5, 1.0
-"""Whatever a request names is there for a reason: what a command leaves unused counts against it."""
+"""What a certain value or a name that the command does not use subtracts from the score, and what a used one adds."""
 _DOTTED = re.compile(
     r"(?:user|core|pull|push|init|alias|merge|fetch|color|diff|commit|remote|branch|credential|rebase)\.\w+\Z",
     re.IGNORECASE,
@@ -98,7 +98,7 @@ _COMMON = frozenset(
 
 @dataclass(frozen=True)
 class Values:
-    """What a request names, by kind, in the order of the text."""
+    """The values in a request by kind, in the order of the text."""
 
     quoted: tuple[str, ...]
     hashes: tuple[str, ...]
@@ -107,19 +107,19 @@ class Values:
     emails: tuple[str, ...]
     files: tuple[str, ...]
     names: tuple[str, ...]
-    """Everything else that is no common word: branches, remotes, tags, people."""
+    """Other words that are not common: branches, remotes, tags, people."""
     words: tuple[str, ...] = ()
-    """An alias and what it stands for: the words beside ``alias``, ``make``, ``for``, ``to`` and ``mean``."""
+    """An alias and its meaning: the words beside ``alias``, ``make``, ``for``, ``to`` and ``mean``."""
     remotes: tuple[str, ...] = ()
-    """Names that are remotes: by their name, or beside the word ``remote``."""
+    """Names of remotes: well-known ones, and names beside the word ``remote``."""
     digits: bool = False
-    """Whether the numbers stood in digits."""
+    """Whether the numbers were written in digits."""
     bases: tuple[str, ...] = ()
-    """Where something new starts: what follows ``from``, ``off``, ``at`` and ``on``."""
+    """Starting points of new things: the values after ``from``, ``off``, ``at`` and ``on``."""
 
     @classmethod
     def of(cls, request: str) -> Values:
-        """Sort the values of a request."""
+        """Extract the values of a request."""
         kinds: dict[str, list[str]] = {
             k: [] for k in ("quoted", "hash", "number", "url", "email", "path", "name", "version", "stash", "head")
         }
@@ -168,12 +168,12 @@ class Values:
 
     @property
     def certain(self) -> tuple[str, ...]:
-        """Values whose form leaves no doubt."""
+        """Values that their form identifies beyond doubt."""
         digits = tuple(n for n in self.numbers if n.isdigit() and self.digits)
         return self.quoted + self.hashes + self.urls + self.emails + self.files + digits
 
     def take(self, what: str, place: int) -> str | None:
-        """The value for one field of a template."""
+        """The value for a field of a template."""
         pool: dict[str, tuple[str, ...]] = {
             "q": self.quoted,
             "h": self.hashes or tuple(n for n in self.names if n.startswith("HEAD")),
@@ -196,7 +196,7 @@ class Values:
 
 
 def _is_name(token: Token, before: str) -> bool:
-    """Whether a plain word names something: no common word, or one that stands where only a name can."""
+    """Whether a plain word is a name: it is not a common word, and its context or capital letters suggest a name."""
     word = token.value.casefold()
     if word in ("main", "master", "origin", "upstream", "develop", "dev", "staging", "trunk", "production"):
         return not (word == "staging" and token.after in ("", "area", "and", "but")) and not (
@@ -208,7 +208,7 @@ def _is_name(token: Token, before: str) -> bool:
 
 
 def answer(request: str) -> str:
-    """The command for a request, or an honest sentence where nothing fits.
+    """The command for a request, or :data:`UNKNOWN` if no rule fits.
 
     >>> answer("switch to a new branch named docs-intro")
     'git switch -c docs-intro'
@@ -222,7 +222,7 @@ def answer(request: str) -> str:
     for rule in rules():
         filled = _fill(rule.command, values)
         if filled is None:
-            continue  # the request does not name what the command needs
+            continue  # the request lacks a value that the command needs
         score = rule.score(spoken) + likened.get(filled, 0.0)
         score -= UNUSED * sum(1 for value in values.certain if value not in filled)
         score -= UNUSED_NAME * sum(1 for name in values.names if name not in filled)
@@ -233,7 +233,7 @@ def answer(request: str) -> str:
 
 
 def _likely(request: str) -> list[str]:
-    """What the book's own examples suggest, the likeliest first."""
+    """The answers that the book's own examples suggest, likeliest first."""
     return list(dict.fromkeys(islice(_examples().answers(request), SUGGESTIONS)))
 
 
@@ -244,7 +244,7 @@ def _examples() -> TemplateRetriever:
 
 
 def _mask(request: str) -> str:
-    """The request in plain words, with values that cannot be mistaken replaced by their kind."""
+    """The request in plain words, with unmistakable values replaced by their kind."""
     parts = []
     for token in tokens(request):
         if token.kind == "quoted":
@@ -257,7 +257,7 @@ def _mask(request: str) -> str:
 
 
 def _fill(template: str, values: Values) -> str | None:
-    """Put values into ``{kind}`` fields, or None where the request does not have them all."""
+    """Fill the ``{kind}`` fields of a template; None if the request lacks a value."""
     seen: dict[str, int] = {}
     missing = False
 

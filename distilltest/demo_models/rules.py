@@ -1,4 +1,4 @@
-"""The rules of the rule book (``rules.txt``), and how well a request fits one."""
+"""The rules of the rule book (``rules.txt``), and their scores."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from functools import cache
 from distilltest.demo_models.lexicon import data_lines
 
 NEED, MISSING, HELP, FORBIDDEN = 2.0, 3.0, 0.5, 2.0
-"""What a met need, a missing one, a help and a forbidden concept count."""
+"""The weights of a met need, a missing need, a helpful concept and a forbidden concept."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommandRule:
-    """A command, and what a request that means it speaks of."""
+    """A command, and the concepts that speak for and against it."""
 
     command: str
     needs: tuple[frozenset[str], ...]
@@ -22,7 +22,7 @@ class CommandRule:
 
     @classmethod
     def parse(cls, line: str) -> CommandRule:
-        """Read one line of the table."""
+        """Parse a line of ``rules.txt``."""
         command, _, words = line.partition(" = ")
         words, _, forbids = words.partition(" - ")
         needs, _, helps = words.partition(" + ")
@@ -34,7 +34,7 @@ class CommandRule:
         )
 
     def score(self, spoken: frozenset[str]) -> float:
-        """How well a request that speaks of these concepts fits."""
+        """How well a request that expresses these concepts fits."""
         met = sum(1 for need in self.needs if need & spoken)
         return (
             NEED * met
@@ -46,5 +46,5 @@ class CommandRule:
 
 @cache
 def rules() -> tuple[CommandRule, ...]:
-    """In the order of the table; of two that fit equally well, the first one answers."""
+    """The rules in the order of the file; of two with equal scores, the first answers."""
     return tuple(CommandRule.parse(line) for line in data_lines("rules.txt"))

@@ -1,6 +1,6 @@
-"""The student: retrieval with slot transfer. It knows what it was given as examples, and a lexicon of English words.
+"""The student: retrieval with slot transfer. It knows only its examples and the lexicon.
 
-Learning and answering are in ``memory.py``, preference tuning is in ``preferences.py``.
+Learning and answering are in ``retrieval.py``, preference tuning is in ``preferences.py``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Student:
     pairs: list[tuple[str, str]] = field(default_factory=list)
     """(request, answer): the weights of the model are its examples."""
     preferences: list[LearnedPair] = field(default_factory=list)
-    """What preference tuning has taught it."""
+    """The pairs learned by preference tuning."""
 
     @cached_property
     def _memory(self) -> TemplateRetriever:
@@ -41,17 +41,17 @@ class Student:
 
     @classmethod
     def untrained(cls) -> Self:
-        """A handful of keywords."""
+        """The student before tuning, which knows a few keywords."""
         return cls()
 
     def taught(self, examples: Sequence[tuple[str, str]]) -> Student:
-        """The student that has learned these (request, answer) pairs too."""
+        """A student that has also learned these (request, answer) pairs."""
         return Student([*self.pairs, *examples], self.preferences)
 
     def preferring(
         self, pairs: Sequence[LearnedPair], settings: Settings, held_out: Sequence[LearnedPair] = ()
     ) -> Iterator[tuple[Student, float, float | None]]:
-        """Preference tuning: after each epoch the student, its loss on the pairs and its loss on the held-out ones."""
+        """Tune on preferences; yield after each epoch the student, its loss on the pairs and its loss on the held-out pairs."""
         memory = TemplateRetriever(self.pairs, [*self.preferences, *pairs])
         known = len(self.preferences)
         tilts = memory.tilts([(p.request, p.preferred, p.rejected) for p in pairs])[:, known:]
@@ -62,7 +62,7 @@ class Student:
             yield student, loss(tilts, strengths, settings.beta), valid
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values."""
+        """Convert the student to JSON values."""
         return {
             "pairs": self.pairs,
             "preferences": [[p.request, p.preferred, p.rejected, p.strength] for p in self.preferences],
@@ -70,14 +70,14 @@ class Student:
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Self:
-        """Back from plain values."""
+        """Create a student from JSON values."""
         return cls(
             [(request, answer) for request, answer, *_ in content["pairs"]],
             [LearnedPair(*values) for values in content.get("preferences", ())],
         )
 
     def answer(self, request: str) -> str:
-        """What it says to a request; the same to the same."""
+        """Answer a request, deterministically."""
         if self.pairs or self.preferences:
             for answer in self._memory.answers(request):
                 return answer
@@ -85,14 +85,14 @@ class Student:
         return next((answer for pattern, answer in _UNTRAINED if pattern.search(words)), "git help")
 
     def edit_loss(self, examples: Sequence[tuple[str, str]]) -> float:
-        """The mean normalised edit distance between what it says and what it should say, in [0, 1]."""
+        """The mean normalised edit distance between its answers and the expected ones, in [0, 1]."""
         from rapidfuzz.distance import Levenshtein
 
         distances = [Levenshtein.normalized_distance(self.answer(request), wanted) for request, wanted in examples]
         return sum(distances) / max(1, len(distances))
 
     def token_accuracy(self, examples: Sequence[tuple[str, str]]) -> float:
-        """The share of words that it gets right, in their places."""
+        """The share of words that are right and in the right position."""
         right = total = 0
         for request, wanted in examples:
             said, asked = self.answer(request).split(), wanted.split()

@@ -1,4 +1,4 @@
-"""Tokens of a request, typed by their form: what can be a value that an answer repeats."""
+"""Two kinds of tokens: those of a request with the kind of value each may be, and those that usage counts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 _TOKEN = re.compile(r"\"[^\"]*\"|“[^”]*”|`[^`]*`|(?<!\w)'[^']*'(?!\w)|[^\s]+")
+_USAGE_TOKEN = re.compile(r"\w+|[^\w\s]")
 _FORMS = [
     ("url", re.compile(r"(?:https?://|ssh://|git@)\S+\Z")),
     ("email", re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+\Z")),
@@ -21,20 +22,20 @@ _FORMS = [
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One word or sign-bound unit of a request."""
+    """A word, a quoted text or another value in a request."""
 
     value: str
-    """Without quotes and closing punctuation."""
+    """The text without quotes and punctuation around it."""
     kind: str
     """``quoted``, ``url``, ``email``, ``stash``, ``hash``, ``number``, ``version``, ``head``, ``path``, ``name`` or ``word``."""
     before: str
-    """The word before, lower case, empty at the beginning."""
+    """The word before, in lower case; empty at the start."""
     after: str
-    """The word after."""
+    """The word after; empty at the end."""
 
 
 def tokens(request: str) -> list[Token]:
-    """Split a request.
+    """Split a request into tokens.
 
     >>> [(t.value, t.kind) for t in tokens('commit as "fix it", then show 3f2a9c1 in src/app.py')]
     ... # doctest: +NORMALIZE_WHITESPACE
@@ -57,6 +58,17 @@ def tokens(request: str) -> list[Token]:
         Token(value, kind, words[i - 1] if i else "", words[i + 1] if i + 1 < len(words) else "")
         for i, (value, kind) in enumerate(found)
     ]
+
+
+def count_tokens(text: str) -> int:
+    """Count words and punctuation marks, which is what usage reports: the models have no tokenizer."""
+    return len(_USAGE_TOKEN.findall(text))
+
+
+def first_tokens(text: str, count: int) -> str:
+    """The text up to the end of this token, which must exist."""
+    ends = [match.end() for match in _USAGE_TOKEN.finditer(text)]
+    return text[: ends[count - 1]] if count > 0 else ""
 
 
 def _kind(value: str) -> str:

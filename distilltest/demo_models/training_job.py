@@ -1,4 +1,4 @@
-"""A job of the student."""
+"""The student's fine-tuning jobs."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from distilltest.demo_models.student import Student
+from distilltest.demo_models.tokens import count_tokens
 from distilltest.demo_models.training_steps import TrainingFileInvalid, read_examples, teach
-from distilltest.server.chat import count_tokens
 from distilltest.server.interface import JobControl, TrainingFailed
 
 
 @dataclass(frozen=True)
 class StudentTraining:
-    """A job of the student, with its files read."""
+    """A fine-tuning job of the student, with its files read."""
 
     student: Student
-    """What is tuned."""
+    """The student to tune."""
     method: str
     hyperparameters: dict[str, Any]
     examples: list[tuple[str, ...]]
     held_out: list[tuple[str, ...]]
     seconds: float
-    """How long it takes beside its learning."""
+    """How long the job takes beyond the training itself."""
     serve: Callable[[str, Student], None]
 
     def run(self, name: str, control: JobControl) -> int:
-        """Keep what each step came to: its model first, then its checkpoint, then its event."""
+        """Train, and record each step: first its model, then its checkpoint, then its event."""
         for step in teach(self.student, self.method, self.examples, self.held_out, self.hyperparameters):
             control.check()
             if step.kept:
@@ -43,10 +43,10 @@ class StudentTraining:
 
 
 def read_file(content: bytes, method: str, field: str) -> list[tuple[str, ...]]:
-    """The examples of the file that a field of the job names.
+    """The examples of the file in this field of the job.
 
     Raises:
-        TrainingFailed: It cannot be learned from.
+        TrainingFailed: The file is invalid.
     """
     try:
         return read_examples(content, method, held_out=field == "validation_file")

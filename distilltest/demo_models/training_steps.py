@@ -1,4 +1,4 @@
-"""What a fine-tuning job does with its examples: one step after the other, each measured on the student."""
+"""Reads the examples of a training file and trains the student on them, step by step."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from distilltest.server.errors import invalid
 
 LEAST_EXAMPLES = 10
 PARTS = 5
-"""Parts in which a supervised file is learned."""
+"""The number of steps of a supervised job."""
 MEASURED = 50
-"""Examples on which a step is measured, at most."""
+"""The number of examples on which a step is measured, at most."""
 CHECKPOINTS = 3
 
 
 class TrainingFileInvalid(Exception):
-    """A training file that cannot be learned from; the message names the line."""
+    """A training file is invalid; the message names the line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,14 @@ class TrainingStep:
     student: Student
     metrics: dict[str, Any]
     kept: bool
-    """Whether it becomes a checkpoint."""
+    """Whether the step becomes a checkpoint."""
 
 
 def hyperparameters(method: str, given: Any) -> dict[str, Any]:
-    """What a job was asked to use, with "auto" for the rest.
+    """A job's hyperparameters, with "auto" for those not given.
 
     Raises:
-        ApiError: 400 for a name or value that cannot be.
+        ApiError: 400 for an unknown name or an invalid value.
     """
     values = {"n_epochs": "auto", "batch_size": "auto", "learning_rate_multiplier": "auto"}
     if method == "dpo":
@@ -65,15 +65,15 @@ def hyperparameters(method: str, given: Any) -> dict[str, Any]:
 
 
 def read_examples(data: bytes, method: str, *, held_out: bool = False) -> list[tuple[str, ...]]:
-    """(request, answer) of a supervised file, (request, preferred, non-preferred) of a preference file.
+    """Read (request, answer) from a supervised file, or (request, preferred, non-preferred) from a preference file.
 
     Args:
-        data: The file.
+        data: The file's content.
         method: ``supervised`` or ``dpo``.
-        held_out: Whether it is the validation file, which may be short.
+        held_out: Whether this is the validation file, which may be short.
 
     Raises:
-        TrainingFileInvalid: A line is no example, or there are too few.
+        TrainingFileInvalid: A line is not an example, or there are too few examples.
     """
     lines = [line for line in data.split(b"\n") if line.strip()]
     least = 1 if held_out else LEAST_EXAMPLES
@@ -90,14 +90,14 @@ def teach(
     held_out: Sequence[tuple[str, ...]],
     given: Mapping[str, Any],
 ) -> Iterator[TrainingStep]:
-    """Learn step by step; the last step is the tuned student."""
+    """Train step by step; the last step has the tuned student."""
     return _prefer(student, examples, held_out, given) if method == "dpo" else _learn(student, examples, held_out)
 
 
 def _learn(
     student: Student, examples: Sequence[tuple[str, ...]], held_out: Sequence[tuple[str, ...]]
 ) -> Iterator[TrainingStep]:
-    """The more examples the better; epochs, batches and rates mean nothing to a regression that is solved at once."""
+    """Each step learns from more examples. Epochs, batches and rates have no effect: the regression is solved in closed form."""
     pairs = [(request, answer) for request, answer, *_ in examples]
     ends = sorted({max(1, len(pairs) * part // PARTS) for part in range(1, PARTS + 1)})
     for place, end in enumerate(ends, start=1):
@@ -168,7 +168,7 @@ def _example(line: bytes, number: int, method: str) -> tuple[str, ...]:
     except (orjson.JSONDecodeError, KeyError, IndexError, TypeError) as error:
         shape = "input, preferred_output and non_preferred_output" if method == "dpo" else "messages"
         raise TrainingFileInvalid(
-            f"Line {number} is no object with {shape} ({type(error).__name__}: {error})"
+            f"Line {number} is not an object with {shape} ({type(error).__name__}: {error})"
         ) from None
 
 

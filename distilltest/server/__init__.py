@@ -1,4 +1,1 @@
-"""A local server that speaks the OpenAI API, for demos and tests: no key, no network, loopback only.
-
-Its models are a rule book and a retrieval learner. They are no language models: see docs/explanation/embedded-models.md.
-"""
+"""A local server that speaks the OpenAI API on the loopback address. Its models implement ``interface.ServedModels``."""

@@ -1,4 +1,4 @@
-"""OpenAI's wire format over aiohttp, on the loopback address only."""
+"""The OpenAI API over aiohttp, on the loopback address only."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from distilltest.server.transfer import receive, send
 from distilltest.server.worker import JobWorker
 
 HOST = "127.0.0.1"
-"""The only address: the server has no protection that a network would need."""
+"""The only address, because the server is not secured for use on a network."""
 STOP_SECONDS = 30.0
-"""Seconds after which a stop leaves a server that does not end to the end of the process."""
+"""How many seconds :meth:`LocalServer.stop` waits. A server that is still running then ends with the process."""
 LARGEST_JSON = 64 * 1024 * 1024
-"""Bytes of one request that is not an upload."""
+"""The size limit of a request that is not an upload, in bytes."""
 
 
 def create_app(
@@ -40,13 +40,13 @@ def create_app(
     latency: float = 0.0,
     api_key: str | None = None,
 ) -> web.Application:
-    """The application.
+    """Create the application.
 
     Args:
-        folder: Where files, jobs, tuned models and stored completions are kept.
-        models_of: Makes the models that are served.
-        latency: Seconds that each chat completion takes.
-        api_key: Demand this key where one is given.
+        folder: Where the server keeps files, jobs, tuned models and stored completions.
+        models_of: Creates the models to serve.
+        latency: How long each chat completion takes, in seconds.
+        api_key: The key that requests must send; None accepts requests without a key.
     """
     objects = Objects(folder)
     models = models_of(objects)
@@ -187,7 +187,7 @@ def create_app(
 
 
 class LocalServer:
-    """The server in a thread of its own."""
+    """The server, running in its own thread."""
 
     def __init__(self, folder: Path, port: int, options: dict[str, Any]) -> None:
         self._folder = folder
@@ -199,11 +199,11 @@ class LocalServer:
         self._runner: web.AppRunner | None = None
         self._thread = threading.Thread(target=self._work, name="distilltest-embedded", daemon=True)
         self.base_url = ""
-        """Where it serves, with its /v1."""
+        """The base URL, with ``/v1``."""
 
     @classmethod
     def start(cls, folder: Path, port: int = 0, **options: Any) -> Self:
-        """Start serving on a loopback port (a free one for 0); the options are those of :func:`create_app`.
+        """Start the server on a loopback port; 0 picks a free one. The options are those of :func:`create_app`.
 
         Raises:
             OSError: The port is taken.
@@ -216,7 +216,7 @@ class LocalServer:
         return server
 
     def stop(self) -> None:
-        """Stop serving. Jobs that have not ended go on at the next start; see :meth:`JobWorker.close` for how long it waits."""
+        """Stop the server. Unfinished jobs continue at the next start; :meth:`JobWorker.close` says how long this waits."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(STOP_SECONDS)
@@ -248,7 +248,7 @@ class LocalServer:
 
 
 async def _json(request: web.Request) -> dict[str, Any]:
-    if request.content_type != "application/json":  # which no page sends elsewhere without being asked for leave
+    if request.content_type != "application/json":  # browsers do not let a foreign page send this without a preflight
         raise ApiError(415, f"Send JSON: the Content-Type is {request.content_type}, not application/json.")
     try:
         body = orjson.loads(await request.read())

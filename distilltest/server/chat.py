@@ -1,8 +1,7 @@
-"""Chat completions, and the stored ones."""
+"""Chat completions and stored completions."""
 
 from __future__ import annotations
 
-import re
 import secrets
 import time
 from collections.abc import Callable
@@ -16,16 +15,10 @@ from distilltest.server.objects import Objects, page
 
 FINGERPRINT = "fp_distilltest_1"
 ROLES = ("system", "developer", "user", "assistant", "tool")
-TOKEN = re.compile(r"\w+|[^\w\s]")
-
-
-def count_tokens(text: str) -> int:
-    """Words and signs: the embedded models have no tokenizer."""
-    return len(TOKEN.findall(text))
 
 
 def check_metadata(metadata: Any) -> dict[str, str]:
-    """Labels within the API's limits: 16 pairs, keys of 64 and values of 512 characters."""
+    """Return the metadata, if they keep the API's limits: 16 pairs, keys of 64 and values of 512 characters."""
     if metadata is None:
         return {}
     if not isinstance(metadata, dict) or len(metadata) > 16:
@@ -39,7 +32,7 @@ def check_metadata(metadata: Any) -> dict[str, str]:
 
 
 def check_messages(messages: Any) -> list[dict[str, Any]]:
-    """Messages with known roles, at least one."""
+    """Return the messages, if there is at least one and all have known roles."""
     if not isinstance(messages, list) or not messages:
         raise invalid("messages is a list with at least one message", "messages")
     for number, message in enumerate(messages):
@@ -49,14 +42,14 @@ def check_messages(messages: Any) -> list[dict[str, Any]]:
 
 
 def content_text(content: Any) -> str:
-    """A message's content, whether it is a text or a list of parts."""
+    """The text of a message's content, which is a string or a list of parts."""
     if isinstance(content, list):
         return "".join(part.get("text", "") for part in content if isinstance(part, dict))
     return content if isinstance(content, str) else ""
 
 
 class Chat:
-    """Answers chat requests and keeps those with ``store``."""
+    """Answers chat requests, and stores those with ``store: true``."""
 
     def __init__(self, models: ServedModels, objects: Objects, clock: Callable[[], float] = time.time) -> None:
         self._models = models
@@ -64,10 +57,10 @@ class Chat:
         self._clock = clock
 
     async def complete(self, body: dict[str, Any]) -> dict[str, Any]:
-        """A chat completion.
+        """Answer a request.
 
         Raises:
-            ApiError: The request is wrong, or there is no such model.
+            ApiError: The request is invalid, or the model does not exist.
         """
         model = body.get("model")
         if not isinstance(model, str):
@@ -133,19 +126,19 @@ class Chat:
         return found
 
     def update(self, identity: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Replace its metadata."""
+        """Replace a stored completion's metadata."""
         changed = {**self.get(identity), "metadata": check_metadata(body.get("metadata"))}
         self._objects.put("completion", changed, changed["created"])
         return changed
 
     def delete(self, identity: str) -> dict[str, Any]:
-        """Forget it."""
+        """Delete a stored completion."""
         self.get(identity)
         self._objects.delete("completion", identity)
         return {"id": identity, "object": "chat.completion.deleted", "deleted": True}
 
     def messages(self, identity: str, query: dict[str, str]) -> dict[str, Any]:
-        """The messages that it answered."""
+        """The messages of a stored completion's request."""
         self.get(identity)
         messages = orjson.loads(self._objects.data("completion", identity) or b"[]")
         return page([{"id": f"{identity}-{i}", **m} for i, m in enumerate(messages)], query, newest_first=False)

@@ -23,10 +23,10 @@ class ApiError(Exception):
 
 
 def not_found(what: str, identity: str) -> ApiError:
-    """404 for an object that is not there."""
+    """A 404 for an object that does not exist."""
     return ApiError(404, f"No such {what}: {identity}", code="not_found", param="id")
 
 
 def invalid(message: str, param: str | None = None, code: str | None = None) -> ApiError:
-    """400 for a request that cannot be."""
+    """A 400 for an invalid request."""
     return ApiError(400, message, param=param, code=code)

@@ -1,4 +1,4 @@
-"""Uploaded files: their descriptions are objects, their contents files of their own, written while they arrive."""
+"""Uploaded files: each description is an object in the database, each content a file, written while it arrives."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from distilltest.server.objects import Objects, page
 
 PURPOSES = ("fine-tune", "batch", "evals", "assistants", "vision", "user_data")
 LARGEST = 512 * 1024 * 1024
-"""Bytes of one file: the platform's limit."""
+"""The size limit of a file in bytes, as on the platform."""
 ABANDONED = 3600.0
-"""Seconds without a write after which a file that no object describes is what a killed server left behind."""
+"""A file that no object describes is removed if it has not been written to for so many seconds: a killed server left it."""
 
 _PIECE = 1024 * 1024
 
 
 class Upload:
-    """A file that is being written. It has its name only when all of it is on disk. Safe to use in any thread."""
+    """A file that is being written. It gets its final name once it is complete and on disk. Thread-safe."""
 
     def __init__(self, folder: Path, identity: str | None = None) -> None:
         self.identity = identity or f"file-{secrets.token_hex(12)}"
@@ -36,11 +36,11 @@ class Upload:
         )
 
     def write(self, data: bytes | bytearray) -> None:
-        """Add to it.
+        """Append data.
 
         Raises:
             ApiError: The file is larger than the limit.
-            OSError: It cannot be written.
+            OSError: The disk write failed.
         """
         with self._lock:
             self.size += len(data)
@@ -51,10 +51,10 @@ class Upload:
                 rest = rest[self._file.write(rest) :]
 
     def finish(self) -> None:
-        """Make it durable, and give it its name.
+        """Sync the file to disk, and rename it to its final name.
 
         Raises:
-            OSError: It cannot be written.
+            OSError: The disk write failed.
         """
         with self._lock:
             if self._file is not None:
@@ -64,7 +64,7 @@ class Upload:
                 self._part.replace(self._path)
 
     def abandon(self) -> None:
-        """Remove it, unless it is finished."""
+        """Remove the file, unless it is finished."""
         with self._lock:
             if self._file is not None:
                 self._file.close()
@@ -87,11 +87,11 @@ class Files:
         return Upload(self._folder)
 
     def add(self, name: str, purpose: str, upload: Upload) -> dict[str, Any]:
-        """Keep an upload that is complete.
+        """Finish a complete upload, and add its description.
 
         Raises:
-            ApiError: There is no such purpose.
-            OSError: It cannot be written.
+            ApiError: The purpose is unknown.
+            OSError: The disk write failed.
         """
         if purpose not in PURPOSES:
             raise invalid(f"'{purpose}' is not one of {', '.join(PURPOSES)}", "purpose")
@@ -112,7 +112,7 @@ class Files:
         return content
 
     def list_all(self, query: dict[str, str]) -> dict[str, Any]:
-        """Files, the newest first."""
+        """The files, newest first."""
         found = [f for f in self._objects.all("file") if query.get("purpose") in (None, f["purpose"])]
         return page(found, {"limit": "10000", **query}, newest_first=True, most=10_000)
 
@@ -124,32 +124,32 @@ class Files:
         return found
 
     def open(self, identity: str) -> BinaryIO:
-        """One file's content.
+        """Open a file's content.
 
         Raises:
-            ApiError: 404.
+            ApiError: 404 if there is no such file.
         """
-        self.get(identity)  # an identity that is known is no path to elsewhere
+        self.get(identity)  # raises if the id is unknown, so a request cannot name another path
         try:
             return (self._folder / identity).open("rb")
         except FileNotFoundError:
             raise not_found("File object", identity) from None
 
     def content(self, identity: str) -> bytes:
-        """All of one file's content, for a training that reads it into memory anyway."""
+        """A file's whole content, for training, which reads it into memory anyway."""
         with self.open(identity) as file:
             return file.read()
 
     def delete(self, identity: str) -> dict[str, Any]:
-        """Forget a file."""
+        """Delete a file."""
         self.get(identity)
         self._objects.delete("file", identity)
-        with suppress(OSError):  # Windows deletes no file that is being read: a later start does
+        with suppress(OSError):  # Windows cannot delete a file that is being read; a later start does it
             (self._folder / identity).unlink()
         return {"id": identity, "object": "file", "deleted": True}
 
     def _adopt(self) -> None:
-        """Move the contents that an earlier version kept beside the descriptions to files of their own."""
+        """Move contents that an earlier version kept in the database into files."""
         for identity in self._objects.with_data("file"):
             upload = Upload(self._folder, identity)
             try:
@@ -162,7 +162,7 @@ class Files:
             self._objects.drop_data("file", identity)
 
     def _sweep(self) -> None:
-        """Remove what uploads left behind when their server was killed. Another server on the folder may be writing now."""
+        """Remove unfinished uploads of servers that were killed, but not those that another server may be writing now."""
         known = {file["id"] for file in self._objects.all("file")}
         for path in self._folder.iterdir():
             with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Who works: of several servers on one folder only one runs jobs, or they would be run twice."""
+"""The lock on a server's folder. Several servers may use one folder, but only the holder of the lock runs its jobs."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 
 
 class FolderLock:
-    """A lock that ends with its process, however that ends."""
+    """A lock that the system releases when the process ends, even if it is killed."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "worker.sqlite3"
         self._sql: sqlite3.Connection | None = None
 
     def take(self) -> bool:
-        """Whether the lock is ours, now or since before."""
+        """Try to take the lock; return whether we hold it."""
         if self._sql is not None:
             return True
         sql = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
@@ -27,7 +27,7 @@ class FolderLock:
         return True
 
     def release(self) -> None:
-        """Let another server work."""
+        """Release the lock."""
         if self._sql is not None:
             self._sql.close()
             self._sql = None

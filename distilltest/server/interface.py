@@ -1,4 +1,4 @@
-"""What stands behind the server: models that answer, and learn in jobs. The server knows nothing else of them."""
+"""The interface between the server and its models, which answer requests and learn in jobs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswer:
-    """All answers to a request, and what they took."""
+    """All answers to a request, and their token counts."""
 
     choices: tuple[Choice, ...]
     prompt_tokens: int
@@ -29,73 +29,73 @@ class ModelAnswer:
 
 
 class Stopped(Exception):
-    """The job was cancelled or paused, or the server stops."""
+    """The job was cancelled or paused, or the server is stopping."""
 
 
 class TrainingFailed(Exception):
-    """A job that ends without a model; the message says why, and what to do."""
+    """The job failed; the message says why, and what to do."""
 
     def __init__(self, code: str, message: str, param: str | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.param = param
-        """The field of the job that is to blame, None where none is."""
+        """The field of the job that caused the failure, or None."""
 
 
 @dataclass(frozen=True)
 class JobControl:
-    """What a training tells while it works, and how it learns that it shall stop. Safe to use in any thread."""
+    """Through this a training reports its progress, and learns that it has to stop. Thread-safe."""
 
     event: Callable[..., bool]
-    """Tell something: the message, and as ``data`` the metrics. Whether it is news: what was told before a restart is not."""
+    """Add an event: a message, and metrics as ``data``. Returns False if the event was already added before a restart."""
     checkpoint: Callable[[str, dict[str, Any]], None]
-    """List a model on the way: its id, and its metrics with their ``step``."""
+    """Add a checkpoint: the model's id, and its metrics with their ``step``."""
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def stop(self) -> None:
-        """Let the training stop as soon as it looks."""
+        """Ask the training to stop at its next check."""
         self._stop.set()
 
     @property
     def stopped(self) -> bool:
-        """Whether it shall stop."""
+        """Whether the training has to stop."""
         return self._stop.is_set()
 
     def check(self) -> None:
-        """Go on.
+        """Return if the training may continue.
 
         Raises:
-            Stopped: It shall stop.
+            Stopped: The training has to stop.
         """
         if self._stop.is_set():
             raise Stopped
 
     def wait(self, seconds: float) -> None:
-        """Let time pass.
+        """Sleep.
 
         Raises:
-            Stopped: It shall stop.
+            Stopped: The training has to stop.
         """
         if self._stop.wait(seconds):
             raise Stopped
 
 
 class TrainingJob(Protocol):
-    """A job whose files have been read and found fit."""
+    """A job whose files have been read and are valid."""
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
-        """As the job shows them, with the values that stand for ``auto``."""
+        """The values to show in the job, with ``auto`` resolved."""
 
     def run(self, name: str, control: JobControl) -> int:
-        """Train, in a thread of its own, and serve the result under a name.
+        """Train in a separate thread, and serve the result under this name.
 
         Returns:
-            How many tokens were learned from.
+            The number of trained tokens.
 
         Raises:
-            Stopped: It was told to stop.
-            TrainingFailed: There is no result.
+            Stopped: The training had to stop.
+            TrainingFailed: The training failed.
         """
 
 
@@ -103,17 +103,17 @@ class ServedModels(Protocol):
     """The models behind a server."""
 
     jobs_at_once: int
-    """How many jobs are trained at the same time; the others are queued."""
+    """How many jobs run at the same time; the others are queued."""
     job_seconds: float | None
-    """How long a job takes, a fifth of it before it runs; None where nobody knows."""
+    """The expected duration of a job, a fifth of it before it runs; None if unknown."""
     deaths: int | None
-    """How many times a job may be running when the server dies, where it may be what kills the server."""
+    """The number of server crashes during a job after which the job fails, because it may cause them; None for no limit."""
 
     def all(self) -> list[dict[str, Any]]:
-        """As ``GET /models`` shows them."""
+        """All models, as ``GET /models`` shows them."""
 
     def get(self, identity: str) -> dict[str, Any]:
-        """One of them.
+        """One model.
 
         Raises:
             ApiError: 404 ``model_not_found``.
@@ -122,32 +122,32 @@ class ServedModels(Protocol):
     async def answer(
         self, identity: str, body: dict[str, Any], messages: list[dict[str, Any]], count: int
     ) -> ModelAnswer:
-        """Answer a chat request ``count`` times; each of its messages is an object with a known role.
+        """Answer a chat request ``count`` times. Each message is an object with a known role.
 
         Raises:
-            ApiError: There is no such model, or the body asks for what it cannot do.
+            ApiError: The model does not exist, or does not support what the body asks for.
         """
 
     def embeddings(self, body: dict[str, Any]) -> dict[str, Any]:
         """Answer ``POST /embeddings``.
 
         Raises:
-            ApiError: The body is wrong, or there are none here.
+            ApiError: The body is invalid, or these models have no embeddings.
         """
 
     def accept(self, identity: str, method: str, given: Any) -> dict[str, Any]:
-        """The hyperparameters of a job that can begin, with ``auto`` for what is not given.
+        """Check a new job, and return its hyperparameters, with ``auto`` for those not given.
 
         Raises:
-            ApiError: The model cannot be tuned, or a hyperparameter is wrong.
+            ApiError: The model cannot be tuned, or a hyperparameter is invalid.
         """
 
     def prepare(self, job: dict[str, Any], training: bytes, validation: bytes | None) -> TrainingJob:
-        """Read a job's files, in a thread of its own.
+        """Read a job's files in a separate thread.
 
         Raises:
-            TrainingFailed: A file cannot be learned from; the message names the line.
+            TrainingFailed: A file is invalid; the message names the line.
         """
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Release all resources."""

@@ -1,4 +1,4 @@
-"""What is kept of fine-tuning jobs: the jobs, their events, their checkpoints."""
+"""The records of fine-tuning jobs: jobs, events and checkpoints."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from distilltest.server.interface import TrainingFailed
 from distilltest.server.objects import Objects
 
 ACTIVE = ("validating_files", "queued", "running")
-"""States of a job that is worked on; the others are paused, succeeded, failed and cancelled."""
+"""The states of an active job; the others are paused, succeeded, failed and cancelled."""
 
 
 class JobRecords:
-    """Jobs by id. Safe to use in any thread, and beside another server on the folder."""
+    """Jobs by id. Thread-safe, and safe if another server uses the same folder."""
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
 
     def add(self, job: dict[str, Any], now: float) -> None:
-        """Keep a new job."""
+        """Add a job."""
         self._objects.put("job", job, now)
 
     def all(self) -> list[dict[str, Any]]:
-        """Jobs, the oldest first."""
+        """All jobs, oldest first."""
         return self._objects.all("job")
 
     def get(self, identity: str) -> dict[str, Any]:
         """One job.
 
         Raises:
-            ApiError: 404.
+            ApiError: 404 if there is no such job.
         """
         found = self._objects.get("job", identity)
         if found is None:
@@ -40,7 +40,7 @@ class JobRecords:
         return found
 
     def change(self, identity: str, states: tuple[str, ...], **values: Any) -> dict[str, Any] | None:
-        """Change a job while it is in one of these states; None where it is not, whoever put it into another one."""
+        """Change a job if it is in one of these states; return None if it is not, even if another server has changed it."""
 
         def changed(job: dict[str, Any]) -> dict[str, Any] | None:
             return {**job, **values} if job["status"] in states else None
@@ -48,18 +48,18 @@ class JobRecords:
         return self._objects.change("job", identity, changed)
 
     def fail(self, identity: str, failure: TrainingFailed) -> None:
-        """End a job without a model."""
+        """Mark a job as failed."""
         self.event(identity, f"The job failed: {failure}", level="error")
         error = {"code": failure.code, "message": str(failure), "param": failure.param}
         ended = int(time.time())
         self.change(identity, ACTIVE, status="failed", error=error, finished_at=ended, estimated_finish=None)
 
     def events(self, identity: str) -> list[dict[str, Any]]:
-        """What happened to a job, the oldest first."""
+        """A job's events, oldest first."""
         return self._objects.all("event", identity)
 
     def event(self, job: str, message: str, data: dict[str, Any] | None = None, level: str = "info") -> None:
-        """Keep what happened."""
+        """Add an event."""
         now = time.time()
         event = {
             "id": f"ftevent-{secrets.token_hex(12)}",
@@ -73,11 +73,11 @@ class JobRecords:
         self._objects.put("event", event, now, parent=job)
 
     def checkpoints(self, identity: str) -> list[dict[str, Any]]:
-        """The models on the way, the oldest first."""
+        """A job's checkpoints, oldest first."""
         return self._objects.all("checkpoint", identity)
 
     def checkpoint(self, job: str, model: str, metrics: dict[str, Any]) -> None:
-        """Keep a model on the way, in the place of one of the same step."""
+        """Add a checkpoint; it replaces one of the same step."""
         now = time.time()
         content = {
             "id": f"ftckpt_{job[6:]}{metrics['step']:04}",
@@ -91,9 +91,9 @@ class JobRecords:
         self._objects.put("checkpoint", content, now, parent=job)
 
     def interrupted(self, identity: str) -> None:
-        """Remember that a server left off a job because it was stopped."""
+        """Record that a server was stopped, and not killed, while the job was running."""
         self._objects.put("stopped", {"id": identity}, time.time())
 
     def was_interrupted(self, identity: str) -> bool:
-        """Whether a server that was stopped left off a job, and did not die; it is told once."""
+        """Whether :meth:`interrupted` was recorded; the record is removed."""
         return self._objects.delete("stopped", identity)

@@ -1,4 +1,4 @@
-"""Fine-tuning jobs, as requests ask for them."""
+"""The requests about fine-tuning jobs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from distilltest.server.worker import JobWorker
 
 
 class Jobs:
-    """Fine-tuning jobs; a worker runs them."""
+    """Creates, lists and changes jobs; a worker runs them."""
 
     def __init__(self, records: JobRecords, files: Files, models: ServedModels, worker: JobWorker) -> None:
         self._records = records
@@ -25,7 +25,7 @@ class Jobs:
         self._worker = worker
 
     def create(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Begin a job."""
+        """Create a job."""
         model = body.get("model")
         if not isinstance(model, str):
             raise invalid("you must provide a model parameter", "model")
@@ -75,7 +75,7 @@ class Jobs:
         return job
 
     def list_all(self, query: dict[str, str]) -> dict[str, Any]:
-        """Jobs, the newest first."""
+        """The jobs, newest first."""
         wanted = {k[9:-1]: v for k, v in query.items() if k.startswith("metadata[") and k.endswith("]")}
         found = [j for j in self._records.all() if all(j["metadata"].get(k) == v for k, v in wanted.items())]
         return page(found, query, newest_first=True)
@@ -85,15 +85,15 @@ class Jobs:
         return self._records.get(identity)
 
     def cancel(self, identity: str) -> dict[str, Any]:
-        """Stop a job that has not ended."""
+        """Cancel a job that has not ended."""
         return self._set_aside(identity, "cancelled", "The job was cancelled")
 
     def pause(self, identity: str) -> dict[str, Any]:
-        """Let a job rest."""
+        """Pause a job."""
         return self._set_aside(identity, "paused", "The job was paused")
 
     def resume(self, identity: str) -> dict[str, Any]:
-        """Go on with a job that rests."""
+        """Resume a paused job."""
         status = self.get(identity)["status"]
         job = self._records.change(identity, ("paused",), status="queued")
         if job is None:
@@ -102,17 +102,17 @@ class Jobs:
         return job
 
     def events(self, identity: str, query: dict[str, str]) -> dict[str, Any]:
-        """What happened, the newest first."""
+        """A job's events, newest first."""
         self.get(identity)
         return page(self._records.events(identity), query, newest_first=True)
 
     def checkpoints(self, identity: str, query: dict[str, str]) -> dict[str, Any]:
-        """The models on the way, the newest first."""
+        """A job's checkpoints, newest first."""
         self.get(identity)
         return page(self._records.checkpoints(identity), query, newest_first=True)
 
     def _set_aside(self, identity: str, status: str, message: str) -> dict[str, Any]:
-        """Change the state first, so that nothing is told of a job that has ended meanwhile."""
+        """Change the state before adding the event: the job may have ended meanwhile."""
         before = self.get(identity)["status"]
         job = self._records.change(identity, (*ACTIVE, "paused"), status=status)
         if job is None:

@@ -1,7 +1,7 @@
-"""Reading ``multipart/form-data`` (RFC 7578) piece by piece, whatever pieces the network makes of it.
+"""An incremental parser for ``multipart/form-data`` (RFC 7578). It accepts input in chunks of any size.
 
-aiohttp's reader has a body in memory or puts bytes back into the stream; for the latter it warns of its own deprecated function,
-which Python turns into an error with ``-W error``. This one only goes forward: it needs bytes, not a stream.
+aiohttp's reader either holds the whole body in memory or puts bytes back into the stream. The latter raises a deprecation
+warning, which is an error with ``-W error``. This parser only moves forward and needs no stream.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from email.message import Message
 
 LARGEST_HEADERS = 16 * 1024
-"""Bytes of one part's headers."""
+"""The size limit of one part's headers, in bytes."""
 
 
 class MalformedBody(ValueError):
-    """The body is not what its content type says."""
+    """The body is not valid for its content type."""
 
 
 @dataclass(frozen=True, slots=True)
 class BodyPart:
-    """The beginning of a part; its content follows in pieces."""
+    """The start of a part; its content follows in chunks."""
 
     name: str
     filename: str | None
@@ -28,10 +28,10 @@ class BodyPart:
 
 
 def boundary_of(content_type: str) -> bytes:
-    """The boundary that a Content-Type header names.
+    """The boundary in a Content-Type header.
 
     Raises:
-        Malformed: It is another type, or has none.
+        MalformedBody: The type is not multipart/form-data, or has no boundary.
 
     >>> boundary_of('multipart/form-data; boundary="a b"')
     b'a b'
@@ -47,7 +47,7 @@ def boundary_of(content_type: str) -> bytes:
 
 
 class FormReader:
-    r"""Turns bytes into parts. Give it every piece with :meth:`feed`, then call :meth:`end`.
+    r"""Splits bytes into parts. Pass each chunk to :meth:`feed`, then call :meth:`end`.
 
     >>> reader = FormReader(b"x")
     >>> body = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nhello\r\n--x--'
@@ -62,10 +62,10 @@ class FormReader:
         self._state = "preamble"
 
     def feed(self, data: bytes) -> Iterator[BodyPart | bytes]:
-        """The parts that begin in this piece, each followed by pieces of its content.
+        """Yield the parts that start in this chunk, each followed by chunks of its content.
 
         Raises:
-            Malformed: The body cannot be read.
+            MalformedBody: The body is invalid.
         """
         self._rest += data
         while self._state != "epilogue":
@@ -87,23 +87,23 @@ class FormReader:
         self._rest.clear()
 
     def end(self) -> None:
-        """Say that there is no more.
+        """Signal the end of the body.
 
         Raises:
-            Malformed: The last delimiter is missing.
+            MalformedBody: The last delimiter is missing.
         """
         if self._state != "epilogue":
             raise MalformedBody("the body ends before its last boundary")
 
     def _until_delimiter(self) -> tuple[bytes, bool]:
-        """What is known to come before the next delimiter, and whether that was found."""
+        """The content that precedes the next delimiter, as far as known, and whether the delimiter was found."""
         place = self._rest.find(self._delimiter)
         if place >= 0:
             return self._take(place, drop=len(self._delimiter)), True
         return self._take(max(0, len(self._rest) - len(self._delimiter) + 1)), False
 
     def _after_delimiter(self) -> bool:
-        """What a delimiter begins; whether enough is there to tell."""
+        """Set the state that follows a delimiter; return False if more input is needed."""
         if self._rest.startswith(b"--"):
             self._state = "epilogue"
             return True
@@ -116,12 +116,12 @@ class FormReader:
             raise MalformedBody("a boundary is followed by something other than the end of its line")
         if end < 0:
             return False
-        del self._rest[:end]  # its line's end stays: it may be followed at once by the empty line that ends the headers
+        del self._rest[:end]  # keep the line end: an empty line may follow at once and end the headers
         self._state = "headers"
         return True
 
     def _headers(self) -> BodyPart | None:
-        """The part that begins; None until its headers are complete."""
+        """The part that starts here; None until its headers are complete."""
         end = self._rest.find(b"\r\n\r\n")
         if (end if end >= 0 else len(self._rest)) > LARGEST_HEADERS:
             raise MalformedBody(f"a part has more than {LARGEST_HEADERS} bytes of headers")
@@ -151,5 +151,5 @@ def _part(disposition: str) -> BodyPart:
 
 
 def _plain(value: str) -> str:
-    """A header's value without the surrogates and line ends that :class:`Message` does not take."""
+    """A header's value without surrogates and line ends, which :class:`Message` does not accept."""
     return " ".join(value.encode(errors="replace").decode().split())

@@ -1,4 +1,4 @@
-"""What the server keeps: files, jobs, tuned models, stored completions; in one SQLite file of a folder."""
+"""The server's database: files, jobs, tuned models and stored completions in one SQLite file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import orjson
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS object (
-    kind    TEXT NOT NULL,   -- file, job, event, checkpoint, model, completion; stopped: a job that a stopped server left off
+    kind    TEXT NOT NULL,   -- file, job, event, checkpoint, model, completion, stopped (a job that a server's stop interrupted)
     id      TEXT NOT NULL,
     parent  TEXT,            -- the job of an event or a checkpoint
     created REAL NOT NULL,
@@ -26,7 +26,7 @@ CREATE INDEX IF NOT EXISTS object_by_parent ON object (kind, parent, serial);
 
 
 class Objects:
-    """API objects by kind and id, in order of their making."""
+    """API objects by kind and id, in order of creation."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -48,7 +48,7 @@ class Objects:
         parent: str | None = None,
         data: bytes | None = None,
     ) -> None:
-        """Add an object, or change its content (its data stays where none is given)."""
+        """Add an object, or replace its content. Its data stay if ``data`` is None."""
         with self._lock:
             self._sql.execute(
                 "INSERT INTO object (kind, id, parent, created, content, data) VALUES (?, ?, ?, ?, ?, ?)"
@@ -69,10 +69,10 @@ class Objects:
     def change(
         self, kind: str, identity: str, change: Callable[[dict[str, Any]], dict[str, Any] | None]
     ) -> dict[str, Any] | None:
-        """Change an object's content in one transaction, so that nothing that another server writes meanwhile is lost.
+        """Change an object's content in one transaction, so that no change by another server is lost.
 
         Returns:
-            The content as it is now; None where there is no such object, or where ``change`` said None.
+            The new content; None if there is no such object, or if ``change`` returned None.
         """
         with self._lock, self._sql:
             self._sql.execute("BEGIN IMMEDIATE")
@@ -85,25 +85,25 @@ class Objects:
         return changed
 
     def get(self, kind: str, identity: str) -> dict[str, Any] | None:
-        """An object, None where there is none."""
+        """An object, or None."""
         with self._lock:
             row = self._sql.execute("SELECT content FROM object WHERE kind = ? AND id = ?", (kind, identity)).fetchone()
         return orjson.loads(row[0]) if row else None
 
     def data(self, kind: str, identity: str) -> bytes | None:
-        """What is kept with an object."""
+        """An object's data, or None."""
         with self._lock:
             row = self._sql.execute("SELECT data FROM object WHERE kind = ? AND id = ?", (kind, identity)).fetchone()
         return bytes(row[0]) if row and row[0] is not None else None
 
     def with_data(self, kind: str) -> list[str]:
-        """Ids of the objects of a kind that have data."""
+        """The ids of a kind's objects that have data."""
         with self._lock:
             rows = self._sql.execute("SELECT id FROM object WHERE kind = ? AND data IS NOT NULL", (kind,)).fetchall()
         return [identity for (identity,) in rows]
 
     def open_data(self, kind: str, identity: str) -> sqlite3.Blob:
-        """What is kept with an object, to be read in pieces."""
+        """Open an object's data, to read it in chunks."""
         with self._lock:
             [serial] = self._sql.execute(
                 "SELECT serial FROM object WHERE kind = ? AND id = ?", (kind, identity)
@@ -111,12 +111,12 @@ class Objects:
             return self._sql.blobopen("object", "data", serial, readonly=True)
 
     def drop_data(self, kind: str, identity: str) -> None:
-        """Forget what is kept with an object."""
+        """Delete an object's data."""
         with self._lock:
             self._sql.execute("UPDATE object SET data = NULL WHERE kind = ? AND id = ?", (kind, identity))
 
     def all(self, kind: str, parent: str | None = None) -> list[dict[str, Any]]:
-        """All objects of a kind, the oldest first."""
+        """All objects of a kind, oldest first."""
         with self._lock:
             rows = self._sql.execute(
                 "SELECT content FROM object WHERE kind = ? AND (? IS NULL OR parent = ?) ORDER BY serial",
@@ -125,12 +125,12 @@ class Objects:
         return [orjson.loads(row[0]) for row in rows]
 
     def delete(self, kind: str, identity: str) -> bool:
-        """Remove an object; whether there was one."""
+        """Delete an object; return whether it existed."""
         with self._lock:
             return self._sql.execute("DELETE FROM object WHERE kind = ? AND id = ?", (kind, identity)).rowcount > 0
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the database."""
         with self._lock:
             self._sql.close()
 
@@ -138,7 +138,7 @@ class Objects:
 def page(
     objects: list[dict[str, Any]], query: dict[str, str], *, newest_first: bool, most: int = 100
 ) -> dict[str, Any]:
-    """One page of a list, as the API shows it: ``after``, ``limit`` and ``order`` of the query count."""
+    """One page of a list in the API's format, selected by the query's ``after``, ``limit`` and ``order``."""
     from distilltest.server.errors import invalid
 
     order = query.get("order", "desc" if newest_first else "asc")

@@ -1,8 +1,8 @@
-"""Who may talk to the server: programs on this machine, and no web page.
+"""Requests are accepted from programs on this machine, and refused from web pages.
 
-A server on the loopback address is not out of reach of the web. A page in a browser on this machine can send requests to it
-(cross-site request forgery), and with a domain name that resolves to 127.0.0.1 it can read the responses too (DNS rebinding).
-Every such request gives itself away by a header that the page cannot change: ``Host``, ``Origin`` or ``Sec-Fetch-Site``.
+Web pages can reach a server on the loopback address. A page in a browser on this machine can send requests to it (cross-site
+request forgery), and with a domain name that resolves to 127.0.0.1 it can also read the responses (DNS rebinding). Every such
+request has a header that the page cannot change and that gives it away: ``Host``, ``Origin`` or ``Sec-Fetch-Site``.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _LOOPBACK = re.compile(r"(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
 _SAME_PAGE = ("same-origin", "none")
-"""``none``: the address was typed in by the user."""
+"""``none`` means that the user typed in the address."""
 
 
 @web.middleware
 async def refuse_web_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse what a web page sends, before a handler looks at the request."""
+    """Refuse a web page's request before it reaches a handler."""
     reason = refusal(request)
     if reason is not None:
         raise ApiError(403, reason, code="forbidden_origin")
@@ -31,13 +31,13 @@ async def refuse_web_pages(request: web.Request, handler: Handler) -> web.Stream
 
 
 async def forbid_other_origins(_: web.Request, response: web.StreamResponse) -> None:
-    """Say with each response that no page of another origin may have it. There are no CORS headers to say otherwise."""
+    """Add headers that keep the response from pages of other origins. No CORS header says otherwise."""
     response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
     response.headers["X-Content-Type-Options"] = "nosniff"
 
 
 def refusal(request: web.Request) -> str | None:
-    """Why a request is refused, None if it may pass."""
+    """Why a request is refused; None if it is accepted."""
     hosts = request.headers.getall("Host", [])
     target = request.url.raw_authority if request.raw_path.startswith(("http:", "https:")) else None
     for host in [*hosts, *([target] if target is not None else [])]:

@@ -1,4 +1,4 @@
-"""Work in threads that no end of the process waits for."""
+"""Work in daemon threads, which do not keep the process from ending."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 
 class Threads:
-    """Runs work beside the server's loop.
+    """Runs functions in threads and awaits their results.
 
-    A ``ThreadPoolExecutor`` would not do: Python joins its threads before the process ends, and before an exit handler could tell
-    them to stop. These are daemon threads, so their work must be such that it can break off anywhere, as with ``kill -9``.
+    Python joins the threads of a ``ThreadPoolExecutor`` before the process ends, and before an exit handler could tell them to
+    stop. Daemon threads are not joined, so the work must tolerate being cut off at any point, as by ``kill -9``.
     """
 
     def __init__(self, name: str) -> None:
@@ -23,7 +23,7 @@ class Threads:
         self._idle: list[Callable[[], None]] = []
 
     async def run(self, work: Callable[..., Any], *arguments: Any) -> Any:
-        """Do the work in a thread of its own; what it returns or raises."""
+        """Call ``work`` in a new thread; return what it returns, or raise what it raises."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
 
@@ -37,7 +37,7 @@ class Threads:
                 result = work(*arguments)
             except BaseException as error:
                 raised = error
-            with suppress(RuntimeError):  # nobody waits any more: the loop is closed
+            with suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(settle, result, raised)
             self._ended()
 
@@ -47,7 +47,7 @@ class Threads:
         return await future
 
     def when_idle(self, call: Callable[[], None]) -> None:
-        """Call it as soon as no thread is at work: now, or in the thread that ends last."""
+        """Call the function once no thread is working: now, or in the thread that ends last."""
         with self._lock:
             self._idle.append(call)
             idle = self._running == 0
@@ -55,7 +55,7 @@ class Threads:
             self._call_all()
 
     async def wait(self, seconds: float) -> bool:
-        """Wait so long at most for all work to end; whether it has."""
+        """Wait for all work to end, at most for so many seconds; return whether it has ended."""
         loop = asyncio.get_running_loop()
         ended = asyncio.Event()
 

@@ -1,4 +1,4 @@
-"""Files on their way in and out, a piece at a time: memory does not grow with them, and other requests are answered meanwhile."""
+"""Uploads and downloads in chunks: memory use does not grow with the file, and the server answers other requests meanwhile."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from distilltest.server.files import LARGEST, Files, Upload
 from distilltest.server.multipart import BodyPart, FormReader, MalformedBody, boundary_of
 
 PIECE = 1024 * 1024
-"""Bytes that are written or read at once, in a thread: a slow disk must not hold up the server's loop."""
+"""The chunk size in bytes. Chunks are read and written in a thread, because a slow disk must not block the server's loop."""
 LARGEST_FIELD = 64 * 1024
-"""Bytes of a form's fields other than the file, together."""
+"""The total size limit of a form's fields without the file, in bytes."""
 
 
 async def receive(request: web.Request, files: Files) -> dict[str, Any]:
-    """Keep the file of a form. What breaks off, is too large or cannot be read leaves nothing behind.
+    """Store the file of a form. If the upload breaks off, is too large or is invalid, nothing is left on disk.
 
     Raises:
-        ApiError: The form is not an upload, is too large, or there is no room for it.
+        ApiError: The form is not an upload or is too large, or the disk is full.
     """
     if request.content_length is not None and request.content_length > LARGEST + 2 * LARGEST_FIELD:
         raise ApiError(413, f"The file has more than {LARGEST // 1024**2} MiB.", code="file_too_large")
@@ -44,7 +44,7 @@ async def receive(request: web.Request, files: Files) -> dict[str, Any]:
 
 
 async def send(request: web.Request, file: BinaryIO) -> web.StreamResponse:
-    """Send a file that is open, and close it."""
+    """Send an open file, and close it."""
     with file:
         size = file.seek(0, 2)
         file.seek(0)
@@ -59,20 +59,20 @@ async def send(request: web.Request, file: BinaryIO) -> web.StreamResponse:
 
 
 class _Form:
-    """The parts of an upload, as they come."""
+    """The parts of an upload, as they arrive."""
 
     def __init__(self, files: Files) -> None:
         self._files = files
         self._fields: dict[str, bytes] = {}
         self._field = ""
-        """The name of the field that is being read; empty while it is the file."""
+        """The name of the field that is being read; empty while reading the file."""
         self._upload: Upload | None = None
         self._filename = ""
         self._waiting = bytearray()
-        """Content of the file that is not yet written."""
+        """Content of the file that has not been written yet."""
 
     async def take(self, event: BodyPart | bytes) -> None:
-        """Take in the beginning of a part, or a piece of its content."""
+        """Process the start of a part, or a chunk of its content."""
         if isinstance(event, BodyPart):
             self._begin(event)
         elif self._field:
@@ -98,7 +98,7 @@ class _Form:
             self._field = part.name
 
     async def keep(self) -> dict[str, Any]:
-        """Keep the file, now that all parts are there."""
+        """Store the file, once all parts have arrived."""
         if self._upload is None:
             raise invalid("the form needs a file", "file")
         await self._write()
@@ -111,6 +111,6 @@ class _Form:
         await asyncio.to_thread(self._upload.write, data)
 
     def abandon(self) -> None:
-        """Remove a file that was not kept."""
+        """Remove the file if it was not stored."""
         if self._upload is not None:
             self._upload.abandon()

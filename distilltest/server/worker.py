@@ -1,4 +1,4 @@
-"""Running fine-tuning jobs. What is learned, and how, is the business of the models behind the server."""
+"""Runs fine-tuning jobs. The models behind the server do the training."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from distilltest.server.job_records import ACTIVE, JobRecords
 from distilltest.server.threads import Threads
 
 POLL_SECONDS = 0.5
-"""Seconds between two looks for jobs that another server on the same folder has taken in, left or set aside."""
+"""How often to check for jobs that another server on the folder has created, left unfinished, paused or cancelled, in seconds."""
 PATIENCE = 5.0
-"""Seconds that a stop waits for trainings to look whether they shall stop. One that does not ends with the process."""
+"""How long a stop waits for trainings to notice it, in seconds. A training that does not notice ends with the process."""
 DIED = "The server ended while the job was running: the job begins anew"
 
 
 class JobWorker:
-    """Runs jobs in threads beside the server's loop; a restart goes on with those that had not ended."""
+    """Runs jobs in threads. After a restart it continues unfinished jobs."""
 
     def __init__(self, records: JobRecords, files: Files, models: ServedModels, lock: FolderLock) -> None:
         self._records = records
@@ -40,23 +40,23 @@ class JobWorker:
         self._overseer: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to work; jobs that a restart interrupted go on."""
+        """Start running jobs, unfinished ones included."""
         self._overseer = asyncio.get_running_loop().create_task(self._oversee())
 
     def wake(self) -> None:
-        """Look for jobs now."""
+        """Check for jobs now."""
         self._wake.set()
 
     def stop(self, identity: str) -> None:
-        """Let go of a job, as soon as its training looks."""
+        """Stop a job at its training's next check."""
         if identity in self._controls:
             self._controls[identity].stop()
 
     async def close(self) -> None:
-        """Stop working; unfinished jobs go on at the next start.
+        """Stop running jobs; unfinished ones continue at the next start.
 
-        A training that does not stop in time cannot hold this up. Until it ends, with the process at the latest, no other server
-        takes up the folder's jobs.
+        This does not wait for a training that does not stop in time. No other server runs the folder's jobs until that training
+        ends, at the latest with the process.
         """
         self._closing = True
         running = list(self._tasks)
@@ -72,7 +72,7 @@ class JobWorker:
         self._threads.when_idle(self._lock.release)
 
     async def _oversee(self) -> None:
-        """Run every job that has not ended, while no other server does; one that another server set aside is stopped."""
+        """While this server holds the folder's lock, run unfinished jobs, and stop those that another server has cancelled."""
         while True:
             if self._lock.take():
                 for job in self._records.all():
@@ -89,7 +89,7 @@ class JobWorker:
             self._wake.clear()
 
     def _died_too_often(self, job: dict[str, Any]) -> bool:
-        """Whether a job was running at so many deaths of the server that it ends as failed: it would go on killing it."""
+        """Fail a job that was running at each of the last crashes of the server, and may cause them; return whether it failed."""
         interrupted = self._records.was_interrupted(job["id"])
         if self._models.deaths is None or interrupted or job["status"] != "running":
             return False
@@ -112,7 +112,7 @@ class JobWorker:
     def _tell(
         self, job: str, told: set[str], message: str, data: dict[str, Any] | None = None, level: str = "info"
     ) -> bool:
-        """An event, unless it was told before a restart; of metrics, unless those of the same step were."""
+        """Add an event, unless it, or for metrics one of the same step, was added before a restart; return whether it is new."""
         mark = _mark(message, data)
         if mark in told:
             return False
@@ -165,10 +165,10 @@ class JobWorker:
             self._records.event(identity, f"Job is {status}")
 
     def _check(self, identity: str, control: JobControl) -> str:
-        """The state of a job that goes on.
+        """The state of a job that may continue.
 
         Raises:
-            Stopped: It was set aside, here or by another server.
+            Stopped: The job was paused or cancelled, here or by another server.
         """
         control.check()
         status: str = self._records.get(identity)["status"]
@@ -177,10 +177,10 @@ class JobWorker:
         return status
 
     def _change(self, identity: str, control: JobControl, **values: Any) -> None:
-        """Change a job that goes on.
+        """Change a job that may continue.
 
         Raises:
-            Stopped: It was set aside, here or by another server.
+            Stopped: The job was paused or cancelled, here or by another server.
         """
         control.check()
         if self._records.change(identity, ACTIVE, **values) is None:
@@ -188,12 +188,12 @@ class JobWorker:
 
 
 def _mark(message: str, data: dict[str, Any] | None) -> str:
-    """What an event is known by: losses may differ in the last place when they are computed again."""
+    """What identifies an event. Metrics are left out: a second computation may differ in the last digit."""
     return message.split(":")[0] if data else message
 
 
 def _failure(identity: str, error: Exception) -> TrainingFailed:
-    """What a job says of an error; one that nobody thought of goes to the log as well."""
+    """The failure to record for an error; an unexpected error is also logged."""
     if isinstance(error, TrainingFailed):
         return error
     if isinstance(error, ApiError):
@@ -203,7 +203,7 @@ def _failure(identity: str, error: Exception) -> TrainingFailed:
 
 
 def _model_name(job: dict[str, Any]) -> str:
-    """The same at every start of the job."""
+    """The tuned model's id, which is the same at every start of the job."""
     suffix = f":{job['suffix']}" if job["suffix"] else ":"
     base = job["model"].split(":")[1] if job["model"].startswith("ft:") else job["model"].rsplit("/", 1)[-1]
     return f"ft:{base}:local{suffix}:{job['id'][-8:]}"
