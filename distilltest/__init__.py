@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from distilltest.errors import GraderFailed as GraderFailed
     from distilltest.evaluations.declaration import evaluation as evaluation
-    from distilltest.gate import always as always
-    from distilltest.gate import at_least as at_least
-    from distilltest.gate import better_than as better_than
-    from distilltest.gate import costs_at_most as costs_at_most
-    from distilltest.gate import critical_slice as critical_slice
-    from distilltest.gate import decide as decide
-    from distilltest.gate import faster_than as faster_than
-    from distilltest.gate import no_slice_regresses as no_slice_regresses
-    from distilltest.gate import not_worse_than as not_worse_than
-    from distilltest.gate import preferred_to as preferred_to
-    from distilltest.gate import recovers as recovers
+    from distilltest.gate.decide import decide as decide
+    from distilltest.gate.levels import always as always
+    from distilltest.gate.levels import at_least as at_least
+    from distilltest.gate.levels import preferred_to as preferred_to
+    from distilltest.gate.paired import better_than as better_than
+    from distilltest.gate.paired import critical_slice as critical_slice
+    from distilltest.gate.paired import not_worse_than as not_worse_than
+    from distilltest.gate.shares import costs_at_most as costs_at_most
+    from distilltest.gate.shares import faster_than as faster_than
+    from distilltest.gate.shares import recovers as recovers
+    from distilltest.gate.slices import no_slice_regresses as no_slice_regresses
     from distilltest.pytest_plugin.fixtures.own import grader as grader
     from distilltest.records import Case as Case
     from distilltest.records import Completion as Completion
@@ -30,19 +30,22 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOME = {
+RULES = {
+    "better_than": "distilltest.gate.paired",
+    "not_worse_than": "distilltest.gate.paired",
+    "at_least": "distilltest.gate.levels",
+    "always": "distilltest.gate.levels",
+    "recovers": "distilltest.gate.shares",
+    "no_slice_regresses": "distilltest.gate.slices",
+    "critical_slice": "distilltest.gate.paired",
+    "costs_at_most": "distilltest.gate.shares",
+    "faster_than": "distilltest.gate.shares",
+    "preferred_to": "distilltest.gate.levels",
+}
+"""The rules of a gate and their modules. ``distilltest.yaml``, its schema and the reference take their rules from here."""
+_HOME = RULES | {
     "evaluation": "distilltest.evaluations.declaration",
-    "at_least": "distilltest.gate",
-    "recovers": "distilltest.gate",
-    "no_slice_regresses": "distilltest.gate",
-    "faster_than": "distilltest.gate",
     "decide": "distilltest.gate",
-    "critical_slice": "distilltest.gate",
-    "costs_at_most": "distilltest.gate",
-    "always": "distilltest.gate",
-    "better_than": "distilltest.gate",
-    "not_worse_than": "distilltest.gate",
-    "preferred_to": "distilltest.gate",
     "grader": "distilltest.pytest_plugin.fixtures.own",
     "GraderFailed": "distilltest.errors",
     "Case": "distilltest.records",

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from distilltest import RULES
 from distilltest.config.model import ALPHA, DEFAULT_JUDGE, EMBEDDED_URL, Config, Distillation, Judge, Price, Server
 from distilltest.data import Tree, absent, kind_of, read_yaml
 from distilltest.errors import ConfigError, brief
@@ -52,6 +53,8 @@ def load_config(root: Path, overrides: Mapping[str, str] | None = None) -> Confi
 def schema() -> dict[str, Any]:
     """The published JSON Schema of ``distilltest.yaml``."""
     content: dict[str, Any] = orjson.loads(resources.files("distilltest.config").joinpath("schema.json").read_bytes())
+    _by_name, with_arguments = content["properties"]["gate"]["properties"]["rules"]["items"]["oneOf"]
+    with_arguments["propertyNames"]["enum"] = list(RULES)
     return content
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import distilltest
 from distilltest import errors, gate, graders
-from distilltest.gate.declared import RULES
+from distilltest.gate.rules import RULES
 from scripts.reference.markdown import docstring, inline
 
 INTRODUCTION = """\

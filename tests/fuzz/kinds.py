@@ -17,7 +17,7 @@ from distilltest.evaluations.labels import load_labels
 from distilltest.exchange.import_file import import_file
 from distilltest.exchange.incoming import ImportContext
 from distilltest.finetuning.configured import with_candidate
-from distilltest.gate.declared import rules_from
+from distilltest.gate.rules import rules_from
 from distilltest.graders.json_schema import _of_file, json_schema
 from distilltest.graders.openai_format import (
     LabelModelGrader,

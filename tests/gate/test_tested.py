@@ -20,7 +20,7 @@ from distilltest.gate import (
     preferred_to,
     recovers,
 )
-from distilltest.gate.declared import RULES
+from distilltest.gate.rules import RULES
 from distilltest.gate.table import ResultsTable
 from distilltest.records import Outcome
 

@@ -22,8 +22,8 @@ from distilltest.gate import (
     preferred_to,
     recovers,
 )
-from distilltest.gate.declared import RULES
 from distilltest.gate.rule import Rule
+from distilltest.gate.rules import RULES
 from distilltest.gate.table import ResultsTable, Unanswerable
 from distilltest.records import Outcome
 from distilltest.statistics import anchored, binomial, clusters, exact_unconditional, planning

@@ -1,4 +1,4 @@
-"""Rules that ``distilltest.yaml`` declares, for evaluations whose suite gives none."""
+"""Rules by name, and the rules that ``distilltest.yaml`` declares for evaluations without a ``gate=``."""
 
 from __future__ import annotations
 
@@ -7,31 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
+from distilltest import RULES
 from distilltest.errors import SuiteError
 from distilltest.gate.rule import Rule
 
-RULES = {
-    "better_than": "paired",
-    "not_worse_than": "paired",
-    "at_least": "levels",
-    "always": "levels",
-    "recovers": "shares",
-    "no_slice_regresses": "slices",
-    "critical_slice": "paired",
-    "costs_at_most": "shares",
-    "faster_than": "shares",
-    "preferred_to": "levels",
-}
-"""Name → the module of this package with the function that makes the rule, which is imported when a suite asks for it."""
-
 
 def rule_of(name: str) -> Callable[..., Rule]:
-    """The function of ``RULES`` that makes a rule.
+    """The function that makes a rule.
 
     >>> rule_of("at_least")(0.9).describe()
     'candidate at least 90 %'
     """
-    make: Callable[..., Rule] = getattr(import_module(f"distilltest.gate.{RULES[name]}"), name)
+    make: Callable[..., Rule] = getattr(import_module(RULES[name]), name)
     return make
 
 
@@ -40,10 +27,10 @@ def rules_from(declared: Sequence[tuple[str, Any, str]]) -> tuple[Rule, ...]:
 
     Args:
         declared: Name, argument and place of each rule. The argument is a mapping of the function's arguments, the value of
-            its first one, or None for none.
+            the first one, or None for no arguments.
 
     Raises:
-        SuiteError: There is no such rule, or its arguments are wrong; the message begins with the place.
+        SuiteError: There is no such rule, or its arguments are wrong. The message begins with the place.
 
     >>> [rule.describe() for rule in rules_from([("better_than", "base", ""), ("at_least", {"score": 0.9}, "")])]
     ['better than base', 'candidate at least 90 %']
