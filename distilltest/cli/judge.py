@@ -134,7 +134,7 @@ def run_calibrate(arguments: argparse.Namespace) -> int:
     from distilltest.data.dataset import load_dataset
     from distilltest.errors import DistilltestError
     from distilltest.judges.calibration import Calibration
-    from distilltest.judges.labelled import Ways, by_criterion, read
+    from distilltest.judges.labelled import CalibrationSetup, by_criterion, read
     from distilltest.store.prepare import open_for_work
 
     config = load_config(arguments.root.resolve())
@@ -142,7 +142,7 @@ def run_calibrate(arguments: argparse.Namespace) -> int:
     config.server(judge.model.server)
     config.check_budget([judge.model])
     cases = load_dataset(config.root / arguments.labels, arguments.labels).cases
-    ways = Ways(
+    setup = CalibrationSetup(
         arguments.grader,
         arguments.prompt,
         config.root,
@@ -150,7 +150,7 @@ def run_calibrate(arguments: argparse.Namespace) -> int:
         (arguments.span[0], arguments.span[1]),
         arguments.pass_threshold,
     )
-    rows = read(cases, ways)
+    rows = read(cases, setup)
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     with open_for_work(config, say.line) as store, Engine(config, store) as engine:
         results = engine.run(_ask_all(rows, judge, engine))

@@ -1,4 +1,4 @@
-"""Evaluations: every case on every role, graded, compared and decided.
+"""Evaluations: ask every role every case, grade the answers, and decide.
 
-The package's name is a plural because ``distilltest.evaluation`` is the decorator.
+The name is plural because ``distilltest.evaluation`` is the decorator.
 """

@@ -1,4 +1,4 @@
-"""What the dataset says of guessing: how often one answer is right, whatever the case."""
+"""What guessing achieves on a dataset: how often the same answer is right for every case."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from distilltest.graders.text import as_text
 from distilltest.records import Case
 
 COMPARED = ("exact_match", "classification")
-"""Graders that pass the reference and nothing else. What others would make of it, nobody knows without asking them."""
+"""Graders that pass exactly the reference. Whether others pass a text is known only by calling them."""
 
 
 def same_reference(cases: Sequence[Case]) -> float | None:
-    """The share of cases that have the commonest reference, however it is spelled; None where some case has none.
+    """The share of cases with the commonest reference, ignoring case and spacing; None if a case has no reference.
 
     >>> same_reference([Case("a", {}, "yes"), Case("b", {}, "no"), Case("c", {}, "yes"), Case("d", {}, "yes")])
     0.75
@@ -26,7 +26,7 @@ def same_reference(cases: Sequence[Case]) -> float | None:
 
 
 def are_labels(cases: Sequence[Case]) -> bool:
-    """Whether the references are different ones, and each of them is that of two cases on average: one may be right often.
+    """Whether the references look like labels: at least two different ones, each shared by two cases on average.
 
     >>> are_labels([Case("a", {}, "yes"), Case("b", {}, "no"), Case("c", {}, "yes"), Case("d", {}, "yes")])
     True
@@ -38,9 +38,9 @@ def are_labels(cases: Sequence[Case]) -> bool:
 
 
 def commonest(cases: Sequence[Case]) -> str | None:
-    """The answer that most cases accept, None where some case has no reference, or all have the same one.
+    """The answer that most cases accept; None if a case has no reference, or if all cases have the same one.
 
-    Spellings count together, and the commonest of them is taken.
+    Spellings that differ in case or spacing count together; the commonest of them is returned.
     """
     if _different(cases) < 2:
         return None
@@ -52,7 +52,7 @@ def commonest(cases: Sequence[Case]) -> str | None:
 
 
 def _different(cases: Sequence[Case]) -> int:
-    """How many references there are; 0 where some case has none."""
+    """The number of different references; 0 if a case has none."""
     if any(case.reference is None for case in cases):
         return 0
     return len({as_text(case.reference) for case in cases})
@@ -67,8 +67,9 @@ def _folded(text: str) -> str:
 
 
 def constant_answer(cases: Sequence[Case], graders: Iterable[str]) -> Constant | None:
-    """The answer that is right most often, None where it is not known what is right, where all cases have the same
-    reference, or where references hardly ever come twice.
+    """The answer that is right most often.
+
+    None if no grader compares with references, or if the references are not labels (:func:`are_labels`).
 
     Args:
         cases: With their references and alternatives.
@@ -81,7 +82,7 @@ def constant_answer(cases: Sequence[Case], graders: Iterable[str]) -> Constant |
     (True, True)
     """
     if not set(COMPARED) & set(graders) or not are_labels(cases):
-        return None  # nothing tells knowing from guessing; or to know one answer helps with hardly any other case
+        return None
     text, accepted = commonest(cases), _accepted(cases)
     if text is None:
         return None

@@ -1,4 +1,4 @@
-"""The cases that a person should read: where the candidate and another role differ, and where calls failed."""
+"""The cases for people to read: those where the candidate and another role differ, and those where calls failed."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from distilltest.records import Case, Completion, Outcome
 from distilltest.store import Store
 
 MOST = 50
-"""Changes of one kind against one role whose texts are kept for the report. The store has them all."""
+"""Changes per kind and role whose texts go into the report. The store has all of them."""
 
 
 def find_changes(plan: Plan, outcomes: Sequence[Outcome], store: Store, run_id: str) -> tuple[Change, ...]:
     """Losses first, then failed calls, then wins, each in the order of the dataset; grades before comparisons.
 
-    A case with several trials counts by its mean: the candidate has lost it where its mean is lower.
+    A case with several trials is lost if the candidate's mean is lower.
 
     Args:
         plan: The evaluation.
         outcomes: In order of the cases.
-        store: Where the texts are.
-        run_id: The run, whose grades say why.
+        store: Holds the texts.
+        run_id: The run, whose grades hold the reasons.
     """
     cases = {case.id: case for case in plan.cases}
     metric = plan.evaluation.metric
@@ -32,7 +32,7 @@ def find_changes(plan: Plan, outcomes: Sequence[Outcome], store: Store, run_id: 
         kind: [] for kind in ("lost", "not preferred", "failed", "won", "preferred")
     }
     by_case: dict[str, dict[str, list[Outcome]]] = {}
-    """Of the cases that may be shown."""
+    """Case id → role → outcomes, for the cases to show."""
     noted = Counter[tuple[str, str]]()
     others = [role for role in plan.models if role != "candidate"]
 
@@ -74,13 +74,13 @@ def find_changes(plan: Plan, outcomes: Sequence[Outcome], store: Store, run_id: 
 
 
 def _value(trials: Iterable[Outcome], metric: str) -> float | None:
-    """The mean of the trials; None where one was only compared, and has no grade."""
+    """The mean over the trials; None if any trial has no grade because it was only compared."""
     values = [o.value(metric) for o in trials]
     return None if None in values else sum(v for v in values if v is not None) / len(values)
 
 
 def _preferred(trials: Sequence[Outcome]) -> dict[str, float]:
-    """Other role → how often the candidate's answers were preferred to its."""
+    """Other role → the share of trials in which the candidate's answer was preferred."""
     roles = dict.fromkeys(role for trial in trials for role in trial.preferences)
     return {role: sum(trial.preferences.get(role, 0.5) for trial in trials) / len(trials) for role in roles}
 
@@ -97,7 +97,7 @@ def _change(
 ) -> Change:
     samples = []
     for role in sorted(roles, key=lambda role: (role != "candidate", role != other)):
-        # Of several trials, the worst one is shown.
+        # Of several trials, show the worst.
         outcome = min(roles[role], key=lambda o: (o.failure is None, o.score or 0.0))
         said = texts.get(outcome.completion_id)
         grades = (

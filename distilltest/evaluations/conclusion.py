@@ -1,4 +1,4 @@
-"""From the outcomes of an evaluation to the table that the gate decides on, and to the result."""
+"""Building the table that the gate decides on, and the result, from the outcomes of an evaluation."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from distilltest.records import Case, Model, Outcome
 from distilltest.store import Store
 
 FEW, FEW_SHARE = 3, 0.02
-"""Fewer answers than this, or at most this share of a role's, are counted in the table of roles and not worth a note."""
+"""Fewer odd answers than this, or at most this share of a role's answers, appear in the table of roles but get no note."""
 
 
 def table_of(
     plan: Plan, config: Config, cases: Sequence[Case], outcomes: Sequence[Outcome], health: Health, body: BoundBody
 ) -> ResultsTable:
-    """The outcomes of these cases, aligned by case, with what the test function makes of answers that say nothing."""
+    """The outcomes of these cases, aligned by case, with the grades of placebo answers."""
     declared = plan.evaluation
     table = ResultsTable.from_outcomes(
         case_ids=[case.id for case in cases],
@@ -79,7 +79,7 @@ def result_of(
     notes: tuple[str, ...],
     seconds: float,
 ) -> EvaluationResult:
-    """Everything that a report needs to know."""
+    """The result of an evaluation, with notes for the report."""
     asked = set(table.case_ids)
     in_order = replace(plan, cases=tuple(case for case in plan.dataset.cases if case.id in asked))
     outcomes.sort()
@@ -120,7 +120,7 @@ def result_of(
 
 
 def _on_missing(verdict: Verdict) -> list[str]:
-    """How answers that never come went into the numbers."""
+    """How the numbers count answers that will never arrive."""
     if not verdict.worst_case:
         return []
     each = ", ".join(f"{role} {count}" for role, count in verdict.missing.items())
@@ -132,7 +132,7 @@ def _on_missing(verdict: Verdict) -> list[str]:
 
 
 def _on_copies(table: ResultsTable) -> list[str]:
-    """Why cases without clusters are clusters."""
+    """Why cases without declared clusters were clustered."""
     if table.requests is None:
         return []
     note = (
@@ -143,13 +143,13 @@ def _on_copies(table: ResultsTable) -> list[str]:
 
 
 def _on_repeats(plan: Plan, table: ResultsTable) -> list[str]:
-    """Roles that mostly repeat themselves, or say nothing, where the cases ask for many answers.
+    """Roles that mostly repeat one answer, or answer nothing, although the references differ.
 
-    An untuned base often does; it is noted only where a rule leans on it.
+    Only roles of rules are noted: an untuned base often repeats itself.
     """
     found = []
-    leaned_on = {"candidate", *(measure.role for rule in plan.gate for measure in rule.measures)}
-    for role in [role for role in plan.models if role in leaned_on]:
+    compared = {"candidate", *(measure.role for rule in plan.gate for measure in rule.measures)}
+    for role in [role for role in plan.models if role in compared]:
         answers = table.answers.get(role)
         if answers is None:
             continue
@@ -164,7 +164,7 @@ def _on_repeats(plan: Plan, table: ResultsTable) -> list[str]:
 
 
 def notes_on(models: Mapping[str, Model], outcomes: Sequence[Outcome]) -> list[str]:
-    """What is odd about answers that were graded all the same, as sentences; nothing where it is a few."""
+    """Sentences about many cut-off answers, refusals, or answers without usage."""
     found = []
     for role, model in models.items():
         answers = Answers.of(outcomes, role)
@@ -192,13 +192,13 @@ def _many(count: int, total: int) -> bool:
 
 
 def _cost(config: Config, model: Model, answers: Answers) -> float | None:
-    """What the answers of a role cost, as far as their tokens are known; None where the price is not."""
+    """The cost of a role's answers with known tokens; None without a price."""
     price = config.prices.get(model.model)
     return usd(price, answers.prompt_tokens, answers.completion_tokens, answers.cached_tokens)
 
 
 def _latencies(cases: Sequence[Case], role: str, outcomes: Sequence[Outcome]) -> tuple[float | None, ...]:
-    """The mean latency of each case's trials, None where a call failed."""
+    """The mean latency over the trials of each case; None if no call succeeded."""
     rows = {case.id: row for row, case in enumerate(cases)}
     sums, seen = array("d", bytes(8 * len(rows))), array("i", bytes(4 * len(rows)))
     for outcome in of_role(outcomes, role):

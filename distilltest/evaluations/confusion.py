@@ -1,4 +1,4 @@
-"""Counting, while answers are graded, which labels a classification gave: for the report."""
+"""Macro F1 and recall of classifications, counted while answers are graded, for the report."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from distilltest.records import Grade
 from distilltest.statistics.confusion import macro_f1, recalls
 
 _SHOWN = 6
-"""Labels whose recall a note names, the weakest first."""
+"""Labels whose recall a note lists, lowest first."""
 
 
 class Confusion:
-    """The counts of one evaluation, by role."""
+    """Confusion counts of one evaluation, by role."""
 
     def __init__(self) -> None:
         self._counts: dict[str, Counter[tuple[str, str]]] = {}
@@ -25,7 +25,7 @@ class Confusion:
                 self._counts.setdefault(role, Counter())[grade.label] += 1
 
     def notes(self) -> list[str]:
-        """Macro F1 and recall by label, a sentence for each role; nothing where nothing was classified."""
+        """Macro F1 and recall by label: one sentence per role, none without classifications."""
         return [_note(role, counts) for role, counts in self._counts.items()]
 
 

@@ -1,4 +1,4 @@
-"""What ``@evaluation`` declares."""
+"""The ``@evaluation`` decorator and what it declares."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from distilltest.process.watched import listen
 F = TypeVar("F", bound=Callable[..., Any])
 
 ATTRIBUTE = "__distilltest_evaluation__"
-"""Where a decorated test function carries its evaluation."""
-listen()  # whoever imports this loads a suite: what it reads from here on, its evaluations are about
+"""The attribute of a decorated test function that holds its evaluation."""
+listen()  # A suite imports this module. From here on, record the files that it reads: its evaluations depend on them.
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,37 +24,39 @@ class Evaluation:
     """A test function's dataset, prompt and gate."""
 
     body: Callable[..., Any]
-    """The function as it was written."""
+    """The undecorated function."""
     dataset: str
     prompt: str
     gate: tuple[Rule, ...] | None
-    """None for the rules of distilltest.yaml."""
+    """None for the rules in distilltest.yaml."""
     trials: int = 1
     metric: str = "pass"
     prompts: Mapping[str, str] = field(default_factory=dict)
-    """Role → a prompt of its own in this evaluation."""
+    """Role → its own prompt file in this evaluation."""
     labels: str | None = None
-    """A file with what people said of answers."""
+    """A file with people's labels of answers."""
     roles: tuple[str, ...] = ()
-    """Roles that are asked although nothing needs them."""
+    """Roles to ask although no rule needs them."""
 
     def check(self, place: str) -> None:
-        """Complain of what cannot work, before anything is paid for.
+        """Check the arguments before anything is sent.
 
         Raises:
             SuiteError: The rules, the numbers or the function's parameters are wrong.
         """
         if self.labels is not None and not isinstance(self.labels, str):
-            raise SuiteError(f"{place}: labels={self.labels!r}; it is the path of a file, as a text.")
+            raise SuiteError(f"{place}: labels={self.labels!r} must be the path of a file, as a string.")
         if not isinstance(self.dataset, str) or not isinstance(self.prompt, str):
-            raise SuiteError(f"{place}: dataset= and prompt= of @evaluation are paths of files, as texts.")
+            raise SuiteError(f"{place}: dataset= and prompt= of @evaluation must be paths of files, as strings.")
         if not all(isinstance(text, str) for pair in self.prompts.items() for text in pair):
-            raise SuiteError(f"{place}: prompts={dict(self.prompts)!r}: role -> path of a prompt file, both texts.")
+            raise SuiteError(
+                f"{place}: prompts={dict(self.prompts)!r} must map roles to paths of prompt files, all strings."
+            )
         if not isinstance(self.roles, tuple) or not all(isinstance(role, str) and role for role in self.roles):
-            raise SuiteError(f'{place}: roles={self.roles!r}; it is a list of names, such as ["teacher"].')
+            raise SuiteError(f'{place}: roles={self.roles!r} must be a list of names, such as ["teacher"].')
         if "completion" not in inspect.signature(self.body).parameters:
             raise SuiteError(
-                f"{place}: the test function of an evaluation takes `completion`, what the model answered. "
+                f"{place}: the test function of an evaluation takes `completion`, the answer of the model, as a parameter. "
                 "Write def test_...(case, completion, exact_match)."
             )
         if self.gate is not None and not self.gate:
@@ -64,12 +66,12 @@ class Evaluation:
         for rule in self.gate or ():
             if not isinstance(rule, Rule):
                 raise SuiteError(
-                    f"{place}: {rule!r} in gate= is no rule. Rules are better_than(...), not_worse_than(...), ..."
+                    f"{place}: {rule!r} in gate= is not a rule. Rules are better_than(...), not_worse_than(...), ..."
                 )
         if self.metric not in ("pass", "score"):
-            raise SuiteError(f"{place}: metric={self.metric!r}; there are 'pass' and 'score'.")
+            raise SuiteError(f"{place}: metric={self.metric!r} must be 'pass' or 'score'.")
         if not isinstance(self.trials, int) or isinstance(self.trials, bool) or self.trials < 1:
-            raise SuiteError(f"{place}: trials={self.trials!r}; it is a whole number from 1.")
+            raise SuiteError(f"{place}: trials={self.trials!r} must be a whole number, at least 1.")
 
 
 def evaluation(
@@ -83,21 +85,21 @@ def evaluation(
     labels: str | None = None,
     roles: Sequence[str] = (),
 ) -> Callable[[F], F]:
-    """Make a test function an evaluation: its body grades every case on every role, its gate decides.
+    """Turn a test function into an evaluation: its body grades the answer of every role to every case; the gate decides.
 
     Args:
-        dataset: Path of the dataset, relative to the folder of distilltest.yaml (pytest's rootdir without one).
-        prompt: Path of the prompt; a role may have one of its own in distilltest.yaml.
-        gate: The rules that the candidate must meet, all of them; without it, those under ``gate: rules:`` in distilltest.yaml.
-        trials: Completions of each request. The gate compares the mean of a case's trials.
-        metric: What the gate compares: ``"pass"`` (all grades of a case passed) or ``"score"`` (their mean).
-        prompts: Role → prompt, for roles that are asked differently here: a tuned student with a short one, say.
-        labels: Path of a file with what people said of answers (case, answer, passed). They decide: alone, or, with 200 labelled
-            pairs or more, sharpened by the judge. ``distilltest judge sample`` makes one to fill in.
-        roles: Roles that are asked although no rule is about them and the test function does not name them in ``preference()``:
-            to show them in the report, or to learn from their answers.
+        dataset: Path of the dataset, relative to the folder of distilltest.yaml, or to pytest's rootdir if there is none.
+        prompt: Path of the prompt. A role may have its own prompt in distilltest.yaml.
+        gate: The rules, all of which the candidate must meet; by default those under ``gate: rules:`` in distilltest.yaml.
+        trials: Completions per request. The gate compares the mean over the trials of a case.
+        metric: What the gate compares: ``"pass"`` (whether all grades of an answer passed) or ``"score"`` (their mean).
+        prompts: Role → prompt file, for roles with another prompt here, such as a tuned student with a shorter one.
+        labels: Path of a file with people's labels of answers (case, answer, passed). The gate then decides by the labels: alone,
+            or combined with the judge's grades from 200 labelled pairs on. ``distilltest judge sample`` writes a file to fill in.
+        roles: Further roles to ask, for the report or for training data. Roles that a rule or ``preference()`` names are
+            always asked.
 
-    A mistake in the arguments is reported when pytest collects the function.
+    Mistakes in the arguments are reported when pytest collects the function.
     """
 
     def decorate(function: F) -> F:
@@ -112,15 +114,15 @@ def evaluation(
             labels=labels,
             roles=tuple(roles) if isinstance(roles, list | tuple) else roles,  # type: ignore[arg-type]  # check() refuses it
         )
-        # A plain wrapper: other plugins must not take an `async def` body for a test of theirs.
 
+        # Not async, even around an `async def` body: other plugins would run that themselves.
         @functools.wraps(function)
         def test(**arguments: Any) -> None:
             raise SuiteError(
-                f"{function.__name__} is an evaluation; pytest runs it when the plugin distilltest is loaded."
+                f"{function.__name__} is an evaluation; pytest runs it if the distilltest plugin is loaded."
             )
 
         setattr(test, ATTRIBUTE, declared)
-        return test  # type: ignore[return-value]  # it stands for the function
+        return test  # type: ignore[return-value]  # it replaces the function
 
     return decorate

@@ -1,4 +1,4 @@
-"""What an evaluation will cost and what it can show, before anything is sent (``--plan``)."""
+"""Estimating the cost and the statistical power of an evaluation before anything is sent (``--plan``)."""
 
 from __future__ import annotations
 
@@ -19,47 +19,47 @@ from distilltest.statistics.planning import MOST, needed, smallest_effect
 from distilltest.store import CompletionFilter, Store
 
 SAMPLE = 200
-"""Stored answers, or rendered prompts, from which tokens are estimated."""
+"""Stored answers, or rendered prompts, used to estimate tokens."""
 DIFFERING = 0.20
-"""The share of cases in which two roles differ, where no earlier run says it."""
+"""The assumed share of cases in which two roles differ, without an earlier run."""
 SPREAD = 0.25
-"""By how much scores differ then."""
+"""The assumed difference of scores, without an earlier run."""
 
 
 @dataclass(frozen=True, slots=True)
 class RoleEstimate:
-    """What one role will cost."""
+    """The estimated cost of one role."""
 
     role: str
     model: str
     calls: int
     to_send: int
-    """Calls that the store has no answer to."""
+    """Calls without a stored answer."""
     prompt_tokens: float
     """Per call."""
     completion_tokens: float | None
-    """Per call; None where nothing is known of its answers."""
+    """Per call; None without stored answers or references to estimate from."""
     usd: float | None
-    """Of the calls to send; None where a price or the tokens are not known."""
+    """Of the calls to send; None if the price or the tokens are unknown."""
     seconds: float | None
-    """How long its calls take at the server's limits, None where no latency is known."""
+    """The time of the calls at the server's limits; None without a known latency or limit."""
     basis: str
-    """Where the tokens come from."""
+    """The source of the token counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class RuleEstimate:
-    """What a rule can show with so many cases."""
+    """What a rule can show with the planned cases."""
 
     rule: str
     shows: str
     hopeless: str = ""
-    """Why it can hardly be proven, and what would help; empty where it can."""
+    """Why the rule can hardly be proven, and what helps; empty if it can."""
 
 
 @dataclass(frozen=True, slots=True)
 class SliceEstimate:
-    """What can be seen in the cases with one tag."""
+    """What the cases with one tag can show."""
 
     tag: str
     cases: int
@@ -69,7 +69,7 @@ class SliceEstimate:
 
 @dataclass(frozen=True, slots=True)
 class PlanEstimate:
-    """One evaluation, before it runs."""
+    """The estimate for one evaluation."""
 
     id: str
     dataset: str
@@ -88,9 +88,9 @@ def estimate(plan: Plan, config: Config, store: Store, *, fresh: bool, judged: i
     Args:
         plan: The evaluation.
         config: Prices and limits.
-        store: What was answered before, and how earlier runs ended.
-        fresh: Stored answers will not be used.
-        judged: Judges' questions for each answer.
+        store: Stored answers, and the outcomes of earlier runs.
+        fresh: Ignore stored answers.
+        judged: Questions to judges per answer.
     """
     slots = [slot for chunk in plan.chunks() for slot in plan.slots(chunk)]
     keys = store.known_keys([slot.request.key for slot in slots])
@@ -119,7 +119,7 @@ def estimate(plan: Plan, config: Config, store: Store, *, fresh: bool, judged: i
 
 
 def _before(plan: Plan, store: Store) -> ResultsTable | None:
-    """What the candidate did in its last run, else what the last candidate did; None where nobody was evaluated."""
+    """The last results of this candidate, else of the last candidate; None without an earlier run."""
     earlier = store.earlier_evaluations(plan.id)
     known = [(run, {line["role"]: line["model"] for line in report["roles"]}) for run, report in earlier]
     model = plan.models["candidate"].model
@@ -138,7 +138,7 @@ def _before(plan: Plan, store: Store) -> ResultsTable | None:
         table = ResultsTable.from_outcomes(
             ids, list(plan.models), found, metric, trials, clusters=[case.cluster for case in cases]
         )
-    except ValueError:  # it had more trials
+    except ValueError:  # the earlier run had another number of trials
         return None
     return replace(table, tags=tuple(case.tags for case in cases))
 
@@ -208,7 +208,7 @@ def _reference_tokens(slots: Sequence[PlannedRequest]) -> float | None:
 
 
 def _rule(rule: Rule, plan: Plan, before: ResultsTable | None, alpha: float) -> RuleEstimate:
-    """What a rule can show with so many cases, by the function that advises in a verdict."""
+    """What a rule can show with the planned cases, computed like the advice in a verdict."""
     name, n, limit = rule.describe(), len(plan.cases), rule.margin
     known = None
     if before is not None and all(role in before.values and before.present(role) for role in rule.needs):
@@ -242,7 +242,7 @@ def _named(cases: int | None) -> str:
 
 
 def _assumed(rule: Rule, plan: Plan) -> ObservedValues | None:
-    """The values of a rule about a difference before anything is known; None of another rule."""
+    """Assumed values for a rule about a difference; None for other rules."""
     if rule.margin is None:
         return None
     binary = plan.evaluation.metric == "pass" and plan.evaluation.trials == 1
@@ -252,7 +252,7 @@ def _assumed(rule: Rule, plan: Plan) -> ObservedValues | None:
 
 
 def _basis(seen: ObservedValues, plan: Plan, *, known: bool) -> str:
-    """What is known, or assumed, of the values."""
+    """What the estimate is based on, in words."""
     if not known and seen.test == "anchored":
         return f"scores are assumed to differ by {points(SPREAD)} points; {TESTS[seen.test].name}"
     differing = sum(value != 0.0 for value in seen.values) / len(seen.values)

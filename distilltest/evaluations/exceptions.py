@@ -13,10 +13,10 @@ _PACKAGE = Path(__file__).parents[1]
 
 
 def failed_by(error: Exception, name: str) -> Grade:
-    """The failed grade of a grader or test function that raised an exception on an answer.
+    """A failed grade for an exception that a grader or test function raised on an answer.
 
     Raises:
-        SuiteError: The answer has nothing to do with it: a module or a name is missing.
+        SuiteError: A module or a name is missing, which would fail for any answer.
     """
     place = _place(error)
     said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
@@ -26,7 +26,7 @@ def failed_by(error: Exception, name: str) -> Grade:
 
 
 def named(error: SuiteError, case: Case, role: str, completion: Completion) -> SuiteError:
-    """The error with the case at which it was met."""
+    """The error, with the case that it occurred on."""
     if repr(case.id) in str(error):
         return error
     said = brief(completion.text, 200)
@@ -34,7 +34,7 @@ def named(error: SuiteError, case: Case, role: str, completion: Completion) -> S
 
 
 def _place(error: Exception) -> str:
-    """The innermost line of the team's own code that it came through, else of another package; nothing where all is ours."""
+    """The innermost line of the user's code in the traceback, else of another package; empty if every frame is distilltest's."""
     frames = [(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__)]
     others = [each for each in frames if _PACKAGE not in Path(each[0]).parents]
     own = [(name, line) for name, line in others if "site-packages" not in name and not name.startswith(_NOT_THEIRS)]
@@ -45,4 +45,4 @@ def _place(error: Exception) -> str:
 
 
 _NOT_THEIRS = (str(Path(sys.base_prefix) / "lib"), "<")
-"""How files of Python itself begin, and code without a file."""
+"""Path prefixes of the standard library, and of code without a file."""

@@ -1,4 +1,4 @@
-"""Calling a test function's body for one case and one completion, and collecting the grades that it records."""
+"""Calling a test function for one case and one completion, and collecting its grades."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 
 Body = Callable[..., Any]
 ASSERT = "assert"
-"""The name of the grade that asserts are. No grader can have it."""
+"""The name of the grade for asserts. Graders cannot use it."""
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-"""What pytest puts into explanations on a terminal."""
+"""Colours in pytest's explanations."""
 
 
 @dataclass(frozen=True, slots=True)
 class PerCall:
-    """Stands for a fixture's value that only a call of the body has."""
+    """A placeholder for the value of a fixture that exists only while the body runs."""
 
     name: str
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):  # pytest and the interpreter ask for these
+        if name.startswith("_"):  # pytest and the interpreter look these up
             raise AttributeError(name)
         raise SuiteError(
             f"The fixture {self.name!r} has a value only while the test function's body runs; "
@@ -51,10 +51,10 @@ PER_CALL_COMPLETION = PerCall("completion")
 
 
 class JudgeContext(Protocol):
-    """What judges need of the evaluation that they sit in."""
+    """What judged graders need of their evaluation."""
 
     root: Path
-    """The folder that paths are relative to."""
+    """The folder of relative paths."""
 
     async def judge(self, question: Question, options: JudgeOptions) -> Judgement:
         """Ask a judge."""
@@ -63,7 +63,7 @@ class JudgeContext(Protocol):
         """The embedding of a text."""
 
     async def peer(self, case: Case, role: str, trial: int) -> Completion | None:
-        """What another role answered to the same case, None where nothing plays it yet."""
+        """Another role's answer to the same case and trial; None if no model has the role yet."""
 
     def request_text(self, case: Case) -> str:
         """The last user message of the case, as the candidate was asked."""
@@ -74,25 +74,25 @@ class JudgeContext(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class JudgeOptions:
-    """How a suite wants a judge to be asked."""
+    """How the suite asks a judge."""
 
     judge: str | None = None
     """Its name in distilltest.yaml; None for the default."""
     votes: int = 1
     combine: Literal["majority", "mean"] = "majority"
     requires_agreement: float | None = None
-    """The least agreement with human labels (AC1) that `distilltest judge calibrate` must have measured."""
+    """The least agreement with people (AC1), as measured by ``distilltest judge calibrate``."""
     model: str | None = None
-    """The model of an imported grader: asked where the judge is, unless a judge has that name or asks that model."""
+    """The model of an imported grader, on the server of the judge, unless a judge has that name or model."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    """What an imported grader's model is asked with, before the judge's own parameters."""
+    """Request parameters of an imported grader. They take precedence over the judge's own."""
 
 
 class PendingGrade:
-    """A grade that a judge is still to give. ``await`` it in an async body; in a plain body it is given after the body."""
+    """A grade that waits for a judge. ``await`` it in an async body; in a plain body it arrives after the body."""
 
     asks = True
-    """Whether somebody is asked for it; False where it is being worked out in this process and can be waited for."""
+    """Whether it sends a request; False if it is computed in this process."""
 
     def __init__(self, name: str, work: Callable[[], Awaitable[Grade]]) -> None:
         self.name = name
@@ -103,7 +103,7 @@ class PendingGrade:
         return self.settled().__await__()
 
     async def settled(self) -> Grade:
-        """The grade, asked for once, in the first task that wants it."""
+        """The grade. Only the first task that waits for it sends a request."""
         if self._grade is not None:
             return await self._grade
         self._grade = asyncio.get_running_loop().create_future()
@@ -111,13 +111,13 @@ class PendingGrade:
             grade = await self._attempt()
         except BaseException as error:
             self._grade.set_exception(error)
-            self._grade.exception()  # it is raised here, whether or not somebody else waits for it
+            self._grade.exception()  # mark it as retrieved: it is raised here even if no other task waits
             raise
         self._grade.set_result(grade)
         return grade
 
     async def _attempt(self) -> Grade:
-        """The grade; what the grader raised on this answer is a failed one."""
+        """The grade. An exception of the grader on this answer becomes a failed grade."""
         try:
             return await self._work()
         except AnswerError as error:
@@ -135,7 +135,7 @@ class PendingGrade:
     def __getattr__(self, name: str) -> Any:
         if name in ("passed", "score", "reason"):
             raise SuiteError(
-                f"{self.name}: its {name!r} is not known yet; in a plain test function a judge is asked after the body. "
+                f"{self.name}: its {name!r} is not known yet; in a plain test function, judges are asked after the body. "
                 f"To use it, write `async def` and `grade = await {self.name}(...)`."
             )
         raise AttributeError(name)
@@ -143,31 +143,31 @@ class PendingGrade:
 
 @dataclass(slots=True)
 class GradingCall:
-    """One call of a body: what it is about, and the grades so far."""
+    """One call of a body, with its grades so far."""
 
     case: Case
     completion: Completion
     role: str = ""
     trial: int = 0
-    bench: JudgeContext | None = None
+    context: JudgeContext | None = None
     grades: list[Grade | PendingGrade] = field(default_factory=list)
     failure: AssertionError | None = None
-    """The assert of the body that did not hold."""
+    """The failed assert of the body."""
     compared: bool = False
-    """Whether the body compares answers of the candidate with this role's: then this one needs no grade."""
+    """Whether the body only compares the candidate's answers with this role's, so that this answer needs no grade."""
     ended: bool = False
-    """Whether the body ended early, on an answer that it could not read: it then did not come to all of its asserts."""
+    """Whether the body ended early, on an answer that it could not read, so that later asserts did not run."""
 
     @property
     def pending(self) -> list[PendingGrade]:
-        """Grades that judges are still to give."""
+        """The grades that wait for judges."""
         return [grade for grade in self.grades if isinstance(grade, PendingGrade)]
 
     def need(self, grader: str, reference: Any) -> Any:
-        """A reference that a grader cannot do without.
+        """The reference, which the grader requires.
 
         Raises:
-            DatasetError: It is None.
+            DatasetError: The case has none.
         """
         if reference is None:
             raise DatasetError(
@@ -183,7 +183,7 @@ def current() -> GradingCall:
     """The call that is being graded.
 
     Raises:
-        SuiteError: None is: a grader was called outside the body of an evaluation.
+        SuiteError: A grader was called outside the body of an evaluation.
     """
     try:
         return _current.get()
@@ -195,34 +195,34 @@ def current() -> GradingCall:
 
 
 def record(grade: Grade) -> Grade:
-    """Add a grade to the current call: calling a grader is the whole statement."""
+    """Add a grade to the current call."""
     current().grades.append(grade)
     return grade
 
 
 def record_later(name: str, work: Callable[[JudgeContext], Awaitable[Grade]]) -> PendingGrade:
-    """Add a grade to the current call that is still to be asked for."""
+    """Add a grade to the current call that ``work`` determines later."""
     call = current()
-    bench = call.bench
-    if bench is None:
+    context = call.context
+    if context is None:
         raise SuiteError(
             f"{name} asks a model, which only an evaluation can. Put @evaluation(...) above the test function."
         )
-    pending = PendingGrade(name, lambda: work(bench))
+    pending = PendingGrade(name, lambda: work(context))
     call.grades.append(pending)
     return pending
 
 
 @dataclass(frozen=True)
 class BoundBody:
-    """A body with the fixtures of its item, to be called once for each case and role."""
+    """A test function with the fixtures of its item, called once per case, role and trial."""
 
     body: Body
     name: str
     arguments: Mapping[str, Any]
     """Parameter → the fixture's value, or a ``PerCall``."""
     asserts: bool
-    """Whether the body has an ``assert`` of its own, which then counts as a grade."""
+    """Whether the body has an ``assert``, which counts as a grade."""
     is_async: bool
     """Whether the body is an ``async def``."""
 
@@ -232,13 +232,13 @@ class BoundBody:
         return cls(body, name, arguments, _has_assert(body), inspect.iscoroutinefunction(body))
 
     def run(self, call: GradingCall) -> GradingCall:
-        """Run a plain body; judges are still to be asked (:meth:`settle`).
+        """Run a plain body. :meth:`settle` asks the judges afterwards.
 
-        An exception that the body raises on this answer is a failed grade; whether it is a mistake of the suite is not known
-        before all answers have been graded (:class:`distilltest.evaluations.health.Health`).
+        An exception of the body becomes a failed grade. Whether it is an error in the suite shows only once all answers are
+        graded (:class:`distilltest.evaluations.health.Health`).
 
         Raises:
-            SuiteError: What would fail for any answer: wrong operands, a module or a name that is missing.
+            SuiteError: The body fails for any answer: wrong operands, or a missing module or name.
         """
         __tracebackhide__ = True
         with self._running(call):
@@ -246,7 +246,7 @@ class BoundBody:
         return call
 
     async def arun(self, call: GradingCall) -> tuple[Grade, ...]:
-        """Run an ``async def`` body and settle its grades; as :meth:`run`."""
+        """Like :meth:`run` and :meth:`settle`, for an ``async def`` body."""
         __tracebackhide__ = True
         with self._running(call):
             outcome: Awaitable[Any] = self.body(**self._arguments(call))
@@ -254,10 +254,10 @@ class BoundBody:
         return await self.settle(call)
 
     async def settle(self, call: GradingCall) -> tuple[Grade, ...]:
-        """Ask all judges of a call at once.
+        """Ask all judges of a call concurrently.
 
         Raises:
-            GraderFailed: One of them gave no verdict.
+            GraderFailed: A judge gave no verdict.
         """
         try:
             await together([pending.settled() for pending in call.pending])
@@ -272,7 +272,7 @@ class BoundBody:
 
     @contextmanager
     def _running(self, call: GradingCall) -> Iterator[None]:
-        """Collect what graders record; an assert that fails is a grade, and so is an exception on this answer."""
+        """Collect the grades. A failed assert becomes a grade, and so does an exception on this answer."""
         token = _current.set(call)
         try:
             yield
@@ -302,7 +302,7 @@ class BoundBody:
         """The grades of a call, in the order of the body.
 
         Raises:
-            SuiteError: There are none, or one is not what a grade is (:func:`distilltest.graders.scored.checked`).
+            SuiteError: There are none, or one is invalid (:func:`distilltest.graders.scored.checked`).
         """
         grades = [grade.given() if isinstance(grade, PendingGrade) else grade for grade in call.grades]
         if call.failure is not None:

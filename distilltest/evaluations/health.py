@@ -1,4 +1,4 @@
-"""Counting, while answers are graded, what shows that a grader is broken rather than a model bad."""
+"""Counts, kept while answers are graded, that tell a broken grader from a bad model."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from distilltest.gate.health import AnswerHealth, GraderHealth
 from distilltest.records import Case, Completion, Grade
 
 ALL_OF_THE_FIRST = 20
-"""Where a test function raises on so many answers of each role and on nothing else, the rest need not be paid for."""
+"""If a test function raises on all of this many first answers of each role, the evaluation ends without the rest."""
 _KINDS = 1000
-"""Kinds of reasons that are told apart; a grader with more has no reason that dominates."""
+"""Kinds of reasons counted per grader; with more kinds, none is the main reason."""
 _DETAIL = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\d+(?:\.\d+)?""")
-"""What differs from answer to answer in reasons of one kind."""
+"""The parts of a reason that vary between answers: quoted strings and numbers."""
 _PASSED, _FAILED = 1, 2
 _ONLY_FAIL = frozenset(("exception", "completion.json"))
-"""Grades that are recorded only where something failed; every other answer passed."""
+"""Grades that exist only for failures; answers without them passed."""
 _TEXTS = 1000
-"""Different answers of a role that are kept for their text; what it says to most cases is one of them."""
+"""Different answers per role whose texts are kept, to show the commonest."""
 FEW = 10
-"""With fewer answers, that a grader passes or fails them all is no news."""
+"""With fewer answers, a grader that passes or fails all of them gets no note."""
 
 
 class _Tally:
@@ -36,15 +36,15 @@ class _Tally:
         self.graded = self.passed = self.raised = 0
         self.kinds = Counter[str]()
         self.examples = dict[str, tuple[int, str, str]]()
-        """Kind → the first case in the order of the dataset with such a reason, the role and the reason: whichever came first."""
+        """Kind → row, role and reason of its first example in the order of the dataset, whichever answer arrived first."""
 
 
-class _Said:
-    """What one role answered."""
+class _RoleAnswers:
+    """The answers of one role."""
 
     def __init__(self) -> None:
         self.marks = array("q")
-        """The hash of each answer: eight bytes, whatever its length."""
+        """The hash of each answer, eight bytes each."""
         self.texts = dict[int, str]()
         self.empty = 0
 
@@ -67,36 +67,36 @@ class Health:
     """The counts of one evaluation."""
 
     def __init__(self, name: str, case_ids: Sequence[str]) -> None:
-        """Start at nothing.
+        """Start with zero counts.
 
         Args:
-            name: What the test function is called.
-            case_ids: All that may be asked.
+            name: The name of the test function.
+            case_ids: The ids of all cases of the dataset.
         """
         self._name = name
         self._rows = {case: row for row, case in enumerate(case_ids)}
         self._tallies = dict[str, _Tally]()
-        self._said = dict[str, _Said]()
+        self._said = dict[str, _RoleAnswers]()
         self._through = bytearray(len(self._rows))
-        """Whether some answer of a case had none of the grades that are recorded only for failures."""
+        """Per case, whether an answer had none of the grades that exist only for failures."""
         self._graded, self._raised = Counter[str](), Counter[str]()
         """Role → answers."""
         self._exceptions = Counter[str]()
         self._first = ""
 
     def expect(self, role: str) -> None:
-        """A role will be asked: without an answer of it, nothing can be said of all roles."""
+        """Announce a role, so that no conclusion about all roles is drawn before it has answered."""
         self._graded[role] += 0
 
     def add(self, case: Case, role: str, answer: Completion, grades: Sequence[Grade]) -> None:
-        """Count an answer and its grades; without any, a judge gave no verdict.
+        """Count an answer and its grades. An answer that a judge failed to grade has none.
 
         Raises:
-            SuiteError: The test function has raised on every answer so far, and these are enough to say so.
+            SuiteError: The test function raised on every one of the first answers.
         """
         said = self._said.get(role)
         if said is None:
-            said = self._said[role] = _Said()
+            said = self._said[role] = _RoleAnswers()
         said.add(answer)
         if not grades:
             return
@@ -149,19 +149,19 @@ class Health:
             raise self._mistake(f"{self._raised.total()} of")
 
     def graders(self) -> tuple[GraderHealth, ...]:
-        """What came of each grader, in the order of the body."""
+        """The health of each grader, in the order of the body."""
         return tuple(self._health(name, tally) for name, tally in self._tallies.items())
 
     def answers(self) -> dict[str, AnswerHealth]:
-        """Role → what its answers are."""
+        """Role → the health of its answers."""
         return {role: said.health() for role, said in self._said.items()}
 
     def fails_nothing(self) -> bool:
-        """Whether every grade of every answer passes, so that nobody knows whether any could fail."""
+        """Whether every grade of every answer passes, so that it is unknown whether any answer can fail."""
         return self._graded.total() >= FEW and all(tally.passed == tally.graded for tally in self._tallies.values())
 
     def notes(self) -> list[str]:
-        """Exceptions, and graders that never fail or never pass, as sentences; nothing where there were none."""
+        """Sentences about exceptions, and about graders that never fail or never pass."""
         found = self.graders() if self._graded.total() >= FEW else ()
         notes = [
             f'{grader.name} fails all {grader.graded} answers that it graded, most often: "{grader.reason}" '

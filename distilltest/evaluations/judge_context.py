@@ -1,4 +1,4 @@
-"""Where judges sit: the engine, the judges and the other answers of one evaluation."""
+"""The judge context of an evaluation: what judged graders need of its engine, judges and other answers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _Use = tuple[str, str, str, str, str, str]
 """Grader, judge, model, fingerprint of its parameters, prompt, fingerprint of the prompt."""
 
 
-class JudgeBench:
+class EvaluationJudgeContext:
     """Implements :class:`distilltest.evaluations.grading.JudgeContext`. Its coroutines run on the engine's loop."""
 
     def __init__(self, config: Config, engine: Engine, store: Store, plan: Plan) -> None:
@@ -40,14 +40,14 @@ class JudgeBench:
         self._orders: Counter[bool] = Counter()
         self._judges: dict[_Use, Judge] = {}
         self._calibrations: dict[_Use, dict[str, Calibration | None]] = {}
-        """Of each use, by criterion."""
+        """Use → criterion → calibration."""
 
     async def judge(self, question: Question, options: JudgeOptions) -> Judgement:
-        """Ask a judge, and count it.
+        """Ask a judge, and count the question.
 
         Raises:
             JudgeFailed: It gave no verdict.
-            SuiteError: It is not known to agree with people as much as the suite demands.
+            SuiteError: Its measured agreement with people is below what the suite requires.
         """
         from distilltest.judges import ask
 
@@ -60,10 +60,10 @@ class JudgeBench:
             raise
 
     def demand(self, question: Question, options: JudgeOptions) -> tuple[_Use, Judge]:
-        """Who is asked, and whether it is known to agree with people as much as the suite demands.
+        """The judge to ask, after checking its agreement with people.
 
         Raises:
-            SuiteError: It is not. No answer can change that, so the evaluation ends.
+            SuiteError: The agreement is below what the suite requires. The evaluation ends, since no answer can change that.
         """
         judge = self._judge(options)
         use = (
@@ -82,7 +82,7 @@ class JudgeBench:
         """The embedding of a text, from the configured model.
 
         Raises:
-            ConfigError: None is configured.
+            ConfigError: No embedding model is configured.
             JudgeFailed: The call failed.
         """
         model = self._config.embeddings
@@ -102,10 +102,10 @@ class JudgeBench:
         return vector
 
     async def peer(self, case: Case, role: str, trial: int) -> Completion | None:
-        """What another role answered to the same case and trial, None where nothing plays it yet.
+        """Another role's answer to the same case and trial; None if no model has the role yet.
 
         Raises:
-            ConfigError: Nothing plays the role.
+            SuiteError: The role is unknown.
             JudgeFailed: Its call failed.
         """
         if role in self._plan.vacant:
@@ -124,7 +124,7 @@ class JudgeBench:
         self._orders[agree] += 1
 
     def uses(self) -> tuple[JudgeUse, ...]:
-        """Which judges were asked what, how often, and what is known of them."""
+        """The judges that were asked, how often, and their agreement with people."""
         if not self._asked:
             return ()
         from distilltest.judges.calibration import agreement_over
@@ -148,10 +148,10 @@ class JudgeBench:
         )
 
     def _judge(self, options: JudgeOptions) -> Judge:
-        """The judge that is meant: by its name, or the model of an imported grader, with its parameters.
+        """The judge by its name, or by the model of an imported grader, with that grader's parameters.
 
         Raises:
-            ConfigError: There is none, or its calls cannot be counted in the budget.
+            ConfigError: There is no such judge, or its price is unknown and there is a budget.
         """
         if options.model is None:
             found = self._config.judge(options.judge)
@@ -167,7 +167,7 @@ class JudgeBench:
         return replace(found, model=replace(found.model, parameters=parameters))
 
     def _measured(self, use: _Use, question: Question) -> Calibration | None:
-        """What is known of a judge with this prompt and criterion."""
+        """The calibration of a judge with this prompt and criterion, if it was measured."""
         from distilltest.judges.calibration import Calibration, criterion_of
 
         known, criterion = self._calibrations.setdefault(use, {}), criterion_of(question)

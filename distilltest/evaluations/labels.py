@@ -1,4 +1,4 @@
-"""What people said of answers: where it is declared it decides, and with enough of it a judge sharpens it."""
+"""People's labels of answers: the gate decides by them, and combines them with a judge's grades if there are enough."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from distilltest.records import Case, Dataset, Outcome
 
 @dataclass(frozen=True)
 class Labels:
-    """Whether answers are right, by people. A label is of an answer, whichever role gave it: people need not know."""
+    """People's labels. A label belongs to an answer, whichever role gave it."""
 
     name: str
     values: Mapping[tuple[str, str], float]
-    """Case id and answer → 1 where people let it pass, 0 where not."""
+    """Case id and answer → 1 if people passed it, else 0."""
     pending: frozenset[tuple[str, str]] = frozenset()
-    """Case id and answer of the rows that nobody has filled in yet."""
+    """Case id and answer of the rows without a label yet."""
     cases: frozenset[str] = frozenset()
-    """The ids of the cases of which people labelled an answer."""
+    """The ids of the cases with a labelled answer."""
 
     def of(self, case: Case, answer: str) -> float | None:
-        """What people said of an answer to a case, None where nobody has said anything."""
+        """The label of an answer to a case, or None."""
         return self.values.get((case.id, _folded(answer)))
 
     def is_new(self, case: Case, answer: str) -> bool:
-        """Whether people labelled answers to this case, and have not been shown this one.
+        """Whether the case has labelled answers, but the file lacks this one.
 
-        Such a case must not be left out: that its answer is another one than before is no accident.
+        Leaving such cases out would bias the result: the answers that changed are not a random sample.
         """
         key = (case.id, _folded(answer))
         return case.id in self.cases and key not in self.values and key not in self.pending
@@ -39,10 +39,10 @@ class Labels:
 def load_labels(path: Path, name: str, dataset: Dataset) -> Labels:
     """Read a file of labels: a row has an ``id``, the ``case``, the ``answer`` and ``passed`` (true or false).
 
-    Rows whose ``passed`` is empty are not labelled yet, and skipped.
+    Rows with an empty ``passed`` are not labelled yet, and are skipped.
 
     Raises:
-        DatasetError: A row is broken, names no case of the dataset, or contradicts another one.
+        DatasetError: A row is broken, its case is not in the dataset, or it contradicts another row.
     """
     cases = {case.id for case in dataset.cases}
     values: dict[tuple[str, str], float] = {}
@@ -53,14 +53,14 @@ def load_labels(path: Path, name: str, dataset: Dataset) -> Labels:
         if str(case) not in cases:
             raise DatasetError(f"{row.place}: {dataset.name} has no case {case!r}. Labels belong to one dataset.")
         if not isinstance(answer, str):
-            raise DatasetError(f'{row.place}: "answer" is {answer!r}; it is the text that people judged.')
+            raise DatasetError(f'{row.place}: "answer" is {answer!r}, but must be the text that people labelled.')
         key = (str(case), _folded(answer))
         if passed in (None, ""):
             pending.add(key)
             continue
         value = _truth(passed)
         if value is None:
-            raise DatasetError(f'{row.place}: "passed" is {passed!r}; it is true, false, or empty for not yet.')
+            raise DatasetError(f'{row.place}: "passed" is {passed!r}, but must be true, false, or empty for not yet.')
         if values.setdefault(key, value) != value:
             raise DatasetError(
                 f"{row.place}: says the opposite of {places[key]} about the same answer. Keep one of them."
@@ -70,12 +70,12 @@ def load_labels(path: Path, name: str, dataset: Dataset) -> Labels:
 
 
 def note_on(labels: Labels, roles: Iterable[str], outcomes: Iterable[Outcome]) -> str:
-    """How many answers are labelled, as a sentence.
+    """A sentence about how many answers are labelled.
 
     Args:
-        labels: The file.
+        labels: The labels.
         roles: In the order of the report.
-        outcomes: Of the run.
+        outcomes: The outcomes of the run.
     """
     counts, new = dict.fromkeys(roles, 0), dict.fromkeys(roles, 0)
     for outcome in outcomes:

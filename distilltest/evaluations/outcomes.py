@@ -1,4 +1,4 @@
-"""The outcomes of one evaluation, in columns: 300,000 of them take 15 MB, and 85 as objects."""
+"""The outcomes of one evaluation, stored in columns: 300,000 take 15 MB instead of 85 MB as objects."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 _CUT_OFF, _REFUSED, _USAGE_KNOWN, _UNLABELLED = 1, 2, 4, 8
 _NO_GRADE = -1
 _AT_A_TIME = 2000
-"""Outcomes that exist as objects while they are gone through."""
+"""Outcomes that iteration turns into objects at a time."""
 
 
 def of_role(outcomes: Iterable[Outcome], role: str) -> Iterator[Outcome]:
-    """Those of one role, in their order."""
+    """The outcomes of one role, in order."""
     if isinstance(outcomes, Outcomes):
         return outcomes.of(role)
     return (outcome for outcome in outcomes if outcome.role == role)
@@ -30,12 +30,12 @@ def of_role(outcomes: Iterable[Outcome], role: str) -> Iterator[Outcome]:
 
 @dataclass
 class Answers:
-    """What is said of all answers of one role; a call that failed has none."""
+    """Totals over all answers of one role. Failed calls have no answer."""
 
     latencies: array[float] = field(default_factory=lambda: array("d"))
-    """Seconds, one for each answer."""
+    """Seconds, one per answer."""
     counted: int = 0
-    """Answers of which the tokens are known."""
+    """Answers with known token counts."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
@@ -44,19 +44,19 @@ class Answers:
 
     @property
     def silent(self) -> int:
-        """Answers whose tokens the server did not tell."""
+        """Answers without token counts from the server."""
         return len(self.latencies) - self.counted
 
     @classmethod
     def of(cls, outcomes: Iterable[Outcome], role: str) -> Answers:
-        """Add up what the outcomes of a role say; nobody may change what comes of it."""
+        """The totals of a role. They are shared: do not change them."""
         if isinstance(outcomes, Outcomes):
             return outcomes.answers(role)
         return cls.added(_answer(o) for o in of_role(outcomes, role) if o.failure is None or o.latency)
 
     @classmethod
     def added(cls, rows: Iterable[tuple[int, int, int, int, float]]) -> Answers:
-        """Add up answers: flags, tokens (prompt, completion, cached) and seconds of each."""
+        """Add up rows of flags, tokens (prompt, completion, cached) and seconds."""
         found = cls()
         for flags, prompt, completion, cached, latency in rows:
             found.latencies.append(latency)
@@ -81,12 +81,12 @@ def _flags(outcome: Outcome) -> int:
 
 
 def case_means(outcomes: Iterable[Outcome], metric: str, trials: int) -> Iterator[tuple[str, float]]:
-    """Case id and the mean of its trials' values, for the cases that have them all.
+    """Case id and the mean over its trials, for cases in which every trial has a value.
 
     Args:
-        outcomes: Of one role, in order of the cases.
+        outcomes: The outcomes of one role, in order of the cases.
         metric: ``pass`` or ``score``.
-        trials: How many a case has.
+        trials: Trials per case.
     """
     for case_id, of_case in groupby(outcomes, key=lambda outcome: outcome.case_id):
         values = [value for outcome in of_case if (value := outcome.value(metric)) is not None]
@@ -95,23 +95,22 @@ def case_means(outcomes: Iterable[Outcome], metric: str, trials: int) -> Iterato
 
 
 class Outcomes(Sequence[Outcome]):
-    """A sequence of outcomes that exist as objects only while somebody looks at them.
+    """A sequence of outcomes, stored in columns and turned into objects on access.
 
-    What few outcomes have (a failure, preferences) stands beside the columns.
+    Rare fields, such as failures and preferences, are in dictionaries beside the columns.
     """
 
     def __init__(self, case_ids: Sequence[str], roles: Sequence[str]) -> None:
-        """Make it empty.
+        """Create an empty sequence.
 
         Args:
-            case_ids: The cases, in the order of :meth:`sort`.
-            roles: The roles, likewise.
+            case_ids: All cases, in the order that :meth:`sort` uses.
+            roles: All roles, likewise.
         """
         self._cases, self._roles = tuple(case_ids), tuple(roles)
         self._case_numbers = {case: number for number, case in enumerate(self._cases)}
         self._role_numbers = {role: number for number, role in enumerate(self._roles)}
-        # b, h, i, q: whole numbers of 1, 2, 4 and 8 bytes; d: doubles
-        # In the order of append().
+        # In the order of append(). b, h, i, q: integers of 1, 2, 4 and 8 bytes; d: doubles.
         kinds = {"case": "i", "role": "b", "trial": "h", "passed": "b", "score": "d", "flags": "b", "prompt": "i"}
         kinds |= {"completion": "i", "cached": "i", "latency": "d", "id": "q", "number": "i"}
         self._columns: dict[str, array[Any]] = {name: array(kind) for name, kind in kinds.items()}
@@ -120,13 +119,13 @@ class Outcomes(Sequence[Outcome]):
         self._human: dict[int, float] = {}
         self._preferences: dict[int, Mapping[str, float]] = {}
         self._answers: dict[str, Answers] = {}
-        """What was added up since the last outcome came: gate, notes and report ask for the same."""
+        """Role → totals, cached because gate, notes and report need the same; cleared when an outcome is added."""
 
     def append(self, outcome: Outcome) -> None:
-        """Add one.
+        """Add an outcome.
 
         Raises:
-            KeyError: It is of another case or role.
+            KeyError: Its case or role is unknown.
         """
         o, number = outcome, len(self)
         self._answers.clear()
@@ -156,33 +155,33 @@ class Outcomes(Sequence[Outcome]):
             self._preferences[number] = o.preferences
 
     def extend(self, outcomes: Iterable[Outcome]) -> None:
-        """Add several.
+        """Add outcomes.
 
         Raises:
-            KeyError: One is of another case or role.
+            KeyError: A case or role is unknown.
         """
         for outcome in outcomes:
             self.append(outcome)
 
     def sort(self) -> None:
-        """Put them in order of case, role and trial: the order in which answers arrived must not show."""
+        """Sort by case, role and trial, so that results do not depend on the order in which answers arrive."""
         cases, roles, trials = (self._columns[name] for name in ("case", "role", "trial"))
         trial, role = max(trials, default=0) + 1, len(self._roles)
         places = array("q", ((c * role + r) * trial + t for c, r, t in zip(cases, roles, trials, strict=True)))
         if all(map(le, places, islice(places, 1, None))):
             return
         order = sorted(range(len(self)), key=places.__getitem__)
-        for name, column in self._columns.items():  # one at a time, so that only one is there twice
+        for name, column in self._columns.items():  # one column at a time, to save memory
             self._columns[name] = array(column.typecode, map(column.__getitem__, order))
 
     def answers(self, role: str) -> Answers:
-        """What the answers of one role say, added up once."""
+        """The totals of one role, added up once."""
         if role not in self._answers:
             self._answers[role] = Answers.added(self._answered(role))
         return self._answers[role]
 
     def _answered(self, role: str) -> Iterator[tuple[int, int, int, int, float]]:
-        """Flags, tokens and seconds of the answers of one role; a failed call has none."""
+        """Flags, tokens and seconds of the answers of one role, without failed calls."""
         wanted = self._role_numbers.get(role)
         columns = [
             self._columns[name] for name in ("role", "flags", "prompt", "completion", "cached", "latency", "number")
@@ -192,7 +191,7 @@ class Outcomes(Sequence[Outcome]):
                 yield flags, prompt, completion, cached, latency
 
     def of(self, role: str) -> Iterator[Outcome]:
-        """Those of one role, in this order."""
+        """The outcomes of one role, in this order."""
         wanted = self._role_numbers.get(role)
         for start in range(0, len(self), _AT_A_TIME):
             yield from self._made(start, start + _AT_A_TIME, wanted)

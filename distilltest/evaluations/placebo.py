@@ -1,8 +1,7 @@
-"""What a test function makes of answers that no model gave.
+"""Placebo answers: grading answers that no model gave, to see what passing proves.
 
-Answers that say nothing, or the same to every case, show what passing is worth, as a placebo shows what a medicine is worth.
-The test function itself grades them: whichever graders it calls, with which options, or by comparisons of its own.
-Nothing is sent: test functions that ask a judge, or are ``async``, are left alone.
+The test function grades useless answers, or the same answer to every case, with its own graders, options and comparisons.
+Nothing is sent: test functions that ask a judge, or are ``async``, are skipped.
 """
 
 from __future__ import annotations
@@ -21,25 +20,25 @@ from distilltest.gate.table import Constant
 from distilltest.records import Case, Completion, ToolCall, Usage
 
 MOST_CASES = 20_000
-"""With more of them, no answer is graded once more for each."""
+"""With more cases, the constant answer is not graded."""
 FIRST = 5
-"""Cases whose answers stand in, to see whether anything can fail."""
+"""Cases that are graded with useless answers, to see whether any answer can fail."""
 _OF_REFERENCES = frozenset((*COMPARED, "number", "json_match", "text_similarity"))
-"""Graders of a right answer. Of others, that one answer passes everywhere may be meant: they look at its form."""
+"""Graders that compare with a right answer. Others check the form, where one answer may well pass every case."""
 _OURS = "python_grader"
-"""Works in a thread as graders of the team's own do, which may be slow, and is a pure function all the same."""
+"""Runs in a thread like your own graders, but is known to be pure."""
 _AT_ONCE = 64
 _DEPTH, _TEXTS = 4, 2_000
-"""How far texts are looked for in what a test function calls, and how many are taken."""
+"""The depth of the search for strings in a test function's callees, and how many strings it collects."""
 
 
 def constant_of(cases: Sequence[Case], body: BoundBody, names: Iterable[str], metric: str) -> Constant | None:
-    """The answer that is right most often, and what it would be worth to each case; None where that is not known.
+    """The answer that is right most often, and its grade for each case; None if that is unknown.
 
     Args:
         cases: With their references.
-        body: Grades.
-        names: What the grades of the models' answers are called.
+        body: The test function.
+        names: The names of the grades of the models' answers.
         metric: ``pass`` or ``score``.
     """
     text = commonest(cases)
@@ -48,7 +47,7 @@ def constant_of(cases: Sequence[Case], body: BoundBody, names: Iterable[str], me
     try:
         found = list(_worth(cases, body, Completion("", "", "", text, "stop"), (_OURS,)))
     except DistilltestError:
-        return None  # it asks a judge, or does what it does with no model's answer
+        return None  # it asks a judge, or raises on this answer
     passes = tuple(0.0 if each is None else each[1] if metric == "score" else float(each[0]) for each in found)
     everywhere = all(each is not None and each[0] for each in found)
     if everywhere and not _OF_REFERENCES & set(names):
@@ -57,10 +56,9 @@ def constant_of(cases: Sequence[Case], body: BoundBody, names: Iterable[str], me
 
 
 def cannot_fail(cases: Sequence[Case], body: BoundBody) -> bool:
-    """Whether the test function passes whatever is said, as far as answers that stand in show it.
+    """Whether the test function passes every answer, as far as useless answers can show.
 
-    Some things must *not* be said, so one of these answers says every text that the test function has in it, and another
-    every text of the case's row.
+    One of them contains every string in the test function, for tests that check that an answer does *not* contain something.
     """
     if body.is_async:
         return False
@@ -71,7 +69,7 @@ def cannot_fail(cases: Sequence[Case], body: BoundBody) -> bool:
         for case in cases[:FIRST]:
             if not _all_pass([case], body, _answer("\n".join(_texts(case.item)))):
                 return False
-    except Exception:  # a judge is asked, or the code breaks: something comes of an answer
+    except Exception:  # it asks a judge, or raises: the answer makes a difference
         return False
     return True
 
@@ -95,16 +93,16 @@ def _texts(value: Any) -> Iterator[str]:
 def _worth(
     cases: Iterable[Case], body: BoundBody, answer: Completion, threads: Sequence[str] | None
 ) -> Iterator[tuple[bool, float] | None]:
-    """What one answer is worth to each case.
+    """Pass and score of one answer for each case.
 
     Args:
         cases: In the order of the result.
-        body: Grades.
-        answer: The same to all.
-        threads: Graders that may work in a thread; None for any.
+        body: The test function.
+        answer: The same answer for every case.
+        threads: Graders that may run in a thread; None for any.
 
     Raises:
-        DistilltestError: That needs somebody to be asked.
+        DistilltestError: A grader asks a judge.
     """
     rest = iter(cases)
     while some := list(islice(rest, _AT_ONCE)):
@@ -112,20 +110,20 @@ def _worth(
         for call in calls:
             for grade in call.pending:
                 if grade.asks or (threads is not None and grade.name not in threads):
-                    raise DistilltestError(f"{grade.name} is not asked for an answer that no model gave")
+                    raise DistilltestError(f"{grade.name} is not asked about an answer that no model gave")
         for call in calls:
             try:
                 grades = body.finish(call)
             except DistilltestError:
                 raise
-            except Exception:  # of a grader in a thread, on this answer
+            except Exception:  # a grader in a thread raised on this answer
                 yield None
             else:
                 yield worth(grades)
 
 
 def _nothing(texts: Sequence[str]) -> Iterator[Completion]:
-    """Answers that nobody wants."""
+    """Useless answers."""
     yield _answer("", finish_reason="length")
     yield _answer("", refusal="I can't help with that.")
     yield _answer(
@@ -142,7 +140,7 @@ def _answer(text: str, **more: Any) -> Completion:
 
 
 def texts_in(body: BoundBody) -> list[str]:
-    """The texts in a test function, in functions that it calls, and in what it refers to by name."""
+    """The strings in a test function, in the functions that it calls, and in the globals that it names."""
     found = dict[str, None]()
     seen = set[int]()
 
@@ -175,7 +173,7 @@ def texts_in(body: BoundBody) -> list[str]:
     look(body.body, 0)
     for value in body.arguments.values():
         look(value, 1)
-        look(getattr(value, "_function", None), 1)  # of a grader of the team's own
+        look(getattr(value, "_function", None), 1)  # the function behind a grader of your own
     return list(found)
 
 

@@ -1,4 +1,4 @@
-"""An evaluation with everything resolved, before anything is sent."""
+"""Planning an evaluation: resolve its dataset, prompts, models and rules before anything is sent."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from distilltest.evaluations.labels import Labels
 
 CHUNK = 500
-"""Cases that are rendered and graded at a time. The next chunk is being fetched meanwhile, and memory stays flat."""
+"""Cases rendered and graded at a time, while the next chunk is fetched. Bounds memory."""
 _ORDER = ("base", "teacher", "candidate")
 PROMOTED = "promoted"
-"""The one role that may be vacant: before the first promotion, rules about it do not apply."""
+"""The only role that may be vacant. Rules about it do not apply before the first promotion."""
 
 
 class PlannedRequest(NamedTuple):
-    """A request, and what it is for."""
+    """A request, with its case, role and trial."""
 
     case: Case
     role: str
@@ -39,40 +39,40 @@ class PlannedRequest(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """An evaluation with everything resolved: models, prompts, cases. Nothing has been sent yet."""
+    """An evaluation with its models, prompts and cases resolved."""
 
     id: str
     evaluation: Evaluation
     gate: tuple[Rule, ...]
-    """The suite's rules, or those of distilltest.yaml."""
+    """The suite's rules, or those in distilltest.yaml."""
     dataset: Dataset
     cases: tuple[Case, ...]
-    """In the order in which they are asked: the dataset's, or at random (and always the same) for a run that may stop early."""
+    """In the order in which they are asked: that of the dataset, or a fixed random order with ``--stop-early``."""
     narrowed: str | None
     models: dict[str, Model]
     prompts: dict[str, Prompt]
     idle: Mapping[str, Model]
-    """Configured roles that no rule is about and that the test function does not name: asked only for what a grader demands."""
+    """Configured roles that neither a rule nor the test function names: asked only if a grader needs their answer."""
     root: Path
-    """The folder that paths are relative to."""
+    """The folder of relative paths."""
     looks: InterimAnalyses
-    """When the gate looks; once, at the end, unless the run may stop early."""
+    """When the gate decides: once, at the end, unless the run may stop early."""
     leaked: tuple[str, ...] = ()
-    """Ids of the cases that the candidate was trained on, as far as its training file is known."""
+    """Ids of the cases in the candidate's training file, if that file is known."""
     labels: Labels | None = None
-    """What people said of answers."""
+    """People's labels of answers."""
     forgotten_attempts: tuple[str, ...] = ()
-    """Attempts on the dataset that do not count, and why, one sentence each."""
+    """Attempts on the dataset that do not count, and why: one sentence each."""
     share: float = 1.0
-    """What the attempt may spend of the configured level."""
+    """This attempt's share of the configured level."""
     configured_alpha: float | None = None
-    """The level of distilltest.yaml, where attempts share it."""
+    """The level in distilltest.yaml if attempts share it."""
     notes: tuple[str, ...] = ()
     """Sentences for the report."""
     vacant: tuple[str, ...] = ()
-    """Roles that nothing plays yet."""
+    """Roles without a model yet."""
     demanded: dict[str, Prompt] = field(default_factory=dict)
-    """The idle roles of which a grader demanded an answer, with their prompts."""
+    """Idle role whose answer a grader needed → its prompt."""
 
     @classmethod
     def of(
@@ -91,9 +91,9 @@ class Plan:
             identity: The pytest node id.
             evaluation: What the decorator declared.
             config: Models, prompts, rules and limits.
-            selection: Which cases.
-            offline: No server is needed.
-            stop_early: Plan looks, and ask the cases in a random order.
+            selection: The options that select cases.
+            offline: Send nothing, so that servers are not checked.
+            stop_early: Plan interim analyses, and ask the cases in random order.
 
         Raises:
             DistilltestError: The dataset, a prompt, a role or a server is missing or wrong.
@@ -105,14 +105,14 @@ class Plan:
         unknown = [role for role in evaluation.roles if role not in config.models]
         if unknown:
             raise SuiteError(
-                f"{identity}: roles= names the role {unknown[0]!r}, which nothing plays "
+                f"{identity}: roles= names the role {unknown[0]!r}, which has no model "
                 f"(configured: {', '.join(config.models)}). Add it under models: in distilltest.yaml, or leave it out."
             )
         for role in needed:
             if role not in config.models and role not in ("base", "teacher", "candidate"):
                 raise SuiteError(
-                    f"{identity}: a rule names the role {role!r}, which nothing plays "
-                    f"(configured: {', '.join(config.models)}). Add it under models: in distilltest.yaml, or mend the rule."
+                    f"{identity}: a rule names the role {role!r}, which has no model "
+                    f"(configured: {', '.join(config.models)}). Add it under models: in distilltest.yaml, or correct the rule."
                 )
         compared = [role for role in compared_roles(evaluation.body) if role in config.models]
         asked = dict.fromkeys(["candidate", *needed, *compared, *evaluation.roles])
@@ -159,14 +159,14 @@ class Plan:
 
     @property
     def calls(self) -> int:
-        """Completions that the evaluation needs."""
+        """The number of completions that the evaluation needs."""
         return len(self.cases) * len(self.models) * self.evaluation.trials
 
     def request(self, case: Case, role: str, trial: int) -> Request:
-        """What one role is asked.
+        """The request to one role.
 
         Raises:
-            SuiteError: The role is not of this evaluation.
+            SuiteError: The role is unknown.
         """
         model = self.models.get(role) or self.idle.get(role)
         if model is None:
@@ -179,10 +179,10 @@ class Plan:
         return Request(model.server, model.base_url, model.model, messages, model.parameters, trial)
 
     def demand_a_grade(self, outcome: Outcome) -> None:
-        """Complain of an answer without a grade where a rule compares grades: as soon as it is known, and not at the end.
+        """Fail at once, and not at the end, on an answer without a grade if a rule reads grades.
 
         Raises:
-            SuiteError: There is such a rule about its role.
+            SuiteError: A rule reads grades of the outcome's role.
         """
         if outcome.passed is not None or outcome.failure is not None:
             return
@@ -195,12 +195,12 @@ class Plan:
             )
 
     def request_text(self, case: Case) -> str:
-        """The last user message of a case, as the candidate is asked."""
+        """The last user message of the candidate's request."""
         messages = self.prompts["candidate"].render(case)
         return next((m["content"] for m in reversed(messages) if m["role"] == "user"), "")
 
     def chunks(self) -> list[range]:
-        """The cases by position, a chunk at a time; no chunk reaches over a look."""
+        """The positions of the cases, by chunk. No chunk spans an interim analysis."""
         starts = (0, *self.looks.cases)
         return [
             range(start, min(start + CHUNK, end))
@@ -209,8 +209,8 @@ class Plan:
         ]
 
     def slots(self, chunk: range) -> list[PlannedRequest]:
-        """The requests of one chunk of cases, with what each is for."""
-        prompts = {prompt.fingerprint: prompt for prompt in self.prompts.values()}  # most often one for all roles
+        """The requests of one chunk of cases."""
+        prompts = {prompt.fingerprint: prompt for prompt in self.prompts.values()}  # usually one for all roles
         return [
             PlannedRequest(
                 case, role, trial, Request(model.server, model.base_url, model.model, messages, model.parameters, trial)
@@ -224,10 +224,10 @@ class Plan:
 
 
 def gate_of(identity: str, evaluation: Evaluation, config: Config) -> tuple[Rule, ...]:
-    """The rules of an evaluation: the suite's, else those of distilltest.yaml.
+    """The rules of an evaluation: the suite's, else those in distilltest.yaml.
 
     Raises:
-        SuiteError: Neither has any, or those of distilltest.yaml are wrong.
+        SuiteError: There are none, or those in distilltest.yaml are wrong.
     """
     if evaluation.gate is not None:
         return evaluation.gate
@@ -240,9 +240,9 @@ def gate_of(identity: str, evaluation: Evaluation, config: Config) -> tuple[Rule
 
 
 def prompt_of(model: Model, evaluation: Evaluation) -> str:
-    """The evaluation's own prompt for the role, else the model's, else the evaluation's.
+    """The evaluation's prompt for the role, else the model's own, else the evaluation's.
 
-    What is promoted was a candidate: without a prompt of its own it is asked as candidates are.
+    The promoted model was a candidate: without its own prompt it gets the candidate's.
     """
     own = model.prompt if model.prompt_instead_of in (None, evaluation.prompt) else None
     as_candidate = evaluation.prompts.get("candidate") if model.role == PROMOTED else None

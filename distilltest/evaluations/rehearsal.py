@@ -1,4 +1,4 @@
-"""Calling a test function once before anything is sent, to see whether the judges that it asks are those that it demands."""
+"""Calling a test function once before anything is sent, to check the agreement that it requires of its judges."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from distilltest.completions.engine import Engine
 from distilltest.errors import DistilltestError
 from distilltest.evaluations.grading import BoundBody, GradingCall, JudgeOptions
-from distilltest.evaluations.judge_context import JudgeBench
+from distilltest.evaluations.judge_context import EvaluationJudgeContext
 from distilltest.evaluations.plan import Plan
 from distilltest.records import Case, Completion
 
@@ -17,53 +17,53 @@ if TYPE_CHECKING:
     from distilltest.judges import Judgement, Question
 
 
-class _Stage:
-    """A :class:`distilltest.evaluations.grading.JudgeContext` without a model: it looks up judges and answers itself."""
+class _RehearsalContext:
+    """A :class:`distilltest.evaluations.grading.JudgeContext` that checks judges, but sends nothing and makes up answers."""
 
-    def __init__(self, bench: JudgeBench) -> None:
-        self.root: Path = bench.root
+    def __init__(self, context: EvaluationJudgeContext) -> None:
+        self.root: Path = context.root
         self.problems: list[DistilltestError] = []
-        self._bench = bench
+        self._context = context
 
     async def judge(self, question: Question, options: JudgeOptions) -> Judgement:
-        """Check what is demanded of the judge; some verdict."""
+        """Check the judge, and return a made-up verdict."""
         from distilltest.judges import Judgement
         from distilltest.judges.answer import Vote
 
         try:
-            self._bench.demand(question, options)
+            self._context.demand(question, options)
         except DistilltestError as error:
             self.problems.append(error)
         verdict = next(iter(question.scores or ()), "1")
         return Judgement(verdict, 1.0, True, (Vote(verdict, 1.0, "", 1.0),))
 
     async def embed(self, text: str) -> list[float]:
-        """Some vector."""
+        """A made-up vector."""
         return [1.0]
 
     async def peer(self, case: Case, role: str, trial: int) -> Completion | None:
-        """Some answer."""
+        """A made-up answer."""
         return _answer(f"what {role} says")
 
     def request_text(self, case: Case) -> str:
         """The last user message of the case."""
-        return self._bench.request_text(case)
+        return self._context.request_text(case)
 
     def orders(self, agree: bool) -> None:
-        """Nothing is counted."""
+        """Do nothing."""
 
 
-def rehearse(plan: Plan, body: BoundBody, bench: JudgeBench, engine: Engine) -> None:
-    """Call the body, which demands agreement of a judge, with the first case and an answer that stands in.
+def rehearse(plan: Plan, body: BoundBody, context: EvaluationJudgeContext, engine: Engine) -> None:
+    """Call the body with the first case and a made-up answer.
 
-    A demand that depends on the case or on the answer is looked at when it comes up.
+    Requirements that depend on the case or the answer are checked when they occur.
 
     Raises:
-        DistilltestError: A judge is not known to agree with people as much as is demanded.
+        DistilltestError: A judge's measured agreement with people is below what the body requires.
     """
-    stage, case = _Stage(bench), plan.cases[0]
+    stage, case = _RehearsalContext(context), plan.cases[0]
     call = GradingCall(case, _answer(str(case.reference or "an answer")), "candidate", 0, stage)
-    with suppress(Exception):  # what the body makes of this answer does not matter
+    with suppress(Exception):  # grades of a made-up answer do not matter
         if body.is_async:
             engine.run(body.arun(call))
         else:

@@ -1,4 +1,4 @@
-"""What one evaluation found, and what one run is: plain values between grading and showing."""
+"""The results of an evaluation and the facts of a run: plain values for reports and the store."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from distilltest.records import Model, Outcome
 
 @dataclass(frozen=True, slots=True)
 class ShownAnswer:
-    """What one role said to one case, kept for people to read."""
+    """One role's answer to one case, for the report."""
 
     role: str
     text: str
-    """The answer, or the call failure's sentence."""
+    """The answer, or the message of the call failure."""
     passed: bool | None
     """None for a call failure."""
     reason: str = ""
-    """Why it did not pass: the reasons of the grades that failed."""
+    """The reasons of the failed grades."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A case on which the candidate and another role differ, or which nobody can judge, with what each said."""
+    """A case on which the candidate and another role differ, or on which a call failed, with all answers."""
 
     case_id: str
     kind: str
-    """``lost`` (the candidate fails, the other passes), ``won`` (the other way round), ``failed`` (a call failed); ``preferred``
-    and ``not preferred`` where a judge compared the two answers."""
+    """``lost`` (the candidate fails, the other role passes), ``won`` (the reverse), ``failed`` (a call failed), or ``preferred``
+    and ``not preferred`` if a judge compared the two answers."""
     against: str
     """The other role; empty for ``failed``."""
     request: str
     """The last user message as it was sent to the candidate."""
     reference: str
-    """The expected answer, empty where the dataset has none."""
+    """The expected answer; empty if the dataset has none."""
     tags: tuple[str, ...]
     samples: tuple[ShownAnswer, ...]
-    """One a role, the candidate first."""
+    """One per role, the candidate first."""
 
 
 @dataclass(frozen=True, slots=True)
 class JudgeUse:
-    """Which judge was asked what in an evaluation."""
+    """The questions of one grader to one judge in an evaluation."""
 
     grader: str
     judge: str
@@ -57,9 +57,9 @@ class JudgeUse:
     failed: int
     """Questions without a verdict."""
     agreement: str
-    """What is known of its agreement with people, in words."""
+    """Its measured agreement with people, in words."""
     consistent: float | None = None
-    """For preferences: the share of pairs in which both orders gave the same verdict."""
+    """For preferences: the share of pairs with the same verdict in both orders."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,26 +123,26 @@ class EvaluationResult(EvaluationSummary):
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """The circumstances of a run: what somebody needs to do it again."""
+    """The facts that you need to repeat a run."""
 
     id: str
-    """``20261121-093000-1f3a``: sorts by time, and names the folder below reports/."""
+    """``20261121-093000-1f3a``: sorts by time, and names the folder in ``reports/``."""
     started: str
     """ISO 8601, UTC."""
     command: str
-    """As it was typed."""
+    """The command line."""
     versions: Mapping[str, str]
     """distilltest, python, pytest, openai."""
     git_commit: str | None = None
-    """Of the suite's repository, with ``+changes`` where the work tree differs."""
+    """The commit of the suite's repository, with ``+changes`` if the work tree differs."""
     sent: int = 0
-    """Requests that this run sent, each attempt counted, as the servers count them."""
+    """Requests sent, including retries, as the servers count them."""
     from_store: int = 0
-    """Completions that came from the store."""
+    """Completions from the store."""
     failed: int = 0
-    """Calls that failed."""
+    """Failed calls."""
     seconds: float = 0.0
     retried: int = 0
-    """Sent requests that repeated a request whose earlier attempt had failed."""
+    """Sent requests that were retries."""
     shared: int = 0
-    """Answers that another process fetched while this run waited for them."""
+    """Answers fetched by another process while this run waited."""

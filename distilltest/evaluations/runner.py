@@ -1,4 +1,4 @@
-"""Running an evaluation: fetch, grade, compare, decide."""
+"""Running an evaluation: fetch and grade the answers, compare the roles, decide."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from distilltest.evaluations.conclusion import result_of, table_of
 from distilltest.evaluations.confusion import Confusion
 from distilltest.evaluations.grading import BoundBody, GradingCall
 from distilltest.evaluations.health import Health
-from distilltest.evaluations.judge_context import JudgeBench
+from distilltest.evaluations.judge_context import EvaluationJudgeContext
 from distilltest.evaluations.outcomes import Outcomes
 from distilltest.evaluations.plan import Plan, PlannedRequest
 from distilltest.evaluations.results import EvaluationResult
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 
 class ProgressListener(Protocol):
-    """Who is told how far an evaluation is."""
+    """Receives the progress of an evaluation."""
 
     def __call__(self, done: int, total: int, failed: int, waiting: int) -> None:
-        """So many completions of all are graded, so many calls failed, and so many answers wait for a judge."""
+        """``done`` of ``total`` completions are graded, ``failed`` calls failed, and ``waiting`` answers wait for a judge."""
 
 
 class GradedAnswer(NamedTuple):
-    """One answer with what came of it."""
+    """An answer with its grades."""
 
     case: Case
     role: str
@@ -46,11 +46,11 @@ class GradedAnswer(NamedTuple):
     answer: Completion | CallFailure
     grades: tuple[Grade, ...] = ()
     failure: GraderFailed | None = None
-    """Why there are no grades although there is an answer."""
+    """The error of a grader that could not grade the answer."""
 
 
 class Waiting(NamedTuple):
-    """An answer that was graded but for judges that have not answered yet."""
+    """An answer that still waits for a judge."""
 
     slot: PlannedRequest
     answer: Completion
@@ -59,7 +59,7 @@ class Waiting(NamedTuple):
 
 @dataclass
 class Runner:
-    """Runs evaluations of one session: engine, store, and where results go."""
+    """Runs the evaluations of one session."""
 
     config: Config
     store: Store
@@ -68,25 +68,25 @@ class Runner:
     progress: ProgressListener
     ahead: dict[str, list[PlannedRequest]] = field(default_factory=dict)
     waiting: deque[Waiting] = field(default_factory=deque)
-    """The oldest first."""
+    """Oldest first."""
 
     def prefetch(self, plan: Plan) -> None:
-        """Begin to fetch an evaluation's first chunk while another one is being graded."""
-        if plan.id not in self.ahead and not demands_agreement(plan.evaluation.body):  # which is looked at before
+        """Start to fetch the first chunk of an evaluation while another one is graded."""
+        # An evaluation that requires agreement checks its judges before it sends anything.
+        if plan.id not in self.ahead and not demands_agreement(plan.evaluation.body):
             self.ahead[plan.id] = slots = plan.slots(plan.chunks()[0])
             self.engine.prefetch([request for *_, request in slots])
 
     def evaluate(self, plan: Plan, body: BoundBody, then: Callable[[], None] = lambda: None) -> EvaluationResult:
-        """Fetch, grade, compare, decide; where looks are planned, as far as is needed.
+        """Fetch, grade, compare and decide; with interim analyses, stop as soon as one decides.
 
         Args:
             plan: The evaluation.
-            body: Its body, bound to the item's fixtures.
-            then: Called once when all of this plan's requests are under way: the moment to prefetch the next evaluation.
+            body: The test function, bound to the item's fixtures.
+            then: Called once when all requests of this plan are under way, to prefetch the next evaluation.
 
         Raises:
-            DistilltestError: The suite or its data are wrong. Call failures are no error here: they are outcomes.
-            Exception: Whatever the body raised.
+            DistilltestError: The suite or its data are wrong. Call failures are outcomes, not errors.
         """
         started = time.perf_counter()
         outcomes = Outcomes([case.id for case in plan.dataset.cases], list(plan.models))
@@ -95,20 +95,20 @@ class Runner:
         health = Health(body.name, [case.id for case in plan.dataset.cases])
         for role in plan.models:
             health.expect(role)
-        bench = JudgeBench(self.config, self.engine, self.store, plan)
+        context = EvaluationJudgeContext(self.config, self.engine, self.store, plan)
         if demands_agreement(plan.evaluation.body):
             from distilltest.evaluations.rehearsal import rehearse
 
-            rehearse(plan, body, bench, self.engine)
+            rehearse(plan, body, context, self.engine)
         chunks = plan.chunks()
         for number, chunk in enumerate(chunks):
             following = chunks[number + 1] if number + 1 < len(chunks) else None
             look = plan.looks.cases.index(chunk.stop) if chunk.stop in plan.looks.cases else None
-            # What comes after a look is asked only when the look has said so.
+            # Requests after an interim analysis are sent only if it does not stop the evaluation.
             slots = self._fetch(plan, chunk, None if look is not None else following)
             if following is None:
                 then()
-            answers = self._grade(slots, body, bench, settle=look is not None)
+            answers = self._grade(slots, body, context, settle=look is not None)
             graded = self._keep(plan, answers, health, confusion, len(outcomes), failed)
             failed += sum(outcome.failure is not None for outcome in graded)
             outcomes.extend(graded)
@@ -137,14 +137,14 @@ class Runner:
             store=self.store,
             run_id=self.run_id,
             level=plan.looks.level(look or 0),
-            judges=bench.uses(),
+            judges=context.uses(),
             health=health,
             notes=tuple(notes),
             seconds=time.perf_counter() - started,
         )
 
     def _fetch(self, plan: Plan, chunk: range, following: range | None) -> list[PlannedRequest]:
-        """Begin to fetch a chunk, and the one after it, so that it arrives while this one is graded."""
+        """Start to fetch a chunk, and the next one, which arrives while this one is graded."""
         slots = self.ahead.pop(plan.id, None)
         if slots is None:
             slots = plan.slots(chunk)
@@ -163,7 +163,7 @@ class Runner:
         done: int,
         failed: int,
     ) -> list[Outcome]:
-        """Keep the outcomes of one chunk; so many were done, and failed, before it."""
+        """Save the outcomes of one chunk; ``done`` and ``failed`` count the outcomes before it."""
         chunk: list[Outcome] = []
         grades: dict[tuple[str, str, int], tuple[Grade, ...]] = {}
         for each in answers:
@@ -180,12 +180,12 @@ class Runner:
         return chunk
 
     def _grade(
-        self, slots: list[PlannedRequest], body: BoundBody, bench: JudgeBench, settle: bool
+        self, slots: list[PlannedRequest], body: BoundBody, context: EvaluationJudgeContext, settle: bool
     ) -> Iterator[GradedAnswer | None]:
-        """Grade answers as they arrive; None for one that waits for a judge, which is handed out when it has its grades.
+        """Grade answers as they arrive. Yields None for an answer that waits for a judge, and the answer once it is graded.
 
-        What still waits after the chunk's last answer is handed out with the next chunk, so that judges have work all the
-        time; where the gate looks (``settle``), everything is handed out.
+        Answers that still wait at the end of the chunk are yielded with the next chunk, so that the judges are never idle.
+        Before an interim analysis (``settle``), all of them are awaited.
         """
         __tracebackhide__ = True
         due, whole = len(self.waiting), False
@@ -195,7 +195,7 @@ class Runner:
                 if isinstance(answer, CallFailure):
                     yield GradedAnswer(slot.case, slot.role, slot.trial, answer)
                     continue
-                call = GradingCall(slot.case, answer, slot.role, slot.trial, bench)
+                call = GradingCall(slot.case, answer, slot.role, slot.trial, context)
                 if body.is_async:
                     self.waiting.append(Waiting(slot, answer, self.engine.submit(body.arun(call))))
                 else:
@@ -224,7 +224,7 @@ class Runner:
 
 
 def _settled(waiting: Waiting) -> GradedAnswer:
-    """An answer with what its judges said."""
+    """The answer with its judges' grades."""
     (case, role, trial, _), answer, grades = waiting
     try:
         return GradedAnswer(case, role, trial, answer, grades.result())
@@ -251,7 +251,7 @@ def _outcome(graded: GradedAnswer, labels: Labels | None) -> Outcome:
         failure_message=str(failure) if failure else "",
         cut_off=answer.finish_reason == "length",
         refused=bool(answer.refusal),
-        # Imported answers, and those that older versions stored, have no tokens where none were told: no prompt has none.
+        # Imported answers, and those of older versions, have zero tokens where the server sent no usage.
         usage_known=answer.usage.known and answer.usage.prompt_tokens + answer.usage.completion_tokens > 0,
         prompt_tokens=answer.usage.prompt_tokens,
         completion_tokens=answer.usage.completion_tokens,
@@ -264,7 +264,7 @@ def _outcome(graded: GradedAnswer, labels: Labels | None) -> Outcome:
 
 
 def _looked(plan: Plan, look: int, reason: str | None) -> list[str]:
-    """What stopping early saved, as a sentence."""
+    """A sentence about the interim analyses, and the calls that stopping early saved."""
     if not plan.looks.last:
         return []
     asked, total = plan.looks.cases[look], len(plan.cases)

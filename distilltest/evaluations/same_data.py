@@ -1,8 +1,8 @@
-"""Whether two datasets are the same data: what a candidate is judged on once more, whatever the file says beside.
+"""Whether two datasets hold the same data, so that evaluations on both count as attempts on one.
 
-A new order, other ids, a further column, or some more cases make another fingerprint and no other data. Each dataset is kept as
-the smallest hashes of its texts (Broder, "On the resemblance and containment of documents", 1997): 256 of them tell the share of
-texts that two datasets have in common to within 0.03, two times out of three.
+Reordered rows, other ids, a new column or a few more cases change the fingerprint, but not the data. Each dataset is stored as
+the smallest hashes of its texts (Broder, "On the resemblance and containment of documents", 1997). With 256 hashes, the estimated
+share of common texts is within 0.03 of the true share two times out of three.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from distilltest.records import Case, Dataset
 
 KEPT = 256
 SAME = 0.5
-"""From this share of texts in common on, two datasets are the same data."""
+"""Two datasets are the same data from this share of common texts on."""
 _APART = ("id", "tags", "cluster")
-"""Fields that say nothing of what is asked."""
+"""Fields that are not part of the question."""
 _SHORT = 8
-"""A text of fewer letters, a label or a small number, may well be in other data, too."""
+"""Shorter texts, such as labels and small numbers, occur in unrelated data too."""
 
 
 def sketch(dataset: Dataset) -> list[int]:
@@ -34,7 +34,7 @@ def sketch(dataset: Dataset) -> list[int]:
 
 
 def resemblance(one: Sequence[int], other: Sequence[int]) -> float:
-    """The share of texts that two datasets have in common, by their sketches.
+    """The share of texts that two datasets have in common, estimated from their sketches.
 
     >>> resemblance([1, 2, 3], [1, 2, 3]), resemblance([1, 2], [3, 4]), resemblance([], [])
     (1.0, 0.0, 0.0)

@@ -1,4 +1,4 @@
-"""Which cases a run evaluates, and what narrows it."""
+"""Selecting the cases that a run evaluates."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from distilltest.records import Case, Dataset
 
 @dataclass(frozen=True)
 class CaseSelection:
-    """Which cases a run evaluates, and why these are not all."""
+    """The options that select cases: ``--limit``, ``--tag``, ``--case``."""
 
     limit: int | None = None
     tags: tuple[str, ...] = ()
     case_ids: tuple[str, ...] = ()
     outside: str | None = None
-    """Why the run as a whole is narrowed (``-k``, deselected evaluations), None where it is not."""
+    """Why the run as a whole is narrowed (``-k``, deselected evaluations); None if it is not."""
 
     def narrowed(self) -> str | None:
-        """Why a verdict about these cases is none about the dataset, None where it is whole."""
+        """The options that leave cases out, so that the verdict is not about the whole dataset; None without any."""
         reasons = [f"--limit {self.limit}"] if self.limit is not None else []
         reasons += [f"--tag {tag}" for tag in self.tags] + [f"--case {name}" for name in self.case_ids]
         return ", ".join(reasons + ([self.outside] if self.outside else [])) or None
@@ -28,7 +28,7 @@ class CaseSelection:
         """The cases to evaluate.
 
         Raises:
-            DatasetError: An id or a tag is not in the dataset, or nothing is left.
+            DatasetError: An id or a tag is not in the dataset, or no case is left.
         """
         known_ids = {case.id for case in dataset.cases} if self.case_ids else set()
         for name in self.case_ids:

@@ -1,4 +1,4 @@
-"""What the source of a test function says before it is called: whose answers it compares, and what it demands of judges."""
+"""Reading a test function's source before it is called: the roles that it compares, and what it requires of judges."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 
 
 def compared_roles(body: Callable[..., Any]) -> tuple[str, ...]:
-    """The roles that stand as texts in calls of ``preference``; one that is computed is asked when it is needed."""
+    """The roles named by string literals in calls of ``preference``. A computed role is asked when it is needed."""
     return tuple(dict.fromkeys(_roles(_parsed(body))))
 
 
 def demands_agreement(body: Callable[..., Any]) -> bool:
-    """Whether some call has ``requires_agreement=``."""
+    """Whether any call passes ``requires_agreement=``."""
     return any(isinstance(node, ast.keyword) and node.arg == "requires_agreement" for node in ast.walk(_parsed(body)))
 
 
 def _parsed(body: Callable[..., Any]) -> ast.Module:
-    """The parsed source of a function; empty where there is none to be had."""
+    """The parsed source of a function; empty if the source is not available."""
     try:
         return ast.parse(textwrap.dedent(inspect.getsource(body)))
     except (OSError, SyntaxError, TypeError):

@@ -1,4 +1,4 @@
-"""What the grades of one answer come to: whether it passes, and its score."""
+"""Combining the grades of one answer: whether it passes, and its score."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from distilltest.records import Grade, mean
 
 
 def worth(grades: Sequence[Grade]) -> tuple[bool, float] | None:
-    """Whether the answer passes, and its score; None where it was only compared with another one."""
+    """Whether the answer passes, and its score; None if it was only compared with another answer."""
     own = [grade for grade in grades if grade.against is None]
     return (all(grade.passed for grade in own), _score(own)) if own else None
 
 
 def _score(grades: Sequence[Grade]) -> float:
-    """The mean of their scores.
+    """The mean score.
 
-    Asserts are pass or fail: those that hold say nothing about how good an answer is, and count only where nothing else does. One
-    that does not hold ends the body, so that what it would have found is not known: the score is 0.
+    A passed assert says nothing about how good an answer is, and counts only if there is no other grade. A failed assert ends the
+    body before further graders run, so the score is 0.
     """
-    if len(grades) == 1:  # it is not made anew, since there is one for every outcome
+    if len(grades) == 1:
         return grades[0].score
     if any(grade.name == ASSERT and not grade.passed for grade in grades):
         return 0.0

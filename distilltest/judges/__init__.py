@@ -1,7 +1,7 @@
-"""Model judges: what they are asked, how their answers are read, and what grade comes of it.
+"""Model judges: their questions, reading their answers, and grades from their verdicts.
 
-A judge is asked for its reasons first and then for a verdict. What it judges is fenced as data. An answer that cannot be
-read is asked for again, a bounded number of times, and then is a judge failure: never a score.
+A judge gives its reasons first, then a verdict. The texts to judge are fenced as data. If its answer cannot be read, the judge is
+asked again, up to three times in all. Then the judge has failed, and there is no score.
 """
 
 from distilltest.judges.ask import Judgement, ask

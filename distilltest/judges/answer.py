@@ -1,7 +1,7 @@
-"""Reading a judge's answer. Only its form is trusted: whole JSON, or a last line with the question's code.
+"""Reading a judge's answer: one whole JSON object, or a last line with the question's code.
 
-What is judged may hold a verdict of its own, and a judge may quote it last. So a last line counts with a code only that no text
-can hold, and JSON that stands word for word in what was judged is a quotation.
+The judged text may contain a verdict that the judge quotes at the end. So the last line needs a code that the judged text cannot
+contain, and JSON that occurs verbatim in the judged text is rejected as a quotation.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from distilltest.judges.question import Question
 
 _THOUGHT_END = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
 _ENDS = 20
-"""Ends of a reasoning that are looked at: it may quote some."""
+"""The most end tags of reasoning to try, since the reasoning may quote such tags."""
 _LAST_LINE = re.compile(r"[*_`#>\s]*VERDICT[*_`\s]*[\[(<]?([0-9a-f]{10})[\])>]?[*_`\s]*:(.+)\Z", re.IGNORECASE)
 _JUDGED = re.compile(r"(\d+)\W*([A-Za-z]+)")
 _MARKUP = "\"'`*_ \t"
-"""What a judge puts around a verdict."""
+"""Characters that judges put around a verdict."""
 
 
 class Unusable(ValueError):
-    """The answer says no verdict; the message says why."""
+    """The answer contains no verdict; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """What a judge said once."""
+    """One verdict of a judge."""
 
     verdict: str
-    """The label, or the number as it was written."""
+    """The label or the number, as text."""
     score: float
     """In [0, 1]."""
     reasons: str
@@ -47,7 +47,7 @@ def read(text: str, question: Question, structured: bool) -> Vote:
     r"""Read one answer.
 
     Raises:
-        Unusable: It is not in the form that was asked for, or the verdict is none of those allowed.
+        Unusable: It is not in the requested form, or its verdict is not allowed.
 
     >>> from distilltest.data.prompt import Prompt
     >>> asked = Question("g", Prompt("p", (), ""), {}, {"Y": 1.0, "N": 0.0}, frozenset("Y"))
@@ -70,7 +70,7 @@ def read(text: str, question: Question, structured: bool) -> Vote:
 
 
 def _rubric(verdict: object, question: Question, reasons: str) -> Vote:
-    """Which criteria are met: each has to be judged, once."""
+    """The verdict on each criterion. Each must occur exactly once."""
     if isinstance(verdict, Mapping):
         said = [(str(number), str(word)) for number, word in verdict.items()]
     else:
@@ -96,7 +96,7 @@ def _number(verdict: object) -> float:
 
 
 def _label(verdict: object, question: Question) -> str:
-    """The label that was said: to the letter, else but for case, else but for what a judge puts around it."""
+    """The label: an exact match, else ignoring case, else ignoring the markup around it."""
     said = str(verdict).strip()
     for fold in (str, str.casefold, _bare):
         found = [label for label in question.scores if fold(label) == fold(said)]
@@ -110,7 +110,7 @@ def _bare(label: str) -> str:
 
 
 def _structured(text: str, question: Question) -> tuple[str, object]:
-    """The whole answer, or all that follows the end of a model's reasoning, as one JSON object."""
+    """The whole answer, or everything after the end of the reasoning, as one JSON object."""
     ends = [0, *(end.end() for end in islice(_THOUGHT_END.finditer(text), _ENDS))]
     why = ""
     for end in ends:
@@ -129,7 +129,7 @@ def _structured(text: str, question: Question) -> tuple[str, object]:
 
 
 def _last_line(text: str, code: str) -> tuple[str, object]:
-    # What was judged cannot hold the code, so that any end of a reasoning will do.
+    # The judged text cannot contain the code, so the end of the reasoning does not matter.
     lines = [line for line in _THOUGHT_END.sub("\n", text).splitlines() if line.strip()]
     match = _LAST_LINE.match(lines[-1].strip()) if lines else None
     if match is None or match[1].casefold() != code:

@@ -1,4 +1,4 @@
-"""Asking a judge: concurrently for all votes, again where an answer is unusable, and never the same thing twice."""
+"""Asking a judge: all votes concurrently, and again if an answer is unusable."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from distilltest.process.gathering import together
 from distilltest.records import CallFailure, Completion, Grade, Message, Request
 
 Complete = Callable[[Request], Awaitable[Completion | CallFailure]]
-"""Where completions come from: the engine, which stores them, counts them and asks for each once."""
+"""Gets a completion. The engine stores and counts completions, and sends each request once."""
 Combine = Literal["majority", "mean"]
 TIMES = 3
-"""How often a judge is asked until its answer can be used."""
+"""The most times that a judge is asked for a usable answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What came of one question."""
+    """The combined verdict on one question."""
 
     verdict: str
-    """The label that was said most often, or the mean."""
+    """The commonest label, or the mean."""
     score: float
     """In [0, 1]."""
     passed: bool
@@ -34,11 +34,11 @@ class Judgement:
 
     @property
     def number(self) -> float:
-        """The mean of the votes in the question's own span: what a formula over it computes with."""
+        """The mean of the votes in the question's own span, for formulas."""
         return sum(vote.number for vote in self.votes) / len(self.votes)
 
     def grade(self, name: str) -> Grade:
-        """As a grade: the verdict and the reasons of a vote for it."""
+        """The grade, with the verdict and the reasons of one vote for it."""
         reasons = next((v.reasons for v in self.votes if v.verdict == self.verdict), self.votes[0].reasons)
         counted = f" ({', '.join(v.verdict for v in self.votes)})" if len(self.votes) > 1 else ""
         said = " ".join(reasons.split())
@@ -56,19 +56,19 @@ async def ask(
     """Ask a judge.
 
     Args:
-        question: What to ask.
-        judge: Whom.
-        complete: Where its completions come from.
-        votes: How many verdicts to ask for, each a trial of its own.
-        combine: ``majority`` takes the label said most often (the lower score where two are), ``mean`` the mean score.
+        question: The question.
+        judge: The judge.
+        complete: Gets completions.
+        votes: The number of verdicts, each from its own trial.
+        combine: ``majority`` takes the commonest label (in a tie, the one with the lower score), ``mean`` the mean score.
 
     Raises:
-        JudgeFailed: It got no answer, or none that can be used.
-        SuiteError: ``votes`` is no positive number, or ``combine`` is unknown.
+        JudgeFailed: The judge gave no usable answer.
+        SuiteError: ``votes`` is not a positive number, or ``combine`` is unknown.
     """
     if not isinstance(votes, int) or votes < 1 or combine not in ("majority", "mean"):
         raise SuiteError(
-            f"{question.grader}: votes={votes!r}, combine={combine!r}: votes is 1 or more, combine majority or mean."
+            f"{question.grader}: votes={votes!r}, combine={combine!r}: votes must be 1 or more, combine majority or mean."
         )
     said = tuple(await together([_vote(question, judge, complete, trial) for trial in range(votes)]))
     if question.scores and combine == "majority":
@@ -81,7 +81,7 @@ async def ask(
 
 
 def first_request(question: Question, judge: Judge, trial: int = 0) -> Request:
-    """What a judge is asked first; again only where its answer cannot be used."""
+    """The first request to a judge. Others follow only if its answer is unusable."""
     return _request(question, judge, question.messages(judge.structured), trial)
 
 

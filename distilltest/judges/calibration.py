@@ -1,4 +1,4 @@
-"""Holding a judge against people: how often it says what they said, kept in the store, shown in every report that uses it."""
+"""Calibrating a judge: its agreement with people, kept in the store and shown in every report that uses the judge."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from distilltest.store import Store
 from distilltest.store.state_keys import CALIBRATION, StateKey
 
 VARIED = ""
-"""The criterion of rows that have too few alike: what is asked varies from case to case."""
+"""The criterion of rows whose own criterion has too few rows, because it varies from case to case."""
 _ASKED: dict[str, tuple[str, ...]] = {
     "criteria_match": ("criteria",),
     "label_model": ("question",),
     "score_model": ("question",),
     "preference": ("question",),
 }
-"""Grader → the values of a question that say what is asked; others are data. Of a ``custom_prompt``, all but the answer."""
+"""Grader → the values of a question that state the criterion; others are data. For ``custom_prompt``, all but the answer."""
 
 
 def criterion_of(question: Question) -> str:
-    """What is asked of every answer alike: an agreement measured with one criterion says nothing of another.
+    """The fingerprint of a criterion. Agreement measured with one criterion says nothing about another.
 
-    The labels to choose from, or the range of the number and what passes, are part of it.
+    It covers the labels, or the range and the pass threshold of the number.
     """
     names = _ASKED.get(question.grader, ())
     if question.grader == "custom_prompt":
@@ -40,14 +40,14 @@ def criterion_of(question: Question) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """One judge with one prompt and one criterion against human labels."""
+    """The agreement of a judge, with one prompt and one criterion, with human labels."""
 
     grader: str
     judge: str
     model: str
     labels: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
-    """``counts[i][j]``: people said label i, the judge label j."""
+    """``counts[i][j]``: answers with label i from people and label j from the judge."""
     n: int
     kappa: float | None
     kappa_low: float | None
@@ -70,7 +70,7 @@ class Calibration:
         labels_file: str,
         measured: str,
     ) -> Self:
-        """Measure the agreement of (people's label, judge's label) pairs."""
+        """Measure the agreement from pairs of people's and judge's labels."""
         names = tuple(labels)
         counts = [[0] * len(names) for _ in names]
         for people, said in pairs:
@@ -95,12 +95,12 @@ class Calibration:
         )
 
     def save(self, store: Store, judge: Judge, prompt_fingerprint: str, criterion: str) -> None:
-        """Keep it for this judge, its parameters, this prompt and this criterion (``VARIED`` for those that vary)."""
+        """Save it for this judge with its parameters, this prompt and this criterion, or ``VARIED``."""
         store.set_state(_place(self.grader, judge, prompt_fingerprint, criterion), asdict(self))
 
     @classmethod
     def load(cls, store: Store, grader: str, judge: Judge, prompt_fingerprint: str, criterion: str) -> Self | None:
-        """What was measured of this judge with this prompt and criterion, or with varied ones; None where nothing was."""
+        """The calibration of this judge with this prompt and criterion, else with varied criteria, else None."""
         content = store.get_state(_place(grader, judge, prompt_fingerprint, criterion))
         if content is None:
             content = store.get_state(_place(grader, judge, prompt_fingerprint, VARIED))
@@ -110,7 +110,7 @@ class Calibration:
 
 
 def agreement_of(calibration: Calibration | None) -> str:
-    """What is known of a judge, in words."""
+    """A judge's agreement, in words."""
     if calibration is None:
         return "not measured with this criterion"
     low, high = calibration.ac1_low, calibration.ac1_high
@@ -118,7 +118,7 @@ def agreement_of(calibration: Calibration | None) -> str:
 
 
 def agreement_over(known: Mapping[str, Calibration | None]) -> str:
-    """What is known of a judge, in words, over all criteria that it was asked; the lowest where they differ."""
+    """A judge's agreement over all its criteria, in words: the lowest if they differ."""
     found = {each.ac1_low: each for each in known.values() if each is not None}
     missing = sum(each is None for each in known.values())
     if not found:

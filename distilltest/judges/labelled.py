@@ -1,4 +1,4 @@
-"""Rows of a calibration file: an answer, what people said of it, and how a judge is asked the same."""
+"""Rows of a calibration file: an answer with its human label, and the question to the judge."""
 
 from __future__ import annotations
 
@@ -27,44 +27,44 @@ GRADERS = (
     "preference",
 )
 PASS, FAIL = "pass", "fail"
-"""What people and judge say of an answer where the verdict is a number."""
+"""The labels for graders whose verdict is a number."""
 FEWEST = 10
-"""A criterion with fewer rows is measured together with the others that have so few."""
+"""Criteria with fewer rows are measured together."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ways:
-    """How the suite asks."""
+class CalibrationSetup:
+    """The grader to calibrate, and its options."""
 
     grader: str
     prompt: str | None
     root: Path
     choices: tuple[str, ...] = ()
-    """The labels that the judge chooses from; those of the file where there are none."""
+    """The labels that the judge chooses from; by default those in the file."""
     span: tuple[float, float] = (0.0, 1.0)
     pass_threshold: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """One row."""
+    """One row of a calibration file."""
 
     case: Case
     people: str
     asked: Question
     back: Question | None = None
-    """Of a preference: the same answers in the other order."""
+    """For a preference: the same answers in the other order."""
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """What people and judge may say."""
+        """The possible labels."""
         return tuple(self.asked.scores) or (PASS, FAIL)
 
     async def said(self, judge: Judge, complete: Complete) -> tuple[str, str]:
-        """What a judge says of it, and why.
+        """The judge's label and reasons.
 
         Raises:
-            JudgeFailed: It gave no verdict.
+            JudgeFailed: The judge gave no verdict.
         """
         if self.back is not None:
             asked = {True: self.asked, False: self.back}
@@ -76,19 +76,19 @@ class Labelled:
         return verdict, found.votes[0].reasons
 
 
-def read(cases: Sequence[Case], ways: Ways) -> list[Labelled]:
-    """The rows of a file.
+def read(cases: Sequence[Case], setup: CalibrationSetup) -> list[Labelled]:
+    """Read the rows of a file.
 
     Raises:
-        DatasetError: A row lacks something, or its label is none of those that there are.
+        DatasetError: A row lacks a field, or its label is unknown.
         SuiteError: The labels, the span or the prompt are wrong.
     """
-    found = [_row(case, cases, ways) for case in cases]
-    return [Labelled(case, _label(case, row, ways), *row) for case, row in zip(cases, found, strict=True)]
+    found = [_row(case, cases, setup) for case in cases]
+    return [Labelled(case, _label(case, row, setup), *row) for case, row in zip(cases, found, strict=True)]
 
 
 def by_criterion(rows: Sequence[Labelled]) -> dict[str, list[int]]:
-    """Criterion → the numbers of its rows; those with few rows are together, as criteria that vary from case to case."""
+    """Criterion → the indices of its rows; criteria with few rows are merged as ``VARIED``."""
     criteria = [criterion_of(row.asked) for row in rows]
     counts = Counter(criteria)
     found: dict[str, list[int]] = {}
@@ -98,8 +98,8 @@ def by_criterion(rows: Sequence[Labelled]) -> dict[str, list[int]]:
     return found
 
 
-def _row(case: Case, cases: Iterable[Case], ways: Ways) -> tuple[Question, Question | None]:
-    grader, prompt, root = ways.grader, ways.prompt, ways.root
+def _row(case: Case, cases: Iterable[Case], setup: CalibrationSetup) -> tuple[Question, Question | None]:
+    grader, prompt, root = setup.grader, setup.prompt, setup.root
     if grader == "preference":
         question = str(case.item.get("question") or "Which answer is better?")
         request = str(case.item.get("request") or "")
@@ -122,10 +122,10 @@ def _row(case: Case, cases: Iterable[Case], ways: Ways) -> tuple[Question, Quest
     if grader == "score_model":
         question = _field(case, "question", grader)
         return (
-            questions.score_question(question, answer, ways.span, ways.pass_threshold, prompt=prompt, root=root),
+            questions.score_question(question, answer, setup.span, setup.pass_threshold, prompt=prompt, root=root),
             None,
         )
-    labels = list(ways.choices) or sorted({_field(one, "label", grader) for one in cases})
+    labels = list(setup.choices) or sorted({_field(one, "label", grader) for one in cases})
     if grader == "custom_prompt":
         values = {name: value for name, value in case.item.items() if name not in ("id", "answer", "label")}
         return questions.custom_question(answer, labels, labels[:1], values, prompt=prompt, root=root), None
@@ -139,20 +139,20 @@ def _field(case: Case, name: str, grader: str) -> str:
     return str(case.item[name])
 
 
-def _label(case: Case, row: tuple[Question, Question | None], ways: Ways) -> str:
-    label, question = _field(case, "label", ways.grader), row[0]
+def _label(case: Case, row: tuple[Question, Question | None], setup: CalibrationSetup) -> str:
+    label, question = _field(case, "label", setup.grader), row[0]
     if not question.scores:
         return _passes(case, label, question)
     found = next((name for name in question.scores if name.casefold() == label.casefold()), None)
     if found is None:
         raise DatasetError(
-            f"{case.place}: the label {label!r} of row {case.id!r} is none of {', '.join(question.scores)}."
+            f"{case.place}: the label {label!r} of row {case.id!r} is not one of {', '.join(question.scores)}."
         )
     return found
 
 
 def _passes(case: Case, label: str, question: Question) -> str:
-    """Of a label in words, or of a number in the span, which passes from the threshold on."""
+    """Pass or fail, from a label in words or from a number in the span."""
     words = {"pass": PASS, "true": PASS, "fail": FAIL, "false": FAIL}
     if label.casefold() in words:
         return words[label.casefold()]

@@ -1,4 +1,4 @@
-"""Comparing two answers in both orders: a judge that goes by the place of an answer says nothing about it."""
+"""Comparing two answers in both orders, so that a judge's preference for a position does not count."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ _SWAPPED = {"1": "2", "2": "1"}
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What both orders said."""
+    """The verdicts in both orders."""
 
     first: str
-    """``1``, ``2`` or ``tie``, where the one answer was shown first."""
+    """``1``, ``2`` or ``tie``, with answer 1 shown first."""
     second: str
-    """The same of the same answers, where it was shown second."""
+    """The verdict on the same answers, with answer 1 shown second."""
     reasons: str
-    """Of the first order."""
+    """The reasons in the first order."""
 
     @property
     def agree(self) -> bool:
-        """Whether the order made no difference."""
+        """Whether both orders gave the same verdict."""
         return self.first == self.second
 
     @property
     def winner(self) -> str:
-        """``1`` or ``2`` where both orders say so, else ``tie``."""
+        """The verdict if both orders agree, else ``tie``."""
         return self.first if self.agree else TIE
 
 
 async def compare(ask: Callable[[str, str], Awaitable[Judgement]], one: str, other: str) -> Compared:
-    """Ask which of two answers is better, in both orders at once.
+    """Ask which of two answers is better, in both orders concurrently.
 
     Args:
         ask: Asks the judge about two answers in this order; its verdict is ``1``, ``2`` or ``tie``.
-        one: An answer, ``1`` in what comes back.
-        other: Another one, ``2``.
+        one: Answer ``1`` of the result.
+        other: Answer ``2``.
 
     Raises:
         JudgeFailed: The judge gave no verdict.

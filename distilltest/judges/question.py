@@ -1,4 +1,4 @@
-"""What a judge is asked: a prompt, the values in it, and the verdicts that it may give."""
+"""A question to a judge: a prompt, its values, and the allowed verdicts."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from distilltest.records import Case, Message
 
 _FORMAT_FIELD = "{{ item.format }}"
 _OURS = "distilltest:judges/prompts/"
-"""How the names of our own prompts begin."""
+"""The prefix of the names of built-in prompts."""
 IMPORTED = "openai_grader:"
-"""How the names of prompts begin that stand in a grader as the platform wrote it: they are part of the suite's code."""
+"""The prefix of the names of prompts in imported platform graders. They are part of the suite's code."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """One thing to judge."""
+    """A question to a judge."""
 
     grader: str
     """The grader that asks: ``criteria_match``, ``factuality``, ..."""
     prompt: Prompt
     values: Mapping[str, Any]
-    """What the prompt's ``{{ item.x }}`` stand for. Texts of models are fenced."""
+    """The values of ``{{ item.x }}`` in the prompt. Texts of models are fenced."""
     scores: Mapping[str, float] = field(default_factory=dict)
-    """Label → score in [0, 1]; empty where the verdict is a number."""
+    """Label → score in [0, 1]; empty if the verdict is a number."""
     passing: frozenset[str] = frozenset()
     """Labels that pass."""
     span: tuple[float, float] = (0.0, 1.0)
-    """Where there are no labels: the range of the number, which becomes a score in [0, 1]."""
+    """Without labels: the range of the number, which is scaled to a score in [0, 1]."""
     weights: tuple[float, ...] = ()
-    """Of the criteria of a rubric, each of which the verdict says Y or N of; empty for other questions."""
+    """The weights of a rubric's criteria, each of which gets Y or N; empty for other questions."""
     pass_threshold: float = 0.5
-    """Where there are no labels, or votes are averaged: the least score that passes."""
+    """The least score that passes, without labels or with averaged votes."""
 
     def messages(self, structured: bool) -> tuple[Message, ...]:
         """The messages to send."""
@@ -47,19 +47,19 @@ class Question:
 
     @cached_property
     def code(self) -> str:
-        """What a verdict on a line of its own begins with. No text can hold it: it is a hash of all that is judged."""
+        """The code on the line of the verdict. Judged text cannot contain it, because it is a hash of that text."""
         return hashlib.sha256(self.shown.encode("utf-8", "replace")).hexdigest()[:10]
 
     @cached_property
     def shown(self) -> str:
-        """All that the judge reads but how to answer."""
+        """The text of all messages, without the instructions for the form of the answer."""
         return "\n".join(message["content"] for message in self._rendered(""))
 
     def _rendered(self, form: str) -> tuple[Message, ...]:
         return self.prompt.render(Case("judge", dict(self.values) | {"format": form}, place=self.prompt.name))
 
     def response_format(self) -> dict[str, Any]:
-        """The JSON Schema of the answer: reasons first, then the verdict."""
+        """The JSON Schema of the answer: the reasons, then the verdict."""
         low, high = self.span
         verdict = (
             {"type": "string", "enum": list(self.scores)}
@@ -78,7 +78,7 @@ class Question:
         return {"type": "json_schema", "json_schema": {"name": "judgement", "schema": schema, "strict": True}}
 
     def form(self, structured: bool) -> str:
-        """How to answer, for the judge."""
+        """The instructions for the form of the answer."""
         low, high = self.span
         allowed = f"one of: {', '.join(self.scores)}" if self.scores else f"a number from {low:g} to {high:g}"
         if self.weights and structured:
@@ -97,41 +97,39 @@ class Question:
 
 
 def fence(text: str, name: str) -> str:
-    r"""Mark a text as data. The mark holds a hash of the text, so that no text can close its own fence.
+    r"""Fence a text as data. The fence contains a hash of the text, so that the text cannot close its own fence.
 
     >>> fence("git status", "answer")
     '<answer b56e72956f>\ngit status\n</answer b56e72956f>'
     """
     if not isinstance(text, str):
-        raise SuiteError(
-            f"A judge reads texts, and was given a {type(text).__name__} as the {name}: write completion.text."
-        )
+        raise SuiteError(f"A judge reads texts, but the {name} is a {type(text).__name__}: write completion.text.")
     mark = hashlib.sha256(f"{name}\n{text}".encode("utf-8", "replace")).hexdigest()[:10]
     return f"<{name} {mark}>\n{text}\n</{name} {mark}>"
 
 
 def judge_prompt(name: str, override: str | Path | None, root: Path) -> Prompt:
-    """A judge's prompt: ours, or a file of the project.
+    """A judge's prompt: the built-in one, or a file of the project.
 
     Raises:
         PromptError: The file is missing or broken.
-        SuiteError: It does not say how to answer.
+        SuiteError: It lacks the place for the form of the answer.
     """
     if override is None:
         return _own(name)
     prompt = load_prompt(root / override, str(override))
     if not any(_FORMAT_FIELD in message["content"] for message in prompt.messages):
         raise SuiteError(
-            f"{override}: a judge's prompt must say where the form of its answer is described. Put {_FORMAT_FIELD} into it."
+            f"{override}: a judge's prompt must describe the form of the answer. Put {_FORMAT_FIELD} into it."
         )
     return prompt
 
 
 def prompt_named(name: str, root: Path) -> Prompt:
-    """A judge's prompt by the name that it has in a report.
+    """A judge's prompt by its name in a report.
 
     Raises:
-        PromptError: There is none, or it is broken.
+        PromptError: It is missing or broken.
     """
     return (
         _own(name.removeprefix(_OURS).removesuffix(".yaml"))

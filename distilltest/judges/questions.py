@@ -1,4 +1,4 @@
-"""The questions of the judged graders. Candidate's texts are fenced; labels and scores are those of the platform."""
+"""The questions of the judged graders. Texts of models are fenced; labels and scores are those of the platform."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def criteria_question(answer: str, criteria: str, *, prompt: Override = None, ro
 def similarity_question(
     answer: str, reference: str, pass_from: int = 4, *, prompt: Override = None, root: Path
 ) -> Question:
-    """How near in meaning? ``1`` to ``5``."""
+    """How close in meaning is the answer to the reference? ``1`` to ``5``."""
     if pass_from not in (1, 2, 3, 4, 5):
-        raise SuiteError(f"semantic_similarity: pass_from={pass_from!r}; it is one of 1, 2, 3, 4, 5.")
+        raise SuiteError(f"semantic_similarity: pass_from={pass_from!r} must be one of 1, 2, 3, 4, 5.")
     values = {"reference": fence(str(reference), "reference"), "answer": fence(answer, "answer")}
     scores = {str(n): (n - 1) / 4 for n in range(1, 6)}
     passing = frozenset(str(n) for n in range(pass_from, 6))
@@ -53,7 +53,7 @@ def factuality_question(
 
 
 def sentiment_question(answer: str, expected: Sequence[str], *, prompt: Override = None, root: Path) -> Question:
-    """What is the sentiment?"""
+    """What is the sentiment of the answer?"""
     return _labelled("sentiment", {"answer": fence(answer, "answer")}, SENTIMENTS, expected, prompt, root)
 
 
@@ -66,7 +66,7 @@ def label_question(
     prompt: Override = None,
     root: Path,
 ) -> Question:
-    """Which label suits?"""
+    """Which label fits the answer?"""
     values = {"question": question, "answer": fence(answer, "answer")}
     return _labelled("label_model", values, labels, passing_labels, prompt, root)
 
@@ -74,11 +74,11 @@ def label_question(
 def score_question(
     question: str, answer: str, span: tuple[float, float], pass_threshold: float, *, prompt: Override = None, root: Path
 ) -> Question:
-    """What number does it deserve?"""
+    """Which number does the answer deserve?"""
     if len(span) != 2 or not span[0] < span[1] or not 0 <= pass_threshold <= 1:
         raise SuiteError(
             f"score_model: span={span!r}, pass_threshold={pass_threshold!r}: a span is two numbers, the lower one first; "
-            "the threshold is of the score, in [0, 1]."
+            "the threshold is a score in [0, 1]."
         )
     values = {"question": question, "answer": fence(answer, "answer")}
     own = judge_prompt("score_model", prompt, root)
@@ -104,7 +104,7 @@ def rubric_question(
     if not weights or wrong or not 0 <= pass_threshold <= 1:
         raise SuiteError(
             f"rubric: criteria={criteria!r}, pass_threshold={pass_threshold!r}: give criteria with weights above 0, "
-            '{"It names a cause.": 2, "It is polite.": 1}; the threshold is a share of the weight, in [0, 1].'
+            '{"It names a cause.": 2, "It is polite.": 1}; the threshold must be a share of the weight, in [0, 1].'
         )
     listed = "\n".join(f"{number}. {' '.join(text.split())}" for number, text in enumerate(weights, 1))
     values = {"criteria": listed, "answer": fence(answer, "answer")}
@@ -121,7 +121,7 @@ def custom_question(
     prompt: Override = None,
     root: Path,
 ) -> Question:
-    """A question of the suite's own, in a prompt file of the project."""
+    """Your own question, in a prompt file of the project."""
     if prompt is None:
         raise SuiteError(
             'custom_prompt needs a prompt file: custom_prompt("judge.yaml", completion.text, labels=[...], ...).'
@@ -151,12 +151,10 @@ def _labelled(
     names = list(labels)
     folded = {label.casefold() for label in names if isinstance(label, str)}
     if isinstance(labels, str) or len(names) < 2 or len(folded) != len(names):
-        raise SuiteError(f"{grader}: labels={labels!r}: give at least two different texts.")
+        raise SuiteError(f"{grader}: labels={labels!r}: give at least two different strings.")
     unsayable = [label for label in names if label != " ".join(str(label).split()) or not label]
     if unsayable:
-        raise SuiteError(
-            f"{grader}: the label {unsayable[0]!r} cannot be said on a line: white space at its ends, or none within."
-        )
+        raise SuiteError(f"{grader}: the label {unsayable[0]!r} is empty or has extra white space.")
     unknown = [label for label in passing if label not in names]
     if isinstance(passing, str) or unknown or not passing:
         raise SuiteError(f"{grader}: passing labels {list(passing)!r}: give one or more of {', '.join(names)}.")

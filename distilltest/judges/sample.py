@@ -1,4 +1,4 @@
-"""A sheet of answers for people to label: random cases, every role's answer to each, without a word on who gave them."""
+"""A sheet of answers for people to label: random cases with the answers of every role, which the sheet does not name."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Row = dict[str, Any]
 def sheet(graded: Iterable[GradedCompletion], roles: Sequence[str], cases: int, seed: int) -> list[Row]:
     """Rows to fill in: ``id``, ``case``, ``request``, ``answer`` and an empty ``passed``.
 
-    The cases are a random choice of those that all roles answered, as deciding by labels asks for; the answers of all of them are
-    shuffled. Answers that are the same are one row.
+    The cases are a random sample of those that all roles answered, as deciding by labels requires. The rows are shuffled. Equal
+    answers to a case share a row.
 
     Args:
-        graded: What an evaluation said of completions, one trial a case.
+        graded: The graded completions of an evaluation; trials after the first are ignored.
         roles: The candidate and the roles that it is compared with.
-        cases: How many cases at most.
+        cases: The most cases to choose.
         seed: The same seed chooses the same cases.
     """
     answers: dict[str, dict[str, GradedCompletion]] = {}
@@ -28,7 +28,7 @@ def sheet(graded: Iterable[GradedCompletion], roles: Sequence[str], cases: int, 
         if one.role in roles and one.trial == 0 and one.passed is not None:
             answers.setdefault(one.case_id, {})[one.role] = one
     whole = sorted(case for case, by_role in answers.items() if len(by_role) == len(roles))
-    chance = random.Random(seed)  # noqa: S311  # no secret
+    chance = random.Random(seed)  # noqa: S311  # not a secret
     chosen = chance.sample(whole, min(cases, len(whole)))
     rows: dict[tuple[str, str], Row] = {}
     for case in chosen:

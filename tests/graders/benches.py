@@ -10,7 +10,7 @@ import orjson
 
 from distilltest.config import Config, Judge
 from distilltest.evaluations.grading import BoundBody, GradingCall
-from distilltest.evaluations.judge_context import JudgeBench
+from distilltest.evaluations.judge_context import EvaluationJudgeContext
 from distilltest.records import Case, Completion, Model
 
 
@@ -65,7 +65,7 @@ def bench(reply=lambda request: "Y", project=None, **peers):
         request=lambda case, role, trial: SimpleNamespace(endpoint="chat", messages=(), role=role),
         request_text=lambda case: str(case.item.get("question", "")),
     )
-    made = JudgeBench(project or config(), engine, SimpleNamespace(get_state=lambda place: None), plan)
+    made = EvaluationJudgeContext(project or config(), engine, SimpleNamespace(get_state=lambda place: None), plan)
     made.engine = engine
     if peers:
         engine.reply = lambda request: completion(peers[request.role]) if hasattr(request, "role") else reply(request)

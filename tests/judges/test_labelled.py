@@ -9,7 +9,7 @@ import pytest
 from distilltest.config import Judge
 from distilltest.errors import DatasetError
 from distilltest.judges.calibration import VARIED, Calibration, agreement_over, criterion_of
-from distilltest.judges.labelled import GRADERS, Ways, by_criterion, read
+from distilltest.judges.labelled import GRADERS, CalibrationSetup, by_criterion, read
 from distilltest.judges.questions import criteria_question, custom_question, label_question, score_question
 from distilltest.records import Case, Completion, Model, Usage
 
@@ -49,7 +49,7 @@ def cases(rows):
 def rows_of(grader, tmp_path, rows=None):
     (tmp_path / "judge.yaml").write_text(PROMPT)
     prompt = "judge.yaml" if grader == "custom_prompt" else None
-    return read(cases(rows or ROWS[grader]), Ways(grader, prompt, tmp_path, span=(0.0, 10.0)))
+    return read(cases(rows or ROWS[grader]), CalibrationSetup(grader, prompt, tmp_path, span=(0.0, 10.0)))
 
 
 def told(request):
@@ -99,7 +99,7 @@ def test_every_judged_grader_can_be_held_against_people(grader, tmp_path):
             "neither pass nor fail, nor a number from 0 to 10",
         ),
         ("score_model", {"answer": "x", "question": "?", "label": "good"}, "neither pass nor fail"),
-        ("preference", {"first": "x", "second": "y", "label": "3"}, "is none of 1, 2, tie"),
+        ("preference", {"first": "x", "second": "y", "label": "3"}, "is not one of 1, 2, tie"),
         ("preference", {"first": "x", "label": "1"}, 'no "second"'),
     ],
 )

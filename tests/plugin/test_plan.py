@@ -53,7 +53,7 @@ def test_a_plan_with_a_mistake_says_so_and_fails(project):
     project.suite(gate='[better_than("ghost")]')
     result = project.run("--plan")
     assert result.ret == COULD_NOT_RUN
-    result.stdout.fnmatch_lines(["*a rule names the role 'ghost', which nothing plays*"])
+    result.stdout.fnmatch_lines(["*a rule names the role 'ghost', which has no model*"])
 
 
 def test_without_a_candidate_the_base_stands_in(project):

@@ -114,9 +114,9 @@ def test_a_role_that_is_named_is_asked_and_one_that_nothing_plays_is_an_error(ju
     judged.suite(grade, gate='[better_than("base")]', roles='["teecher"]')
     result = judged.run()
     assert result.ret == COULD_NOT_RUN
-    result.stdout.fnmatch_lines(["*roles= names the role 'teecher', which nothing plays*"])
+    result.stdout.fnmatch_lines(["*roles= names the role 'teecher', which has no model*"])
     judged.suite(grade, gate='[better_than("base")]', roles='"teacher"')
-    judged.run().stdout.fnmatch_lines(["*roles='teacher'; it is a list of names*"])
+    judged.run().stdout.fnmatch_lines(["*roles='teacher' must be a list of names*"])
 
 
 def test_a_role_that_only_a_computed_name_compares_with_is_asked_when_it_is_needed(judged):
