@@ -1,4 +1,4 @@
-"""Opening files that people name: only regular files, at most so many bytes, and UTF-8."""
+"""Open files that users name: regular files in UTF-8, up to a size limit."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from distilltest.errors import DistilltestError, at
 from distilltest.process.watched import not_noted
 
 LONGEST = 64 * 1024 * 1024
-"""Bytes on one line: room for a conversation with pictures, but not for a whole file without line ends."""
+"""The most bytes on one line: enough for a conversation with pictures."""
 MOST = 256 * 1024 * 1024
-"""Bytes of a file that is read as a whole."""
+"""The most bytes of a file that is read as a whole."""
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -28,27 +28,27 @@ _KINDS = (
 
 
 def absent(path: Path) -> bool:
-    """Whether nothing has this name: False for whatever is there, a broken link or a pipe too."""
+    """Whether the path does not exist. A broken link and a pipe exist."""
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return True
-    except (OSError, ValueError):  # opening it says what is wrong
+    except (OSError, ValueError):  # opening the file raises the right error
         return False
     return False
 
 
 @contextmanager
 def opened(path: Path, shown: str, error: type[DistilltestError]) -> Iterator[BinaryIO]:
-    """A regular file, open for reading. A pipe or a device is refused and never waited for.
+    """Open a regular file for reading. Pipes and devices are refused without waiting for them.
 
     Args:
         path: The file.
-        shown: What errors call it.
-        error: What to raise.
+        shown: The file's name in errors.
+        error: The class of the errors.
 
     Raises:
-        DistilltestError: It cannot be opened, is not a regular file, or reading it fails.
+        DistilltestError: The file cannot be opened or read, or is not a regular file.
     """
     try:
         with not_noted():
@@ -72,16 +72,16 @@ def opened(path: Path, shown: str, error: type[DistilltestError]) -> Iterator[Bi
 
 
 def read_bytes(path: Path, shown: str, error: type[DistilltestError], most: int = MOST) -> bytes:
-    """A whole file.
+    """Read a whole file.
 
     Args:
         path: The file.
-        shown: What errors call it.
-        error: What to raise.
-        most: Bytes that it may have.
+        shown: The file's name in errors.
+        error: The class of the errors.
+        most: The most bytes that it may have.
 
     Raises:
-        DistilltestError: It cannot be read, or is larger.
+        DistilltestError: The file cannot be read, or is larger.
     """
     with opened(path, shown, error) as file:
         content = file.read(most + 1)
@@ -94,7 +94,7 @@ def read_bytes(path: Path, shown: str, error: type[DistilltestError], most: int 
 
 
 def lines(path: Path, shown: str, error: type[DistilltestError]) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file with their numbers, without their ends. Memory is flat in the file's size.
+    """Read lines with their numbers, without line ends. Memory use does not depend on the size of the file.
 
     Raises:
         DistilltestError: The file cannot be read, or has a line of more than ``LONGEST`` bytes.
@@ -112,10 +112,10 @@ def lines(path: Path, shown: str, error: type[DistilltestError]) -> Iterator[tup
 
 
 def text_of(content: bytes, shown: str, error: type[DistilltestError]) -> str:
-    """The text of a file in UTF-8; a byte order mark is taken off.
+    """Decode the content of a UTF-8 file, without a byte order mark.
 
     Raises:
-        DistilltestError: It is not UTF-8; the message names the line.
+        DistilltestError: The content is not UTF-8; the message names the line.
     """
     first = content[: content.find(b"\n") + 1] or content
     wide = wide_encoding(first)
@@ -132,7 +132,7 @@ def text_of(content: bytes, shown: str, error: type[DistilltestError]) -> str:
 
 
 def wide_encoding(first: bytes) -> str | None:
-    """The encoding of a file of wide characters, by its first line; None where it has none.
+    """Detect UTF-16 and UTF-32 by the first line of a file; None for other encodings.
 
     >>> wide_encoding("a request".encode("utf-16-le")), wide_encoding(b"a request")
     ('UTF-16', None)
@@ -145,7 +145,7 @@ def wide_encoding(first: bytes) -> str | None:
 
 
 def not_utf8(line: bytes) -> str | None:
-    """Why a line is not UTF-8, None where it is.
+    """Why a line is not UTF-8; None if it is.
 
     >>> not_utf8("größer".encode("latin-1"))
     "not UTF-8: byte 0xf6 at column 3 ('ö' in Windows-1252 or Latin-1, perhaps). Save the file as UTF-8."

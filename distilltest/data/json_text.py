@@ -1,8 +1,8 @@
-"""JSON as people write it, read strictly: a key that is there twice or a number that would lose digits is an error.
+"""Parse JSON strictly: a duplicate key, or a number that would lose digits, is an error.
 
-orjson reads, which is fast and refuses NaN, infinity and halves of surrogate pairs. It also takes the last of equal keys, turns
-whole numbers of more than 64 bits into floats, and reads deeper nests than it writes. These are looked for afterwards: a
-cheap count finds suspects, and only they are read again by the slower reader of the standard library.
+orjson parses. It is fast and refuses NaN, infinity and lone surrogates, but it keeps the last of several equal keys, turns
+whole numbers of more than 64 bits into floats, and reads deeper nesting than it writes. A cheap count detects texts that may
+contain these, and only those are parsed again with the slower parser of the standard library.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}:,]|[^\s\[\]{}:,"]++')
 
 
 class Unreadable(ValueError):
-    """Why a text is not read as JSON, and the remedy: a sentence without the place."""
+    """Why a text cannot be read as JSON, and the remedy: a sentence without the place."""
 
     def __init__(self, problem: str, line: int = 1) -> None:
         super().__init__(problem)
@@ -33,7 +33,7 @@ class Unreadable(ValueError):
 
 
 class _Twice(ValueError):
-    """The key that is there twice."""
+    """An object has a key twice."""
 
 
 def read_json(path: Path, shown: str, error: type[DistilltestError], *, any_size: bool = False) -> Tree:
@@ -41,18 +41,18 @@ def read_json(path: Path, shown: str, error: type[DistilltestError], *, any_size
 
     Args:
         path: The file.
-        shown: What errors call it.
-        error: What to raise.
+        shown: The file's name in errors.
+        error: The class of the errors.
         any_size: Whole numbers may have more than 64 bits, as in a JSON Schema.
 
     Raises:
-        DistilltestError: It cannot be read, or is not JSON; the message names the line.
+        DistilltestError: The file cannot be read, or is not JSON; the message names the line.
     """
     return parse_json(text_of(read_bytes(path, shown, error), shown, error), shown, error, any_size=any_size)
 
 
 def parse_json(text: str, shown: str, error: type[DistilltestError], *, any_size: bool = False) -> Tree:
-    """Read a JSON text; arguments and errors are those of ``read_json``."""
+    """Parse a JSON text; arguments and errors as in ``read_json``."""
     try:
         value = parse_row(text.encode("utf-8", "surrogatepass"), any_size=any_size)
     except Unreadable as problem:
@@ -61,14 +61,14 @@ def parse_json(text: str, shown: str, error: type[DistilltestError], *, any_size
 
 
 def parse_row(content: bytes, *, any_size: bool = False) -> Any:
-    """The value of a JSON text, a line of JSONL say.
+    """The value of a JSON text, such as a line of JSONL.
 
     Args:
-        content: In UTF-8.
+        content: The text in UTF-8.
         any_size: Whole numbers may have more than 64 bits.
 
     Raises:
-        Unreadable: It is not JSON, or its value would not be what the text says.
+        Unreadable: The text is not JSON, has a duplicate key, or has a number that would lose digits.
     """
     try:
         value = orjson.loads(content)
@@ -88,7 +88,7 @@ _TOO_DEEP = f"lists and objects are nested more than {DEEPEST} deep. Make it fla
 
 
 def _survey(value: Any, content: bytes) -> tuple[int, bool]:
-    """How many keys the objects have, and whether there is a number that may have been a whole one of over 64 bits."""
+    """The number of keys, and whether a float may have been a whole number of more than 64 bits."""
     keys, vast, depth = 0, False, 0
     level = [value]
     while level:
@@ -138,7 +138,7 @@ _ANY_SIZE = json.JSONDecoder(object_pairs_hook=_object)
 
 
 def _places(text: str) -> Iterator[tuple[int, list[Step], str]]:
-    """Line, path and token of each key and value of a text that is known to be JSON."""
+    """Line, path and token of each key and value of a valid JSON text."""
     path: list[Step] = []
     closers: list[str] = []
     line, counted, key = 1, 0, False
@@ -167,7 +167,7 @@ def _places(text: str) -> Iterator[tuple[int, list[Step], str]]:
 
 
 def _line(text: str, steps: tuple[Step, ...]) -> int:
-    """The line of the part at a path, or of the nearest part above it."""
+    """The line of the value at a path, or of its nearest ancestor."""
     found, depth = 1, -1
     for line, path, sign in _places(text):
         if depth < len(path) <= len(steps) and path == list(steps[: len(path)]):
@@ -180,7 +180,7 @@ def _line(text: str, steps: tuple[Step, ...]) -> int:
 
 
 def _twice(text: str) -> Iterator[tuple[int, str, int]]:
-    """Line and name of keys that are there twice in one object, and the line where each was first."""
+    """Line and name of duplicate keys, and the line of the first of each."""
     seen: list[dict[str, int]] = []
     for line, path, sign in _places(text):
         del seen[len(path) + (sign in "[{") :]
@@ -209,9 +209,9 @@ def _deep_line(content: bytes) -> int:
 
 
 def element_lines(text: str, field: str | None) -> Iterator[int]:
-    """The line that each element of a list begins on: the text's own, or that of a field of its object.
+    """The line on which each element of a list begins: the list is the whole text, or a field of its object.
 
-    The text is known to be JSON; it is divided by the standard library's decoder, which is much faster than looking at tokens.
+    The text must be valid JSON. The standard library's decoder splits it, which is much faster than reading tokens.
     """
     place = _skip(text, 0)
     if field is not None:
@@ -236,7 +236,7 @@ def element_lines(text: str, field: str | None) -> Iterator[int]:
 
 
 def _skip(text: str, place: int) -> int:
-    """The next place that is no white space."""
+    """The next position that is not white space."""
     while text[place] in " \t\r\n":
         place += 1
     return place

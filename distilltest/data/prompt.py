@@ -1,4 +1,4 @@
-"""Prompts: chat messages with ``{{ item.x }}`` where a case's fields go."""
+"""Prompts: chat messages with placeholders, such as ``{{ item.question }}``, for the fields of a case."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ _ROLES = ("system", "developer", "user", "assistant")
 
 @dataclass(frozen=True)
 class Prompt:
-    """A list of chat messages with fields to fill in."""
+    """A list of chat messages with placeholders."""
 
     name: str
-    """The path as the user wrote it."""
+    """The path as the user wrote it; errors begin with it."""
     messages: tuple[Message, ...]
-    """As in the file, with their ``{{ item.x }}``."""
+    """As in the file, with the placeholders."""
     fingerprint: str
-    """Of the messages: another wording, another fingerprint."""
+    """The fingerprint of the messages."""
 
     def render(self, case: Case) -> tuple[Message, ...]:
-        """Fill in the case's fields. A text goes in as it is, any other value as JSON.
+        """Fill in the fields of a case: texts as they are, other values as JSON.
 
         Raises:
-            PromptError: A field that the case does not have.
+            PromptError: The prompt uses a field that the case does not have.
         """
         return tuple({**message, "content": self._filled(message["content"], case)} for message in self.messages)
 
@@ -63,7 +63,7 @@ def load_prompt(path: Path, name: str | None = None) -> Prompt:
     """Read a prompt file: YAML with ``messages:``, each with ``role`` and ``content``.
 
     Raises:
-        PromptError: There is no such file, it is broken, or a field is not of the form ``{{ item.name }}``.
+        PromptError: The file does not exist or is broken, or a placeholder is not of the form ``{{ item.name }}``.
     """
     name = name or str(path)
     if absent(path):
@@ -94,6 +94,6 @@ def _check(message: Any, subject: str) -> None:
 
 
 def _last_field(content: str) -> tuple[str, str]:
-    """The text up to the last ``}}`` and the rest, in which no field can end: without it, looking for one takes forever."""
+    """Split a text after the last ``}}``; without the split, many ``{{`` without an end take quadratic time to search."""
     end = content.rfind("}}") + 2
     return (content[:end], content[end:]) if end > 1 else ("", content)

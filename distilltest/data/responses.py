@@ -1,10 +1,10 @@
-"""Reading a server's response: what a chat completion object, or an embedding, says.
+"""Read chat completion and embedding objects from a server's response.
 
-The one reader for the client (as a response arrives), the store (which keeps responses and reads them again) and imports.
-It trusts nothing: for every JSON value it gives a well-typed answer or raises a ``NoAnswer``.
+The client reads responses when they arrive, the store reads them again, and imports read those in files. For every JSON value
+this module returns a well-typed answer or raises a ``NoAnswer``.
 
-Fields that carry the answer (content, refusal, tool calls, the reason why it ended) are checked strictly. Fields that only
-describe it are not worth losing an answer for: an id that is not a text is dropped, and tokens that are not counts are unknown.
+The fields of the answer (content, refusal, tool calls, finish reason) are checked strictly. Fields that only describe it are
+read leniently: an id that is not a text is dropped, and token counts that are not numbers are unknown.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ import orjson
 from distilltest.records import Completion, Request, ToolCall, Usage
 
 MOST_TOKENS = 10**9
-"""More tokens in one call are not a count."""
+"""A larger number of tokens in one call is not a count."""
 _NOT_KNOWN = Usage(known=False)
 _TEXT_PARTS = ("text", "output_text")
 _UNSAID_PARTS = ("thinking", "reasoning")
-"""Parts of a content that are not the answer: Mistral's reasoning models send them beside it."""
+"""Parts of the content that are not the answer; Mistral's reasoning models send them."""
 _FILTERED = ("content_filter", "safety", "recitation", "prohibited_content", "blocklist", "spii")
-"""Finish reasons of answers that a filter withheld or broke off; from the second on Gemini's, which are in capitals."""
+"""Finish reasons of answers that a filter withheld or cut off; all but the first are Gemini's, which are in capitals."""
 
 
 class NoAnswer(ValueError):
-    """A response holds no usable answer; says why, as the end of a sentence."""
+    """A response has no usable answer; the message completes a sentence."""
 
 
 class MalformedResponse(NoAnswer):
-    """It does not have the shape of an answer."""
+    """The response does not have the shape of an answer."""
 
 
 class Filtered(NoAnswer):
-    """A content filter withheld the answer or broke it off."""
+    """A content filter withheld the answer or cut it off."""
 
 
 class ErrorInside(NoAnswer):
-    """The server reports an error inside a response that has a status of success."""
+    """The server reports an error in a response with a 2xx status."""
 
     def __init__(self, error: Any) -> None:
         super().__init__("it reports an error")
@@ -48,8 +48,8 @@ class ErrorInside(NoAnswer):
         """The JSON value of ``error``."""
 
 
-class Said(NamedTuple):
-    """What a response says, without what only the asking side knows (key, latency, attempts). Fields as in Completion."""
+class ResponseFields(NamedTuple):
+    """The fields of a completion that the response itself holds; key, latency and attempts are the client's."""
 
     text: str
     finish_reason: str = "stop"
@@ -61,17 +61,17 @@ class Said(NamedTuple):
     system_fingerprint: str | None = None
 
 
-def said(content: Any) -> Said:
-    """What a chat completion object says in its choice with index 0.
+def read_chat_completion(content: Any) -> ResponseFields:
+    """Read the choice with index 0 of a chat completion object.
 
     Raises:
-        Malformed: It is not a chat completion.
+        MalformedResponse: The content is not a chat completion.
     """
     choice = _first(content, "choices")
     message = _mapping(choice.get("message"), "choices[0].message")
     text, refusal = _content(message.get("content"))
     refusal += _text(message.get("refusal"), "choices[0].message.refusal")
-    return Said(
+    return ResponseFields(
         text=text,
         finish_reason=_text(choice.get("finish_reason"), "choices[0].finish_reason") or "stop",
         refusal=refusal or None,
@@ -83,11 +83,11 @@ def said(content: Any) -> Said:
     )
 
 
-def said_embedding(content: Any) -> Said:
-    """What an embedding object says: the text is the vector with index 0, in JSON.
+def read_embedding(content: Any) -> ResponseFields:
+    """Read an embedding object: the text is the vector with index 0 as JSON.
 
     Raises:
-        Malformed: It is not an embedding.
+        MalformedResponse: The content is not an embedding.
     """
     vector = _first(content, "data").get("embedding")
     if not isinstance(vector, list) or not vector:
@@ -95,7 +95,7 @@ def said_embedding(content: Any) -> Said:
     for number in vector:
         if not isinstance(number, int | float) or isinstance(number, bool) or not isfinite(number):
             raise MalformedResponse("data[0].embedding has an entry that is not a finite number")
-    return Said(
+    return ResponseFields(
         text=orjson.dumps([float(number) for number in vector]).decode(),
         usage=_usage(content.get("usage"), ("prompt_tokens",)),
         served_model=_note(content.get("model")) or "",
@@ -103,26 +103,26 @@ def said_embedding(content: Any) -> Said:
 
 
 def completion_of(request: Request, content: Any, *, latency: float, created: float) -> Completion:
-    """What a response object says, as the answer to a request.
+    """Make a completion from a request and the object in its response.
 
     Args:
-        request: What was asked; its endpoint says which kind of object it is.
-        content: The response's JSON value.
-        latency: Seconds from sending the request to the whole response.
+        request: The request; its endpoint decides the kind of object.
+        content: The JSON value of the response.
+        latency: Seconds from sending the request to the end of the response.
         created: Unix time of arrival.
 
     Raises:
-        Malformed: It is not such an object, or there is nothing in it: no text, no tool call, no refusal.
-        Filtered: A content filter withheld the answer or broke it off.
-        ErrorInside: It reports an error.
+        MalformedResponse: The object has another shape, or has no text, no tool call and no refusal.
+        Filtered: A content filter withheld the answer or cut it off.
+        ErrorInside: The response reports an error.
     """
     _raise_error_inside(content)
     if request.endpoint == "embeddings":
-        read = said_embedding(content)
+        read = read_embedding(content)
     else:
         choice = _first(content, "choices")
         _raise_error_inside(choice)
-        read = said(content)
+        read = read_chat_completion(content)
         reason = read.finish_reason.partition(":")[0].lower()  # also "content_filter: RECITATION"
         if reason in _FILTERED:
             raise Filtered(f"its finish_reason is {read.finish_reason!r:.60}")
@@ -131,7 +131,7 @@ def completion_of(request: Request, content: Any, *, latency: float, created: fl
         nothing = not read.text and not isinstance(choice["message"].get("content"), str)
         if (
             nothing and not read.refusal and not read.tool_calls and reason != "length"
-        ):  # a model whose reasoning took up all tokens: a cut-off answer is an answer
+        ):  # with "length", reasoning used all tokens: a cut-off answer is an answer
             raise MalformedResponse("it has no content, no tool call and no refusal")
     return Completion(
         key=request.key,
@@ -150,7 +150,7 @@ def _raise_error_inside(part: Any) -> None:
 
 
 def _first(content: Any, name: str) -> Mapping[str, Any]:
-    """The entry with index 0, wherever it stands; an entry that names no index has that of its place."""
+    """The entry with index 0, at any position; an entry without an index has that of its position."""
     entries = _mapping(content, "the response").get(name)
     if not isinstance(entries, list) or not entries:
         raise MalformedResponse(f"it has no {name}")
@@ -164,7 +164,7 @@ def _first(content: Any, name: str) -> Mapping[str, Any]:
 
 
 def _content(content: Any) -> tuple[str, str]:
-    """The text of a message's content, and what its refusal parts say."""
+    """The text of a message's content, and the text of its refusal parts."""
     if content is None or isinstance(content, str):
         return content or "", ""
     if not isinstance(content, list):
@@ -185,7 +185,7 @@ def _content(content: Any) -> tuple[str, str]:
 def _tool_calls(message: Mapping[str, Any]) -> tuple[ToolCall, ...]:
     calls = message.get("tool_calls")
     if calls is None:
-        old = message.get("function_call")  # how it was before there were several
+        old = message.get("function_call")  # the field before parallel calls existed
         return () if old is None else (_function("", old, "arguments", "choices[0].message.function_call"),)
     if not isinstance(calls, list):
         raise MalformedResponse(f"choices[0].message.tool_calls is {_shown(calls)}, not a list")
@@ -211,7 +211,7 @@ def _function(id_: str, called: Any, field: str, where: str) -> ToolCall:
 
 
 def _usage(usage: Any, names: tuple[str, ...]) -> Usage:
-    """Tokens, or that they are unknown: no answer is lost, and none is free, because of a number that is none."""
+    """The token counts; unknown if one is invalid, so that no answer is lost or free because of it."""
     if not isinstance(usage, dict):
         return _NOT_KNOWN
     counts = [_count(usage.get(name)) for name in names]
@@ -225,7 +225,7 @@ def _usage(usage: Any, names: tuple[str, ...]) -> Usage:
 
 
 def _count(value: Any) -> int | None:
-    """A number of tokens, None for anything else."""
+    """A number of tokens; None for any other value."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_TOKENS:
         return None
     return int(value) if value == int(value) else None
@@ -238,14 +238,14 @@ def _mapping(value: Any, where: str) -> Mapping[str, Any]:
 
 
 def _text(value: Any, where: str) -> str:
-    """A text, empty where it is null."""
+    """A text; null is the empty text."""
     if value is not None and not isinstance(value, str):
         raise MalformedResponse(f"{where} is {_shown(value)}, not a text")
     return value or ""
 
 
 def _note(value: Any) -> str | None:
-    """What describes an answer, where it is a text."""
+    """A descriptive field; None unless it is a text."""
     return value if isinstance(value, str) else None
 
 

@@ -1,4 +1,4 @@
-"""The one reader of rows: JSONL, JSON, YAML, CSV and Parquet, each row with its line."""
+"""Read the rows of JSONL, JSON, YAML, CSV and Parquet files, each with its line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from distilltest.data.yaml_text import read_yaml
 from distilltest.errors import DistilltestError, at
 
 Row = tuple[int, Any]
-"""The line that a row begins on, from 1, and its value."""
+"""The line on which a row begins, from 1, and its value."""
 _FIELD = "requests"
 """The field of a JSON or YAML object that can hold the list of rows."""
 _LONGEST_FIELD = 16 * 1024 * 1024

@@ -1,4 +1,4 @@
-"""Reading records back from the JSON in which an earlier session, or another version of distilltest, kept them."""
+"""Restore records from the JSON that an earlier session, or another version of distilltest, stored."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ T = TypeVar("T")
 
 
 def restore(kind: type[T], content: Any, **convert: Callable[[Any], Any]) -> T:
-    """A record from its JSON object.
+    """Make a record from its JSON object.
 
-    A field that this version does not know was added by a newer one, and is left out: what this version shows and decides by is
-    all there.
+    Unknown fields are ignored: a newer version added them, and this version does not use them.
 
     Args:
         kind: A dataclass.
         content: The JSON value.
-        convert: Field → what makes its value from the JSON value.
+        convert: Field → a function that makes its value from the JSON value.
 
     Raises:
-        StoreError: It is not such a record: a field is missing, or has a value that this version cannot read.
+        StoreError: A field is missing, or has a value that this version cannot read.
 
     >>> from dataclasses import dataclass
     >>> @dataclass
@@ -40,7 +39,7 @@ def restore(kind: type[T], content: Any, **convert: Callable[[Any], Any]) -> T:
     if not isinstance(content, Mapping):
         raise StoreError(_unreadable(f"A stored {name} is not an object"))
     values: dict[str, Any] = {}
-    for field in fields(kind):  # type: ignore[arg-type]  # a dataclass is not a type of its own
+    for field in fields(kind):  # type: ignore[arg-type]  # mypy has no type for dataclasses
         if field.name in content:
             try:
                 values[field.name] = convert.get(field.name, _as_it_is)(content[field.name])

@@ -1,4 +1,4 @@
-"""A value that was read from a file, with the lines of its parts."""
+"""A value read from a file, with the lines of its parts."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ from typing import Any
 from distilltest.errors import at
 
 DEEPEST = 100
-"""Lists and objects within each other. What is deeper is a mistake, or an attack on whoever walks through it."""
+"""The deepest nesting of lists and objects. Deeper nesting is a mistake, or an attack on recursive code."""
 LEAST_WHOLE, MOST_WHOLE = -(2**63), 2**64 - 1
-"""Whole numbers that JSON writers and databases carry; others would silently lose digits."""
+"""The range of whole numbers that JSON writers and databases keep; others would silently lose digits."""
 
 Step = str | int
 
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """What a file says, and where it says it."""
+    """The value of a file, and the line of each part of it."""
 
     value: Any
-    """A value of JSON."""
+    """A JSON value."""
     shown: str
-    """What errors call the file."""
+    """The file's name in errors."""
     _find: Callable[[tuple[Step, ...]], int] = field(repr=False)
-    """The line of the part at a path, or of the nearest part above it."""
+    """The line of the value at a path, or of its nearest ancestor."""
 
     def line(self, *steps: Step) -> int:
-        """The line that a part begins on: an object's field begins with its key.
+        """The line on which a part begins; a field of an object begins with its key.
 
         Args:
-            steps: Keys and indices from the whole to the part.
+            steps: Keys and indices from the root to the part.
         """
         return self._find(steps)
 
     def place(self, *steps: Step) -> str:
-        """File and line of a part, as errors begin."""
+        """File and line of a part, to begin an error with."""
         return at(self.shown, self._find(steps))
 
 
 def kind_of(value: Any) -> str:
-    """What a JSON value is, in words.
+    """The kind of a JSON value, in words.
 
     >>> kind_of([]), kind_of(None), kind_of(1.5)
     ('a list', 'null', 'a number')

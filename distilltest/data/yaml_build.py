@@ -1,4 +1,4 @@
-"""A value made of the events of a YAML text: without recursion, and within bounds."""
+"""Build a JSON value from YAML events, without recursion and within limits."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from distilltest.data.tree import DEEPEST, Step
 from distilltest.data.yaml_words import TAG, Wrong, meant, no_tag, short, tagged
 
 MOST_VALUES = 1_000_000
-"""Values that a file's aliases may stand for; of keys and values that are written, twice as many are read."""
+"""The most values that all aliases together stand for; a file may have twice as many keys and values."""
 MOST_COPIED = 32 * 1024 * 1024
-"""Characters that a file's aliases may stand for."""
+"""The most characters that all aliases together stand for."""
 _MERGE = object()
 
 
 @dataclass(slots=True)
 class _Open:
-    """A list or an object that is being read."""
+    """A list or an object whose end has not been read."""
 
     value: Any
-    """A list; of an object, too, for its keys and values in turn."""
+    """A list of the items, or of (key, value) pairs."""
     mapping: bool
     line: int
     anchor: str | None
     lines: list[int] = field(default_factory=list)
-    """Of the items, or of the keys."""
+    """The lines of the items, or of the keys."""
     key: Any = None
-    """The key whose value comes next, None where a key comes next."""
+    """The key whose value comes next; None if a key comes next."""
     keys: dict[tuple[str, bool], int] = field(default_factory=dict)
-    """Own keys, and whether each merges, with its line."""
+    """(Key, whether it merges) → its line."""
     merged: list[tuple[int, Any]] = field(default_factory=list)
     values: int = 1
-    """Values in it, itself included, with what its aliases stand for."""
+    """The values in it, including itself and those that its aliases stand for."""
     characters: int = 0
     height: int = 1
-    """Lists and objects within each other."""
+    """The depth of nesting."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Anchored:
-    """What an alias stands for."""
+    """The value of an anchor."""
 
     value: Any
     values: int
@@ -52,7 +52,7 @@ class _Anchored:
 
 
 class Builder:
-    """Makes a value of events, without recursion."""
+    """Builds a value from events, without recursion."""
 
     def __init__(self) -> None:
         self.root: Any = None
@@ -77,14 +77,14 @@ class Builder:
         self._mapping = yaml.MappingStartEvent
 
     def take(self, event: Any) -> None:
-        """One more event of the library."""
+        """Take the next event."""
         take = self._takes.get(type(event))
         if take is not None:
             self.line = event.start_mark.line + 1
             take(event)
 
     def find(self, steps: tuple[Step, ...]) -> int:
-        """The line of the part at a path, or of the nearest part above it."""
+        """The line of the value at a path, or of its nearest ancestor."""
         value, line = self.root, self._first_line
         for step in steps:
             lines = self._lines.get(id(value))
@@ -135,7 +135,7 @@ class Builder:
             try:
                 text.encode()
             except UnicodeEncodeError:
-                raise Wrong(self.line, "half of a surrogate pair, which is no character. Take it out.") from None
+                raise Wrong(self.line, "a lone surrogate, which is not a character. Take it out.") from None
         plain = event.tag is None and event.implicit[0]
         value: Any = text
         if self._wants_key():
@@ -224,7 +224,7 @@ class Builder:
 
 
 def _merged(done: _Open) -> dict[str, Any]:
-    """An object of its own pairs and of those that it merges; of equal keys, its own and then the first count."""
+    """The object with its own and its merged pairs; its own keys win, then the first merged."""
     made: dict[str, Any] = {}
     lines: list[int] = []
     own = {key for key, _ in done.value}

@@ -1,12 +1,12 @@
-"""YAML as people write it, read as values of JSON and nothing else.
+"""Read YAML as JSON values.
 
-The library is asked for events alone. What they mean is decided here, so that nothing depends on the tags of YAML 1.1 and no
-file can make the library build what it likes:
+PyYAML only parses the text into events; this package gives them their meaning. So the result does not depend on the implicit
+types of YAML 1.1, and a file cannot make PyYAML build Python objects:
 
-- A word without quotes is null, true or false, a number as JSON writes numbers, or else a text as it stands:
-  ``2026-01-31``, ``no``, ``007``, ``12:30`` and ``1_000`` are texts.
-- Keys are texts as they stand, each once in its mapping. ``<<`` merges; a mapping's own keys win.
-- Aliases may stand for so many values and characters in all, and never for what they are inside of.
+- A plain scalar is null, true or false, a number as in JSON, or else a text: ``2026-01-31``, ``no``, ``007``, ``12:30`` and
+  ``1_000`` are texts.
+- Keys are texts, and each is unique in its mapping. ``<<`` merges; a mapping's own keys win.
+- Aliases stand for a limited number of values and characters in all, and never for a value that contains them.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ if TYPE_CHECKING:
     import yaml
 
 MOST_BYTES = 32 * 1024 * 1024
-"""Of a YAML file, which is read as a whole."""
+"""The most bytes of a YAML file, which is read as a whole."""
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
-"""Said by what is wrong: to compile what is right, up to the last character there is, takes twenty times as long."""
+"""Lists the forbidden characters: a pattern of the allowed ones takes twenty times as long to compile."""
 
 
 def read_yaml(path: Path, shown: str, error: type[DistilltestError]) -> Tree:
-    """Read a YAML file; an empty one says null.
+    """Read a YAML file; an empty file is null.
 
     Args:
         path: The file.
-        shown: What errors call it.
-        error: What to raise.
+        shown: The file's name in errors.
+        error: The class of the errors.
 
     Raises:
-        DistilltestError: It cannot be read, or is not YAML that means one value of JSON; the message names the line.
+        DistilltestError: The file cannot be read, or is not YAML with one JSON value; the message names the line.
     """
     return parse_yaml(text_of(read_bytes(path, shown, error, MOST_BYTES), shown, error), shown, error)
 
 
 def parse_yaml(text: str, shown: str, error: type[DistilltestError]) -> Tree:
-    """Read a YAML text; arguments and errors are those of ``read_yaml``.
+    """Parse a YAML text; arguments and errors as in ``read_yaml``.
 
     >>> parse_yaml("{day: 2026-01-31, 1: no, n: [1, 1.5, 1e3, 007]}", "x.yaml", DistilltestError).value
     {'day': '2026-01-31', '1': 'no', 'n': [1, 1.5, 1000.0, '007']}
@@ -70,24 +70,24 @@ def parse_yaml(text: str, shown: str, error: type[DistilltestError]) -> Tree:
 
 
 def nodes(text: str, shown: str, error: type[DistilltestError]) -> yaml.Node | None:
-    """The library's nodes of a YAML text, for those who change a part of a file and keep the rest as it is.
+    """The PyYAML nodes of a text, with the positions that you need to change one part of a file.
 
     Raises:
-        DistilltestError: The text is not one that ``parse_yaml`` reads.
+        DistilltestError: ``parse_yaml`` cannot read the text.
     """
     import yaml
 
     parse_yaml(text, shown, error)
     try:
         found: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
-    except Exception as caught:  # this parser, which knows where each character stands, refuses a little more
+    except Exception as caught:  # the parser in Python, which knows positions, refuses a little more
         problem = getattr(caught, "problem", None) or type(caught).__name__
         raise error(f"{shown}: a layout that cannot be changed in place: {problem}.") from None
     return found
 
 
 def yaml_of(value: Any, *, flow: bool = False, width: float = 1000) -> str:
-    r"""A value of JSON as YAML that any reader reads alike: what this module or YAML 1.1 would not take for a text is quoted.
+    r"""Write a JSON value as YAML; a text that this module or YAML 1.1 would read as another type is quoted.
 
     >>> yaml_of({"id": "1e5", "day": "2026-01-31", "text": "no"})
     "id: '1e5'\nday: '2026-01-31'\ntext: 'no'\n"
@@ -95,10 +95,10 @@ def yaml_of(value: Any, *, flow: bool = False, width: float = 1000) -> str:
     import yaml
 
     class Dumper(yaml.SafeDumper):
-        """The library's own, with the numbers that only this module takes for numbers."""
+        """PyYAML's dumper, which also quotes texts that only this module reads as numbers."""
 
     def text_in(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-        """The library does not escape these line ends in keys, and a reader folds them."""
+        """Quote texts with line ends that PyYAML does not escape in keys and that readers fold."""
         ends = any(end in text for end in "\x85\u2028\u2029")
         return dumper.represent_scalar(f"{TAG}str", text, style='"' if ends else None)
 
@@ -111,14 +111,14 @@ def yaml_of(value: Any, *, flow: bool = False, width: float = 1000) -> str:
 
 
 def _loader() -> Any:
-    """The parser in C where the library has it: ten times as fast, with the same events."""
+    """The parser in C if PyYAML has it: ten times as fast, with the same events."""
     import yaml
 
     return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def _before(text: str) -> None:
-    """What the library would not complain of, or not clearly; of a byte order mark inside, its two parsers think differently."""
+    """Raise for characters and directives that PyYAML accepts, or on which its two parsers differ."""
     found = _CONTROL.search(text)
     if found:
         line = text.count("\n", 0, found.start()) + 1

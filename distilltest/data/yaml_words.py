@@ -1,4 +1,4 @@
-"""What a word of YAML means, in the data model of JSON."""
+"""The JSON values of YAML scalars."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 from distilltest.data.tree import LEAST_WHOLE, MOST_WHOLE
 
 TAG = "tag:yaml.org,2002:"
-"""What the tags of YAML itself begin with: ``!!str`` is this and ``str``."""
+"""The prefix of YAML's own tags: ``!!str`` is this prefix and ``str``."""
 NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?\Z")
-"""A number as JSON writes it."""
+"""A number in JSON's notation."""
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]*)\Z")
 _ENDLESS = re.compile(r"[-+]?\.(?:inf|Inf|INF)\Z|\.(?:nan|NaN|NAN)\Z")
 _WORDS: dict[str, bool | None] = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
@@ -18,7 +18,7 @@ _WORDS |= {"true": True, "True": True, "TRUE": True, "false": False, "False": Fa
 
 
 class Wrong(ValueError):
-    """What is wrong at a place, and the remedy."""
+    """A mistake in a YAML text, and the remedy: a sentence without the place."""
 
     def __init__(self, line: int, problem: str) -> None:
         super().__init__(problem)
@@ -26,7 +26,7 @@ class Wrong(ValueError):
 
 
 def meant(text: str, line: int) -> Any:
-    """The value of a word without quotes."""
+    """The value of a plain scalar."""
     if text in _WORDS:
         return _WORDS[text]
     if _WHOLE.match(text):
@@ -39,12 +39,12 @@ def meant(text: str, line: int) -> Any:
             raise Wrong(line, f"the number {short(text)} is too large. Put quotes around it if it is a text.")
         return number
     if _ENDLESS.match(text):
-        raise Wrong(line, f"{text} is no number that can be worked with. Put quotes around it if it is a text.")
+        raise Wrong(line, f"{text} is not a finite number. Put quotes around it if it is a text.")
     return text
 
 
 def tagged(text: str, tag: str, line: int) -> bool | int | float | None:
-    """The value of a word with a tag that demands a kind."""
+    """The value of a scalar with a tag."""
     value: Any = meant(text, line)
     kinds: dict[str, tuple[type, ...]] = {"int": (int,), "float": (float, int), "bool": (bool,), "null": (type(None),)}
     kind = kinds.get(tag.removeprefix(TAG))
@@ -56,11 +56,11 @@ def tagged(text: str, tag: str, line: int) -> bool | int | float | None:
 
 
 def no_tag(tag: str) -> str:
-    """What to say of a tag that is not supported."""
+    """The message for a tag that is not supported."""
     shown = f"!!{tag.removeprefix(TAG)}" if tag.startswith(TAG) else tag
     return f"the tag {short(shown)} is not supported: values are those of JSON. Take it off."
 
 
 def short(text: str, width: int = 60) -> str:
-    """The beginning of a text, for a message."""
+    """Shorten a text for a message."""
     return text if len(text) <= width else text[: width - 1] + "…"

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
-from distilltest.data.responses import Said, said, said_embedding
+from distilltest.data.responses import ResponseFields, read_chat_completion, read_embedding
 from distilltest.errors import StoreError
 from distilltest.records import Completion, Grade, Message, Request, ToolCall, Usage
 from distilltest.store.selection import Cursor
@@ -147,7 +147,7 @@ READ = "id, key, session, origin, trial, created, latency, attempts, response, a
 """The columns that make a Completion: see ``read_completion``."""
 _NOT_RECORDED = ("id", "from_store")
 _RECORDED = tuple(f.name for f in fields(Completion) if f.name not in _NOT_RECORDED)
-_SAID = Said._fields
+_SAID = ResponseFields._fields
 
 
 def row_of(request: Request, completion: Completion, response: bytes, session: int) -> NewRow:
@@ -189,28 +189,28 @@ def row_of_stored(row: StoredRow, session: int) -> NewRow:
     )
 
 
-def said_by(completion: Completion) -> Said:
+def said_by(completion: Completion) -> ResponseFields:
     """What a completion says, without what only the asking side knows."""
-    return Said(*(getattr(completion, name) for name in _SAID))
+    return ResponseFields(*(getattr(completion, name) for name in _SAID))
 
 
-def answer_beside(answer: Said, response: bytes) -> bytes | None:
+def answer_beside(answer: ResponseFields, response: bytes) -> bytes | None:
     """What must be kept beside a response: nothing, where it says exactly this answer by itself."""
     if read_response(response) == answer:
         return None
     return orjson.dumps(answer._asdict())
 
 
-def read_response(response: bytes) -> Said | None:
+def read_response(response: bytes) -> ResponseFields | None:
     """What a response says; None where it is neither a chat completion nor an embedding."""
     try:
         content = orjson.loads(response)
-        return said(content) if "choices" in content else said_embedding(content)
+        return read_chat_completion(content) if "choices" in content else read_embedding(content)
     except Exception:  # whatever a server or a file made of it: it does not say this answer
         return None
 
 
-def read_answer(response: bytes, answer: bytes | None) -> Said:
+def read_answer(response: bytes, answer: bytes | None) -> ResponseFields:
     """What a row says. Fields that a newer distilltest may have added are left out.
 
     Raises:
@@ -224,11 +224,11 @@ def read_answer(response: bytes, answer: bytes | None) -> Said:
     return _said_of(orjson.loads(answer))
 
 
-def _said_of(content: Mapping[str, Any]) -> Said:
+def _said_of(content: Mapping[str, Any]) -> ResponseFields:
     known = {name: value for name, value in content.items() if name in _SAID}
     known["usage"] = _made(Usage, content.get("usage") or {})
     known["tool_calls"] = tuple(_made(ToolCall, call) for call in content.get("tool_calls") or ())
-    return Said(**known)
+    return ResponseFields(**known)
 
 
 def _made(kind: Any, content: Mapping[str, Any]) -> Any:

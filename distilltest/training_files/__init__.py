@@ -1,1 +1,1 @@
-"""Training files: read, checked, searched for leaks, and written."""
+"""Read, check and write training files, and find test cases that leaked into them."""

@@ -1,4 +1,4 @@
-"""What tuning costs and when it has paid for itself, from estimated tokens and the project's own price file."""
+"""Estimate the cost of tuning, and when it pays for itself, from token counts and the project's price file."""
 
 from __future__ import annotations
 
@@ -12,49 +12,48 @@ from distilltest.training_files.examples import read_examples
 from distilltest.training_files.tokens import Counter, counter
 
 CALLS = 1000
-"""Costs of calls are given for so many."""
+"""Costs of calls are given for this number of calls."""
 _LEAST_SEEN, _MOST_SEEN, _USUAL_EPOCHS, _MOST_EPOCHS = 100, 25_000, 3, 25
 
 
 @dataclass(frozen=True, slots=True)
 class FileTokens:
-    """How many tokens a training file has."""
+    """The tokens of a training file."""
 
     examples: int
     prompt: int
-    """Before the answers, all examples together."""
+    """Tokens before the answers, in all examples."""
     answer: int
-    """Of the answers to give; of preference examples the preferred ones."""
+    """Tokens of the answers; of the preferred answers in preference files."""
     trained: int
-    """What one epoch is billed for."""
+    """Tokens that one epoch is billed for."""
     counted: str
-    """How they were counted."""
+    """How the tokens were counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class BilledCall:
-    """What one call of a model is billed for, on average."""
+    """The billed tokens of an average call."""
 
     prompt: float
     answer: float
     cached: float = 0.0
-    """Part of the prompt that comes from the server's cache."""
+    """The tokens of the prompt that come from the server's cache."""
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Estimated costs in USD; None where the price file does not say."""
+    """Estimated costs in USD; None if the price file lacks a price."""
 
     tokens: FileTokens
     epochs: int
     training: float | None
     per_1000: Mapping[str, float | None]
-    """Role (base, teacher, tuned) → 1,000 calls."""
+    """Role (base, teacher, tuned) → the cost of 1,000 calls."""
     break_even: int | None
-    """Calls of the tuned model instead of the teacher after which the training has paid for itself; None for never and for
-    unknown."""
+    """Calls to the tuned model, not the teacher, that save the cost of the training; None if none do or a price is missing."""
     missing: tuple[str, ...]
-    """What the price file would have to say."""
+    """Missing entries of the price file."""
 
 
 def count_tokens(path: Path, tokens: Counter | None = None) -> FileTokens:
@@ -76,9 +75,9 @@ def count_tokens(path: Path, tokens: Counter | None = None) -> FileTokens:
 
 
 def usual_epochs(examples: int) -> int:
-    """How often a platform reads a file where nothing else is asked for: three times; more for few, fewer for many examples.
+    """The default number of epochs: three; more for small files, fewer for large ones.
 
-    The rule of the vendor's cookbook ("Data preparation and analysis for chat model fine-tuning"); the platform's own is
+    The rule of OpenAI's cookbook ("Data preparation and analysis for chat model fine-tuning"); the rule of the platform is
     not published.
 
     >>> usual_epochs(10), usual_epochs(500), usual_epochs(20_000)
@@ -94,7 +93,7 @@ def usual_epochs(examples: int) -> int:
 
 
 def tuned_price(prices: Mapping[str, Price], base: str) -> Price | None:
-    """The price of a model's fine-tunes: the file's entry ``ft:BASE``, with the base's training price where it has none."""
+    """The price of fine-tuned models: the entry ``ft:BASE``, with the training price of BASE if it has none."""
     tuned = prices.get(base if base.startswith("ft:") else f"ft:{base}")
     untuned = prices.get(base)
     if tuned is None:
@@ -105,7 +104,7 @@ def tuned_price(prices: Mapping[str, Price], base: str) -> Price | None:
 
 
 def call_cost(call: BilledCall, price: Price | None) -> float | None:
-    """USD of 1,000 calls; None where a price is not known. Cached tokens cost what others do where nothing else is said.
+    """The cost of 1,000 calls in USD; None if a price is unknown. Cached tokens cost the full price unless they have their own.
 
     >>> call_cost(BilledCall(prompt=100, answer=10), Price(input=2.5, output=10.0))
     0.35
@@ -126,12 +125,12 @@ def estimate(
     """Estimate the costs of tuning and of calls.
 
     Args:
-        tokens: Of the training file.
-        prices: By model id; fine-tunes of the base have their own entry ``ft:BASE``.
+        tokens: The tokens of the training file.
+        prices: Model id → price; the entry for fine-tuned models is ``ft:BASE``.
         base: The model to tune.
-        teacher: The model that it shall replace.
-        epochs: How often the file is read; the usual number where it is None.
-        untuned_call: A call of base or teacher, where these are asked with a longer prompt than the tuned model is.
+        teacher: The model to replace.
+        epochs: The number of epochs; the default if None.
+        untuned_call: A call to base or teacher, if their prompt is longer than the tuned model's.
     """
     epochs = usual_epochs(tokens.examples) if epochs is None else epochs
     each = max(1, tokens.examples)
@@ -164,7 +163,7 @@ def _saved(per_1000: Mapping[str, float | None]) -> float | None:
 
 
 def in_words(costs: Costs) -> list[str]:
-    """The estimate as sentences. What the price file does not say is named, never guessed."""
+    """The estimate as sentences. Missing prices are named, never guessed."""
     tokens = costs.tokens
     times = f"{costs.epochs} epoch{'' if costs.epochs == 1 else 's'}"
     count = f"{tokens.trained:,} an epoch in {tokens.examples:,} examples ({tokens.counted})"
@@ -187,7 +186,7 @@ def in_words(costs: Costs) -> list[str]:
 
 
 def _usd(amount: float) -> str:
-    """An amount with as many digits as are worth reading.
+    """An amount with two significant digits if it is small.
 
     >>> _usd(12.3456), _usd(0.001234), _usd(0)
     ('$12.35', '$0.0012', '$0.00')

@@ -1,4 +1,4 @@
-"""The examples of a training file, supervised or preference, whichever lines can be read."""
+"""Read the examples of supervised and preference files; unreadable lines are skipped."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ class ExampleTurn:
     """One message of an example."""
 
     place: str
-    """Where it stands: ``message 2 (system)``, ``the answer``."""
+    """Its place in the example, such as ``message 2 (system)`` or ``the answer``."""
     text: str
     asks: bool
-    """Whether a user says it."""
+    """Whether it is a user message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One line of a training file, as what looks at requests and answers sees it."""
+    """One line of a training file: its request, its answers and all its messages."""
 
     line: int
     request: str
     """The last user message."""
     prompt: str
-    """All that is said before the answer."""
+    """The text of all messages before the answer."""
     prompt_messages: int
     answers: tuple[str, ...]
-    """The answer to learn; of a preference example the preferred one, then the other."""
+    """The answer; in a preference example the preferred and the rejected one."""
     tags: tuple[str, ...] = ()
     turns: tuple[ExampleTurn, ...] = ()
-    """All that is said in it, the answers too."""
+    """All messages, including the answers."""
 
 
 def read_examples(path: Path) -> Iterator[Example]:
-    """All lines that are examples; the checks say what is wrong with the others.
+    """Read all lines that are examples; the checks report the others.
 
     Raises:
         TrainingFileError: The file cannot be read.
@@ -56,7 +56,7 @@ def read_examples(path: Path) -> Iterator[Example]:
 
 
 def is_preference_file(path: Path) -> bool:
-    """Whether the first line that can be read is a preference example.
+    """Whether the first readable line is a preference example.
 
     Raises:
         TrainingFileError: The file cannot be read.
@@ -104,7 +104,7 @@ def _answers(answers: tuple[str, ...]) -> Iterator[ExampleTurn]:
 
 
 def tags_of(content: Mapping[str, Any]) -> tuple[str, ...]:
-    """The tags of a row: its ``tags``, and ``tags`` or ``tag`` of its ``metadata``; lists, or words with commas.
+    """The tags of a row: ``tags``, and ``tags`` and ``tag`` of its ``metadata``; each a list, or a text with commas.
 
     >>> tags_of({"tags": ["a"], "metadata": {"tag": "b, c"}})
     ('a', 'b', 'c')

@@ -1,4 +1,4 @@
-"""Requests for ``distilltest collect``, from whatever file a team has them in."""
+"""Read the requests for ``distilltest collect``."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from distilltest.training_files.lines import digest
 from distilltest.training_files.messages import message_problems
 
 PLAIN = ("", ".txt", ".text", ".md")
-"""Endings of files with one request a line."""
+"""The endings of files with one request on each line."""
 TEXT_FIELDS = ("request", "prompt", "question", "instruction", "input", "query", "text")
-"""Where the request is looked for in an object without messages, in this order."""
+"""The fields that can hold the request of an object without messages; the first one found is used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Distinct requests, in the order of the file."""
+    """The distinct requests of a file, in order."""
 
     cases: tuple[Case, ...]
-    """A row's own id, or one made from its content, which stays the same when rows are added or moved."""
+    """Each has the id of its row, or a hash of its content, which stays the same if rows are added or moved."""
     twice: int
-    """Rows left out because another one says the same."""
+    """The number of duplicate rows, which were left out."""
 
 
 @dataclass
 class SeenRows:
-    """The rows that were read, as digests (170 bytes a row), never as text: duplicates are found by them."""
+    """Digests of the rows that were read, to find duplicates; 170 bytes for each row."""
 
     twice: int = 0
-    """Rows left out because another one says the same."""
+    """The number of duplicate rows, which were left out."""
     _contents: dict[int, int] = field(default_factory=dict)
-    """Digest of an id → digest of its content."""
+    """Digest of an id → digest of the content."""
 
     def first(self, case: Case) -> bool | None:
-        """Whether a case is new (True), said before (False), or another one under an id that is taken (None)."""
+        """Whether a case is new (True), a duplicate (False), or has the id of another case (None)."""
         identity, content = (int.from_bytes(digest(value)) for value in (case.id, case.item))
         if identity not in self._contents:
             self._contents[identity] = content
@@ -51,29 +51,28 @@ class SeenRows:
 
 
 def read_inputs(path: Path, name: str | None = None) -> Inputs:
-    """All that ``iter_inputs`` gives, at once.
+    """Read all requests into memory; see ``iter_inputs``.
 
     Raises:
-        DatasetError: As there.
+        DatasetError: As in ``iter_inputs``.
     """
     seen = SeenRows()
     return Inputs(tuple(iter_inputs(path, name, seen)), seen.twice)
 
 
 def iter_inputs(path: Path, name: str | None = None, seen: SeenRows | None = None) -> Iterator[Case]:
-    """Read distinct requests: JSON ``{"requests": [...]}`` or a list, JSONL, CSV with a header, Parquet, YAML, or plain lines.
+    """Read distinct requests from a file in one of the formats of ``read_rows``, or with one request on each line.
 
-    A request is a text, an object with ``messages``, or any object whose fields a prompt names. A text becomes an object
-    with the field ``request``. JSONL, CSV, Parquet and plain lines are read row by row, whatever the file's size; JSON and
-    YAML are in memory as a whole.
+    A request is a text, an object with ``messages``, or an object with fields that a prompt names. A text becomes an object
+    with the field ``request``.
 
     Args:
-        path: The file; its ending says what it is, and without one it is plain lines.
-        name: What errors call it.
-        seen: Counts what is there twice.
+        path: The file; without an ending it has one request on each line.
+        name: The file's name in errors; ``path`` if None.
+        seen: Counts duplicates.
 
     Raises:
-        DatasetError: It cannot be read, has no request, or a row is no request; the message names the line.
+        DatasetError: The file cannot be read or has no request, or a row is not a request; the message names the line.
     """
     name = name or str(path)
     seen = SeenRows() if seen is None else seen
@@ -145,7 +144,7 @@ def _identity(row: Mapping[str, Any], content: Mapping[str, Any], place: str) ->
     if given in (None, ""):
         try:
             return f"r-{fingerprint(content)[:16]}"
-        except TypeError as error:  # what orjson cannot write: nested too deeply, or a kind that only Parquet has
+        except TypeError as error:  # nested too deeply, or a type that only Parquet has
             raise DatasetError(f"{place}: the request cannot be written as JSON: {error}.") from None
     if isinstance(given, bool) or not isinstance(given, str | int):
         raise DatasetError(f'{place}: the "id" is {kind_of(given)}; it must be a text or a whole number.')
@@ -153,7 +152,7 @@ def _identity(row: Mapping[str, Any], content: Mapping[str, Any], place: str) ->
 
 
 def messages_of(case: Case) -> tuple[Message, ...] | None:
-    r"""What to ask where there is no prompt: the case's own messages, or its text as a user message; None without either.
+    r"""The messages of a case if there is no prompt: its own, or its text as a user message; None if it has neither.
 
     >>> messages_of(Case("a", {"question": "What is a tag?"}))
     ({'role': 'user', 'content': 'What is a tag?'},)
@@ -167,7 +166,7 @@ def messages_of(case: Case) -> tuple[Message, ...] | None:
 
 
 def used_fields(case: Case) -> tuple[str, ...]:
-    """The fields that are asked where there is neither a prompt nor messages: the first text, and an instruction's input."""
+    """The fields that form the request if there is no prompt and no messages: the first text, and the input of an instruction."""
     filled = _texts(case)
     if filled[:1] == ["instruction"] and "input" in filled:
         return ("instruction", "input")
@@ -175,7 +174,7 @@ def used_fields(case: Case) -> tuple[str, ...]:
 
 
 def unused_fields(case: Case) -> tuple[str, ...]:
-    """Fields that may belong to the request, and are not asked where there is no prompt."""
+    """Fields that may belong to the request, but that are not used without a prompt."""
     if isinstance(case.item.get("messages"), list):
         return tuple(_texts(case))
     used = used_fields(case)

@@ -1,4 +1,4 @@
-"""JSONL line by line: what is on each line, or why it cannot be read. Memory stays flat whatever the file's size."""
+"""Read JSONL line by line: the value of each line, or why it cannot be read. Memory use does not depend on the file's size."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from distilltest.errors import TrainingFileError, brief_lines
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that a training file should not have."""
+    """A problem in a training file."""
 
     line: int
     """From 1; 0 for the file as a whole."""
     message: str
-    """What it is, and the remedy."""
+    """The problem and the remedy."""
     fatal: bool = True
     """Whether a platform would reject the file."""
 
@@ -38,13 +38,13 @@ class Line:
     number: int
     """From 1."""
     content: Any
-    """The value; None where it cannot be read."""
+    """The value; None if the line cannot be read."""
     problem: str | None = None
-    """What is wrong with the line as text, and the remedy."""
+    """Why the line is not valid JSONL, and the remedy."""
 
 
 def read_bytes(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The lines of a training file with their numbers, without their ends.
+    """Read the lines of a training file with their numbers, without line ends.
 
     Raises:
         TrainingFileError: The file cannot be read, or has a line of more than ``LONGEST`` bytes.
@@ -53,7 +53,7 @@ def read_bytes(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def read_lines(path: Path) -> Iterator[Line]:
-    """Every line, parsed; reading stops where the whole file is of another kind.
+    """Read and parse every line; stop at the first line if the file is not JSONL at all.
 
     Raises:
         TrainingFileError: The file cannot be read.
@@ -83,7 +83,7 @@ def read_lines(path: Path) -> Iterator[Line]:
 
 
 def _another_kind(first: bytes) -> str | None:
-    """What the first line says of a file that is no JSONL at all."""
+    """Why a file is not JSONL at all, by its first line; None if it may be."""
     wide = wide_encoding(first)
     if wide:
         return f"the file is {wide}. Save it as UTF-8 without BOM. The other lines were not looked at."
@@ -96,7 +96,7 @@ def _another_kind(first: bytes) -> str | None:
 
 
 def digest(*values: Any) -> bytes:
-    """Twelve bytes that stand for JSON values, keys sorted: what duplicates are found by.
+    """Hash JSON values to twelve bytes, with sorted keys, to find duplicates.
 
     >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
     True
@@ -105,7 +105,7 @@ def digest(*values: Any) -> bytes:
     for value in values:
         try:
             encoded = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-        except orjson.JSONEncodeError:  # it reads deeper nests than it writes
+        except orjson.JSONEncodeError:  # orjson reads deeper nesting than it writes
             encoded = repr(value).encode("utf-8", "surrogatepass")
         hashed.update(encoded + b"\n")
     return hashed.digest()

@@ -1,4 +1,4 @@
-"""The rules for chat messages in training files, the same for supervised and preference files."""
+"""The rules for chat messages in supervised and preference files."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 _KEYS = ("role", "content", "name", "weight", "tool_calls", "tool_call_id", "function_call", "refusal", "audio")
 
 Problem = tuple[str, bool]
-"""What is wrong and the remedy, and whether a platform would reject the file for it."""
+"""What is wrong and the remedy, and whether a platform would reject the file."""
 
 
 def message_problems(messages: Any, name: str = "messages") -> Iterator[Problem]:
-    """What is wrong with a list of messages: at most one problem for each."""
+    """Check a list of messages; yields at most one problem for each message."""
     if not isinstance(messages, list) or not messages:
         found = "is an empty list" if messages == [] else f"is {kind_of(messages)}"
         yield f'"{name}" {found}. Write {{"{name}": [{{"role": "user", "content": "…"}}, …]}}.', True
@@ -79,7 +79,7 @@ def _content(message: Mapping[str, Any], subject: str) -> str | None:
 
 
 def _asks(message: Mapping[str, Any]) -> bool:
-    """Whether an assistant's message may do without text."""
+    """Whether an assistant's message needs no text."""
     if message["role"] != "assistant":
         return False
     return bool(message.get("tool_calls") or message.get("function_call") or message.get("refusal"))
@@ -111,7 +111,7 @@ def _calls(message: Mapping[str, Any], subject: str) -> str | None:
 
 
 def text_of(content: Any) -> str:
-    """The text of a message's content: a text as it is, the text parts of a list, nothing for anything else.
+    """The text of a message's content: a text, or the text parts of a list; empty for other values.
 
     >>> text_of([{"type": "text", "text": "What is"}, {"type": "image_url"}, {"type": "text", "text": "this?"}])
     'What is this?'
@@ -124,12 +124,12 @@ def text_of(content: Any) -> str:
 
 
 def last_user_text(messages: Sequence[Any]) -> str:
-    """The last user message: what a request is about."""
+    """The text of the last user message, which is the request."""
     return next((text_of(m.get("content")) for m in reversed(messages) if _is(m, "user")), "")
 
 
 def spoken(messages: Sequence[Any]) -> str:
-    """All that is said in messages, calls too: what their tokens are counted by."""
+    """The text and the tool calls of messages, for counting tokens."""
     said = [text_of(message.get("content")) for message in messages if isinstance(message, dict)]
     said += [orjson.dumps(m["tool_calls"]).decode() for m in messages if isinstance(m, dict) and m.get("tool_calls")]
     return "\n".join(said)

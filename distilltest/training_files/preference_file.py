@@ -1,6 +1,6 @@
-"""Preference files (DPO) from graded answers, from ranked samples, or from a table with columns.
+"""Write preference files (DPO) from graded answers, from ranked samples, or from a table.
 
-Whatever has no clear preference is left out and counted: ties, identical answers, and pairs that another pair contradicts.
+Pairs without a clear preference are left out and counted: ties, identical answers, and pairs that contradict each other.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ TURNED = "inconsistent: the rejected role passed, the chosen one failed"
 
 @dataclass(frozen=True, slots=True)
 class ScoredAnswer:
-    """One answer to a request, with what is known of its worth."""
+    """One answer to a request, with its grade."""
 
     text: str
     passed: bool | None = None
-    """None where it was not graded, or the call failed."""
+    """None if the answer was not graded or the call failed."""
     score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PreferencePair:
-    """One example to learn from: of two answers to a request one is better."""
+    """An example: two answers to a request, one better than the other."""
 
     messages: tuple[Message, ...]
     preferred: str
@@ -53,11 +53,11 @@ class PreferencePair:
 def by_pass(
     pairs: Iterable[tuple[Sequence[Message], ScoredAnswer, ScoredAnswer]], left_out: LeftOut
 ) -> Iterator[PreferencePair]:
-    """Where the answer to learn from passed and the other one failed, it is preferred.
+    """Prefer the chosen answer if it passed and the other one failed.
 
     Args:
-        pairs: The request's messages, the answer to learn from and the other one, both graded.
-        left_out: Counts the others: both passed, both failed, the wrong one passed, or one was not graded.
+        pairs: The messages of the request, the chosen and the other answer.
+        left_out: Counts the other pairs: both passed, both failed, only the other passed, or one was not graded.
     """
     for messages, chosen, rejected in pairs:
         if chosen.passed is None or rejected.passed is None:
@@ -77,13 +77,13 @@ def by_score(
     least_gap: float = 0.0,
     neighbours: bool = False,
 ) -> Iterator[PreferencePair]:
-    """Of several samples of one request the best is preferred to the worst.
+    """Prefer the best of several answers to the worst.
 
     Args:
-        samples: The request's messages and the scored answers.
-        left_out: Counts the others: ties, single answers, answers without score.
-        least_gap: By how much scores must differ at least, for the preference to be clear.
-        neighbours: Pair each score with the next lower one instead: more examples, finer differences.
+        samples: The messages of the request and the scored answers.
+        left_out: Counts ties, single answers and answers without a score.
+        least_gap: The smallest difference of scores for a clear preference.
+        neighbours: Pair each answer with the next lower one instead: more examples with smaller differences.
     """
     for messages, answers in samples:
         scored = sorted((a for a in answers if a.score is not None), key=lambda a: -(a.score or 0.0))
@@ -115,14 +115,14 @@ def from_table(
 
     Args:
         path: The file.
-        left_out: Counts rows whose three columns are not all filled.
+        left_out: Counts rows with an empty column.
         instruction: The column with the request.
         chosen: The column with the better answer.
         rejected: The column with the worse answer.
-        system: A system message to put before each request.
+        system: A system message for every request.
 
     Raises:
-        DatasetError: The file cannot be read, or lacks a column; the message names the line.
+        DatasetError: The file cannot be read or lacks a column; the message names the line.
     """
     empty = True
     for line, row in read_rows(path, str(path), DatasetError):
@@ -170,15 +170,15 @@ def _messages(value: Any, subject: str) -> Sequence[Mapping[str, Any]]:
 def write_preferences(
     path: Path, preferences: Iterable[PreferencePair], left_out: LeftOut | None = None
 ) -> TrainingFile:
-    """Write a preference file, the whole file or none of it; examples wait in a temporary file, not in memory.
+    """Write a preference file atomically; a temporary file holds the examples until contradictions are known.
 
     Args:
-        path: Where to.
+        path: The file to write.
         preferences: The examples.
-        left_out: What was left out before; goes on being counted.
+        left_out: Counts of what was left out before; this function adds to them.
 
     Raises:
-        TrainingFileError: Nothing is left to write, or the file cannot be written.
+        TrainingFileError: No example is left, or the file cannot be written.
     """
     left_out = left_out or LeftOut()
     seen: dict[bytes, int] = {}
@@ -215,7 +215,7 @@ def write_preferences(
 
 
 def _unfit(preference: PreferencePair) -> str | None:
-    """Why a pair cannot be an example."""
+    """Why a pair cannot be an example; None if it can."""
     roles = [message["role"] for message in preference.messages]
     contents = [message["content"] for message in preference.messages]
     if roles.count("user") != 1 or roles[-1] != "user" or not {*roles} <= {"system", "developer", "user"}:

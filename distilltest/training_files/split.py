@@ -1,4 +1,4 @@
-"""Splitting examples into training and validation, so that nothing of the same kin is on both sides."""
+"""Split examples into training and validation, with near duplicates on the same side."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from distilltest.training_files.text_search.folding import spelled
 
 
 def split(examples: Sequence[tuple[str, str | None]], share: float) -> list[bool]:
-    """Which examples go to validation.
+    """Decide which examples go to validation.
 
-    Examples are kin when they have the same cluster, or the same request but for case, space and punctuation, or are both
-    kin of a third one; kin stay together. The side goes by a hash, so it is the same on every machine, and examples
-    that come later move others only where they make kin of them.
+    Examples with the same cluster, or with the same request except for case, space and punctuation, form a group, and so do
+    groups that share an example; a group stays together. A hash of the group decides its side, so the split is the same on
+    every machine, and a new example moves others only if it joins their groups.
 
     Args:
-        examples: Request and cluster (None where there is none) of each.
-        share: The share of groups that shall go to validation, within 0 and 1; how many examples that is varies.
+        examples: The request and the cluster (or None) of each example.
+        share: The share of groups for validation, from 0 to 1; the share of examples varies.
 
     >>> split([("Show it!", None), ("show it", None)], 0.5)
     [False, False]
@@ -37,12 +37,12 @@ def split(examples: Sequence[tuple[str, str | None]], share: float) -> list[bool
         keys.append(key)
         if cluster is not None:
             one, other = sorted((root(key), root(f"cluster {cluster}")))
-            parent[other] = one  # the least key is a group's name, whatever the order of examples
+            parent[other] = one  # the least key names a group, so the order of examples does not matter
         else:
             root(key)
     return [_fraction(root(key)) < share for key in keys]
 
 
 def _fraction(key: str) -> float:
-    """A number from 0 to 1 that is a text's own."""
+    """Hash a text to a number from 0 to 1."""
     return int.from_bytes(hashlib.sha256(key.encode("utf-8", "replace")).digest()[:8]) / 2**64

@@ -1,4 +1,4 @@
-"""Supervised training files, written from completions. What nothing can be learned from is left out and counted."""
+"""Write supervised training files from completions; unusable completions are left out and counted."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ TWICE = "the same example twice"
 def write_supervised(
     path: Path, examples: Iterable[tuple[Completion, Sequence[Message]]], left_out: LeftOut | None = None
 ) -> TrainingFile:
-    """Write one example a line, the whole file or none of it.
+    """Write one example on each line, atomically.
 
     Args:
-        path: Where to.
-        examples: Completions, each with the messages that the student shall be asked with.
-        left_out: What was left out before; goes on being counted.
+        path: The file to write.
+        examples: Completions, each with the messages for the student.
+        left_out: Counts of what was left out before; this function adds to them.
 
     Raises:
-        TrainingFileError: Nothing is left to write, or the file cannot be written.
+        TrainingFileError: No example is left, or the file cannot be written.
     """
     left_out = left_out or LeftOut()
     seen: set[bytes] = set()
@@ -49,7 +49,7 @@ def write_supervised(
 
 
 def unfit(said: Completion) -> str | None:
-    """Why nothing can be learned from a completion."""
+    """Why a completion cannot be an example; None if it can."""
     if said.refusal:
         return "refused"
     if said.finish_reason != "stop":

@@ -1,4 +1,4 @@
-"""Counting tokens: with tiktoken where it can count here, otherwise by a rule of thumb. Either says which it is."""
+"""Count tokens with tiktoken if it works offline, otherwise by a rule of thumb; each way names itself."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pathlib import Path
 from distilltest.records import CHARACTERS
 
 ENCODING = "o200k_base"
-"""Of gpt-4o and everything since."""
+"""The encoding of gpt-4o and later models."""
 _VOCABULARY = f"https://openaipublic.blob.core.windows.net/encodings/{ENCODING}.tiktoken"
 _VOCABULARY_SHA256 = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"
-"""tiktoken downloads a file anew that has another one."""
+"""tiktoken downloads the file again if its hash differs."""
 _A_MESSAGE = 3
-"""Tokens that a message costs besides its text."""
+"""Tokens of a message besides its text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +27,22 @@ class Counter:
     """A way of counting tokens."""
 
     name: str
-    """What reports say of it."""
+    """Its name in reports."""
     count: Callable[[str], int]
-    """The tokens of a text."""
+    """Counts the tokens of a text."""
 
     def messages(self, text: str, number: int) -> int:
-        """The tokens of so many messages with this text."""
+        """The tokens of messages with this text.
+
+        Args:
+            text: The text of all messages.
+            number: The number of messages.
+        """
         return self.count(text) + _A_MESSAGE * number
 
 
 def by_characters(text: str) -> int:
-    """Tokens by the rule of thumb.
+    """Estimate tokens by the rule of thumb.
 
     >>> by_characters("git status")
     3
@@ -48,8 +53,8 @@ def by_characters(text: str) -> int:
 def counter() -> Counter:
     """The best way of counting on this machine.
 
-    tiktoken downloads its vocabulary when it first needs it, and distilltest makes no call that was not configured: so
-    tiktoken counts only where the vocabulary is in its cache already.
+    tiktoken downloads its vocabulary on first use, and distilltest makes no call that you did not configure. So tiktoken
+    counts only if its cache has the vocabulary.
     """
     if importlib.util.find_spec("tiktoken") is None:
         return Counter(f"estimated, {CHARACTERS} characters a token: tiktoken is not installed", by_characters)
@@ -64,10 +69,10 @@ def counter() -> Counter:
 
 
 def _cached() -> bool:
-    """Whether tiktoken's vocabulary is where tiktoken looks before it downloads."""
+    """Whether tiktoken's cache has the vocabulary."""
     folder = os.environ.get("TIKTOKEN_CACHE_DIR", os.environ.get("DATA_GYM_CACHE_DIR"))
     if folder == "":
-        return False  # tiktoken's way to turn its cache off
+        return False  # an empty text turns tiktoken's cache off
     place = Path(folder) if folder else Path(tempfile.gettempdir()) / "data-gym-cache"
     file = place / hashlib.sha1(_VOCABULARY.encode(), usedforsecurity=False).hexdigest()
     try:

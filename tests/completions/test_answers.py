@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from distilltest.completions.client import AiohttpChatClient
 from distilltest.completions.faults import failure_of, retry_after
 from distilltest.config import Server
-from distilltest.data.responses import MalformedResponse, NoAnswer, completion_of, said
+from distilltest.data.responses import MalformedResponse, NoAnswer, completion_of, read_chat_completion
 from distilltest.errors import BadAnswer, CallError, ContentFiltered, RateLimited, RequestRejected, ServerFailed
 from distilltest.records import Completion, Request, ToolCall, Usage
 
@@ -353,6 +353,6 @@ def test_no_fault_is_null():
 
 def test_the_store_reads_what_it_kept_before_such_answers_were_refused():
     """``said`` reads a response that is no answer today: rows of earlier versions must stay readable."""
-    assert said(finished("content_filter", content=None)).finish_reason == "content_filter"
+    assert read_chat_completion(finished("content_filter", content=None)).finish_reason == "content_filter"
     with pytest.raises(NoAnswer):
         read(finished("content_filter", content=None))
