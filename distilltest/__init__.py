@@ -1,7 +1,6 @@
 """A pytest-style evaluation and regression framework for model distillation.
 
-A suite needs these names only; everything else is in the modules that are named for it. They are imported when they
-are used, so that a pytest session without evaluations does not pay for them.
+A suite needs only these names. They are imported on first use, so that a pytest session without evaluations starts fast.
 """
 
 from __future__ import annotations

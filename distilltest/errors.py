@@ -1,41 +1,41 @@
-"""Everything that distilltest raises on purpose, as one tree.
+"""The errors that distilltest raises on purpose, as one tree.
 
 ::
 
-    DistilltestError                 the edges (plugin, CLI) catch this once and print it without a traceback
+    DistilltestError                 the plugin and the command line print it without a traceback
     ├── ConfigError                  distilltest.yaml, an option or an environment variable is wrong
-    ├── DatasetError                 a dataset file is missing, broken, empty or lacks what a grader needs
-    ├── PromptError                  a prompt file is broken or names a field that a case does not have
-    ├── SuiteError                   a test function or a rule is written in a way that cannot work
+    ├── DatasetError                 a dataset file is missing, broken or empty, or lacks a field that a grader needs
+    ├── PromptError                  a prompt file is broken or uses a field that a case does not have
+    ├── SuiteError                   a test function, a grader call or a rule cannot work as written
     ├── StoreError                   the store cannot be opened, read or written
-    ├── CallError                    a request got no completion
-    │   ├── ServerUnreachable        the connection was lost, or there was no answer in time
-    │   │   └── NoConnection         no connection could be made: an unknown name, a refused port, a failed TLS handshake
-    │   ├── AuthenticationFailed     401, or the code of a key that is missing or invalid
-    │   ├── QuotaSpent               402, or the code of a spent quota or an inactive account
-    │   ├── ModelNotFound            the code of a model that the server does not have
-    │   ├── NotFound                 404 without such a code: the model, the address, or this one call
-    │   ├── Forbidden                403: this request is not allowed (moderation, region, permissions)
-    │   ├── PromptTooLong            413, or the code of a prompt over the context length
+    ├── CallError                    a request failed after all retries
+    │   ├── ServerUnreachable        the connection was lost, or the answer did not arrive in time
+    │   │   └── NoConnection         no connection: unknown host name, refused port, failed TLS handshake
+    │   ├── AuthenticationFailed     401, or an error code for a missing or invalid key
+    │   ├── QuotaSpent               402, or an error code for a spent quota or an inactive account
+    │   ├── ModelNotFound            an error code for an unknown model
+    │   ├── NotFound                 404 without such a code: the model, the address or this one call
+    │   ├── Forbidden                403: the request is not allowed (moderation, region, permissions)
+    │   ├── PromptTooLong            413, or an error code for a prompt over the context length
     │   ├── ContentFiltered          a content filter rejected the prompt or withheld the answer
-    │   ├── RequestRejected          any other 4xx, or another error in place of an answer: the request itself is wrong
+    │   ├── RequestRejected          any other 4xx, or an error in place of an answer: the request is wrong
     │   ├── RateLimited              429 until the retries ran out
-    │   ├── BadAnswer                2xx, but not a chat completion: half a JSON, no choices, no content
+    │   ├── BadAnswer                2xx, but not a chat completion: truncated JSON, no choices, no content
     │   ├── ServerFailed             5xx until the retries ran out
-    │   ├── NotSent                  calls before it all failed, so this one was not sent
-    │   ├── Unexpected               a bug of ours in one call; the others go on
-    │   ├── BudgetSpent              the money that may be spent is spent
-    │   └── NotInStore               --offline, and the store has no such completion
-    ├── AnswerError                  an answer is not what a test function took it for: in a body, a failed grade
-    ├── GraderFailed                 a grader can say nothing of an answer: the case is without a grade, never 0 and never 1
-    │   └── JudgeFailed              a judge gave no answer that can be used
+    │   ├── NotSent                  earlier calls of the model all failed, so this one was not sent
+    │   ├── Unexpected               a bug in distilltest affected one call; the others go on
+    │   ├── BudgetSpent              the budget is spent
+    │   └── NotInStore               --offline, and the store has no completion for the request
+    ├── AnswerError                  a test function cannot use an answer: a failed grade
+    ├── GraderFailed                 a grader cannot grade an answer: the case has no grade (neither 0 nor 1)
+    │   └── JudgeFailed              a judge gave no usable answer
     ├── EndpointMissing              the server does not offer this endpoint (404, 405, 501 on files, jobs, ...)
     ├── TrainingFileError            a training file breaks the rules of the format
     ├── PromotionsError              promotions.yaml is broken, was edited, or has no such entry
     ├── BadLines                     a file of completions has lines that cannot be imported
     └── JobFailed                    a fine-tuning job ended without a model
 
-A message names the subject, the value and the remedy. It is complete: the edges add nothing to it.
+A message names the subject, the value and the remedy. It is printed as it is.
 """
 
 from __future__ import annotations
@@ -50,16 +50,16 @@ from typing import Literal
 from distilltest.untrusted.secrets import mask
 
 DEBUG = "DISTILLTEST_DEBUG"
-"""The environment variable that shows tracebacks to whoever looks for a bug."""
+"""Environment variable: with ``1``, internal errors show their traceback."""
 _PACKAGE = Path(__file__).parent
 _LONGEST = 2000
-"""Characters of a line of a message."""
+"""Maximum length of one line of a message, in characters."""
 
 
 class DistilltestError(Exception):
-    """The base of every error that a user can mend.
+    """The base of every error that a user can fix.
 
-    Whatever a value of a file puts into the message, each line of it stays one that can be read, and no secret is in it.
+    Secrets in the message are masked, and long lines are shortened.
     """
 
     def __init__(self, message: str = "") -> None:
@@ -71,15 +71,15 @@ class ConfigError(DistilltestError):
 
 
 class DatasetError(DistilltestError):
-    """A dataset file is missing, broken or empty, or a case lacks what a grader needs."""
+    """A dataset file is missing, broken or empty, or a case lacks a field that a grader needs."""
 
 
 class PromptError(DistilltestError):
-    """A prompt file is broken, or names a field that a case does not have."""
+    """A prompt file is broken, or uses a field that a case does not have."""
 
 
 class SuiteError(DistilltestError):
-    """A test function, a grader call or a rule is written in a way that cannot work."""
+    """A test function, a grader call or a rule cannot work as written."""
 
 
 class StoreError(DistilltestError):
@@ -87,36 +87,36 @@ class StoreError(DistilltestError):
 
 
 class CallError(DistilltestError):
-    """A request got no completion after all retries. Recorded as a call failure, never as a grade.
+    """A request failed after all retries. It is recorded as a call failure, never as a grade.
 
-    Each kind states here how it is treated; ``faults.py`` says which response is which kind.
+    Each subclass declares how it is handled; ``faults.py`` maps responses to subclasses.
     """
 
     kind = "call failed"
-    """What a report calls this kind of failure, in two or three words."""
+    """The name of this kind of failure in reports, in two or three words."""
     permanent = False
-    """Whether the same request would fail again, so that asking again is no remedy."""
+    """True if the same request would fail again."""
     retried = False
-    """Whether the same request is sent again, up to the server's ``max_retries``."""
+    """True if the request is retried, up to the server's ``max_retries``."""
     closes: Literal["server", "model"] | None = None
-    """What one such failure closes: calls that wait are told the same and are not sent."""
+    """What one such failure closes. Waiting calls to it get the same error and are not sent."""
     in_a_row: int | None = None
-    """So many failures in a row without a success close the model; None: such a failure is the request's own and proves nothing
-    about others. Kinds that are not retried count only for a model that has never answered in this session."""
+    """Consecutive failures that close the model; None if a failure says nothing about other requests.
+    Errors that are not retried count only for a model that has not answered yet in this session."""
 
     def __init__(self, message: str, *, status: int | None = None, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.status = status
-        """The HTTP status, None where there was no answer."""
+        """The HTTP status, None without a response."""
         self.retry_after = retry_after
-        """Seconds that the server asked us to wait, from ``Retry-After``."""
+        """Seconds to wait, from ``Retry-After``."""
 
 
 _IN_A_ROW = 20
-"""Enough that chance cannot explain it (if half of all calls failed, 20 in a row would happen once in a million), few enough that
-a misspelled model costs a moment and not a night."""
+"""Too many to be chance (at a failure rate of one half, 20 in a row happen once in a million), and few enough that a
+misspelled model name costs a moment."""
 _REJECTED_IN_A_ROW = 100
-"""Rejections are cheap and often lie in the cases (the longest ones first, say), so more of them are waited for."""
+"""Rejections are cheap, and often concern single cases (say, the longest ones), so the limit is higher."""
 
 
 class ServerUnreachable(CallError):
@@ -135,8 +135,8 @@ class NoConnection(ServerUnreachable):
     def __init__(self, message: str, *, first_contact: bool = False) -> None:
         super().__init__(message)
         self.first_contact = first_contact
-        """Whether there has been no connection to this server in the session: an address that is wrong rather than a server
-        that is away for a moment."""
+        """True if this session has never connected to the server: the address may be wrong. Otherwise the server may be away for
+        a moment."""
 
 
 class AuthenticationFailed(CallError):
@@ -147,7 +147,7 @@ class AuthenticationFailed(CallError):
 
 
 class QuotaSpent(CallError):
-    """The account has no credit left, or a limit of spending is reached: waiting does not help."""
+    """The account has no credit left, or has reached its spending limit. Waiting does not help."""
 
     kind = "quota spent"
     closes = "server"
@@ -161,14 +161,14 @@ class ModelNotFound(CallError):
 
 
 class NotFound(CallError):
-    """404 that does not say what is missing: the model, the address, or something of this one call."""
+    """404 without a code: the model, the address or a part of this call is missing."""
 
     kind = "not found"
     in_a_row = _IN_A_ROW
 
 
 class Forbidden(CallError):
-    """403: the server does not answer this request."""
+    """403: the server does not allow this request."""
 
     kind = "not allowed"
     permanent = True
@@ -176,7 +176,7 @@ class Forbidden(CallError):
 
 
 class PromptTooLong(CallError):
-    """The prompt, with the answer's room, is over the model's context length."""
+    """The prompt and the tokens reserved for the answer exceed the model's context length."""
 
     kind = "prompt too long"
     permanent = True
@@ -190,7 +190,7 @@ class ContentFiltered(CallError):
 
 
 class RateLimited(CallError):
-    """429, again and again until the retries ran out."""
+    """429 until the retries ran out."""
 
     kind = "rate limited"
     retried = True
@@ -198,7 +198,7 @@ class RateLimited(CallError):
 
 
 class BadAnswer(CallError):
-    """The server said 2xx, but what it sent holds no answer."""
+    """The server responded with 2xx, but the response contains no answer."""
 
     kind = "unusable answer"
     retried = True
@@ -214,7 +214,7 @@ class RequestRejected(CallError):
 
 
 class ServerFailed(CallError):
-    """5xx, again and again until the retries ran out."""
+    """5xx until the retries ran out."""
 
     kind = "server error"
     retried = True
@@ -222,13 +222,13 @@ class ServerFailed(CallError):
 
 
 class NotSent(CallError):
-    """The calls of this model before it all failed, so this one was not sent."""
+    """Earlier calls of this model all failed, so this one was not sent."""
 
     kind = "not sent"
 
 
 class Unexpected(CallError):
-    """An exception that should not have happened while one call was made or its answer taken in."""
+    """A bug in distilltest: an unexpected exception while a call was made or its answer processed."""
 
     kind = "internal error"
 
@@ -240,15 +240,15 @@ class BudgetSpent(CallError):
 
 
 class NotInStore(CallError):
-    """Only stored completions were allowed, and this one is not in the store."""
+    """``--offline`` allows stored completions only, and the store has none for this request."""
 
     kind = "not in the store"
 
 
 def is_permanent(kind: str) -> bool:
-    """Whether a failure of this kind comes back when the same request is asked again.
+    """Whether a failure of this kind would happen again if you repeat the request.
 
-    A judge's failure is named after that of its call, ``judge: content filter``, and counts as that one does.
+    A judge's failure has the kind of its call, ``judge: content filter``, and counts like it.
 
     >>> is_permanent("prompt too long"), is_permanent("judge: prompt too long"), is_permanent("server error")
     (True, True, False)
@@ -267,10 +267,10 @@ def _permanent_kinds() -> frozenset[str]:
 
 
 def asking_again(failures: Mapping[str, int]) -> str:
-    """What to do about calls that failed, in a sentence: those that would fail again are not worth another run.
+    """What to do about failed calls, in one sentence.
 
     Args:
-        failures: Kind of failure → how many.
+        failures: Kind of failure → count.
 
     >>> asking_again({"server error": 2})
     'Run the same command again: only these are asked.'
@@ -291,28 +291,29 @@ def asking_again(failures: Mapping[str, int]) -> str:
 
 
 class AnswerError(DistilltestError):
-    """An answer is not what a test function took it for (``completion.json()``). In a body it is a failed grade, and says why."""
+    """A test function cannot use an answer (``completion.json()``). In its body this becomes a failed grade with this reason."""
 
     def __init__(self, message: str, *, grader: str) -> None:
         super().__init__(message)
         self.grader = grader
-        """What the failed grade is called."""
+        """The name of the failed grade."""
 
 
 class GraderFailed(DistilltestError):
-    """A grader can say nothing of an answer, and the answer is not to blame: the case is without a grade, never 0 and never 1.
+    """A grader cannot grade an answer, for a reason other than the answer: the case has no grade (neither 0 nor 1).
 
-    Raise it in a grader of your own whose database is away, say. The evaluation goes on, and is incomplete where that matters.
+    Raise it in your own grader, for example when its database is not available. The evaluation goes on, and is incomplete if the
+    missing grade matters.
     """
 
     def __init__(self, message: str, *, kind: str = "grader failed") -> None:
         super().__init__(message)
         self.kind = kind
-        """What a report calls this kind of failure, in two or three words."""
+        """The name of this kind of failure in reports, in two or three words."""
 
 
 NO_SCORE = "no score from a formula"
-"""The kind of failure of a formula that gives no score in [0, 1] for the values of an answer."""
+"""The kind of failure if a formula gives no score in [0, 1] for an answer."""
 
 
 class JudgeFailed(GraderFailed):
@@ -323,7 +324,7 @@ class JudgeFailed(GraderFailed):
 
 
 class EndpointMissing(DistilltestError):
-    """The server does not offer this endpoint; the message says what serves instead."""
+    """The server does not offer this endpoint; the message names an alternative."""
 
 
 class TrainingFileError(DistilltestError):
@@ -335,7 +336,7 @@ class PromotionsError(DistilltestError):
 
 
 class BadLines(DistilltestError):
-    """A file of completions has lines that cannot be imported, so nothing of it was."""
+    """A file of completions has lines that cannot be imported; nothing was imported."""
 
 
 class JobFailed(DistilltestError):
@@ -343,23 +344,23 @@ class JobFailed(DistilltestError):
 
 
 def unexpected(error: BaseException) -> str:
-    """What to say of an exception that is none of ours: what it was, where, and how to report it; never a traceback.
+    """The message for an unexpected exception: what it is, where it was raised and how to report it.
 
-    With ``DISTILLTEST_DEBUG=1`` the traceback is there too.
+    With ``DISTILLTEST_DEBUG=1`` it ends with the traceback.
     """
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if _PACKAGE in Path(frame.filename).parents]
     where = f" ({own[-1].filename}:{own[-1].lineno})" if own else ""
-    said = traceback.format_exception_only(error)[-1].strip()
+    shown = traceback.format_exception_only(error)[-1].strip()
     text = (
-        f"Internal error: {said}{where}. This is a bug in distilltest; whatever was stored before is safe. "
-        f"Please report it with the traceback that the same command shows with {DEBUG}=1."
+        f"Internal error: {shown}{where}. This is a bug in distilltest; everything stored before is safe. "
+        f"Please report it with the traceback; {DEBUG}=1 shows it."
     )
     return f"{text}\n{''.join(traceback.format_exception(error))}" if os.environ.get(DEBUG) else text
 
 
 def brief(text: str, width: int = 300) -> str:
-    """A text that fits into a message: its beginning and its end.
+    """Shorten a text for a message: its beginning and its end.
 
     >>> brief("a long text that nobody reads to its end", 20)
     'a long te…to its end'
@@ -369,12 +370,12 @@ def brief(text: str, width: int = 300) -> str:
 
 
 def brief_lines(text: str) -> str:
-    """A message whose lines are not longer than somebody reads: in a broken file, any value may be of any length."""
+    """Shorten the lines of a message, because a value of a broken file may have any length."""
     return text if len(text) <= _LONGEST else "\n".join(brief(line, _LONGEST) for line in text.split("\n"))
 
 
 def at(path: Path | str, line: int | None = None) -> str:
-    """Name a place the way editors understand it.
+    """Format a place as editors understand it.
 
     >>> at("suites/cases.jsonl", 7)
     'suites/cases.jsonl:7'

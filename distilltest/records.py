@@ -1,7 +1,6 @@
-"""The values that stages hand to each other: frozen, and each named by a word of the field.
+"""The values that the stages pass on: frozen dataclasses.
 
-``Case → Request → Completion | CallFailure → Grade → Outcome``; what comes after (comparison, verdict, report) has
-modules of its own.
+``Case → Request → Completion | CallFailure → Grade → Outcome``. Comparisons, verdicts and reports have their own modules.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ import orjson
 from distilltest.errors import AnswerError, brief, is_permanent
 
 Message = Mapping[str, Any]
-"""One chat message as it goes over the wire: ``role``, ``content``, and what tools add."""
+"""One chat message as in the API: ``role``, ``content``, and fields for tools."""
 
 
 def fingerprint(*parts: Any) -> str:
@@ -40,19 +39,19 @@ class Case:
     """One input with a stable id."""
 
     id: str
-    """Unique in its dataset. Pairing goes by it."""
+    """Unique in its dataset; roles are paired by it."""
     item: Mapping[str, Any]
-    """The whole row as it was read: what a prompt sees as ``{{ item.x }}``."""
+    """The whole row as read; a prompt sees it as ``{{ item.x }}``."""
     reference: Any = None
-    """The answer to compare with, None where the dataset has none."""
+    """The expected answer, None if the dataset has none."""
     alternatives: tuple[Any, ...] = ()
-    """Further answers that are as right as the reference."""
+    """Further correct answers."""
     tags: tuple[str, ...] = ()
-    """Slices that the case belongs to; they may overlap."""
+    """Slices that contain the case; they may overlap."""
     cluster: str | None = None
-    """What ties cases together that are not independent (one document, say)."""
+    """Cases with the same value are not independent (for example, questions about one document)."""
     place: str = ""
-    """Where it was read, ``file:line``, for errors."""
+    """Where the case was read, ``file:line``, for errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,29 +61,29 @@ class Dataset:
     name: str
     """The path as the user wrote it."""
     cases: tuple[Case, ...]
-    """In the order of the file, at least one."""
+    """In file order, at least one."""
     fingerprint: str
-    """Of all rows in order: another row, another fingerprint."""
+    """Of all rows in order; it changes with any row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What plays a role: a model on a server, with the parameters it is asked with."""
+    """A model on a server, with its request parameters, in a role."""
 
     role: str
-    """``base``, ``teacher``, ``candidate``, ``promoted`` or a name of the team's own."""
+    """``base``, ``teacher``, ``candidate``, ``promoted`` or a name of your own."""
     server: str
     """The server's name in the configuration."""
     base_url: str
-    """The server's address: part of a completion's identity, its name is not."""
+    """The server's address. Part of a completion's key; the server's name is not."""
     model: str
     """The model's id on that server."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    """What else goes into the request: temperature, max_completion_tokens, seed, response_format, ..."""
+    """Further request fields: temperature, max_completion_tokens, seed, response_format, ..."""
     prompt: str | None = None
-    """A prompt file of its own, for a role that is asked differently."""
+    """A prompt file for this role, instead of the evaluation's."""
     prompt_instead_of: str | None = None
-    """The only prompt that it stands for: a model is tuned for one. None: for any."""
+    """The only prompt that ``prompt`` replaces, because a model is tuned for one; None for any."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ class Request:
     """Everything that shapes one completion."""
 
     server: str
-    """The server's name in the configuration (where the limits are kept). Not part of the key."""
+    """The server's name in the configuration, which has its limits. Not part of the key."""
     base_url: str
     """The server's address."""
     model: str
@@ -100,19 +99,19 @@ class Request:
     messages: tuple[Message, ...]
     """The rendered prompt."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    """Further fields of the body that shape the answer (temperature, tools, response_format, ...)."""
+    """Further fields of the body that shape the answer: temperature, tools, response_format, ..."""
     trial: int = 0
     """The k-th completion of the same request, from 0."""
     endpoint: str = "chat/completions"
-    """Below the server's address; ``embeddings`` for the vector of a text."""
+    """The path below the server's address; ``embeddings`` for the vector of a text."""
     store: bool = False
-    """Ask the server to keep the completion too. Not part of the key: it does not shape the answer."""
+    """Ask the server to store the completion too. Not part of the key."""
     metadata: Mapping[str, str] = field(default_factory=dict)
-    """Labels kept with the completion. Not part of the key."""
+    """Labels stored with the completion. Not part of the key."""
 
     @cached_property
     def key(self) -> str:
-        """The completion's key: a hash of server address, model, messages, parameters and trial."""
+        """The completion's key: a hash of server address, model, messages, parameters, trial and endpoint."""
         shape = [self.base_url, self.model, list(self.messages), dict(self.parameters), self.trial]
         return fingerprint(*shape, *([] if self.endpoint == "chat/completions" else [self.endpoint]))
 
@@ -129,12 +128,12 @@ class Request:
 
     @cached_property
     def encoded(self) -> bytes:
-        """The body as it is sent and as it is stored."""
+        """The body as sent and stored."""
         return orjson.dumps(self.body())
 
 
 CHARACTERS = 4
-"""Characters of a token where nothing better is known: English text, by the vendors' own rule of thumb."""
+"""Characters per token if no tokenizer is available: the vendors' rule of thumb for English."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,19 +143,19 @@ class Usage:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
-    """Part of the prompt tokens that came from the server's cache."""
+    """The prompt tokens that came from the server's cache."""
     known: bool = True
-    """False where the server did not say: the numbers are then 0 and mean nothing."""
+    """False if the server sent no usage; the counts are then 0 and meaningless."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """One call of a tool that the model asked for."""
+    """A tool call in a completion."""
 
     id: str
     name: str
     arguments: str
-    """As the model wrote it: JSON text, not checked."""
+    """JSON text as the model wrote it, not validated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,46 +165,46 @@ class Completion:
     key: str
     """The request's key."""
     server: str
-    """The server's name when it was asked."""
+    """The server's name at the time of the request."""
     model: str
-    """The model that was asked for."""
+    """The requested model."""
     text: str
-    """The message's content, empty where there was none (a refusal, only tool calls)."""
+    """The message's content; empty for a refusal or tool calls alone."""
     finish_reason: str
     """``stop``, ``length``, ``content_filter``, ``tool_calls``."""
     refusal: str | None = None
     """The text of a refusal; None if the model did not refuse."""
     tool_calls: tuple[ToolCall, ...] = ()
-    """The calls of tools, in the order of the answer."""
+    """The tool calls, in the order of the answer."""
     usage: Usage = Usage()
-    """The tokens that it was billed for."""
+    """The billed tokens."""
     latency: float = 0.0
-    """Seconds from sending the request (the attempt that succeeded) to the whole answer."""
+    """Seconds from sending the request (the successful attempt) to the complete answer."""
     served_id: str = ""
     """The server's id of the completion (``chatcmpl-...``)."""
     served_model: str = ""
-    """The model that the server says it used."""
+    """The model that the server reports."""
     system_fingerprint: str | None = None
-    """What the server says of the configuration that answered."""
+    """The server's ``system_fingerprint``."""
     created: float = 0.0
-    """Unix time at which the answer arrived here."""
+    """Unix time at which the answer arrived."""
     attempts: int = 1
-    """Requests sent for it, retries included."""
+    """Requests sent, including retries."""
     trial: int = 0
-    """Its number among the completions of the same request, from 0."""
+    """The number of the completion among those of the same request, from 0."""
     from_store: bool = False
-    """True where no request was sent for it in this session."""
+    """True if this session sent no request for it."""
     id: int = 0
-    """Its number in the store, by which a graded answer is found whatever is asked again later; 0 until it is stored."""
+    """Its row number in the store, which identifies a graded answer even if the request is sent again; 0 until stored."""
 
     def json(self, *, code_fence: bool = False) -> Any:
         r"""The answer as a JSON value.
 
         Args:
-            code_fence: Look inside a code fence that is the whole answer.
+            code_fence: Parse the content of a code fence that is the whole answer.
 
         Raises:
-            AnswerError: It is not JSON. In the body of an evaluation that is a failed grade, and the body ends there.
+            AnswerError: The answer is not JSON. In the body of an evaluation this is a failed grade, and ends the body.
 
         >>> Completion("key", "server", "model", '```json\n{"a": 1}\n```', "stop").json(code_fence=True)
         {'a': 1}
@@ -226,93 +225,93 @@ class CallFailure:
     key: str
     model: str
     kind: str
-    """Two or three words that a report can count: see ``CallError.kind``."""
+    """Two or three words for reports to count by: ``CallError.kind``."""
     message: str
-    """The whole sentence."""
+    """The full message."""
     attempts: int = 1
     permanent: bool = False
-    """The same request will fail again (a content filter, a prompt over the context length): asking again is no remedy."""
+    """True if the same request will fail again, such as with a content filter or a prompt over the context length."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """What a grader says of one completion of one case."""
+    """A grader's result for one completion of one case."""
 
     name: str
     """The grader's name."""
     score: float
     """In [0, 1]."""
     passed: bool
-    """Whether the answer meets what the grader asks."""
+    """Whether the answer meets the grader's criterion."""
     reason: str = ""
-    """Why, in a line."""
+    """Why, in one line."""
     against: str | None = None
-    """For a comparison: the role whose answer this one was compared with; empty where nothing plays it yet.
+    """For a comparison: the role of the other answer; empty until a model has this role.
 
-    A comparison is no grade of this answer alone: it decides neither whether the answer passes nor its score.
+    A comparison does not grade the answer itself: it changes neither ``passed`` nor the score of the outcome.
     """
     raised: str = ""
-    """The exception that the grader or the test function raised, and where; empty for a grade that was given."""
+    """The exception that the grader or the test function raised, and where; empty for an ordinary grade."""
     label: tuple[str, str] | None = None
-    """For a classification: the label that was expected, and the one that the answer gives."""
+    """For a classification: the expected label and the label of the answer."""
 
 
 _FENCE = re.compile(r"\A\s*```[^\n`]*\n(.*?)\n?```\s*\Z", re.DOTALL)
 NO_PREFERENCES: Mapping[str, float] = MappingProxyType({})
-"""One for all outcomes without any."""
+"""Shared by all outcomes without preferences."""
 
 
 class Outcome(NamedTuple):
-    """How one trial of one case on one role ended: graded, or failed to be called.
+    """The result of one trial of one case on one role: grades or a call failure.
 
-    A tuple, because there are 300,000 of them, made anew whenever they are gone through, in a third of the time.
+    A tuple, because a large run has 300,000 of them and tuples are created three times as fast.
     """
 
     case_id: str
     role: str
     trial: int
     passed: bool | None
-    """All grades passed. None for a call failure, and for an answer that was only compared with another role's."""
+    """Whether all grades passed; None for a call failure, and for an answer that was only compared."""
     score: float | None
-    """What the grades' scores come to, in [0, 1]. None likewise."""
+    """The combined score of the grades, in [0, 1]; None likewise."""
     completion_key: str
-    """Of the request, where no completion is named by ``completion_id``."""
+    """The key of the request if ``completion_id`` is 0."""
     failure: str | None = None
-    """The kind of call failure, None where there is a completion."""
+    """The kind of call failure, None for a completion."""
     failure_message: str = ""
-    """The whole sentence of a call failure."""
+    """The full message of a call failure."""
     cut_off: bool = False
-    """The answer was cut off at the token limit (``finish_reason: length``). It is graded as it is."""
+    """True if the token limit cut the answer off (``finish_reason: length``). It is graded as it is."""
     refused: bool = False
-    """The model refused. It is graded like any answer."""
+    """True if the model refused. The refusal is graded like any answer."""
     usage_known: bool = True
-    """False where the server sent no usage: the tokens are then 0 and mean nothing."""
+    """False if the server sent no usage; the tokens are then 0 and meaningless."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
     latency: float = 0.0
     """Seconds."""
     completion_id: int = 0
-    """The number in the store of the answer that was graded; 0 for a call failure."""
+    """The graded answer's row number in the store; 0 for a call failure."""
     preferences: Mapping[str, float] = NO_PREFERENCES
-    """Other role → 1 where this answer was preferred to its, 0 where it was not, 0.5 for a tie."""
+    """Other role → 1 if this answer was preferred, 0 if the other one was, 0.5 for a tie."""
     human: float | None = None
-    """What people said of this answer, in [0, 1]; None where it has no label."""
+    """The human label of this answer, in [0, 1]; None without a label."""
     unlabelled: bool = False
-    """Whether people labelled answers to this case, and have not seen this one."""
+    """True if people labelled other answers to this case, but not this one."""
 
     @property
     def permanent(self) -> bool:
-        """Whether there is no answer, and the same request would fail again."""
+        """True for a call failure that would happen again."""
         return self.failure is not None and is_permanent(self.failure)
 
     def value(self, metric: str) -> float | None:
-        """What the gate compares: 1 or 0 for ``pass``, the score for ``score``, None where there is no grade."""
+        """The value that the gate compares: 1 or 0 for ``pass``, the score for ``score``; None without a grade."""
         return self.score if metric == "score" else (None if self.passed is None else 1.0 if self.passed else 0.0)
 
 
 def mean(values: Sequence[float]) -> float:
-    """The arithmetic mean; of nothing it is an error, never a number."""
+    """The arithmetic mean. Raises ValueError for no values."""
     if not values:
         raise ValueError("the mean of no values")
     return sum(values) / len(values)
