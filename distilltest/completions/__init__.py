@@ -1,1 +1,1 @@
-"""Completions: from the store, or from their servers, each request sent once."""
+"""Completions from the store or from their servers; each request is sent once."""

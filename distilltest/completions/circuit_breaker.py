@@ -1,4 +1,4 @@
-"""What the calls of one model came to: whether further ones are worth sending."""
+"""The circuit breaker of a model: whether further calls are worth sending."""
 
 from __future__ import annotations
 
@@ -9,31 +9,30 @@ from distilltest.errors import CallError, NotSent
 
 @dataclass(slots=True)
 class CircuitBreaker:
-    """The standing of one model on one server, in this session.
+    """The state of one model on one server, in this session.
 
-    One failure closes a model only where its kind proves that all others will fail too (``CallError.closes``). Otherwise many
-    in a row make it likely, and even then the calls in flight have the last word: until they come back, the model is doubted
-    and nothing further is sent; one answer restores it, and where none comes it is closed. So cases that fail fast never
-    close a model whose good answers take longer.
+    A single failure closes a model only if its kind proves that all other calls will fail too (``CallError.closes``). Otherwise
+    many consecutive failures put it in doubt: nothing more is sent until the calls in flight return. One answer restores the
+    model; without any, it is closed. So cases that fail fast never close a model whose good answers take longer.
     """
 
     in_flight: int = 0
-    """Attempts."""
+    """Attempts in progress."""
     answered: bool = False
-    """At least once."""
+    """Whether it has answered at least once."""
     failures: int = 0
-    """In a row without a success, those left out that say nothing about other requests."""
+    """Consecutive failures, without those that say nothing about other requests."""
     doubted: CallError | None = None
-    """The failure that was one too many."""
+    """The failure that reached the limit."""
     closed: CallError | None = None
-    """What is told of further calls."""
+    """The error for further calls."""
 
     def succeeded(self) -> None:
-        """One answer came: whatever failed before was not the model's state."""
+        """Record an answer: earlier failures were not the model's state."""
         self.answered, self.failures, self.doubted = True, 0, None
 
     def failed(self, failure: CallError) -> None:
-        """A call failed for good."""
+        """Record a call's final failure."""
         if failure.closes == "model":
             self.closed = failure
         elif failure.in_a_row is not None:
@@ -43,11 +42,11 @@ class CircuitBreaker:
 
     @property
     def may_recover(self) -> bool:
-        """Whether it is doubted, and a call in flight may still restore it."""
+        """Whether it is in doubt and a call in flight may restore it."""
         return self.doubted is not None and self.in_flight > 0
 
     def conclude(self, subject: str) -> None:
-        """Close it, if it is doubted.
+        """Close the model if it is in doubt.
 
         Args:
             subject: Model and server, for the message.

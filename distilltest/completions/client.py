@@ -1,6 +1,6 @@
-"""Talking to servers: our own POST for chat completions, the openai package for everything rare.
+"""Calls to servers: chat completions over aiohttp, everything else through the openai package.
 
-The only module that knows the embedded server: it starts it when something is first asked of it.
+This is the only module that knows the embedded server; it starts it on the first call.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from distilltest.demo_models.embedded_server import EmbeddedServer
 
 LARGEST_BODY = 64 * 2**20
-"""Bytes of a response, decompressed, that are read at most."""
+"""Maximum bytes of a decompressed response."""
 _UNREACHED_FOR = 0.3
-"""Seconds for which a server that has never been reached is not tried again: a hundred calls at once ask its name only once."""
+"""Seconds before connecting again to a server that was never reached: a hundred concurrent calls look its name up once."""
 _embedded: dict[str, EmbeddedServer] = {}
 _embedded_lock = threading.Lock()
 
@@ -40,18 +40,18 @@ class ChatClient(Protocol):
     """A source of completions."""
 
     async def chat(self, request: Request) -> tuple[Completion, bytes]:
-        """One attempt at one completion, and the response's body as it came.
+        """Make one attempt at one completion; return it with the response's body.
 
         Raises:
-            CallError: There is none.
+            CallError: The attempt failed.
         """
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
 
 
 def resolve_base_url(server: Server, config: Config) -> str:
-    """The address to call; starts the embedded server, once a process, when it is that one."""
+    """The address to call; starts the embedded server if needed, once per process."""
     if not server.embedded:
         return server.base_url
     folder = config.state_dir / "embedded"
@@ -60,15 +60,13 @@ def resolve_base_url(server: Server, config: Config) -> str:
             from distilltest.demo_models.embedded_server import EmbeddedServer
 
             started = EmbeddedServer.start(make_folder(folder))
-            atexit.register(
-                started.stop
-            )  # its jobs must not hold up the end of the process; they go on at the next start
+            atexit.register(started.stop)  # jobs must not delay the end of the process; they continue at the next start
             _embedded[str(folder)] = started
         return _embedded[str(folder)].base_url
 
 
 def openai_client(server: Server, config: Config) -> OpenAI:
-    """The official client for files, jobs and stored completions."""
+    """The official client, for files, jobs and stored completions."""
     from openai import OpenAI
 
     return OpenAI(
@@ -82,10 +80,9 @@ def openai_client(server: Server, config: Config) -> OpenAI:
 
 
 class AiohttpChatClient:
-    """Chat completions over aiohttp. Retries, limits and the budget are the engine's business.
+    """Chat completions over aiohttp. The engine handles retries, limits and the budget.
 
-    Redirects are not followed (the key and the prompts would go where nobody configured), and proxies of the environment are not
-    used.
+    It does not follow redirects, which would send the key and the prompts elsewhere, and ignores proxies of the environment.
     """
 
     def __init__(self, server: Server, base_url: str) -> None:
@@ -99,7 +96,7 @@ class AiohttpChatClient:
             headers["Authorization"] = server.authorization
         self._connected = False
         self._unreached: tuple[float, str] | None = None
-        """When connecting failed before there ever was a connection, and how."""
+        """Time and message of a failed connection, if none succeeded before."""
         self._session = aiohttp.ClientSession(
             connector=self._connector(),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -108,7 +105,7 @@ class AiohttpChatClient:
         )
 
     async def chat(self, request: Request) -> tuple[Completion, bytes]:
-        """POST the request, read the answer."""
+        """POST the request and read the answer."""
         import aiohttp
 
         started = time.perf_counter()
@@ -117,7 +114,7 @@ class AiohttpChatClient:
         url = self._urls[request.endpoint]
         try:
             async with self._session.post(url, data=request.encoded, allow_redirects=False) as response:
-                body = mask_bytes(await self._body(request, response))  # before anybody reads or stores it
+                body = mask_bytes(await self._body(request, response))  # before anything reads or stores it
                 if response.status >= 300:
                     raise failure_of(self._server, request, response.status, response.headers, body)
         except aiohttp.ConnectionTimeoutError:
@@ -128,9 +125,9 @@ class AiohttpChatClient:
                 f'Raise "timeout" of server {self._server.name!r}, or lower its max_concurrency.'
             ) from None
         except aiohttp.ClientPayloadError as error:
-            raise BadAnswer(f"{self._where(request)}: the answer broke off ({error}).") from None
+            raise BadAnswer(f"{self._where(request)}: the answer is incomplete or damaged ({error}).") from None
         except aiohttp.ClientResponseError as error:
-            raise BadAnswer(f"{self._where(request)}: what it sent is not HTTP ({error.message:.200}).") from None
+            raise BadAnswer(f"{self._where(request)}: the response is not valid HTTP ({error.message:.200}).") from None
         except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
             raise self._note(request, _connection_words(error)) from None
         except aiohttp.ClientError as error:
@@ -144,7 +141,7 @@ class AiohttpChatClient:
         await self._session.close()
 
     def _connector(self) -> aiohttp.TCPConnector:
-        """A pool of connections that tells when the first one has been made."""
+        """A connection pool that notes the first successful connection."""
         import aiohttp
 
         client = self
@@ -155,7 +152,7 @@ class AiohttpChatClient:
                 client._connected = True
                 return made
 
-        # No limit: how many calls are in flight is the lane's business, and nobody waits here against the timeout.
+        # No limit here: the server queue limits the calls in flight, and waiting here would count against the timeout.
         return Connector(limit=0, ttl_dns_cache=300, resolver=resolver())
 
     def _note(self, request: Request, words: str) -> NoConnection:
@@ -171,7 +168,7 @@ class AiohttpChatClient:
         return NoConnection(f"{self._where(request)}: {words}. {remedy}", first_contact=not self._connected)
 
     async def _body(self, request: Request, response: aiohttp.ClientResponse) -> bytes:
-        """The whole body; the server does not decide how much memory it takes."""
+        """Read the body, up to ``LARGEST_BODY``."""
         length = response.content_length
         if length is not None and length <= LARGEST_BODY and "Content-Encoding" not in response.headers:
             return await response.read()
@@ -191,13 +188,13 @@ class AiohttpChatClient:
         try:
             return completion_of(request, orjson.loads(body), latency=latency, created=time.time())
         except orjson.JSONDecodeError:
-            why = "it is not whole JSON"
+            why = "it is not complete JSON"
         except ErrorInside as inside:
             raise failure_inside(self._server, request, inside.error) from None
         except Filtered as filtered:
             raise ContentFiltered(
-                f"{self._where(request)}: a content filter withheld the answer or broke it off: {filtered}. "
-                "It is not graded. Change the case, or take it out of the dataset."
+                f"{self._where(request)}: a content filter withheld the answer or cut it off: {filtered}. "
+                "It is not graded. Change the case, or remove it from the dataset."
             ) from None
         except MalformedResponse as malformed:
             why = str(malformed)

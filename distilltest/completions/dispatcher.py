@@ -1,14 +1,14 @@
-"""The one place that decides what becomes of a request: it has landed, has failed, is under way somewhere, or must be sent.
+"""Decides what happens to each request: use the stored answer, wait for another process, send it, or report its failure.
 
-Everybody who wants a completion asks here (fetching ahead, evaluations, judges, collecting), so that a request is sent once
-however many ask, and also where several processes share a store::
+Everything that needs completions asks here (prefetching, evaluations, judges, collecting), so that a request is sent only once,
+however often it is asked and even if several processes share a store::
 
-    asked → looked up in the store → backlog → claimed, looked up again → sent → committed → told
+    asked → looked up in the store → backlog → claimed, looked up again → sent → committed → reported
                     ↓                             ↓                         ↓
-                  told                  another process has it       told: it failed
-                                        → parked until it lands, fails or ends
+                 reported               another process has it       reported: it failed
+                                        → parked until it is stored, fails, or that process ends
 
-Used on one event loop only. Nothing here waits: the store is read by keys, and written by a thread of its own.
+Runs on one event loop and never blocks it for long: it reads the store by key, and a separate thread writes.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
+from distilltest.completions.counts import Counts
+from distilltest.completions.protocols import Claiming, Reading, Saving, Sending
 from distilltest.completions.server_queue import Arrived, Callback, NotArrived
 from distilltest.errors import CallError, NotInStore, StoreError
 from distilltest.records import CallFailure, Completion, Request
@@ -29,87 +31,17 @@ from distilltest.store import SavedCompletion
 
 Answer = Completion | CallFailure
 Told = Callable[[Answer | Exception], None]
-"""Who is told, on the loop, what came of a request: an answer, or an error unrelated to the call."""
+"""Called on the loop with the result of a request: an answer, or an error unrelated to the call."""
 _AT_A_TIME = 500
-"""Keys that are looked up in one turn of the loop."""
+"""Keys looked up in one turn of the loop."""
 _OFFLINE = "{}: the store has no completion of this request, and --offline sends none. Run without --offline."
-_PATIENCE = 0.05
-"""Seconds between two looks at what another process is asking for."""
-
-
-@dataclass
-class Counts:
-    """What a session did so far."""
-
-    sent: int = 0
-    """HTTP requests that went to a server, each attempt counted: what the server itself counts."""
-    retried: int = 0
-    """Those of them that repeated a request whose earlier attempt had failed."""
-    new: int = 0
-    """Completions that were sent for and arrived."""
-    from_store: int = 0
-    """Answers that had been stored before this session; one that is used twice counts twice."""
-    shared: int = 0
-    """Requests whose answer another process fetched while this one waited for it."""
-    failed: int = 0
-    """Requests that got no completion."""
-    usd: float = 0.0
-    """Spent, as far as prices are known."""
-    prompt_tokens: int = 0
-    """Of the completions that were sent for."""
-    completion_tokens: int = 0
-    """Of the completions that were sent for."""
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain values."""
-        return asdict(self)
-
-
-class Reading(Protocol):
-    """What has been stored: see :class:`distilltest.store.Reader`."""
-
-    def find(self, keys: Iterable[str]) -> dict[str, Completion]:
-        """Those of the completions that there are, by key."""
-
-    def known(self, keys: Iterable[str]) -> set[str]:
-        """Those of the keys under which ``find`` would find something."""
-
-    def failures(self, keys: Iterable[str]) -> dict[str, tuple[CallFailure, int, float]]:
-        """How requests failed finally: the failure, the session in which it did, and when (Unix time)."""
-
-
-class Saving(Protocol):
-    """Where answers are made durable: see :class:`distilltest.store.Store`."""
-
-    def save(
-        self, request: Request, completion: Completion, response: bytes, *, session: int, anew: bool
-    ) -> asyncio.Future[SavedCompletion]:
-        """Keep a completion."""
-
-    def save_failure(self, failure: CallFailure, session: int, at: float) -> asyncio.Future[None]:
-        """Remember for others that a request failed finally."""
-
-
-class Claiming(Protocol):
-    """Which process is asking for what: see :class:`distilltest.store.claims.Claims`."""
-
-    def take(self, keys: Iterable[str]) -> set[str]:
-        """Claim what no other process has claimed; those of the keys that are ours now."""
-
-    def give_back(self, keys: Iterable[str]) -> None:
-        """Let others have them."""
-
-
-class Sending(Protocol):
-    """The way to one server: see :class:`distilltest.completions.server_queue.ServerQueue`."""
-
-    def wake(self) -> None:
-        """There is something to take."""
+_POLL_INTERVAL = 0.05
+"""Seconds between two checks of requests that other processes hold."""
 
 
 @dataclass
 class _Parked:
-    """A request that another process is asking for."""
+    """A request that another process has claimed."""
 
     request: Request
     since: float
@@ -118,50 +50,50 @@ class _Parked:
 
 @dataclass
 class Dispatcher:
-    """Decides of each request what becomes of it."""
+    """Decides what happens to each request."""
 
     reading: Reading
     saving: Saving
     claiming: Claiming
-    lane: Callable[[str], Sending]
-    """The way to a server, by its name. May raise where there is none."""
+    server_queue: Callable[[str], Sending]
+    """The queue of a server, by its name. May raise if there is no such server."""
     counts: Counts
     session: int
-    """The number of the store's session; workers of one run share it."""
+    """The session's number in the store; all workers of a run share it."""
     fresh: bool = False
     offline: bool = False
     spent: Callable[[Request, Completion], float] = lambda _request, _completion: 0.0
-    """What an answer cost, in USD."""
+    """The cost of an answer, in USD."""
     shares: Callable[[], None] = lambda: None
-    """Called once when this process first waits for another one's answer."""
+    """Called once, when this process first waits for an answer of another one."""
     clock: Callable[[], float] = time.time
-    """The Unix time."""
+    """Unix time."""
     broken: StoreError | None = None
-    """Why nothing more may be sent: an answer could not be made durable."""
+    """Why nothing more is sent: an answer could not be stored."""
     _told: dict[str, list[Told]] = field(default_factory=dict)
-    """Key → who waits for what was asked and has not been told yet."""
+    """Key → callbacks of a pending request."""
     _failed: dict[str, CallFailure] = field(default_factory=dict)
-    """What failed finally in this session; whoever asks again is told the same."""
+    """Key → final failure in this session; later requests for the key get the same one."""
     _new: deque[Request] = field(default_factory=deque)
-    """What is still to be looked up."""
+    """Requests to look up."""
     _looking: bool = False
     _backlog: dict[str, deque[Request]] = field(default_factory=dict)
-    """Server → what is to be sent."""
+    """Server → requests to send."""
     _parked: dict[str, _Parked] = field(default_factory=dict)
     """By key."""
     _polling: asyncio.TimerHandle | None = None
     _committing: set[asyncio.Future[Any]] = field(default_factory=set)
 
     def ask(self, requests: Iterable[Request], told: Told | None = None) -> None:
-        """Have requests answered, in order; ``told`` is called once for each.
+        """Request completions, in order; ``told`` is called once for each.
 
-        Without ``told``, they are fetched ahead: nobody is told.
+        Without ``told``, they are only prefetched.
         """
         for request in requests:
             self.ask_one(request, told)
 
     def ask_one(self, request: Request, told: Told | None = None) -> None:
-        """The same for one request."""
+        """Request one completion."""
         key = request.key
         waiting = self._told.get(key)
         if waiting is not None:
@@ -175,7 +107,7 @@ class Dispatcher:
             self._new.append(request)
             self._look_soon()
 
-    # looking up
+    # lookup
 
     def _look_soon(self) -> None:
         if not self._looking:
@@ -183,7 +115,7 @@ class Dispatcher:
             asyncio.get_running_loop().call_soon(self._look)
 
     def _look(self) -> None:
-        """Look up what was asked since: what is not stored goes into the backlog of its server."""
+        """Look up new requests; those without a stored answer go into the backlog of their server."""
         some = [self._new.popleft() for _ in range(min(_AT_A_TIME, len(self._new)))]
         self._looking = False
         if self._new:
@@ -216,16 +148,16 @@ class Dispatcher:
             (backlog.appendleft if first else backlog.append)(request)
         for server in {request.server for request in requests}:
             with self._telling([request for request in requests if request.server == server]):
-                self.lane(server).wake()
+                self.server_queue(server).wake()
 
-    # sending: called by lanes
+    # sending: called by server queues
 
     def waiting(self, server: str) -> int:
-        """How many requests to a server are still to be sent."""
+        """The number of requests in the backlog of a server."""
         return len(self._backlog.get(server, ()))
 
     def take(self, server: str, most: int) -> list[tuple[Request, Callback]]:
-        """Requests to a server that nobody else sends, claimed until their answer is committed, with who takes what arrives."""
+        """Take requests to a server, with their callbacks. Each is claimed until its answer is committed."""
         backlog = self._backlog.get(server, deque[Request]())
         while backlog:
             some = [backlog.popleft() for _ in range(min(most, len(backlog)))]
@@ -239,7 +171,7 @@ class Dispatcher:
         return []
 
     def _claim(self, requests: Sequence[Request]) -> list[Request]:
-        """Claim, then look whether it has landed or failed in the meantime: in this order nothing falls between."""
+        """Claim requests, then look them up again: in this order no answer is missed."""
         claimed = self.claiming.take(request.key for request in requests)
         for request in requests:
             if request.key not in claimed:
@@ -251,7 +183,7 @@ class Dispatcher:
             key = request.key
             if key in landed:
                 self._land(landed[key])
-            elif key in failures and failures[key][1] == self.session:  # another worker of this run has tried
+            elif key in failures and failures[key][1] == self.session:  # another worker of this run tried
                 self._failed_elsewhere(failures[key][0])
             elif key in claimed:
                 mine.append(request)
@@ -259,7 +191,7 @@ class Dispatcher:
         return mine
 
     def _arrived(self, request: Request, arrived: Arrived | NotArrived) -> None:
-        """Keep what arrived. Nothing is awaited between arrival and this: what has arrived is queued for the store."""
+        """Store the result. Nothing is awaited between arrival and this, so every answer that arrived is queued for the store."""
         with self._telling([request], claimed=True):
             self.counts.retried += max(0, arrived.attempts - 1)
             if isinstance(arrived, NotArrived):
@@ -293,19 +225,19 @@ class Dispatcher:
             error = future.exception()
             if error is not None:
                 if isinstance(error, StoreError):
-                    self.broken = error  # what cannot be kept must not be paid for
+                    self.broken = error  # pay for no more answers that cannot be stored
                 raise error
             saved = future.result()
             if saved.mine:
                 self._tell(request.key, replace(completion, id=saved.id))
-            else:  # the first committed answer is everybody's
+            else:  # another answer was committed first: all use that one
                 self._land(self.reading.find([request.key])[request.key])
             self.claiming.give_back([request.key])
 
     def _noted(self, key: str, _: asyncio.Future[None]) -> None:
         self.claiming.give_back([key])
 
-    # what other processes ask for
+    # requests that other processes hold
 
     def _park(self, request: Request) -> None:
         if not self._parked:
@@ -315,10 +247,10 @@ class Dispatcher:
 
     def _poll_later(self) -> None:
         if self._polling is None:
-            self._polling = asyncio.get_running_loop().call_later(_PATIENCE, self._poll)
+            self._polling = asyncio.get_running_loop().call_later(_POLL_INTERVAL, self._poll)
 
     def _poll(self) -> None:
-        """Look what has become of requests that another process claimed."""
+        """Check the requests that another process has claimed."""
         self._polling = None
         some = dict(list(self._parked.items())[:_AT_A_TIME])
         for key in some:
@@ -329,7 +261,7 @@ class Dispatcher:
             failed = {
                 key: failure
                 for key, (failure, session, at) in failures.items()
-                if session == self.session or at >= some[key].since  # not what some run met hours ago
+                if session == self.session or at >= some[key].since  # not a failure of an earlier run
             }
             free = self.claiming.take(some.keys() - landed.keys() - failed.keys())
             again = list[Request]()
@@ -339,7 +271,7 @@ class Dispatcher:
                     self._tell(key, landed[key])
                 elif key in failed:
                     self._failed_elsewhere(failed[key])
-                elif key in free:  # its process has ended
+                elif key in free:  # the other process has ended
                     again.append(parked.request)
                 else:
                     self._parked[key] = parked
@@ -347,7 +279,7 @@ class Dispatcher:
         if self._parked:
             self._poll_later()
 
-    # telling
+    # reporting results
 
     def _fail(self, request: Request, error: CallError, attempts: int) -> CallFailure:
         failure = CallFailure(request.key, request.model, error.kind, str(error), attempts, error.permanent)
@@ -365,7 +297,7 @@ class Dispatcher:
 
     @contextmanager
     def _telling(self, requests: Sequence[Request], *, claimed: bool = False) -> Iterator[None]:
-        """Whatever goes wrong inside, whoever asked for these requests is told, and the others go on."""
+        """Report an exception inside the block to the callbacks of these requests; other requests go on."""
         try:
             yield
         except Exception as error:
@@ -374,15 +306,15 @@ class Dispatcher:
             for request in requests:
                 self._tell(request.key, error)
 
-    # the end
+    # closing
 
     async def close(self) -> None:
-        """Wait until what arrived is durable, and tell everybody who still waits that nothing comes any more."""
+        """Wait until every received answer is durable, then report an error for each pending request."""
         if self._polling is not None:
             self._polling.cancel()
         if self._committing:
             await asyncio.wait(self._committing)
-        await asyncio.sleep(0)  # the callbacks of those
+        await asyncio.sleep(0)  # lets their callbacks run
         for key in list(self._told):
             self._tell(key, StoreError("The session was stopped."))
         self._backlog.clear()

@@ -1,7 +1,7 @@
-"""The engine: completions for requests, from the store or else from their servers.
+"""The engine: fetches completions from the store or from their servers.
 
-One event loop in one thread lives as long as the session, so that the next evaluation's requests are fetched while this
-one is graded. What becomes of a request is decided in one place, on that loop: see :mod:`distilltest.completions.dispatcher`.
+One event loop in its own thread lives as long as the session, so that requests of the next evaluation are fetched while the
+current one is graded. :mod:`distilltest.completions.dispatcher` decides, on that loop, what happens to each request.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from functools import partial
 from typing import Any, Self, TypeVar
 
 from distilltest.completions.client import AiohttpChatClient, ChatClient, resolve_base_url
-from distilltest.completions.dispatcher import Answer, Counts, Dispatcher
+from distilltest.completions.counts import Counts
+from distilltest.completions.dispatcher import Answer, Dispatcher
 from distilltest.completions.server_queue import ServerQueue
 from distilltest.config import Config, cost_of
 from distilltest.errors import BudgetSpent
@@ -30,15 +31,15 @@ from distilltest.store import Claims, Reader, Store
 __all__ = ["Answer", "Counts", "Engine"]
 
 T = TypeVar("T")
-_SHARED = "Another process is asking for some of the same completions; its answers are used here too, and not asked for twice."
+_SHARED = "Another process is fetching some of the same completions; this one uses its answers and sends nothing twice."
 
 
 _OFFLINE = -1
-"""The session of who sends nothing: no completion is its own."""
+"""The session number with --offline: it owns no completion."""
 
 
 class CountedClient:
-    """A client whose calls are counted as its server counts them."""
+    """A client that counts its HTTP requests."""
 
     def __init__(self, client: ChatClient, counts: Counts) -> None:
         self._client = client
@@ -50,12 +51,12 @@ class CountedClient:
         return await self._client.chat(request)
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
         await self._client.close()
 
 
 class Engine:
-    """Fetches completions. Used from one thread; the calls run in another."""
+    """Fetches completions. Use it from one thread; the calls run in another."""
 
     def __init__(
         self,
@@ -69,17 +70,17 @@ class Engine:
         say: Callable[[str], None] = lambda _: None,
         client: Callable[[str], ChatClient] | None = None,
     ) -> None:
-        """Make an engine; nothing is started yet.
+        """Create an engine; it starts on first use.
 
         Args:
             config: Servers, prices and the budget.
-            store: Where answers are kept and found.
-            fresh: Ask again, whatever earlier sessions got.
+            store: Where completions are stored.
+            fresh: Send requests even if an earlier session got an answer.
             offline: Send nothing.
-            share: How many processes share the servers' limits.
-            session: What the processes of one run have in common: its id. A name of its own where it is None.
-            say: Shows a line to whoever runs it.
-            client: What carries the calls to a server of that name; aiohttp where it is None.
+            share: The number of processes that share the servers' limits.
+            session: The id that all processes of a run share; None for a new one.
+            say: Shows a line to the user.
+            client: Makes the client of a server, by name; None for aiohttp.
         """
         self._config = config
         self._store = store
@@ -93,7 +94,7 @@ class Engine:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._collect_as_before: Callable[[], None] = lambda: None
-        self._lanes: dict[str, ServerQueue] = {}
+        self._server_queues: dict[str, ServerQueue] = {}
         self._claims = Claims.beside(store.path)
         self._reader: Reader | None = None
         self._dispatcher: Dispatcher | None = None
@@ -105,21 +106,21 @@ class Engine:
         self.stop()
 
     def prefetch(self, requests: Iterable[Request]) -> None:
-        """Begin to fetch what is not stored; returns at once."""
+        """Start fetching completions that are not stored; returns at once."""
         wanted = list(requests)
         if wanted and not self._offline:
             self._started().call_soon_threadsafe(self._dispatch().ask, wanted)
 
     def results(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
-        """An answer for each request, as (its index, the answer): stored ones first, others as they arrive.
+        """Yield (index, answer) for each request: stored answers first, others as they arrive.
 
         Raises:
-            StoreError: An answer arrived and could not be made durable.
+            StoreError: An answer could not be stored.
         """
         places: dict[str, list[int]] = {}
         for index, request in enumerate(requests):
             places.setdefault(request.key, []).append(index)
-        # What arrives in one turn of the loop is handed over at once: to wake a thread for each answer costs both threads time.
+        # Answers that arrive in one turn of the loop are handed over together: waking a thread per answer is slow.
         arrivals: queue.SimpleQueue[list[tuple[str, Answer | Exception]]] = queue.SimpleQueue()
         arrived: list[tuple[str, Answer | Exception]] = []
 
@@ -149,7 +150,7 @@ class Engine:
                 yield from ((index, answer) for index in places[key])
 
     def _next(self, arrivals: queue.SimpleQueue[T]) -> T:
-        """Wait for what comes next."""
+        """Wait for the next item."""
         return arrivals.get()
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
@@ -161,13 +162,13 @@ class Engine:
         return self.submit(coroutine).result()
 
     async def complete(self, request: Request) -> Answer:
-        """One answer, for code that runs on the engine's loop."""
+        """Get one answer, from code on the engine's loop."""
         landed: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._dispatch().ask_one(request, partial(wake, landed))
         return await landed
 
     def stop(self) -> None:
-        """Cancel what is in flight; whatever has arrived is kept."""
+        """Cancel calls in flight; answers that arrived are stored."""
         loop, thread = self._loop, self._thread
         if loop is None or thread is None:
             return
@@ -196,7 +197,7 @@ class Engine:
                 reading=self._reader,
                 saving=self._store,
                 claiming=self._claims,
-                lane=self._lane,
+                server_queue=self._server_queue,
                 counts=self.counts,
                 session=number,
                 fresh=self._fresh,
@@ -206,35 +207,37 @@ class Engine:
             )
         return self._dispatcher
 
-    # below: on the loop's thread
+    # on the loop's thread
 
     def _aiohttp(self, name: str) -> ChatClient:
         server = self._config.server(name)
         return AiohttpChatClient(server, resolve_base_url(server, self._config))
 
-    def _lane(self, name: str) -> ServerQueue:
-        lane = self._lanes.get(name)
-        if lane is None:
+    def _server_queue(self, name: str) -> ServerQueue:
+        known = self._server_queues.get(name)
+        if known is None:
             server = self._config.server(name)
             client = CountedClient(self._client(name), self.counts)
-            lane = self._lanes[name] = ServerQueue(server, client, self._share, self._check_budget, self._dispatch())
-        return lane
+            known = self._server_queues[name] = ServerQueue(
+                server, client, self._share, self._check_budget, self._dispatch()
+            )
+        return known
 
     def _cost(self, request: Request, completion: Completion) -> float:
         return cost_of(self._config.prices, request, completion)
 
     def _check_budget(self) -> None:
-        """Send nothing more when the budget is spent; calls in flight may pass it by what they cost."""
+        """Stop sending when the budget is spent; calls in flight may exceed it."""
         budget = self._config.budget_usd
         if budget is not None and self.counts.usd >= budget:
             raise BudgetSpent(
                 f"The budget of ${budget:.2f} is spent (${self.counts.usd:.4f}). "
-                'Raise "budget: {usd: ...}" in distilltest.yaml and run again: only what is missing is asked.'
+                'Raise "budget: {usd: ...}" in distilltest.yaml and run again: only missing completions are requested.'
             )
 
     async def _close(self) -> None:
-        for lane in self._lanes.values():
-            await lane.close()
+        for each in self._server_queues.values():
+            await each.close()
         await self._dispatch().close()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:

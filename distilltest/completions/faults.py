@@ -1,4 +1,4 @@
-"""What a server's error means: one table from (status, code, words) to the kind of failure, with what to do about it."""
+"""Server errors: one table from (status, code, message) to the kind of failure and its remedy."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ from distilltest.errors import (
 from distilltest.records import Request
 
 LONGEST_WORDS = 500
-"""Characters of a server's own words in our message."""
-_TRY_AGAIN = "Try again later: only what is missing is asked."
+"""Maximum characters of a server's own message in ours."""
+_TRY_AGAIN = "Try again later: only missing completions are requested."
 _MEND = "Correct the prompt or the model's parameters."
 
 
 class Fault(NamedTuple):
-    """One row of the table; what a field leaves empty does not matter."""
+    """One row of the table; empty fields match nothing."""
 
     kind: type[CallError]
     statuses: frozenset[int] = frozenset()
     codes: frozenset[str] = frozenset()
-    """Of ``error.code`` and ``error.type``, lower case."""
+    """Values of ``error.code`` and ``error.type``, in lower case."""
     words: tuple[str, ...] = ()
-    """Parts of a message with status 400, lower case, of servers that give no code."""
+    """Parts of a message with status 400, in lower case, for servers that send no code."""
     remedy: str = ""
 
     def fits(self, status: int | None, codes: frozenset[str], message: str) -> bool:
-        """Whether it is this fault: by any of its status, its code and its words."""
+        """Whether the status, the code or the message matches."""
         return (
             status in self.statuses
             or not self.codes.isdisjoint(codes)
@@ -57,7 +57,7 @@ def _set(names: str) -> frozenset[str]:
 
 
 FAULTS = (
-    # The first one that fits. What an error's code says comes before what its status says, as far as codes are known.
+    # The first match wins. Known codes come before statuses.
     Fault(
         QuotaSpent,
         frozenset({402}),
@@ -66,7 +66,7 @@ FAULTS = (
             "payment_required credit_balance_exhausted"
         ),
         remedy="Add credit, or raise the spending limit in the account that the key belongs to; waiting does not help. "
-        "Then run again: only what is missing is asked.",
+        "Then run again: only missing completions are requested.",
     ),
     Fault(
         ModelNotFound,
@@ -83,7 +83,7 @@ FAULTS = (
         ContentFiltered,
         frozenset(),
         _set("content_filter content_policy_violation responsibleaipolicyviolation moderation_blocked"),
-        remedy="This case will be filtered again. Change it, or take it out of the dataset.",
+        remedy="This case will be filtered again. Change it, or remove it from the dataset.",
     ),
     Fault(
         PromptTooLong,
@@ -109,35 +109,35 @@ FAULTS = (
     Fault(
         Forbidden,
         frozenset({403}),
-        remedy="The server refuses this request. Where it refuses all, check what the key is allowed to do.",
+        remedy="The server refuses this request. If it refuses all, check the permissions of the key.",
     ),
     Fault(
         NotFound,
         frozenset({404, 405}),
-        remedy="Where all calls fail so, check the model's name and the server's base_url (most end with /v1).",
+        remedy="If all calls fail like this, check the model's name and the server's base_url (most end with /v1).",
     ),
 )
 REJECTED = Fault(RequestRejected, remedy=_MEND)
-"""Everything else."""
+"""Any other error."""
 ENDED = Fault(ServerFailed, remedy=_TRY_AGAIN)
-"""A finish reason ``error`` without any error that would say more."""
+"""The finish reason ``error`` without an error object."""
 REDIRECTED = Fault(
     NotFound,
-    remedy="Redirects are not followed, so that no key and no prompt goes elsewhere: correct the server's base_url.",
+    remedy="Redirects are not followed, because they would send the key and the prompt elsewhere. Correct the server's base_url.",
 )
 
 
 def fault_of(status: int | None, error: Any) -> Fault:
-    """The row of the table for an error.
+    """Find the row of the table for an error.
 
     Args:
         status: The HTTP status; None for an error inside a response with a status of success.
-        error: The JSON value of ``error``, or the whole body where there is none.
+        error: The JSON value of ``error``, or the whole body without one.
     """
     codes = _codes(error)
     if status is not None and 300 <= status < 400:
         return REDIRECTED
-    if status is None:  # then a code that is a number is what the status would have been
+    if status is None:  # a numeric code is an HTTP status
         status = next(
             (int(code) for code in sorted(codes) if code.isascii() and code.isdigit() and len(code) == 3), None
         )
@@ -148,14 +148,14 @@ def fault_of(status: int | None, error: Any) -> Fault:
 
 
 def failure_of(server: Server, request: Request, status: int, headers: Mapping[str, str], body: bytes) -> CallError:
-    """What a response with a status that is not of success means.
+    """The CallError for a response with an error status.
 
     Args:
-        server: Who sent it.
-        request: What was asked.
+        server: The server.
+        request: The request.
         status: 300 or more.
-        headers: Of the response.
-        body: Of the response, in whatever shape.
+        headers: The response's.
+        body: The response's, in any format.
     """
     error = _error(body)
     fault = fault_of(status, error)
@@ -168,10 +168,10 @@ def failure_of(server: Server, request: Request, status: int, headers: Mapping[s
 
 
 def failure_inside(server: Server, request: Request, error: Any) -> CallError:
-    """What an error inside a response with a status of success means.
+    """The CallError for an error inside a response with status 2xx.
 
-    A code that the table knows decides. Any other error is the request's own: the server has worked on it, would bill it again,
-    and says nothing that makes another end likely.
+    A known code decides. Any other error counts as specific to the request: the server has processed it, would bill it again,
+    and gives no sign that a retry would succeed.
     """
     fault = ENDED if error is None else fault_of(None, error)
     words = _words(error) if error else 'its finish_reason is "error"'
@@ -191,7 +191,7 @@ def _sentence(where: str, words: str, fault: Fault, server: Server) -> str:
 
 
 def _error(body: bytes) -> Any:
-    """The JSON value of ``error`` in a body; the body as a text where it is not JSON."""
+    """The JSON value of ``error`` in a body; the body as text if it is not JSON."""
     try:
         content = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -202,7 +202,7 @@ def _error(body: bytes) -> Any:
 
 
 def _words(error: Any) -> str:
-    """The server's own words."""
+    """The server's own message."""
     words = error
     for name in ("message", "detail", "error"):
         if isinstance(error, dict) and error.get(name):
@@ -214,11 +214,11 @@ def _words(error: Any) -> str:
         except TypeError:  # nested too deep
             words = ""
     words = " ".join(words.split())
-    return (words if len(words) <= LONGEST_WORDS else f"{words[:LONGEST_WORDS]} …") or "(no words)"
+    return (words if len(words) <= LONGEST_WORDS else f"{words[:LONGEST_WORDS]} …") or "(no message)"
 
 
 def _codes(error: Any) -> frozenset[str]:
-    """What an error says of its kind: its code, its type, and Azure's and LiteLLM's inner codes, in lower case."""
+    """The codes of an error in lower case: its code and type, and the inner codes of Azure and LiteLLM."""
     found = []
     while isinstance(error, dict):
         found += [error.get("code"), error.get("type")]
@@ -230,7 +230,7 @@ def _codes(error: Any) -> frozenset[str]:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait: ``retry-after-ms``, or ``Retry-After`` in seconds or as a date; None where it says nothing of use."""
+    """Seconds to wait, from ``retry-after-ms`` or ``Retry-After`` (seconds or a date); None if neither is usable."""
     lower = {name.lower(): value for name, value in headers.items()}
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         try:

@@ -1,4 +1,4 @@
-"""Responses to the rare calls, without the secrets that a server sends back in them."""
+"""An HTTP client for the openai package that masks secrets in responses."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ if TYPE_CHECKING:
     from openai import DefaultHttpxClient
 
 _OF_THE_WIRE = ("content-encoding", "content-length", "transfer-encoding")
-"""Headers that tell how the body came, not what it is."""
+"""Headers that describe the transfer of the body."""
 
 
 def masking_http_client() -> DefaultHttpxClient:
-    """What the official client sends its requests with: the same as its own, but masking what comes back."""
+    """An HTTP client for the openai package that masks secrets in responses."""
     from urllib.request import getproxies
 
     from openai import APIConnectionError, DefaultHttpxClient
 
     class MaskingClient(DefaultHttpxClient):
         def send(self, request: Any, *, stream: bool = False, **options: Any) -> Any:
-            if not getproxies():  # a proxy looks the name up itself
+            if not getproxies():  # a proxy resolves the name itself
                 try:
                     look_up(request.url.host)
                 except OSError as error:

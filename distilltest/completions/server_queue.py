@@ -1,4 +1,4 @@
-"""The way to one server: its client, its limits, and what was learned about it."""
+"""The queue of one server: its client, its limits, retries, and what its failures mean for other calls."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from distilltest.errors import (
 from distilltest.records import Completion, Request
 
 LONGEST_WAIT = 120.0
-"""Seconds that we wait at most between two attempts, whatever the server asks."""
+"""Maximum seconds between two attempts, even if the server asks for more."""
 FIRST_CONTACT = 2.0
-"""Seconds after which a server that has never been reached is not tried again, so that its failure is reported within 3 s; one
-that was reached before gets all its retries."""
+"""Seconds after which a server that was never reached is given up, so that you see the error within 3 s. A server that was
+reached before gets all its retries."""
 _AT_A_TIME = 3
-"""Connections that are begun in one turn of the loop (2 to 5 were fastest, a fortieth faster than all at once)."""
+"""Connections started in one turn of the loop (2 to 5 measured fastest, by 2.5 % over all at once)."""
 _MOST_HELD = 256
-"""Calls of doubted models that are held back before no more are taken."""
+"""Maximum number of held calls of doubted models; beyond it no more calls are taken."""
 _TAKEN = 16
-"""Calls that are taken from the source at once: a few, since nobody else may send them from then on."""
+"""Calls taken from the source at once: few, because no other process may send them from then on."""
 
 
 class Arrived(NamedTuple):
-    """A completion as it came."""
+    """A completion as received."""
 
     completion: Completion
     body: bytes
@@ -50,42 +50,42 @@ class NotArrived(NamedTuple):
     """Why a request got no completion."""
 
     error: Exception
-    """A CallError, or what should not have happened."""
+    """A CallError, or an unexpected exception."""
     attempts: int
-    """0 where it was never sent."""
+    """0 if the request was never sent."""
 
 
 Callback = Callable[[Arrived | NotArrived], None]
 
 
 class CallSource(Protocol):
-    """Where a lane takes its calls from."""
+    """Where a server queue gets its requests."""
 
     def waiting(self, server: str) -> int:
-        """How many requests to a server are still to be sent."""
+        """The number of requests to a server that are still to be sent."""
 
     def take(self, server: str, most: int) -> Sequence[tuple[Request, Callback]]:
-        """Up to so many of them, with who takes what arrives; none where there are no more."""
+        """Take up to ``most`` of them, each with its callback; empty if there are none."""
 
 
 @dataclass(slots=True, eq=False)
 class _Call:
-    """A request on its way, and who is told."""
+    """A request in progress, and its callback."""
 
     request: Request
-    then: Callback
+    callback: Callback
     attempts: int = 0
     began: float = 0.0
     """The loop's time at the first attempt."""
     failure: CallError | None = None
-    """Of the last attempt."""
+    """The last attempt's."""
 
 
 class ServerQueue:
-    """All calls to one server: one source, first come first served, and one pool for all its models and judges.
+    """All calls to one server: first come, first served, with one limit for all its models and judges.
 
-    Calls are taken from the source just before they are sent; only the calls in flight have a task, which goes on
-    with the next call when its own has come back.
+    A call is taken from the source just before it is sent. A worker task exists only per call in flight, and continues with the
+    next call when its own is answered.
     """
 
     def __init__(
@@ -97,15 +97,15 @@ class ServerQueue:
         source: CallSource | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        """Make the way; nothing is connected yet.
+        """Create the queue; it does not connect yet.
 
         Args:
-            server: Where to.
-            client: What carries the calls.
-            share: How many processes share the server's limits.
-            check: Called before each attempt; raises a CallError where nothing may be sent.
-            source: Where calls come from.
-            chance: A number in [0, 1), so that calls that failed together are not tried again together.
+            server: The server.
+            client: Sends the calls.
+            share: The number of processes that share the server's limits.
+            check: Called before each attempt; raises a CallError if nothing may be sent.
+            source: Where requests come from.
+            chance: A number in [0, 1), which spreads the retries of calls that failed together.
         """
         self._server = server
         self._client = client
@@ -118,38 +118,38 @@ class ServerQueue:
         self._closed: CallError | None = None
         self._models: defaultdict[str, CircuitBreaker] = defaultdict(CircuitBreaker)
         self._held: dict[str, list[_Call]] = {}
-        """Model → calls that wait for those in flight, because it is doubted."""
+        """Model → calls held while the model is doubted."""
         self._heard = float("-inf")
-        """The loop's time of the last response, whatever it said."""
+        """The loop's time of the last response, with any status."""
         self._batch = max(1, min(_TAKEN, self._limit // 4))
         self._queue: deque[_Call] = deque()
-        """What was taken and not sent, and what is tried again."""
+        """Calls to send: new ones and retries that are due."""
         self._waiting: dict[_Call, asyncio.TimerHandle] = {}
-        """What is tried again later."""
+        """Calls that wait for their next attempt."""
         self._workers: set[asyncio.Task[None]] = set()
         self._growing = False
 
-    def send(self, request: Request, then: Callback) -> None:
-        """Queue a request that comes from elsewhere than the source, on the loop.
+    def send(self, request: Request, callback: Callback) -> None:
+        """Queue a request that does not come from the source. Call it on the loop.
 
         Args:
-            request: What to ask.
-            then: Called once on the loop: with what arrived, or with the error where nothing did after all retries or an earlier
-                call showed that nothing can. Not called where the lane is closed before. Where it raises on what arrived, it is
-                called again, with that as the error.
+            request: The request.
+            callback: Called once on the loop, with the completion, or with the error if all retries failed or the server or model
+                is closed. If it raises for a completion, it is called again with that exception as the error. Not called if the
+                queue is closed first.
         """
-        self._queue.append(_Call(request, then))
+        self._queue.append(_Call(request, callback))
         self.wake()
 
     def wake(self) -> None:
-        """There is something to take: have it begun with, unless as many calls as may be are in flight."""
+        """Start workers for new requests, up to the limit."""
         if not self._growing and len(self._workers) < self._limit:
             self._growing = True
             asyncio.get_running_loop().call_soon(self._grow)
 
     async def close(self) -> None:
-        """Drop what is queued, break off what is in flight, and let go of connections."""
-        self._limit = 0  # what waits to be tried again finds no worker
+        """Drop queued calls, cancel calls in flight, and close connections."""
+        self._limit = 0  # waiting retries start no worker
         self._queue.clear()
         for handle in self._waiting.values():
             handle.cancel()
@@ -161,7 +161,7 @@ class ServerQueue:
         await self._client.close()
 
     def _grow(self) -> None:
-        """Add a few workers a turn: the first calls are on their way before the last ones' connections are made."""
+        """Add a few workers per turn, so that the first calls are sent before the last connections are made."""
         loop = asyncio.get_running_loop()
         waiting = len(self._queue) + (self._source.waiting(self._server.name) if self._source else 0)
         for _ in range(min(_AT_A_TIME, waiting, self._limit - len(self._workers))):
@@ -171,15 +171,15 @@ class ServerQueue:
             loop.call_soon(self._grow)
 
     async def _work(self) -> None:
-        """Make one call after the other, as long as there are any."""
+        """Send one call after the other until none is left."""
         try:
             while self._queue or self._take():
                 await self._make(self._queue.popleft())
-        finally:  # in the same turn in which there was nothing to take: what comes next finds its worker
+        finally:  # in the turn in which nothing was left, so that the next request starts a new worker
             self._workers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     def _take(self) -> bool:
-        """Take a few calls from the source; whether there were any. Not while many of a doubted model are held back already."""
+        """Take a few calls from the source; False if there were none or too many calls of doubted models are held."""
         if self._source is not None and sum(map(len, self._held.values())) < _MOST_HELD:
             self._queue += [_Call(*each) for each in self._source.take(self._server.name, self._batch)]
         return bool(self._queue)
@@ -187,7 +187,7 @@ class ServerQueue:
     async def _make(self, call: _Call) -> None:
         standing = self._models[call.request.model]
         try:
-            if not self._worth_sending(call, standing):  # before a turn is taken that somebody else could use
+            if not self._worth_sending(call, standing):  # before it uses a turn of the rate limit
                 return
             await self._wait_for_turn()
             if not self._worth_sending(call, standing):
@@ -206,7 +206,7 @@ class ServerQueue:
                 standing.in_flight -= 1
         except CallError as failure:
             self._failed(call, standing, failure)
-        except Exception as error:  # a bug: whoever asked is told, and the worker goes on
+        except Exception as error:  # a bug: report it, and let the worker go on
             self._tell(call, NotArrived(_unexpected(call.request, error), call.attempts))
         else:
             standing.succeeded()
@@ -216,19 +216,19 @@ class ServerQueue:
             self._settle(call.request.model, standing)
 
     def _tell(self, call: _Call, answer: Arrived | NotArrived) -> None:
-        """Tell who asked. An exception there is this call's failure: the worker goes on with the next one."""
+        """Call the callback. If it raises, report that as this call's failure; the worker goes on."""
         try:
-            call.then(answer)
+            call.callback(answer)
         except Exception as error:
             try:
-                call.then(NotArrived(_unexpected(call.request, error), call.attempts))
+                call.callback(NotArrived(_unexpected(call.request, error), call.attempts))
             except Exception as further:
                 asyncio.get_running_loop().call_exception_handler(
-                    {"message": "distilltest: nobody could be told of a failed call", "exception": further}
+                    {"message": "distilltest: the callback of a failed call raised", "exception": further}
                 )
 
     async def _wait_for_turn(self) -> None:
-        """Keep the pace of requests_per_minute, and a pause that the server asked for."""
+        """Wait for requests_per_minute, and for a pause that the server asked for."""
         now = asyncio.get_running_loop().time()
         start = max(now, self._next_start)
         if self._pace:
@@ -240,7 +240,7 @@ class ServerQueue:
         call.failure = failure
         if not isinstance(failure, ServerUnreachable):
             self._heard = asyncio.get_running_loop().time()
-        delay = self._patience(failure, call.attempts)
+        delay = self._delay(failure, call.attempts)
         if failure.retried and call.attempts <= self._server.max_retries and not self._given_up(call, failure, delay):
             self._waiting[call] = asyncio.get_running_loop().call_later(delay, self._again, call)
             return
@@ -248,37 +248,37 @@ class ServerQueue:
         self._tell(call, NotArrived(failure, call.attempts))
 
     def _given_up(self, call: _Call, failure: CallError, delay: float) -> bool:
-        """Whether the server has never been reached and would not be tried again in time."""
+        """Whether the server was never reached, and the next attempt would be too late."""
         waited = asyncio.get_running_loop().time() - call.began + delay
         return isinstance(failure, NoConnection) and failure.first_contact and waited > FIRST_CONTACT
 
     def _again(self, call: _Call) -> None:
-        """Before all others: who asked first has waited longest."""
+        """Retry a call before all others: it has waited longest."""
         self._waiting.pop(call, None)
         self._queue.appendleft(call)
         self.wake()
 
-    def _patience(self, failure: CallError, attempt: int) -> float:
+    def _delay(self, failure: CallError, attempt: int) -> float:
         """Seconds until the next attempt."""
         if failure.retry_after is None:
             return min(8.0, 0.5 * 2.0 ** (attempt - 1)) * (0.75 + 0.25 * self._chance())
         delay = min(failure.retry_after, LONGEST_WAIT)
         if isinstance(failure, RateLimited):
-            # The whole server asked for patience, not this one call.
+            # The rate limit applies to the whole server, not to this call alone.
             self._next_start = max(self._next_start, asyncio.get_running_loop().time() + delay)
         return delay
 
     def _learn(self, call: _Call, standing: CircuitBreaker, failure: CallError) -> None:
-        """What one call proved, a thousand others need not try."""
+        """Apply one call's failure to the other calls of its model or server."""
         standing.failed(failure)
-        # A server that answers others while this call finds no connection is there.
+        # If the server answered other calls meanwhile, a refused connection does not close it.
         if failure.closes == "server" and not (isinstance(failure, NoConnection) and self._heard > call.began):
             self._closed = failure
         if self._closed is not None or standing.closed is not None:
             self._try_now()
 
     def _settle(self, model: str, standing: CircuitBreaker) -> None:
-        """Once no call in flight can restore a doubted model, close it. Then, or when it is restored, what was held goes on."""
+        """Close a doubted model once no call in flight can restore it. When it is closed or restored, release its held calls."""
         if standing.may_recover:
             return
         if standing.doubted is not None:
@@ -288,17 +288,17 @@ class ServerQueue:
         self.wake()
 
     def _try_now(self) -> None:
-        """After something was closed: nothing that it concerns waits for its next attempt."""
+        """Send waiting retries of a closed server or model to their callbacks at once."""
         for call, handle in list(self._waiting.items()):
             if self._closed is not None or self._models[call.request.model].closed is not None:
                 handle.cancel()
                 self._again(call)
 
     def _worth_sending(self, call: _Call, standing: CircuitBreaker) -> bool:
-        """Whether to send a call now; a doubted model's calls are held until those in flight have come back.
+        """Whether to send a call now. Calls of a doubted model are held until those in flight return.
 
         Raises:
-            CallError: Nothing may be sent, or an earlier call showed that it would fail.
+            CallError: Nothing may be sent, or an earlier call showed that this one would fail.
         """
         known = self._closed or standing.closed
         if known is not None:
@@ -311,12 +311,12 @@ class ServerQueue:
 
 
 def _unexpected(request: Request, error: Exception) -> Exception:
-    """What is told of an exception that is not a call's: errors of ours stay what they are (a store that is full, say)."""
+    """The error to report for an exception that is not a CallError; our own errors (say, a full store) are passed on."""
     if isinstance(error, DistilltestError):
         return error
     told = Unexpected(
-        f"{request.model}: {type(error).__name__}: {error}. This is a fault of distilltest, not of the model: please report it. "
-        "Run again to ask for this answer once more."
+        f"{request.model}: {type(error).__name__}: {error}. This is a bug in distilltest, not in the model. Please report it. "
+        "Run again to repeat this request."
     )
     told.__cause__ = error
     return told

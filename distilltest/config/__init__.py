@@ -1,4 +1,4 @@
-"""What ``distilltest.yaml`` says: servers, models, prices, the gate's level and the distillation of this project."""
+"""The configuration of a project, from ``distilltest.yaml``."""
 
 from distilltest.config.load import CONFIG_NAME, load_config
 from distilltest.config.model import Config, Distillation, Judge, Price, Server

@@ -1,4 +1,4 @@
-"""Reading ``distilltest.yaml``: environment variables, the JSON Schema, and errors that name the line."""
+"""Reads ``distilltest.yaml``: environment variables, JSON Schema validation, and errors with line numbers."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _VARIABLE = re.compile(r"\$\{(\w+)\}\Z")
 _MODEL_KEYS = ("server", "model", "prompt", "parameters", "structured")
 _DEAREST = 1e9
 _MOST_SHOWN = 20
-"""Mistakes that are told one by one."""
+"""Maximum number of errors shown."""
 EMBEDDED_MODELS = {"base": "embedded-student", "teacher": "embedded-teacher"}
-"""The roles that the embedded server plays where nothing is configured. Its candidate is made by a fine-tuning job."""
+"""The models without a configuration, all on the embedded server. A fine-tuning job makes its candidate."""
 
 
 def load_config(root: Path, overrides: Mapping[str, str] | None = None) -> Config:
-    """Read ``distilltest.yaml`` in a folder; without one, the embedded server and its models serve.
+    """Read ``distilltest.yaml`` in a folder. Without one, use the embedded server and its models.
 
     Args:
         root: The folder.
@@ -71,7 +71,7 @@ def _parse(path: Path) -> Config:
 
 
 def _remember_secrets(content: Any) -> None:
-    """Mask what is secret in a file, before any message about the file: a key that was typed into it, say."""
+    """Register the secrets of a file, such as a literal key, before any error message quotes the file."""
     servers = content.get("servers") if isinstance(content, Mapping) else None
     for values in servers.values() if isinstance(servers, Mapping) else ():
         if isinstance(values, Mapping):
@@ -80,7 +80,7 @@ def _remember_secrets(content: Any) -> None:
             userinfo, sign, _ = url.partition("://")[2].partition("/")[0].rpartition("@")
             if sign:
                 remember_userinfo(userinfo)
-    for name in ("http_proxy", "https_proxy", "all_proxy"):  # the official client's
+    for name in ("http_proxy", "https_proxy", "all_proxy"):  # used by the official client
         for url in (os.environ.get(name, ""), os.environ.get(name.upper(), "")):
             userinfo, sign, _ = url.partition("://")[2].rpartition("@")
             if sign:
@@ -88,14 +88,14 @@ def _remember_secrets(content: Any) -> None:
 
 
 def _accepted(content: Any) -> bool:
-    """Whether the schema surely holds, asked of the library that is imported in a tenth of the time."""
+    """Whether the content is surely valid, by a library that imports ten times as fast."""
     import jsonschema_rs
 
-    if _has_whole_float(content):  # for that library 1e9 is a whole number
+    if _has_whole_float(content):  # that library accepts 1e9 as an integer
         return False
     try:
         return bool(jsonschema_rs.Draft202012Validator(schema()).is_valid(content))
-    except ValueError:  # a value that it cannot take, such as a number of more than 64 bits
+    except ValueError:  # a value it does not support, such as an integer over 64 bits
         return False
 
 
@@ -107,7 +107,7 @@ def _has_whole_float(content: Any) -> bool:
 
 
 def _validator() -> Validator:
-    """A whole number is one that is written so: 1e9 is not."""
+    """A validator that accepts integers only if written as such: not 1e9."""
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend
 
@@ -131,7 +131,7 @@ def _explain(tree: Tree, error: ValidationError) -> str:
 
 
 def _hint(error: ValidationError) -> str:
-    """What a text may have been meant for, where another kind is wanted."""
+    """A hint for text where another type is expected."""
     if error.validator != "type" or not isinstance(error.instance, str):
         return ""
     if error.validator_value == "boolean":
@@ -220,11 +220,11 @@ def _server(name: str, values: Mapping[str, Any], tree: Tree | None) -> Server:
 
 
 def _url_problem(url: str) -> str | None:
-    """Why requests cannot be sent there; None where they can."""
+    """What is wrong with a URL, None if nothing."""
     if url == EMBEDDED_URL:
         return None
     if any(sign.isspace() or not sign.isprintable() for sign in url):
-        return "has a space or a control character. Take it out."
+        return "has a space or a control character. Remove it."
     try:
         parts = urlsplit(url)
         if parts.hostname and parts.port != 0:
@@ -239,11 +239,11 @@ def _prices(root: Path, name: str | None) -> dict[str, Price]:
         return {}
     path = root / name
     if absent(path):
-        raise ConfigError(f'{name}: there is no such price file ({path}); "prices:" in {root / CONFIG_NAME} names it.')
+        raise ConfigError(f'{name}: there is no such price file ({path}). Correct "prices:" in {root / CONFIG_NAME}.')
     tree = read_yaml(path, name, ConfigError)
     content = {} if tree.value is None else tree.value
     if not isinstance(content, Mapping):
-        raise ConfigError(f"{tree.place()}: {kind_of(content)}; a price file has models, each with its prices.")
+        raise ConfigError(f"{tree.place()}: {kind_of(content)}; a price file maps models to their prices.")
     allowed = Price.__slots__
     for model, values in content.items():
         if not isinstance(values, Mapping) or set(values) - set(allowed):

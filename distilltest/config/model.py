@@ -16,34 +16,34 @@ from distilltest.untrusted.secrets import remember, remember_userinfo
 ALPHA = 0.05
 """The level of a gate that declares none."""
 EMBEDDED_URL = "embedded:"
-"""The address of the embedded server: the same on every port, so that its completions keep their keys."""
+"""The address of the embedded server: independent of its port, so that completions keep their keys."""
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that speaks the OpenAI API, with the limits that its owner sets."""
+    """A server with the OpenAI API, and its configured limits."""
 
     name: str
     base_url: str
-    """With its ``/v1``; ``embedded:`` for the embedded server. Without user and password, wherever it is shown or stored."""
+    """Includes ``/v1``; ``embedded:`` for the embedded server. User and password are removed."""
     api_key: str | None = field(default=None, repr=False)
-    """The secret itself. It never reaches the store, a report or a log."""
+    """The secret. It never reaches the store, a report or a log."""
     api_key_variable: str | None = None
-    """The environment variable it comes from."""
+    """The environment variable that holds the key."""
     max_concurrency: int = 100
-    """Calls in flight at once, for all models of the server together."""
+    """Maximum calls in flight, for all models of the server together."""
     requests_per_minute: int | None = None
     timeout: float = 60.0
-    """Seconds that one attempt may take."""
+    """Maximum seconds of one attempt."""
     connect_timeout: float = 2.5
-    """Seconds that connecting may take (name, TCP and TLS), as part of ``timeout``."""
+    """Maximum seconds to connect (name lookup, TCP and TLS), as part of ``timeout``."""
     max_retries: int = 5
-    """Further attempts after the first one failed."""
+    """Maximum attempts after the first one."""
     userinfo: str | None = field(default=None, repr=False)
-    """``user:password``, percent-encoded as in the address that it was taken out of. A secret too."""
+    """``user:password`` from the address, percent-encoded. Also a secret."""
 
     def __post_init__(self) -> None:
-        """Take user and password out of the address, and mask them and the key from now on."""
+        """Move user and password out of the address, and register the secrets for masking."""
         scheme, slashes, rest = self.base_url.partition("://")
         host, slash, path = rest.partition("/")
         userinfo, sign, host = host.rpartition("@")
@@ -56,14 +56,14 @@ class Server:
 
     @property
     def authorization(self) -> str | None:
-        """The header that says who asks.
+        """The ``Authorization`` header.
 
         Raises:
-            ConfigError: There are two.
+            ConfigError: There are both a key and a user.
         """
         if self.userinfo and self.api_key:
             raise ConfigError(
-                f"server {self.name!r} has both an api_key and a user in its base_url. Only one can be sent: remove one."
+                f"server {self.name!r} has both an api_key and a user in its base_url. Only one can be sent. Remove one."
             )
         if self.userinfo:
             return f"Basic {base64.b64encode(unquote(self.userinfo).encode()).decode()}"
@@ -71,13 +71,13 @@ class Server:
 
     @property
     def embedded(self) -> bool:
-        """Whether this is the server that distilltest starts by itself."""
+        """Whether this is the embedded server."""
         return self.base_url == EMBEDDED_URL
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """USD per million tokens; None where the price file says nothing."""
+    """USD per million tokens; None if the price file has no such price."""
 
     input: float | None = None
     cached_input: float | None = None
@@ -96,68 +96,68 @@ class Judge:
     name: str
     """``judge``, or its name under ``judges:``."""
     model: Model
-    """Where it is asked and how; its role is its name."""
+    """The model; its role is the judge's name."""
     structured: bool = True
-    """Whether its server understands ``response_format`` with a JSON Schema."""
+    """Whether its server supports ``response_format`` with a JSON Schema."""
 
 
 @dataclass(frozen=True, slots=True)
 class Distillation:
-    """What ``distilltest distill`` does in this project."""
+    """The configuration of ``distilltest distill``."""
 
     train: str
     """The dataset with the training requests."""
     prompt: str
-    """The prompt that the teacher is asked with."""
+    """The teacher's prompt."""
     student_prompt: str | None = None
-    """The prompt that the tuned student learns and is asked with; the teacher's where it is None."""
+    """The student's prompt, in training and afterwards; None for the teacher's."""
     metadata: Mapping[str, str] = field(default_factory=dict)
-    """Labels of the stored completions; the training file is picked by them."""
+    """Labels of the stored completions; the training file selects by them."""
     keep: str = "all"
-    """Which of the teacher's answers the student learns: ``all``, or ``matching`` the reference of their training request."""
+    """Which of the teacher's answers to train on: ``all``, or those ``matching`` the reference."""
     suites: str = "suites"
-    """What pytest runs to decide about the candidate."""
+    """The path that pytest runs to decide about the candidate."""
     suffix: str | None = None
-    """Part of the tuned model's name."""
+    """A part of the tuned model's name."""
     train_limit: int | None = None
-    """Use only the first so many training requests."""
+    """The maximum number of training requests, from the start of the dataset."""
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All that a project has configured."""
+    """The configuration of a project."""
 
     root: Path
-    """The folder that paths are relative to."""
+    """The folder to which paths are relative."""
     source: Path | None
-    """The distilltest.yaml that was read, None where there is none."""
+    """The distilltest.yaml that was read, None without one."""
     servers: Mapping[str, Server]
     models: Mapping[str, Model]
     """By role."""
     judges: Mapping[str, Judge] = field(default_factory=dict)
-    """By name; the one under ``judge:`` is called ``judge``."""
+    """By name; the judge under ``judge:`` has the name ``judge``."""
     embeddings: Model | None = None
-    """What texts are embedded with."""
+    """The embedding model."""
     prices: Mapping[str, Price] = field(default_factory=dict)
     """By model id."""
     alpha: float = ALPHA
     """The level of each rule, one-sided."""
     attempts: int | None = None
-    """How many candidates on a dataset share the level equally; None: the k-th gets 6 / (pi k)^2 of it, without an end."""
+    """How many candidates on a dataset share the level equally; None: the k-th gets 6 / (pi k)^2 of it, without a limit."""
     gate_rules: tuple[tuple[str, Any, str], ...] = ()
-    """Rules of evaluations that give none: name, argument (None for none) and place in the file."""
+    """The rules of evaluations that declare none: name, argument (or None) and place in the file."""
     budget_usd: float | None = None
     distillation: Distillation | None = None
     private_reports: bool = True
-    """Whether only their owner may read reports: they hold answers."""
+    """Whether only their owner may read reports, because they contain answers."""
     retention_days: int | None = None
-    """Completions that are older are deleted; None: nothing is."""
+    """Older completions are deleted; None keeps all."""
     require: tuple[str, ...] = ()
-    """Evaluations that a promotion needs: node ids, files, folders or globs of node ids. None named: see ``promotion``."""
+    """Evaluations that a promotion needs: node ids, files, folders or globs of node ids. If empty: see ``promotion``."""
 
     @property
     def state_dir(self) -> Path:
-        """Where the store lives; ignored by git."""
+        """The folder of the store, ignored by git."""
         return self.root / ".distilltest"
 
     @property
@@ -167,14 +167,14 @@ class Config:
 
     @property
     def reports_dir(self) -> Path:
-        """Where reports go, one folder a run."""
+        """The folder of reports, one subfolder per run."""
         return self.root / "reports"
 
     def model(self, role: str) -> Model:
-        """The model that plays a role.
+        """The model of a role.
 
         Raises:
-            ConfigError: Nothing plays it.
+            ConfigError: No model has the role.
         """
         try:
             return self.models[role]
@@ -191,10 +191,10 @@ class Config:
         )
 
     def judge(self, name: str | None = None) -> Judge:
-        """A judge by its name; without one, the default, or the only one that there is.
+        """A judge by name; None for the default or only one.
 
         Raises:
-            ConfigError: There is no such judge.
+            ConfigError: The judge does not exist.
         """
         if name is None:
             name = next(iter(self.judges)) if len(self.judges) == 1 else DEFAULT_JUDGE
@@ -203,13 +203,13 @@ class Config:
         place = self.source or self.root / "distilltest.yaml"
         there = ", ".join(self.judges) or "none"
         remedy = "judge: {server: NAME, model: MODEL}" if name == DEFAULT_JUDGE else f"judges: {{{name}: {{...}}}}"
-        raise ConfigError(f"No judge {name!r} is configured (there are: {there}). Add `{remedy}` to {place}.")
+        raise ConfigError(f"No judge {name!r} is configured (configured: {there}). Add `{remedy}` to {place}.")
 
     def server(self, name: str) -> Server:
-        """A server that can be called.
+        """A server by name, with its key.
 
         Raises:
-            ConfigError: There is none of that name, or the environment variable with its key is not set.
+            ConfigError: The server does not exist, or the environment variable of its key is not set.
         """
         if name not in self.servers:
             raise ConfigError(f"{self.source}: there is no server {name!r} (there are {', '.join(self.servers)}).")
@@ -222,10 +222,10 @@ class Config:
         return server
 
     def check_budget(self, models: Iterable[Model]) -> None:
-        """A budget that cannot be counted would be no budget.
+        """Check that a budget can be enforced.
 
         Raises:
-            ConfigError: There is a budget, and the price of a model that will be called is not known.
+            ConfigError: There is a budget, and a model that will be called has no price.
         """
         if self.budget_usd is None:
             return
@@ -233,29 +233,29 @@ class Config:
             price = self.prices.get(model.model)
             if (price is None or price.input is None or price.output is None) and model.base_url != EMBEDDED_URL:
                 raise ConfigError(
-                    f"{self.source}: there is a budget, but no price of {model.model!r} (role {model.role!r}), so what it costs "
-                    'cannot be counted. Add its input and output prices to the file that "prices:" names, or take out "budget:".'
+                    f"{self.source}: there is a budget, but no price for {model.model!r} (role {model.role!r}), so its cost "
+                    'is unknown. Add its input and output prices to the file that "prices:" names, or remove "budget:".'
                 )
 
     def with_model(self, role: str, model: str) -> Config:
-        """The same with another model in a role: on the role's server and with its parameters (the base's, for a new role)."""
+        """Return a copy with another model in a role, on its server and with its parameters (the base's, for a new role)."""
         like = self.models.get(role) or self.models.get("base") or next(iter(self.models.values()), None)
         if like is None:
             raise ConfigError(
-                f"--{role} {model}: {self.source} configures no model, so there is no server to ask for it."
+                f"--{role} {model}: {self.source} configures no model, so the server is unknown. Add a model under models:."
             )
         return replace(self, models={**self.models, role: replace(like, role=role, model=model)})
 
     def with_tuned(self, tuned: Mapping[str, Any]) -> Config:
-        """The same with the last tuned model as candidate, where nothing else plays it.
+        """Return a copy with the last tuned model as candidate, if no other model has that role.
 
         Args:
-            tuned: What the store remembers of it: ``model``, and ``prompt`` with what it is used instead of.
+            tuned: The store's entry for it: ``model``, ``prompt`` and ``prompt_instead_of``.
         """
         config = self.with_model("candidate", tuned["model"]) if tuned and "candidate" not in self.models else self
         candidate = config.models.get("candidate")
         if candidate and candidate.model == tuned.get("model") and candidate.prompt is None and tuned.get("prompt"):
-            # A tuned model is asked with the prompt that it was tuned with.
+            # A tuned model gets the prompt that it was tuned with.
             own = replace(candidate, prompt=tuned["prompt"], prompt_instead_of=tuned.get("prompt_instead_of"))
             config = replace(config, models={**config.models, "candidate": own})
         return config

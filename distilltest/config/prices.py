@@ -1,4 +1,4 @@
-"""What tokens cost: the one function that turns them into USD, and an estimate of tokens where a server does not say them."""
+"""Costs: from tokens to USD, with estimated tokens for servers that send no usage."""
 
 from __future__ import annotations
 
@@ -8,21 +8,20 @@ from distilltest.config.model import Price
 from distilltest.records import CHARACTERS, Completion, Request
 
 MILLION = 1_000_000
-"""Prices are for so many tokens."""
+"""The number of tokens that a price is for."""
 
 
 def usd(price: Price | None, prompt: float, completion: float, cached: float = 0.0) -> float | None:
-    """What calls cost.
+    """The cost of calls.
 
     Args:
-        price: Of their model.
+        price: The model's.
         prompt: Prompt tokens, cached ones included.
         completion: Completion tokens.
-        cached: Those of the prompt tokens that came from the server's cache; they cost what others do where the price has no
-            ``cached_input``.
+        cached: Prompt tokens from the server's cache; without a ``cached_input`` price they cost as much as others.
 
     Returns:
-        USD; None where the price is not known.
+        USD; None if the price is unknown.
 
     >>> usd(Price(input=2.5, cached_input=1.25, output=10.0), prompt=1_000_000, completion=100_000, cached=400_000)
     3.0
@@ -35,19 +34,18 @@ def usd(price: Price | None, prompt: float, completion: float, cached: float = 0
 
 
 def cost_of(prices: Mapping[str, Price], request: Request, completion: Completion) -> float:
-    """What one completion takes from the budget.
+    """The cost of one completion, for the budget.
 
-    Where the server did not say the tokens, they are estimated from the bytes of request and answer, so that a server without
-    ``usage`` is not free: four bytes are a token (``CHARACTERS``). Tools and schemas are counted; reasoning cannot be, as the
-    answer does not contain it.
+    If the server sent no usage, tokens are estimated from the bytes of request and answer, four bytes per token
+    (``CHARACTERS``). Tools and schemas count; reasoning does not, because the answer does not contain it.
 
     Args:
         prices: By model id.
-        request: What was asked.
-        completion: What came.
+        request: The request.
+        completion: Its completion.
 
     Returns:
-        USD; 0 where the price is not known (a budget demands prices: ``Config.check_budget``).
+        USD; 0 if the price is unknown (a budget requires prices: ``Config.check_budget``).
     """
     usage = completion.usage
     prompt, answered, cached = usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens

@@ -1,1 +1,1 @@
-"""What belongs to the whole process: signals, child processes, the garbage collector, the files it has read."""
+"""Process-wide concerns: signals, child processes, the garbage collector, the files read."""

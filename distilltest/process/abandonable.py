@@ -1,7 +1,7 @@
-"""Calls into the system that may hang for ever, a name's lookup above all: they can be left, and no process waits for them.
+"""System calls that may hang, such as name lookups: you can abandon them, and the process does not wait for them.
 
-The threads of ``concurrent.futures``, which asyncio looks names up in, hold the interpreter until the last of them has come back;
-and a lookup in the main thread hears no Ctrl-C before it is over.
+The threads of ``concurrent.futures``, which asyncio uses for lookups, keep the interpreter alive until they return; and a lookup
+in the main thread delays Ctrl-C.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 LOOKUP = 10.0
-"""Seconds that a name's lookup may take: the system's own limit is often 20 or 40."""
+"""Maximum seconds of a name lookup; the system's own limit is often 20 or 40."""
 
 
 def begun(work: Callable[..., T], *arguments: Any, **options: Any) -> Future[T]:
-    """Do something in a thread of its own that ends with the process; waiting for the result can be interrupted."""
+    """Run a function in a daemon thread. Waiting for the result can be interrupted."""
     future: Future[T] = Future()
     future.set_running_or_notify_cancel()
 
@@ -39,14 +39,14 @@ def begun(work: Callable[..., T], *arguments: Any, **options: Any) -> Future[T]:
 
 
 _looked_up: dict[str, bool] = {}
-"""Names of hosts, and whether anybody answered."""
+"""Host name → whether the lookup ended in time."""
 
 
 def look_up(host: str) -> None:
-    """See once in a process that a name's lookup ends; whether there is such a name is for whoever connects.
+    """Check, once per process and host, that a name lookup ends; the name may still be unknown.
 
     Raises:
-        socket.gaierror: Nobody answered in time, now or before.
+        socket.gaierror: The lookup did not end in time, now or before.
     """
     if host not in _looked_up:
         looking = begun(socket.getaddrinfo, host, None)
@@ -62,13 +62,13 @@ def _unanswered(host: str) -> socket.gaierror:
 
 
 class _Lookups:
-    """What aiohttp's resolver needs of an event loop."""
+    """The part of an event loop that aiohttp's resolver uses."""
 
     async def getaddrinfo(self, host: str, port: int, **options: Any) -> Any:
-        """Look a name up.
+        """Look up a name.
 
         Raises:
-            socket.gaierror: There is no such name, or nobody said so in time.
+            socket.gaierror: The name is unknown, or the lookup did not end in time.
         """
         try:
             looking = asyncio.wrap_future(begun(socket.getaddrinfo, host, port, **options))
@@ -77,12 +77,12 @@ class _Lookups:
             raise _unanswered(host) from None
 
     async def getnameinfo(self, address: Any, flags: int) -> Any:
-        """Write an address down; numbers only, so nobody is asked."""
+        """Format an address numerically, without a lookup."""
         return socket.getnameinfo(address, flags)
 
 
 def resolver() -> ThreadedResolver:
-    """What looks names up for a connector of aiohttp."""
+    """A resolver for an aiohttp connector."""
     from aiohttp import ThreadedResolver
 
     return ThreadedResolver(loop=_Lookups())  # type: ignore[arg-type]

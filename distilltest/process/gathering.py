@@ -1,4 +1,4 @@
-"""Waiting for several coroutines at once, without a task where there is only one; and waking who waits."""
+"""Waiting for several coroutines, without a task for a single one; and completing a future."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ T = TypeVar("T")
 
 
 async def together(awaitables: Sequence[Awaitable[T]]) -> list[T]:
-    """The results in order; one alone is awaited where it stands, which saves a task and two turns of the loop."""
+    """The results in order. A single coroutine is awaited directly, which saves a task and two turns of the loop."""
     if len(awaitables) == 1:
         return [await awaitables[0]]
     return list(await asyncio.gather(*awaitables))
 
 
 def wake(future: asyncio.Future[T], result: T | Exception) -> None:
-    """Give a future its result, or its error, unless who waited was cancelled meanwhile."""
+    """Set the result or the error of a future, unless it is done or cancelled."""
     if future.done():
         return
     if isinstance(result, Exception):

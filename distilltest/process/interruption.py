@@ -1,8 +1,7 @@
-"""Being asked to end early: Ctrl-C, SIGTERM, SIGHUP, a time limit, or a parent process that has gone.
+"""Early termination: Ctrl-C, SIGTERM, SIGHUP, a time limit, or the end of the parent process.
 
-All of them end in one ``KeyboardInterrupt`` in the main thread, so that there is one way to stop, and it is the one that every
-library knows. A second request while the first is being met ends the process at once, without a traceback: whatever is in the
-store is durable, so nothing is lost by it.
+Each raises one ``KeyboardInterrupt`` in the main thread, which every library can handle. A second request during termination
+ends the process at once, without a traceback. Nothing is lost: everything in the store is durable.
 """
 
 from __future__ import annotations
@@ -22,47 +21,47 @@ from typing import Any, Self
 from distilltest.exit_codes import INTERRUPTED
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
-"""What asks a process to end; SIGHUP where the system has it."""
+"""The signals that request termination; SIGHUP if the system has it."""
 REPEATED = 1.0
-"""Seconds within which a second signal is the same request: a shell and a wrapper such as ``timeout`` may both pass it on."""
+"""Seconds within which a second signal is the same request: a shell and ``timeout`` may both forward it."""
 
 AGAIN = 0.1
-"""Seconds between two signals to the main thread: one that comes in the moment before it begins to wait does not wake it."""
+"""Seconds between two signals to the main thread: one that arrives just before it starts to wait does not wake it."""
 LOOK = 1.0
-"""Seconds between two looks whether the parent process is still there."""
+"""Seconds between two checks of the parent process."""
 
 
 class TimeIsUp(KeyboardInterrupt):
-    """The time limit is over."""
+    """The time limit has passed."""
 
 
 class ParentGone(KeyboardInterrupt):
-    """The process that this one worked for has ended."""
+    """The parent process has ended."""
 
 
 class Interruption:
-    """Turns requests to end into one exception in the main thread, from ``enter`` to ``leave``."""
+    """Turns termination requests into one exception in the main thread, from ``enter`` to ``leave``."""
 
     def __init__(
         self, *, code: int = INTERRUPTED, wanted: Callable[[], bool] = lambda: True, ends_process: bool = False
     ) -> None:
-        """Make one; nothing changes before ``enter``.
+        """Create it; nothing changes before ``enter``.
 
         Args:
-            code: The exit code where a second request ends the process at once.
-            ends_process: Whether the process ends after ``leave``. An interruption then keeps the signals, because the same
-                request may come once more while the process ends, and its default action would change the exit code.
-            wanted: Asked when a signal comes; where it says no, the signal does what it did before.
+            code: The exit code if a second request ends the process.
+            ends_process: Whether the process ends after ``leave``. After an interruption the handlers then stay, because the same
+                request may arrive again, and its default action would change the exit code.
+            wanted: Called for each signal; if it returns False, the signal has its previous effect.
         """
         self.reason: str | None = None
-        """What asked first, None as long as nothing did."""
+        """The first request, None if there was none."""
         self._code = code
         self._wanted = wanted
         self._ends_process = ends_process
         self._before: dict[int, Any] = {}
         self._asked: KeyboardInterrupt | None = None
         self._answered: float | None = None
-        """When the main thread heard of what was asked."""
+        """When the main thread received the request."""
         self._left = False
         self._since = 0.0
         self._exposed = False
@@ -77,10 +76,10 @@ class Interruption:
         self.leave()
 
     def enter(self) -> None:
-        """Take the signals over; a handler that somebody else installed stays, and so does SIGHUP under nohup.
+        """Install the handlers; handlers of other code stay, and so does SIGHUP under nohup.
 
-        SIGINT is taken over even where it is ignored (a job in the background), because it wakes the main thread for a time
-        limit; the signal itself is ignored as before. Where this is not the main thread, nothing is taken over.
+        SIGINT gets a handler even if it is ignored (a background job), because it wakes the main thread for a time limit; the
+        signal itself is still ignored. Outside the main thread this does nothing.
         """
         if self._before or threading.current_thread() is not threading.main_thread():
             return
@@ -93,7 +92,7 @@ class Interruption:
                 signal.signal(number, self._received)
 
     def leave(self) -> None:
-        """Give the signals back, and forget the time limit."""
+        """Restore the handlers, and cancel the time limit."""
         self._left = True
         self._exposed = False
         if self._timer is not None:
@@ -105,14 +104,14 @@ class Interruption:
         self._before.clear()
 
     def limit(self, seconds: float) -> None:
-        """Raise :class:`TimeIsUp` in the main thread after so many seconds, where it is exposed then."""
+        """Raise :class:`TimeIsUp` in the main thread after this many seconds, if it is exposed then."""
         self._timer = threading.Timer(seconds, self.ask, (TimeIsUp(),))
         self._timer.daemon = True
         self._timer.start()
 
     @contextlib.contextmanager
     def exposed(self) -> Generator[None]:
-        """While this lasts, a time limit raises; a signal always does."""
+        """Let a time limit raise inside this block; a signal always does."""
         self._exposed = True
         try:
             yield
@@ -120,7 +119,7 @@ class Interruption:
             self._exposed = False
 
     def ask(self, error: KeyboardInterrupt) -> None:
-        """Let the main thread raise something soon; from any thread."""
+        """Make the main thread raise an exception soon. Call it from any thread."""
         self._asked, self._answered = error, None
         while self._answered is None and not self._left:
             if hasattr(signal, "pthread_kill"):
@@ -138,7 +137,7 @@ class Interruption:
         if asked is not None:
             self._answered = time.monotonic()
         elif self._answered is not None and time.monotonic() - self._answered < REPEATED:
-            return  # the same once more
+            return  # a repetition
         if asked is None:
             before = self._before.get(number)
             if before is signal.SIG_IGN:
@@ -161,12 +160,12 @@ class Interruption:
 
 
 def watch(interruption: Interruption, channel: Any, over: Callable[[], bool]) -> None:
-    """Ask for an end as soon as the process that this one works for has gone.
+    """Interrupt this process when its parent process ends.
 
     Args:
-        interruption: Who is asked.
-        channel: execnet's channel to that process, which knows of its end at once; None where there is none.
-        over: Whether this process has done its work, so that nobody needs to be asked.
+        interruption: Raises the exception.
+        channel: execnet's channel to the parent, which notices its end at once; None without one.
+        over: Returns True if this process has finished its work.
     """
     parent = os.getppid()
 
@@ -179,7 +178,7 @@ def watch(interruption: Interruption, channel: Any, over: Callable[[], bool]) ->
                 channel.waitclose(LOOK)
             except channel.TimeoutError:
                 continue
-            except Exception:  # whatever it raises, it is closed
+            except Exception:  # on any error, it is closed
                 break
             break
         if not over():
@@ -192,7 +191,7 @@ def duration(text: str) -> str:
     """Check an option's value, for argparse.
 
     Raises:
-        argparse.ArgumentTypeError: It is no duration.
+        argparse.ArgumentTypeError: It is not a duration.
     """
     from argparse import ArgumentTypeError
 
@@ -204,17 +203,17 @@ def duration(text: str) -> str:
 
 
 def _ignore() -> None:
-    """Ignore the signals from now on: the interpreter is ending, and one of them would show a traceback or change its exit code."""
+    """Ignore further signals: at interpreter exit, one of them would show a traceback or change the exit code."""
     for name in SIGNALS:
         with contextlib.suppress(ValueError, AttributeError):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 def seconds_of(text: str) -> float:
-    """How long a duration is, in seconds.
+    """Convert a duration to seconds.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not a duration.
 
     >>> seconds_of("90s"), seconds_of("10m"), seconds_of("1h30m"), seconds_of("0.5s")
     (90.0, 600.0, 5400.0, 0.5)

@@ -1,6 +1,6 @@
-"""Which files this process has read since a suite was loaded: word lists, schemas, whatever graders and fixtures open.
+"""Records the files that this process reads after a suite was loaded: word lists, schemas, files of graders and fixtures.
 
-Python tells of every file that is opened, by whichever library (PEP 578). A session without an evaluation never asks to be told.
+Uses Python's audit events for opened files (PEP 578). A session without an evaluation installs no hook.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 _CODE = (".py", ".pyc", ".pyi", ".so", ".pyd")
-"""What code is made of is found by its imports."""
+"""Code is found through imports instead."""
 _read: set[str] = set()
 _written: set[str] = set()
 _listening = threading.Event()
@@ -22,7 +22,7 @@ _thread = threading.local()
 
 
 def listen() -> None:
-    """Note from now on what is opened; once is enough."""
+    """Start recording; later calls do nothing."""
     if not _listening.is_set():
         _listening.set()
         sys.addaudithook(_hear)
@@ -30,7 +30,7 @@ def listen() -> None:
 
 @contextmanager
 def not_noted() -> Iterator[None]:
-    """Open files whose meaning is compared instead (a dataset, a prompt, the configuration): their bytes do not count."""
+    """Do not record files whose parsed value is compared instead (a dataset, a prompt, the configuration)."""
     before = getattr(_thread, "quiet", False)
     _thread.quiet = True
     try:
@@ -40,16 +40,16 @@ def not_noted() -> Iterator[None]:
 
 
 def note(path: Path) -> None:
-    """A file that was read in this way, and does count."""
+    """Record a file that was read inside :func:`not_noted` and does count."""
     _read.add(os.path.abspath(path))  # noqa: PTH100  # links are followed later
 
 
 def files_read(root: Path, leave_out: Path) -> list[Path]:
-    """The project's files that were read and not written, whoever read them.
+    """The project's files that were read and not written.
 
     Args:
         root: The folder of distilltest.yaml; files outside, hidden ones and installed packages are left out.
-        leave_out: A folder of what runs write themselves.
+        leave_out: A folder of files that runs write themselves.
     """
     root, own = root.resolve(), leave_out.resolve()
     paths = {
@@ -66,13 +66,13 @@ def _counts(path: Path, root: Path) -> bool:
 
 
 def _hear(event: str, details: tuple[Any, ...]) -> None:
-    """What the interpreter calls; it must never raise, or nothing could be opened."""
+    """The audit hook. It must never raise, because that would prevent the file from being opened."""
     if event != "open" or getattr(_thread, "quiet", False):
         return
     try:
         path, mode, flags = details
-        name = os.path.abspath(os.fsdecode(path))  # noqa: PTH100  # which follows no link, and so opens nothing
-    except (OSError, TypeError, ValueError):  # a number of an open file, or a folder that is gone
+        name = os.path.abspath(os.fsdecode(path))  # noqa: PTH100  # follows no link, and so opens nothing
+    except (OSError, TypeError, ValueError):  # a file descriptor, or a folder that no longer exists
         return
     writes = any(sign in mode for sign in "wax+") if mode else bool(flags & (os.O_WRONLY | os.O_RDWR))
     (_written if writes else _read).add(name)

@@ -1,1 +1,1 @@
-"""Text that others wrote, and the secrets that must not leave the process."""
+"""Handling of untrusted text, and of secrets that must not leave the process."""

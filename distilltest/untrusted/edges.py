@@ -1,4 +1,4 @@
-"""Where texts leave this process: each passes :func:`shown` here, once, whoever wrote it."""
+"""The output of this process: every text passes :func:`shown` here, once."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ T = TypeVar("T")
 
 
 def shown(text: str) -> str:
-    """A text as people see it: without secrets, without control characters."""
+    """A text for display: without secrets and control characters."""
     return visible.visible(mask(text))
 
 
 def shown_line(text: str) -> str:
-    """The same in one line."""
+    """The same, in one line."""
     return visible.inline(mask(text))
 
 
 def mapped(value: T, change: Callable[[str], str]) -> T:
-    """A value in which every text is changed: of dataclasses, mappings and sequences, keys included.
+    """Apply ``change`` to every text in dataclasses, mappings (keys too) and sequences.
 
     >>> mapped({"a": ("b", 1)}, str.upper)
     {'A': ('B', 1)}
@@ -49,18 +49,18 @@ def _mapped(value: Any, change: Callable[[str], str]) -> Any:
 
 
 class ShownStream:
-    """A text stream that shows only :func:`shown` text; everything else is the stream's that it writes to."""
+    """A text stream that writes only :func:`shown` text; it passes other methods on to its stream."""
 
     def __init__(self, stream: TextIO) -> None:
         self.raw = stream
 
     def write(self, text: str) -> int:
-        """Write a text; the caller is told of as many characters as it gave."""
+        """Write a text; return the length that the caller gave."""
         self.raw.write(shown(text))
         return len(text)
 
     def writelines(self, lines: Iterator[str]) -> None:
-        """Write several."""
+        """Write several texts."""
         for line in lines:
             self.write(line)
 
@@ -69,13 +69,13 @@ class ShownStream:
 
 
 def raw(stream: Any) -> TextIO:
-    """The terminal behind a stream, for what moves its cursor on purpose; texts in it pass :func:`shown_line` first."""
+    """The underlying stream, for code that moves the cursor; it passes texts to :func:`shown_line` first."""
     return cast("TextIO", stream.raw if isinstance(stream, ShownStream) else stream)
 
 
 @contextmanager
 def shown_output() -> Iterator[None]:
-    """Standard output and standard error show only :func:`shown` text, whoever writes to them."""
+    """Make standard output and standard error write only :func:`shown` text."""
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (cast("TextIO", ShownStream(raw(stream))) for stream in before)
     try:

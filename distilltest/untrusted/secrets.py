@@ -1,8 +1,8 @@
-"""The secrets of this process, and the one place that takes them out of texts.
+"""The secrets of this process, and the one function that masks them.
 
-A server may send a key back: in the words of a 401, in an answer, in an address. Whoever reads a key or a password remembers it
-here; whatever arrives, is kept or is shown passes :func:`mask`. A secret is found as it is, and as JSON, URLs, HTML and base64
-write it, one within another too. It is not found in pieces, reversed, hashed or encrypted.
+A server may send a key back: in the message of a 401, in an answer, in an address. All code that reads a key or a password
+registers it with :func:`remember`; all text that arrives, is stored or is shown passes :func:`mask`. It finds a secret as
+plain text and as written in JSON, URLs, HTML and base64, also nested; not in pieces, reversed, hashed or encrypted.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 SHORTEST = 8
-"""Characters of a secret that is masked: a shorter one ("none", "test") would tear holes into ordinary words."""
+"""Minimum length of a masked secret: shorter ones ("none", "test") would match ordinary words."""
 MASK = "[masked]"
 LAYERS = 4
-"""How often a secret may be written in another way: JSON in a string of JSON in an address is three."""
+"""Maximum nesting of escapes: JSON in a JSON string in a URL is three."""
 LONGEST = 2**20
-"""Characters of a text in which places are sought; a longer one that holds a secret is masked as a whole."""
+"""Maximum length of a text that is masked in part; a longer text with a secret is masked as a whole."""
 _ESCAPE = re.compile(
     r"""\\+(?:u(?P<unit>[0-9a-fA-F]{4})|(?P<sign>["'/]))?|%(?:25)*(?P<byte>[0-9a-fA-F]{2})|(?P<entity>&\#?\w{1,8};)"""
 )
 _HINTS = ("\\", "%", "&")
-"""One of them is in every text with an escape."""
+"""Every text with an escape contains one of these."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Secrets:
-    """What is sought."""
+    """The registered secrets."""
 
     plain: tuple[str, ...] = ()
-    """As they were remembered."""
+    """As registered."""
     needles: tuple[str, ...] = ()
-    """As they are sought in a text, and in a text without escapes; the longest first."""
+    """Their forms to search for, in texts with and without escapes; the longest first."""
 
 
 _secrets = _Secrets()
@@ -42,19 +42,19 @@ _lock = threading.Lock()
 
 
 def remember(*secrets: str | None) -> None:
-    """Mask these from now on; what is too short for a secret is left out."""
+    """Mask these from now on; those that are too short are ignored."""
     _remember([secret.strip() for secret in secrets if secret and len(secret.strip()) >= SHORTEST])
 
 
 def remember_userinfo(userinfo: str) -> None:
-    """Mask ``user:password`` of an address, the password alone, and both as a header says them."""
+    """Mask the ``user:password`` of an address, the password alone, and both as in a header."""
     from urllib.parse import unquote
 
     for text in (userinfo, unquote(userinfo)):
         user, colon, password = text.partition(":")
         remember(text, password if colon else user)
         if len(text) < SHORTEST:
-            _remember([f"//{text}@"])  # which is no ordinary word, however short it is
+            _remember([f"//{text}@"])  # not an ordinary word, even if short
     _remember([f"Basic {base64.b64encode(unquote(userinfo).encode()).decode()}"])
 
 
@@ -68,7 +68,7 @@ def _remember(secrets: list[str]) -> None:
 
 
 def mask(text: str) -> str:
-    r"""A text without secrets.
+    r"""Mask all secrets in a text.
 
     >>> remember("sk-example-1234")
     >>> mask("Incorrect API key provided: sk-example-1234. Also sk\\u002dexample-1234 and sk%2Dexample-1234.")
@@ -88,8 +88,8 @@ def mask(text: str) -> str:
 
 
 def mask_bytes(body: bytes) -> bytes:
-    """The same for a body as it came; where it is JSON it stays JSON."""
-    text = body.decode("latin-1")  # each byte a character: what cannot be decoded is searched as well
+    """The same for a response body; valid JSON stays valid."""
+    text = body.decode("latin-1")  # one character per byte, so that invalid UTF-8 is searched too
     masked = mask(text)
     return body if masked is text else masked.encode("latin-1")
 
@@ -108,7 +108,7 @@ def _found(text: str, needles: tuple[str, ...]) -> bool:
 
 
 def _places(text: str, needles: tuple[str, ...]) -> Iterator[tuple[int, int]]:
-    """Where secrets are in a text, in whatever spelling."""
+    """The places of secrets in a text, in any spelling."""
     spans = [(place, place + 1) for place in range(len(text))]
     for _ in range(LAYERS + 1):
         for needle in needles:
@@ -139,7 +139,7 @@ def _decoded(escape: re.Match[str]) -> str:
 
 
 def _merged(places: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Places in order, without overlaps."""
+    """Sorted places, with overlaps merged."""
     start = end = -1
     for begin, stop in sorted(places):
         if begin >= end:
@@ -152,7 +152,7 @@ def _merged(places: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
 
 
 def _without_escape(text: str, start: int) -> int:
-    """Where the mask begins: of the backslashes there, pairs stay, so that JSON stays JSON."""
+    """Where the mask begins: pairs of backslashes stay, so that JSON stays valid."""
     end = start
     while text[end] == "\\":
         end += 1
@@ -162,15 +162,15 @@ def _without_escape(text: str, start: int) -> int:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """A secret as it is sought: plain, without escapes, as UTF-8 bytes, and in base64 at any place."""
+    """The forms of a secret: plain, unescaped, as UTF-8 bytes, and in base64 at any offset."""
     for plain in {secret, _ESCAPE.sub(_decoded, secret)}:
         yield plain
         yield plain.encode().decode("latin-1")
     raw = secret.encode()
     encoded = {base64.b64encode(raw).decode()}
-    for before in range(3):  # what base64 of a longer text holds depends on the secret's place in it
+    for before in range(3):  # base64 depends on the offset of the secret in the longer text
         padded = bytes(before) + raw
-        start = -(-before * 8 // 6)  # the first character that only the secret decides
+        start = -(-before * 8 // 6)  # the first character that depends on the secret alone
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             encoded.add(encode(padded[: len(padded) // 3 * 3]).decode()[start:])
     yield from (form for form in encoded if len(form) >= SHORTEST)

@@ -1,7 +1,7 @@
-r"""The one filter for text that we did not write: answers, server errors, names from files, graders' reasons.
+r"""The filter for untrusted text: answers, server errors, names from files, graders' reasons.
 
-A terminal acts on control characters, and a reader is deceived by characters that have no picture or that reorder a line.
-None of them passes: each is shown as its number, ``\x1b`` or ``\u202e``.
+Terminals act on control characters, and invisible or reordering characters deceive readers. Each is replaced by its
+number, ``\x1b`` or ``\u202e``.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ import unicodedata
 _PICTURELESS = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
-"""Characters that Python calls printable and that a screen does not show: variation selectors and fillers."""
+"""Invisible characters that Python calls printable: variation selectors and fillers."""
 _JOINERS = "\u200c\u200d"
-"""Persian, the scripts of India and emoji need them between two of their own characters."""
+"""Persian, Indian scripts and emoji need these between two of their own characters."""
 _EMOJI_STYLES = "\ufe0e\ufe0f"
 _KEYCAP = "\u20e3"
 TAB = "    "
 RETURN = "↵"
-"""A line break in a text that has one line."""
+"""The sign for a line break in a one-line text."""
 
 
 def visible(text: str) -> str:
-    r"""A text of several lines, without any control character but the line feed.
+    r"""Replace all control characters except the line feed.
 
-    The class is Python's own: what ``str.isprintable`` denies (control, format, surrogate, private and unassigned characters,
-    line and paragraph separators), and variation selectors and fillers. Spaces of all widths stay; so do joiners and
-    emoji styles where a script needs them. A tab becomes four spaces.
+    Replaces the characters that ``str.isprintable`` rejects (control, format, surrogate, private and unassigned characters,
+    line and paragraph separators), variation selectors and fillers. Keeps spaces of any width, and joiners and emoji styles
+    where a script needs them. A tab becomes four spaces.
 
     >>> visible("done\x1b[2J\u202e")
     'done\\x1b[2J\\u202e'
@@ -39,7 +39,7 @@ def visible(text: str) -> str:
 
 
 def inline(text: str) -> str:
-    r"""The same in one line.
+    r"""The same, in one line.
 
     >>> inline("one\ntwo")
     'one↵two'
@@ -48,7 +48,7 @@ def inline(text: str) -> str:
 
 
 def number(sign: str) -> str:
-    r"""A character as Python writes it in a string.
+    r"""The escape of a character in a Python string.
 
     >>> number("\x9b"), number("\U000e0041")
     ('\\x9b', '\\U000e0041')
@@ -60,7 +60,7 @@ def number(sign: str) -> str:
 
 
 def safe_json(document: bytes) -> bytes:
-    r"""A JSON document that says the same, with the characters that are not visible as escapes: it can be shown as it is.
+    r"""Escape the invisible characters of a JSON document, so that it can be displayed; its value stays the same.
 
     >>> safe_json('{"a": "\u202e"}'.encode())
     b'{"a": "\\u202e"}'
@@ -90,7 +90,7 @@ def _harmless(text: str, place: int) -> bool:
 
 
 def _shown(sign: str) -> bool:
-    """Whether a character has a picture, or is a space."""
+    """Whether a character is visible or a space."""
     return (sign.isprintable() and not _PICTURELESS.match(sign)) or unicodedata.category(sign) == "Zs"
 
 

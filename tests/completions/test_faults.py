@@ -89,9 +89,11 @@ FAULTS = {
     ),
     "no content": Row(body(choice({"content": None})), "unusable answer", "no content, no tool call and no refusal", 2),
     "a number for content": Row(body(choice({"content": 7})), "unusable answer", "message.content is 7", 2),
-    "half a JSON": Row(Reply(body=b'{"choices": [{"mess'), "unusable answer", "it is not whole JSON", 2),
-    "not UTF-8": Row(Reply(body=b'{"choices": "\xff\xfe"}'), "unusable answer", "it is not whole JSON", 2),
-    "not gzip": Row(Reply(body=b"{}", headers={"Content-Encoding": "gzip"}), "unusable answer", "broke off", 2),
+    "half a JSON": Row(Reply(body=b'{"choices": [{"mess'), "unusable answer", "it is not complete JSON", 2),
+    "not UTF-8": Row(Reply(body=b'{"choices": "\xff\xfe"}'), "unusable answer", "it is not complete JSON", 2),
+    "not gzip": Row(
+        Reply(body=b"{}", headers={"Content-Encoding": "gzip"}), "unusable answer", "incomplete or damaged", 2
+    ),
     "context length": Row(error(400, "context_length_exceeded"), "prompt too long", "Shorten the case", 1, True),
     "context length in words": Row(
         error(400, message="This model's maximum context length is 10 tokens."), "prompt too long", "Shorten", 1, True
@@ -100,21 +102,21 @@ FAULTS = {
     "a filtered prompt": Row(
         error(400, "content_filter", innererror={"code": "ResponsibleAIPolicyViolation"}),
         "content filter",
-        "take it out",
+        "remove it",
         1,
         True,
     ),
     "a filtered prompt behind a proxy": Row(
         error(400, "400", provider_specific_fields={"innererror": {"code": "ResponsibleAIPolicyViolation"}}),
         "content filter",
-        "take it out",
+        "remove it",
         1,
         True,
     ),
     "400": Row(error(400), "request rejected", "Correct the prompt", 1, True),
     "422": Row(error(422), "request rejected", "Correct the prompt", 1, True),
     "403": Row(error(403), "not allowed", "HTTP 403: because. The server refuses this request", 1, True),
-    "404": Row(error(404), "not found", "HTTP 404: because. Where all calls fail so", 1),
+    "404": Row(error(404), "not found", "HTTP 404: because. If all calls fail like this", 1),
     "429": Row(error(429, "rate_limit_exceeded"), "rate limited", "Lower max_concurrency", 2),
     "503": Row(Reply(503, body=b"<html>busy</html>"), "server error", "HTTP 503: <html>busy</html>.", 2),
     "a redirect": Row(
@@ -152,9 +154,9 @@ def of_case_3(reply):
 
 
 @pytest.fixture(autouse=True)
-def _no_patience(monkeypatch):
+def _no_delay(monkeypatch):
     monkeypatch.setattr(
-        "distilltest.completions.server_queue.ServerQueue._patience", lambda _self, _failure, _attempt: 0.0
+        "distilltest.completions.server_queue.ServerQueue._delay", lambda _self, _failure, _attempt: 0.0
     )
 
 

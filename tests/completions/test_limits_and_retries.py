@@ -88,18 +88,18 @@ class Paced:
 
 
 def paced(count, **limits):
-    """When calls were made over a lane, and what was told of them."""
+    """When calls were sent by a server queue, and what was told of them."""
     loop = VirtualLoop()
     error = limits.pop("error", None)
     try:
         client, told = Paced(loop, error), []
 
-        lane = ServerQueue(Server("s", "http://x/v1", **limits), client, 1, lambda: None)
+        queue = ServerQueue(Server("s", "http://x/v1", **limits), client, 1, lambda: None)
         for i in range(count):
             request = Request("s", "http://x/v1", "m", ({"role": "user", "content": f"{i}"},))
-            loop.call_soon(lane.send, request, told.append)
+            loop.call_soon(queue.send, request, told.append)
         loop.run_until(lambda: len(told) == count)
-        loop.run_until_complete(lane.close())
+        loop.run_until_complete(queue.close())
         return client.times, told, loop.time()
     finally:
         loop.close()

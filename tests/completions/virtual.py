@@ -213,8 +213,8 @@ class VirtualEngine(Engine):
         self.store.close()
 
     async def _close(self):
-        for lane in self._lanes.values():
-            await lane.close()
+        for each in self._server_queues.values():
+            await each.close()
         await self._dispatch().close()
         self._claims.close()
         self._reader.close()
@@ -227,8 +227,8 @@ class VirtualEngine(Engine):
             for future in list(dispatcher._committing):
                 future.cancel()
             dispatcher._told.clear()
-            for lane in self._lanes.values():
-                await lane.close()
+            for each in self._server_queues.values():
+                await each.close()
             dispatcher._committing.clear()
             await dispatcher.close()
 

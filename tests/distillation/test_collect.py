@@ -249,7 +249,7 @@ def test_the_budget_is_kept_and_what_it_cost_is_said(project, server, capsys):
     assert "7 calls failed: 7 over budget" in said.err
     configure(project, server.base_url, "budget: {usd: 0.03}\n")
     assert collect("requests.txt") == 3
-    assert "no price of 'large'" in capsys.readouterr().err
+    assert "no price for 'large'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def test_a_judge_of_the_models_name_takes_its_place():
 
 def test_a_model_without_a_price_is_not_asked_on_a_budget():
     place = bench(lambda request: 8, config(budget_usd=1.0))
-    with pytest.raises(ConfigError, match=r"no price of 'gpt-4\.1'"):
+    with pytest.raises(ConfigError, match=r"no price for 'gpt-4\.1'"):
         run(SCORE, place=place)
     assert place.engine.requests == []
 

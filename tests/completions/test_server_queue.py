@@ -1,4 +1,4 @@
-"""The way to one server: in which order calls are made, and that none is forgotten."""
+"""The queue of one server: the order of calls, and that none is lost."""
 
 import asyncio
 
@@ -36,7 +36,7 @@ class Client:
         pass
 
 
-def lane_of(client, limit, check=lambda: None):
+def queue_of(client, limit, check=lambda: None):
     return ServerQueue(Server("s", "http://x/v1", max_concurrency=limit), client, 1, check)
 
 
@@ -49,12 +49,12 @@ async def until(holds):
 
 
 async def answers(client, texts):
-    """What is told of calls over a lane that makes one at a time."""
-    lane, told = lane_of(client, 1), []
+    """What is told of calls over a server queue that makes one at a time."""
+    queue, told = queue_of(client, 1), []
     for text in texts:
-        lane.send(request(text), told.append)
+        queue.send(request(text), told.append)
     await until(lambda: len(told) == len(texts))
-    await lane.close()
+    await queue.close()
     return told
 
 
@@ -80,7 +80,7 @@ def test_no_call_is_forgotten_whenever_it_is_sent(limit, turns, following, pause
     client = Client(turns)
 
     async def run():
-        lane, told, sent = lane_of(client, limit), [], 0
+        queue, told, sent = queue_of(client, limit), [], 0
 
         def send(more):
             nonlocal sent
@@ -91,14 +91,14 @@ def test_no_call_is_forgotten_whenever_it_is_sent(limit, turns, following, pause
                 for _ in range(more):
                     send(0)
 
-            lane.send(request(str(sent)), then)
+            queue.send(request(str(sent)), then)
 
         for more, pause in zip(following, pauses, strict=False):
             send(more)
             for _ in range(pause):
                 await asyncio.sleep(0)
         await until(lambda: len(told) == sent and not client.in_flight)
-        await lane.close()
+        await queue.close()
         return told, sent
 
     told, sent = asyncio.run(run())
@@ -126,7 +126,7 @@ def test_an_exception_where_an_answer_is_taken_in_fails_that_call_and_the_worker
     told = []
 
     async def run():
-        lane = lane_of(client, 1)
+        queue = queue_of(client, 1)
 
         def then(answer):
             told.append(answer)
@@ -134,9 +134,9 @@ def test_an_exception_where_an_answer_is_taken_in_fails_that_call_and_the_worker
                 raise TypeError("no usage")
 
         for text in ("odd", "2", "odd", "3"):
-            lane.send(request(text), then)
+            queue.send(request(text), then)
         await until(lambda: len(told) == 6)
-        await lane.close()
+        await queue.close()
 
     asyncio.run(run())
     assert client.asked == ["odd", "2", "odd", "3"]
@@ -149,16 +149,16 @@ def test_a_store_that_fails_is_told_as_it_is():
     told = []
 
     async def run():
-        lane = lane_of(Client(), 1)
+        queue = queue_of(Client(), 1)
 
         def then(answer):
             told.append(answer)
             if isinstance(answer, Arrived):
                 raise StoreError("the disk is full")
 
-        lane.send(request("1"), then)
+        queue.send(request("1"), then)
         await until(lambda: len(told) == 2)
-        await lane.close()
+        await queue.close()
 
     asyncio.run(run())
     assert isinstance(told[1].error, StoreError)
@@ -169,11 +169,11 @@ def test_nobody_who_can_be_told_does_not_end_the_worker():
 
     async def run():
         asyncio.get_running_loop().set_exception_handler(lambda _loop, context: complaints.append(context["exception"]))
-        lane, told = lane_of(client, 1), []
-        lane.send(request("1"), lambda _answer: 1 / 0)
-        lane.send(request("2"), told.append)
+        queue, told = queue_of(client, 1), []
+        queue.send(request("1"), lambda _answer: 1 / 0)
+        queue.send(request("2"), told.append)
         await until(lambda: told)
-        await lane.close()
+        await queue.close()
 
     asyncio.run(run())
     assert client.asked == ["1", "2"]
@@ -204,14 +204,14 @@ class Script(Client):
 async def run_script(texts, limit=4, retries=0):
     """What is told of calls, sent in order; slow ones come back when nothing else happens any more."""
     client, told = Script(), {}
-    lane = ServerQueue(Server("s", "http://x/v1", max_concurrency=limit, max_retries=retries), client, 1, lambda: None)
+    queue = ServerQueue(Server("s", "http://x/v1", max_concurrency=limit, max_retries=retries), client, 1, lambda: None)
     for text in texts:
-        lane.send(request(text), lambda answer, text=text: told.__setitem__(text, answer))
+        queue.send(request(text), lambda answer, text=text: told.__setitem__(text, answer))
     for _ in range(2000):
         await asyncio.sleep(0)
     client.slow.set()
     await until(lambda: len(told) == len(texts))
-    await lane.close()
+    await queue.close()
     return client, told
 
 
@@ -279,12 +279,12 @@ def test_after_close_nothing_is_sent_and_nobody_is_told():
     client = Client(turns=5, failing=["1"])
 
     async def run():
-        lane, told = lane_of(client, 1), []
+        queue, told = queue_of(client, 1), []
         for text in "123":
-            lane.send(request(text), told.append)
+            queue.send(request(text), told.append)
         await until(lambda: client.asked)
-        await lane.close()
-        lane.send(request("4"), told.append)
+        await queue.close()
+        queue.send(request("4"), told.append)
         for _ in range(20):
             await asyncio.sleep(0)
         return told
