@@ -15,8 +15,10 @@ import zlib
 from collections import Counter
 from typing import ClassVar
 
-ANSWERS = ("git status\nVERDICT: Y", "git log\nVERDICT: N")
-"""One of them at random, so that a second answer to a request would contradict the first."""
+from bench.server import verdict_line
+
+ANSWERS = (("git status", "Y"), ("git log", "N"))
+"""One of them at random, with a judge's verdict, so that a second answer to a request would contradict the first."""
 
 
 def chat(text: str) -> bytes:
@@ -77,7 +79,8 @@ class Counting(asyncio.Protocol):
         if model == "flaky" and self.received[body] == 1 and zlib.crc32(body) % 20 == 0:
             Counting.faults += 1
             return 500, b"{}"
-        return 200, chat(random.choice(ANSWERS))
+        text, verdict = random.choice(ANSWERS)
+        return 200, chat(text + verdict_line(body, verdict))
 
     def stats(self, *, anew: bool) -> bytes:
         """The counts; afterwards they may begin anew."""

@@ -137,7 +137,7 @@ def project(folder: Path, url: str, row: Row, cases: int) -> None:
     lines += ["judge: {server: s, model: j, structured: false}"] if row.judged else []
     (folder / "distilltest.yaml").write_text("\n".join(lines))
     (folder / "prompt.yaml").write_text('messages:\n  - {role: user, content: "{{ item.question }}"}\n')
-    rows = [{"id": f"c{n}", "question": f"number {n}", "reference": "git status\nVERDICT: Y"} for n in range(cases)]
+    rows = [{"id": f"c{n}", "question": f"number {n}", "reference": "git status"} for n in range(cases)]
     (folder / "cases.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     grader, body = JUDGED if row.judged else PLAIN
     for number in range(row.evaluations):
@@ -236,7 +236,7 @@ def contradictions(folder: Path, *, judged: bool) -> list[str]:
             wrong.append(f"{number} keys twice")
         query = """
             SELECT count(*) FROM outcome JOIN completion ON completion.id = outcome.completion
-            WHERE passed IS NOT NULL AND passed != (instr(CAST(response AS TEXT), 'VERDICT: Y') > 0)
+            WHERE passed IS NOT NULL AND passed != (instr(CAST(response AS TEXT), 'git status') > 0)
         """
         if not judged and (number := sql.execute(query).fetchone()[0]):
             wrong.append(f"{number} grades contradict the stored text")

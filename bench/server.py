@@ -6,19 +6,32 @@ import asyncio
 import json
 import sys
 
-TEXT = "git status\nVERDICT: Y"
-"""What it answers to everything: an answer, and a judge's verdict."""
-BODY = json.dumps(
-    {
-        "id": "chatcmpl-bench",
-        "object": "chat.completion",
-        "created": 1,
-        "model": "bench",
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": TEXT}, "finish_reason": "stop"}],
-        "usage": {"prompt_tokens": 20, "completion_tokens": 2, "total_tokens": 22},
-    }
-).encode()
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
+TEXT = "git status"
+"""The answer to everything but a judge's question."""
+
+
+def verdict_line(request: bytes, verdict: str) -> str:
+    """The last line of a judge's answer, with the code that its question asks for; empty if the request is no question."""
+    _, found, after = request.partition(b", VERDICT ")
+    return f"\nVERDICT {after[:10].decode()}: {verdict}" if found else ""
+
+
+def response(text: str) -> bytes:
+    """A whole response of HTTP with a chat completion."""
+    body = json.dumps(
+        {
+            "id": "chatcmpl-bench",
+            "object": "chat.completion",
+            "created": 1,
+            "model": "bench",
+            "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 20, "completion_tokens": 2, "total_tokens": 22},
+        }
+    ).encode()
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+
+
+ANSWER = response(TEXT)
 
 
 class Chat(asyncio.Protocol):
@@ -40,13 +53,14 @@ class Chat(asyncio.Protocol):
             length = int(head.split(b"content-length:")[1].split(b"\r\n")[0]) if b"content-length:" in head else 0
             if len(self.data) < end + 4 + length:
                 return
+            line = verdict_line(self.data[end + 4 : end + 4 + length], "Y")
             self.data = self.data[end + 4 + length :]
-            asyncio.get_running_loop().call_later(self.latency, self.answer)
+            asyncio.get_running_loop().call_later(self.latency, self.send, response(TEXT + line) if line else ANSWER)
 
-    def answer(self) -> None:
-        """Send the answer, unless the client has gone."""
+    def send(self, answer: bytes) -> None:
+        """Send an answer, unless the client has gone."""
         if not self.transport.is_closing():
-            self.transport.write(ANSWER)
+            self.transport.write(answer)
 
 
 async def main() -> None:

@@ -9,6 +9,7 @@ ROWS = (
     "two pytest on one store",
     "two collect on one store",
     "candidate always 400, three that share",
+    "judges, two that share",
     "kill -9 in the middle, then again",
     "the store's file through a symbolic link",
 )
