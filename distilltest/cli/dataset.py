@@ -144,7 +144,9 @@ def add(commands: Any) -> None:
         help="say which of the evaluation's tags have examples",
     )
     check.add_argument("--max-tokens", type=int, default=65_536, metavar="N", help="how long an example may be")
-    cleaned = _action(actions, "clean", "write a training file without leaks, twins and bad lines", _CLEAN, run_clean)
+    cleaned = _action(
+        actions, "clean", "write a training file without leaks, duplicates and bad lines", _CLEAN, run_clean
+    )
     cleaned.add_argument("file", type=Path, metavar="FILE", help="the training file")
     cleaned.add_argument("--format", choices=("sft", "dpo"), help="what the file is (default: what its first line is)")
     cleaned.add_argument(

@@ -75,7 +75,9 @@ def _diversity(arguments: argparse.Namespace, cases: tuple[Case, ...]) -> None:
         for case in against_cases(source):
             for text in overlap.case_texts(case):
                 by_request[folded(text)] = tuple(dict.fromkeys((*case.tags, *tags_of(case.item))))
-    found = diversity.look(arguments.file, evaluation_tags=tags, tags_by_request=by_request, threshold=arguments.near)
+    found = diversity.measure(
+        arguments.file, evaluation_tags=tags, tags_by_request=by_request, threshold=arguments.near
+    )
     say.lines(diversity.in_words(found))
 
 

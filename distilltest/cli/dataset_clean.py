@@ -1,4 +1,4 @@
-"""``distilltest dataset clean``: a training file without leaks, twins and lines that a platform would reject."""
+"""``distilltest dataset clean``: a training file without leaks, duplicates and lines that a platform would reject."""
 
 from __future__ import annotations
 

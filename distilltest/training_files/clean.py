@@ -1,4 +1,4 @@
-"""A training file without what does harm in it: leaks, twins, and lines that a platform would reject."""
+"""Write a training file without leaks, duplicates and lines that a platform would reject."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from distilltest.training_files.text_search.folding import folded
 from distilltest.training_files.whole_file import LeftOut, TrainingFile, whole_file
 
 BAD = "a platform would reject them"
-TWIN = "the same example again, but for case, space and punctuation"
+DUPLICATE = "the same example again, except for case, space and punctuation"
 
 
 def bad_lines(findings: Iterable[Finding]) -> set[int]:
@@ -21,8 +21,8 @@ def bad_lines(findings: Iterable[Finding]) -> set[int]:
     return {finding.line for finding in findings if finding.fatal and finding.line}
 
 
-def twin_lines(path: Path, without: Collection[int]) -> Iterator[int]:
-    """Lines that say all that an earlier one says, but for case, space and punctuation.
+def duplicate_lines(path: Path, without: Collection[int]) -> Iterator[int]:
+    """Lines that repeat an earlier one, except for case, space and punctuation.
 
     Raises:
         TrainingFileError: The file cannot be read.
@@ -40,17 +40,17 @@ def twin_lines(path: Path, without: Collection[int]) -> Iterator[int]:
 def write_clean(
     path: Path, output: Path, findings: Iterable[Finding], overlaps: Iterable[Overlap], *, near: bool
 ) -> TrainingFile:
-    """Write the lines of a file that are fit to learn from, as they are and in their order.
+    """Write the usable lines of a file, unchanged and in order.
 
     Args:
-        path: The file.
-        output: Where to; another file.
-        findings: What is wrong with its lines.
-        overlaps: What it shares with evaluations.
-        near: Leave out lines that are only near, too.
+        path: The file to read.
+        output: The file to write; not the same file.
+        findings: The problems of the lines.
+        overlaps: The overlap with each evaluation.
+        near: Also leave out lines of near pairs.
 
     Raises:
-        TrainingFileError: The file cannot be read, nothing is left of it, or the other one cannot be written.
+        TrainingFileError: The file cannot be read, no line is left, or the output cannot be written.
     """
     left_out = LeftOut()
     out = dict.fromkeys(bad_lines(findings), BAD)
@@ -59,8 +59,8 @@ def write_clean(
             if kind != CLOSE or near:
                 for line in overlap.lines(kind):
                     out.setdefault(line, f"what an evaluation asks: {said}")
-    for line in twin_lines(path, out):
-        out[line] = TWIN
+    for line in duplicate_lines(path, out):
+        out[line] = DUPLICATE
     with whole_file(output) as lines:
         for number, content in read_bytes(path):
             if number in out:

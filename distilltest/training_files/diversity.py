@@ -1,4 +1,4 @@
-"""How varied a training file is: near twins, tags of the evaluation without examples, lengths; in words to act on."""
+"""Measure how varied a training file is: near duplicates, tags without examples, and lengths."""
 
 from __future__ import annotations
 
@@ -18,58 +18,58 @@ from distilltest.training_files.text_search.search import Hit, Search
 from distilltest.training_files.text_search.significance import NEAR
 
 SAMPLE = 2000
-"""Examples whose twins are looked for among all; a file with fewer is looked at whole."""
-MANY_TWINS = 0.1
-"""The share of near twins from which it is said that they should be thinned out."""
-TWIN_CHARACTERS = 4000
-"""Of a request, from its beginning, in which twins are looked for: memory does not grow with the requests."""
+"""The examples that are compared with all lines; a smaller file is compared as a whole."""
+MANY_DUPLICATES = 0.1
+"""The share of near duplicates from which the report recommends removing some."""
+COMPARED_CHARACTERS = 4000
+"""The characters at the start of a request that are compared, to limit memory."""
 THIN = 5
-"""Fewer examples of a tag than this are too few to learn it from."""
+"""The fewest examples of a tag to learn it from."""
 OUTLIER = 20
-"""A text of so many times the median's words is named."""
+"""The report names a text with more than this many times the median's words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """How long texts are, in words."""
+    """The lengths of texts, in words."""
 
     least: int
     low: int
-    """A quarter is shorter."""
+    """The lower quartile."""
     median: int
     high: int
-    """A quarter is longer."""
+    """The upper quartile."""
     most: int
     most_line: int
-    """The line with the longest."""
+    """The line with the longest text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Diversity:
-    """What was found."""
+    """The diversity of a training file."""
 
     examples: int
-    looked_at: int
-    """Examples whose twins were looked for."""
-    twins: int
-    """Those of them that have a near twin on another line."""
+    sampled: int
+    """Examples that were compared with all lines."""
+    near_duplicates: int
+    """Sampled examples with a near duplicate on another line."""
     pairs: tuple[tuple[int, int, float], ...]
-    """Some twins, the closest first: line, other line, similarity."""
+    """The closest near duplicates: line, other line, similarity."""
     requests: Lengths | None
-    """None where there are no examples."""
+    """None if there are no examples."""
     answers: Lengths | None
     tagged: int
     """Examples that have tags."""
     tags: Mapping[str, tuple[int, int]]
-    """Tag of the evaluation → its cases there, examples here."""
+    """Tag of the evaluation → (its cases, its examples)."""
 
     @property
-    def twin_share(self) -> float:
-        """Of the examples looked at."""
-        return self.twins / self.looked_at if self.looked_at else 0.0
+    def near_duplicate_share(self) -> float:
+        """The share of the sampled examples that have a near duplicate."""
+        return self.near_duplicates / self.sampled if self.sampled else 0.0
 
 
-def look(
+def measure(
     path: Path,
     *,
     evaluation_tags: Iterable[Sequence[str]] = (),
@@ -77,15 +77,15 @@ def look(
     threshold: float = NEAR,
     sample: int = SAMPLE,
 ) -> Diversity:
-    """Measure a training file. It is read twice, line by line.
+    """Measure a training file; it is read twice, line by line.
 
     Args:
         path: The file.
         evaluation_tags: The tags of each case of the evaluation.
-        tags_by_request: Folded request → tags, for examples that have none themselves.
-        threshold: From which similarity two requests are near twins.
-        sample: How many examples to look for twins of. They are drawn by a fixed seed, and compared with all lines, so the
-            share is that of the whole file but for chance.
+        tags_by_request: Folded request → tags, for examples without tags.
+        threshold: The least similarity of near duplicates.
+        sample: The number of examples to compare with all lines, drawn with a fixed seed; their share of near duplicates
+            estimates that of the file.
 
     Raises:
         TrainingFileError: The file cannot be read.
@@ -98,9 +98,9 @@ def look(
     for number, example in enumerate(read_examples(path)):
         place = number if number < sample else random.randrange(number + 1)
         if number < sample:
-            drawn.append((example.line, example.request[:TWIN_CHARACTERS]))
+            drawn.append((example.line, example.request[:COMPARED_CHARACTERS]))
         elif place < sample:
-            drawn[place] = (example.line, example.request[:TWIN_CHARACTERS])
+            drawn[place] = (example.line, example.request[:COMPARED_CHARACTERS])
         lines.append(example.line)
         requests.append(len(example.request.split()))
         answers.append(len(example.answers[0].split()))
@@ -108,11 +108,11 @@ def look(
         tagged += bool(tags)
         examples_of.update(set(tags))
     cases_of = Counter(tag for tags in evaluation_tags for tag in set(tags))
-    twins, pairs = _twins(path, drawn, threshold)
+    near_duplicates, pairs = _near_duplicates(path, drawn, threshold)
     return Diversity(
         examples=len(lines),
-        looked_at=len(drawn),
-        twins=twins,
+        sampled=len(drawn),
+        near_duplicates=near_duplicates,
         pairs=pairs,
         requests=_lengths(requests, lines),
         answers=_lengths(answers, lines),
@@ -121,15 +121,15 @@ def look(
     )
 
 
-def _twins(
+def _near_duplicates(
     path: Path, drawn: list[tuple[int, str]], threshold: float
 ) -> tuple[int, tuple[tuple[int, int, float], ...]]:
-    """How many of the drawn examples have a twin on any other line, and the closest of each, each pair once."""
+    """The number of drawn examples with a near duplicate, and the closest pairs."""
     search = Search([request for _, request in drawn], threshold)
     hits: list[tuple[int, int, Hit]] = []
     closest: dict[int, tuple[float, int]] = {}
     for some in chunks(read_examples(path)) if len(drawn) > 1 else ():
-        for hit in search.look([[example.request[:TWIN_CHARACTERS]] for example in some]):
+        for hit in search.look([[example.request[:COMPARED_CHARACTERS]] for example in some]):
             line, other = drawn[hit.number][0], some[hit.row].line
             if hit.equal and line != other:
                 closest.setdefault(line, (1.0, other))
@@ -152,21 +152,21 @@ def _lengths(words: array[int], lines: array[int]) -> Lengths | None:
 
 
 def in_words(found: Diversity) -> list[str]:
-    """The findings as sentences, each with what to do."""
+    """The findings as sentences, each with a recommendation."""
     if not found.examples or found.requests is None or found.answers is None:
         return ["diversity: there is no example to look at."]
-    return [*_twins_in_words(found), *_lengths_in_words(found.requests, found.answers), *_tags_in_words(found)]
+    return [*_duplicates_in_words(found), *_lengths_in_words(found.requests, found.answers), *_tags_in_words(found)]
 
 
-def _twins_in_words(found: Diversity) -> list[str]:
-    of = f"{found.looked_at:,} examples" if found.looked_at == found.examples else f"{found.looked_at:,} examples drawn"
-    if not found.twins:
-        return [f"near twins: none of the {of} asks nearly what another one asks."]
-    said = f"near twins: {found.twins:,} of the {of} ({found.twin_share:.0%}) ask nearly what another one asks"
+def _duplicates_in_words(found: Diversity) -> list[str]:
+    of = f"{found.sampled:,} examples" if found.sampled == found.examples else f"{found.sampled:,} examples drawn"
+    if not found.near_duplicates:
+        return [f"near duplicates: none of the {of} nearly repeats another one."]
+    said = f"near duplicates: {found.near_duplicates:,} of the {of} ({found.near_duplicate_share:.0%}) nearly repeat another one"
     if found.pairs:
         line, other, similarity = found.pairs[0]
-        said += f" (lines {line} and {other}, say: {similarity:.2f})"
-    if found.twin_share < MANY_TWINS:
+        said += f" (such as lines {line} and {other}: {similarity:.2f})"
+    if found.near_duplicate_share < MANY_DUPLICATES:
         return [f"{said}. That is few."]
     return [
         f"{said}. They cost training tokens and teach little: keep one of each, and collect other requests instead."

@@ -1,4 +1,4 @@
-"""The rules for training files as wholes, the same for supervised and preference files."""
+"""The rules for whole training files, supervised and preference."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from distilltest.training_files.lines import Finding, digest, read_lines
 from distilltest.training_files.tokens import Counter
 
 LEAST_EXAMPLES = 10
-"""The platform's own minimum."""
+"""The platform's minimum."""
 SUGGESTED_EXAMPLES = 50
-"""What the platform suggests to begin with."""
+"""The platform's recommendation for a start."""
 LARGEST_FILE = 512 * 1024 * 1024
-"""Bytes that the platform takes in one file."""
+"""The most bytes of a file that the platform accepts."""
 LONGEST_EXAMPLE = 65_536
-"""Tokens that the platform learns from in one example of gpt-4o, gpt-4.1 and their mini models; it cuts the rest."""
+"""The most tokens of an example for gpt-4o, gpt-4.1 and their mini models; the platform cuts off the rest."""
 
 
 @dataclass
 class FileTally:
-    """What is known of a file while it is read: examples and duplicates as digests (350 bytes a line), never as text."""
+    """Counts of a file while it is read; examples are kept as digests (350 bytes a line) to find duplicates."""
 
     counter: Counter
     max_tokens: int = LONGEST_EXAMPLE
@@ -31,10 +31,10 @@ class FileTally:
     good: int = 0
     _examples: dict[bytes, int] = field(default_factory=dict)
     _extra: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """Field that is not of the format → its first line, and how many lines have it."""
+    """Field that the format does not have → (its first line, the number of lines with it)."""
 
     def line(self, number: int, findings: Iterable[Finding]) -> Iterator[Finding]:
-        """Pass a line's findings on, and count it as good where none of them is fatal."""
+        """Yield a line's findings, and count the line as good unless one is fatal."""
         self.lines = number
         fatal = False
         for finding in findings:
@@ -43,14 +43,14 @@ class FileTally:
         self.good += not fatal
 
     def twice(self, number: int, *values: Any) -> Finding | None:
-        """Whether an earlier line has the same example."""
+        """A finding if an earlier line has the same example."""
         first = self._examples.setdefault(digest(*values), number)
         if first == number:
             return None
         return Finding(number, f"the same as line {first}. Leave one out.", fatal=False)
 
     def length(self, number: int, text: str, messages: int) -> Finding | None:
-        """Whether an example is too long. Only what could be is counted: no text has more tokens than bytes."""
+        """A finding if an example is too long. Short texts are not counted: a text has at most as many tokens as bytes."""
         if len(text) * 4 + 3 * messages <= self.max_tokens:
             return None
         tokens = self.counter.messages(text, messages)
@@ -64,14 +64,14 @@ class FileTally:
         )
 
     def fields(self, number: int, content: Mapping[str, Any], allowed: tuple[str, ...]) -> None:
-        """Note fields that the format does not have."""
+        """Count fields that the format does not have."""
         for name in content:
             if name not in allowed:
                 first, count = self._extra.get(name, (number, 0))
                 self._extra[name] = (first, count + 1)
 
     def whole(self) -> Iterator[Finding]:
-        """What is to be said of the file, once all lines are read."""
+        """The findings about the file as a whole, after its last line."""
         for name, (first, count) in list(self._extra.items())[:10]:
             lines = "1 line has" if count == 1 else f"{count:,} lines have"
             yield Finding(
@@ -93,11 +93,11 @@ class FileTally:
 
 
 def too_large(path: Path) -> Finding | None:
-    """Whether a file is larger than the platform takes."""
+    """A finding if a file is larger than the platform accepts."""
     try:
         size = path.stat().st_size
     except OSError:
-        return None  # reading it will say why
+        return None  # reading the file raises the right error
     if size <= LARGEST_FILE:
         return None
     return Finding(
@@ -106,10 +106,10 @@ def too_large(path: Path) -> Finding | None:
 
 
 def refuse_bad(path: Path, findings: Iterable[Finding]) -> list[Finding]:
-    """Those of a file's findings that are no reason to reject it.
+    """Raise if a finding is fatal; otherwise return all findings.
 
     Raises:
-        TrainingFileError: A platform would reject it; the message names lines and remedies.
+        TrainingFileError: A platform would reject the file; the message names lines and remedies.
     """
     found = list(findings)
     fatal = [finding for finding in found if finding.fatal]
@@ -126,13 +126,13 @@ def findings_of(
     problems: Callable[[Any], Iterable[tuple[str, bool]]],
     beside: Callable[[int, Any], Iterable[Finding]],
 ) -> Iterator[Finding]:
-    """Everything about a file, in the order of its lines, whatever it is made for.
+    """Check a file of any format, line by line.
 
     Args:
-        path: The file; it is read line by line.
-        tally: Counts what is read.
-        problems: What is wrong with the content of one line, and whether that is fatal.
-        beside: What else there is to say of a good line, by its number and content: twice there, too long.
+        path: The file.
+        tally: Counts lines and duplicates.
+        problems: Checks the content of a line: yields each problem, and whether it is fatal.
+        beside: Checks a good line, by its number and content: duplicates, length.
 
     Raises:
         TrainingFileError: The file cannot be read.

@@ -1,8 +1,7 @@
-"""What a training file shares with an evaluation's dataset: word for word, but for case and signs, in a longer text, or nearly.
+"""Find the requests of an evaluation in a training file: exact, normalised, inside a longer text, or nearly the same.
 
-A model that was trained on what it is tested with has learned the answers, not the task, and its verdict is worth nothing. A
-request leaks from wherever it stands in an example: as the request, in an earlier turn, in a system prompt with examples, in the
-answer. All of them are compared.
+A model that was trained on the test cases has learned the answers, not the task, and its verdict is worth nothing. Every
+message of an example can leak a case: the request, an earlier turn, a system prompt with examples, the answer. All are compared.
 """
 
 from __future__ import annotations
@@ -27,17 +26,17 @@ if TYPE_CHECKING:
 EXACT, NORMALISED, INSIDE, CLOSE = "exact", "normalised", "inside", "near"
 KINDS = {
     EXACT: "word for word",
-    NORMALISED: "but for case, space, punctuation and look-alikes",
+    NORMALISED: "except for case, space, punctuation and look-alikes",
     INSIDE: "whole, inside a longer text",
     CLOSE: "nearly",
 }
-"""Kind of a pair → in words, the worst first."""
+"""Kind of a pair → its name in reports, the worst first."""
 METHOD = 2
-"""Counts up with each change to what is found: what was remembered of an earlier one is looked for again."""
+"""The version of the method; stored results of an earlier version are computed again."""
 ASKED = (EXACT, NORMALISED)
-"""Kinds of pairs where a user asks what the case asks, and nothing else."""
+"""Kinds of pairs in which a user message is the request of the case and nothing else."""
 _OFTEN, _OFTEN_SHARE = 10, 0.02
-"""What users say in earlier turns of more lines than that, and in few words, is no leak."""
+"""A short message that users send in earlier turns of more lines than this is not a leak."""
 _RANKS = {kind: rank for rank, kind in enumerate(KINDS)}
 _CHUNK = 1000
 _CHARACTERS = 4_000_000
@@ -45,57 +44,57 @@ _CHARACTERS = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A line and a case that ask the same."""
+    """A line of the file and a case with the same request."""
 
     line: int
     case_id: str
     similarity: float
-    """The share of the case's words that the line has in this place: 1 for all but near pairs."""
+    """The share of the case's words that the line has; 1 unless the pair is near."""
     kind: str
     """A key of ``KINDS``."""
     place: str = REQUEST
-    """Where on the line."""
+    """The message of the example; see ``ExampleTurn``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """What was found."""
+    """The overlap of a training file with a dataset."""
 
     examples: int
     cases: int
     pairs: tuple[Pair, ...]
-    """For each line with an overlap its closest case, and for each case with one its closest line, the worst first."""
+    """For each overlapping line its closest case, and for each overlapping case its closest line; the worst first."""
     counts: Mapping[str, int]
-    """Kind → cases whose closest line is of that kind."""
+    """Kind → the number of cases whose closest pair is of this kind."""
 
     @property
     def leaked(self) -> tuple[str, ...]:
-        """Ids of the cases that were trained on: all but near ones."""
+        """Ids of the cases that the file contains, without near pairs."""
         return tuple(dict.fromkeys(pair.case_id for pair in self.pairs if pair.kind != CLOSE))
 
     @property
     def near(self) -> tuple[str, ...]:
-        """Ids of the cases that are nearly among the examples, and not leaked."""
+        """Ids of the cases that have a near pair and are not leaked."""
         leaked = set(self.leaked)
         close = dict.fromkeys(pair.case_id for pair in self.pairs if pair.kind == CLOSE)
         return tuple(case for case in close if case not in leaked)
 
     def lines(self, *kinds: str) -> tuple[int, ...]:
-        """The lines to take out."""
+        """The lines with pairs of these kinds."""
         return tuple(sorted({pair.line for pair in self.pairs if pair.kind in kinds}))
 
 
 def find_overlap(path: Path, texts: Iterable[tuple[str, str]], *, threshold: float | None = NEAR) -> Overlap:
-    """Look for an evaluation's requests in a training file.
+    """Find the requests of an evaluation in a training file.
 
     Args:
-        path: The training file; it is read line by line, its lines are never in memory together.
-        texts: Case id and what the case asks; a case may be there with several texts.
-        threshold: The share of a case's words that a near pair has at least, from 0.5; None leaves near pairs out.
+        path: The training file; it is read line by line.
+        texts: Case ids and their requests; a case can have several.
+        threshold: The least share of a case's words in a near pair, from 0.5; None leaves near pairs out.
 
     Raises:
         TrainingFileError: The file cannot be read.
-        ValueError: The threshold is not within 0.5 and 1.
+        ValueError: The threshold is not between 0.5 and 1.
     """
     if threshold is not None and not 0.5 <= threshold <= 1:
         raise ValueError(f"the threshold is {threshold}; it is a similarity between 0.5 and 1")
@@ -106,32 +105,32 @@ def find_overlap(path: Path, texts: Iterable[tuple[str, str]], *, threshold: flo
 
 
 class _Finder:
-    """What is known while the file is read; what it is worth is known when all of it was read."""
+    """Collects hits while the file is read; their significance is known at the end."""
 
     def __init__(self, texts: list[tuple[str, str]], threshold: float | None) -> None:
-        from distilltest.training_files.text_search.search import Search  # NumPy comes with it
+        from distilltest.training_files.text_search.search import Search  # imports NumPy
 
         self._cases = [case for case, _ in texts]
-        self._said = [text.strip() for _, text in texts]
+        self._requests = [text.strip() for _, text in texts]
         self._near = threshold is not None
-        self._search = Search(self._said, threshold)
+        self._search = Search(self._requests, threshold)
         self._examples = 0
         self._hits: list[tuple[int, str, str, Hit]] = []
-        """Line, kind, place there, and what of a case is in it."""
+        """Line, kind, place and hit."""
 
     def look(self, some: Sequence[Example]) -> None:
-        """Look at some lines."""
+        """Search some lines."""
         self._examples += len(some)
         for hit in self._search.look([[turn.text for turn in example.turns] for example in some]):
             example = some[hit.row]
             turn = example.turns[hit.part]
             kind = INSIDE if hit.whole else CLOSE
             if hit.equal and turn.asks:
-                kind = EXACT if turn.text.strip() == self._said[hit.number] else NORMALISED
+                kind = EXACT if turn.text.strip() == self._requests[hit.number] else NORMALISED
             self._hits.append((example.line, kind, turn.place, hit))
 
     def overlap(self) -> Overlap:
-        """What was found in all."""
+        """The overlap of all lines that were searched."""
         by_line: dict[int, Pair] = {}
         by_case: dict[str, Pair] = {}
         for pair in self._pairs():
@@ -145,14 +144,14 @@ class _Finder:
         return Overlap(self._examples, len({*self._cases}), tuple(pairs), counts)
 
     def _pairs(self) -> Iterator[Pair]:
-        """All pairs that are more than chance, some of them several times."""
+        """All significant pairs; some occur several times."""
         earlier = Counter(hit.number for _, kind, place, hit in self._hits if kind in ASKED and place != REQUEST)
         many = max(_OFTEN, _OFTEN_SHARE * self._examples)
         for line, kind, place, hit in self._hits:
             above, short = self._search.above(hit), self._search.words(hit.number) < WORDS
             if kind in ASKED:
                 if place != REQUEST and (above < 0 or (short and earlier[hit.number] > many)):
-                    kind = CLOSE  # what users say in the course of many conversations: thanks, go on
+                    kind = CLOSE  # users send it in many conversations: thanks, go on
             elif above < 0:
                 continue
             elif kind == INSIDE and (short or above < SURE):
@@ -165,9 +164,9 @@ def _rank(pair: Pair) -> tuple[int, float, int, str, str]:
 
 
 def case_texts(case: Case) -> list[str]:
-    """What a case asks, where no prompt says it.
+    """The texts of a case that can be its request, if no prompt is known.
 
-    The last user message of its messages, or else the fields that ``collect`` would ask, or else each of its texts.
+    The last user message, or else the fields that ``collect`` would send, or else each text.
 
     >>> case_texts(Case("a", {"id": "a", "request": "show the log", "reference": "git log", "intent": "log"}))
     ['show the log']
@@ -190,7 +189,7 @@ def case_texts(case: Case) -> list[str]:
 
 
 def texts_of(cases: Iterable[Case], prompt: Prompt | None) -> list[tuple[str, str]]:
-    """Case id and what the case asks: as its prompt renders it, or all of ``case_texts``.
+    """Case ids and requests: the last user message of the rendered prompt, or ``case_texts`` without a prompt.
 
     Raises:
         PromptError: The prompt names a field that a case does not have.
@@ -203,11 +202,11 @@ def texts_of(cases: Iterable[Case], prompt: Prompt | None) -> list[tuple[str, st
 
 
 def in_words(overlap: Overlap, name: str) -> list[str]:
-    """The findings as sentences, each with what to do.
+    """The findings as sentences, each with a recommendation.
 
     Args:
         overlap: The findings.
-        name: The dataset's name.
+        name: The name of the dataset.
     """
     total = sum(overlap.counts.values())
     if not total:
@@ -230,7 +229,7 @@ def in_words(overlap: Overlap, name: str) -> list[str]:
 
 
 def chunks(examples: Iterable[Example], size: int = _CHUNK, characters: int = _CHARACTERS) -> Iterator[list[Example]]:
-    """Lists of so many at most, and of so many characters or one example."""
+    """Divide examples into lists of at most ``size`` examples and about ``characters`` characters."""
     some: list[Example] = []
     length = 0
     for example in examples:

@@ -1,4 +1,4 @@
-"""Preference training files (DPO) held against the platform's rules."""
+"""Check preference training files (DPO) against the platform's rules."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _SHAPE = (
 def preference_findings(
     path: Path, *, max_tokens: int = LONGEST_EXAMPLE, tokens: Counter | None = None
 ) -> Iterator[Finding]:
-    """Everything about a file that a platform would reject, or that would teach something odd, in the order of its lines.
+    """Find what a platform would reject, and what would make a bad example, in the order of lines.
 
     Args:
         path: The file; it is read line by line.
-        max_tokens: How long a request with either answer may be.
-        tokens: How tokens are counted.
+        max_tokens: The most tokens of a request with either answer.
+        tokens: Counts tokens.
 
     Raises:
         TrainingFileError: The file cannot be read.
@@ -112,7 +112,7 @@ def _same(preferred: str, rejected: str) -> Iterator[tuple[str, bool]]:
 
 
 def _beside(number: int, content: Mapping[str, Any], tally: FileTally, pairs: dict[bytes, int]) -> Iterator[Finding]:
-    """What makes a good line a doubtful example."""
+    """Warnings about a valid line."""
     request, (wanted, unwanted) = content["input"], (content[name][0]["content"] for name in OUTPUTS)
     tally.fields(number, content, _FIELDS)
     said = spoken(request["messages"])

@@ -1,4 +1,4 @@
-"""Supervised training files held against the platform's rules."""
+"""Check supervised training files against the platform's rules."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _FIELDS = ("messages", "tools", "parallel_tool_calls", "functions")
 def supervised_findings(
     path: Path, *, max_tokens: int = LONGEST_EXAMPLE, tokens: Counter | None = None
 ) -> Iterator[Finding]:
-    """Everything about a file that a platform would reject, or that would teach something odd, in the order of its lines.
+    """Find what a platform would reject, and what would make a bad example, in the order of lines.
 
     Args:
         path: The file; it is read line by line.
-        max_tokens: How long an example may be.
-        tokens: How tokens are counted.
+        max_tokens: The most tokens of an example.
+        tokens: Counts tokens.
 
     Raises:
         TrainingFileError: The file cannot be read.
@@ -100,7 +100,7 @@ def _tools(content: Mapping[str, Any], answers: list[Any]) -> Iterator[tuple[str
 def _beside(
     number: int, content: Mapping[str, Any], tally: FileTally, answers: dict[bytes, tuple[int, bytes]]
 ) -> Iterator[Finding]:
-    """What makes a good line a doubtful example."""
+    """Warnings about a valid line."""
     messages = content["messages"]
     tally.fields(number, content, _FIELDS)
     long = tally.length(number, spoken(messages), len(messages))

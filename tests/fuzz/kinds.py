@@ -367,7 +367,7 @@ def _training(path: Path) -> None:
     findings = preference_findings if is_preference_file(path) else supervised_findings
     found = list(findings(path))
     costs.count_tokens(path)
-    diversity.look(path, evaluation_tags=[("x",)], threshold=0.8)
+    diversity.measure(path, evaluation_tags=[("x",)], threshold=0.8)
     overlap.find_overlap(path, [("a", "show me the status")], threshold=0.8)
     refuse_bad(path, found)
 

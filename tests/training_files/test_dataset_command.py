@@ -192,7 +192,7 @@ def test_check_against_an_evaluation(project, capsys):
     assert main(command) == REFUSED
     said = capsys.readouterr().out
     assert (
-        "1 of the 2 cases of test.jsonl overlap with the file: 1 but for case, space, punctuation and look-alikes"
+        "1 of the 2 cases of test.jsonl overlap with the file: 1 except for case, space, punctuation and look-alikes"
         in said
     )
     assert "line 61  case c1  1.00" in said
@@ -247,7 +247,7 @@ def test_cases_without_an_id_are_named_by_their_line(project, capsys):
     assert "line 61  case test.csv:3  1.00" in capsys.readouterr().out
 
 
-def test_clean_leaves_out_leaks_twins_and_bad_lines_and_says_so(project, capsys):
+def test_clean_leaves_out_leaks_duplicates_and_bad_lines_and_says_so(project, capsys):
     rows = [
         *sixty(),
         b"{x",
@@ -262,8 +262,8 @@ def test_clean_leaves_out_leaks_twins_and_bad_lines_and_says_so(project, capsys)
     said = capsys.readouterr().out
     assert "clean.jsonl: 61 examples" in said
     assert "left out: 1 (a platform would reject them)" in said
-    assert "left out: 1 (what an evaluation asks: but for case, space, punctuation and look-alikes)" in said
-    assert "left out: 1 (the same example again, but for case, space and punctuation)" in said
+    assert "left out: 1 (what an evaluation asks: except for case, space, punctuation and look-alikes)" in said
+    assert "left out: 1 (the same example again, except for case, space and punctuation)" in said
     whole = (project / "train.jsonl").read_bytes().splitlines()
     assert (project / "clean.jsonl").read_bytes().splitlines() == [*whole[:60], whole[63]]
     assert main(["dataset", "check", "clean.jsonl", "--against", "test.jsonl"]) == 0

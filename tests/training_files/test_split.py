@@ -1,4 +1,4 @@
-"""Splits: kin stay together, whatever the order."""
+"""Splits: near duplicates stay together, in any order."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st

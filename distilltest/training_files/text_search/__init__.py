@@ -1,1 +1,1 @@
-"""Finding texts inside other texts, word for word or nearly."""
+"""Find texts inside other texts, word for word or nearly."""

@@ -1,4 +1,4 @@
-"""A text held against the part of a document that is most like it, letter by letter."""
+"""Compare a text with the most similar part of a document, letter by letter."""
 
 from __future__ import annotations
 
@@ -14,44 +14,44 @@ from distilltest.training_files.text_search.text import DocumentPart, Text
 
 _SEED = 5
 _SEEDS = 40
-"""Runs of letters by which the place in a long document is found."""
+"""The number of letter runs that locate a text in a long document."""
 _PLACES = 4
 _PROBED = 0.5
-"""The share of a long text's words that must be somewhere in a document, letter by letter, before the place is looked for."""
+"""The share of a text's probes that a document must contain before they are aligned."""
 _BLOCK = 3
-"""Fewer equal letters in a row are chance."""
+"""The fewest equal letters in a row that count; fewer are chance."""
 _WORD = 0.65
-"""The share of a word's letters that must be there: one slip of the keyboard in three letters is forgiven."""
+"""The share of a word's letters that must match: one typing error in three letters is allowed."""
 _SLIPS = 0.9
-"""The share of a short text's letters, where it has more or fewer words than another one."""
+"""The share of a short text's letters that must match if the numbers of words differ."""
 _SHORT_WORD, _LONG_WORD = 4, 8
-"""A word of so many letters may have one slip of the keyboard, and two."""
+"""The letters of a word from which one typing error is allowed, and two."""
 _DIGIT = re.compile(r"\d")
 _LONG = 4000
-"""Letters of a text that is compared by runs of three words: letter by letter, time and memory grow with the square."""
+"""Longer texts are compared by runs of three words, because time and memory for letters grow quadratically."""
 SHORT = 12
-"""Own words of a text that is compared word by word."""
+"""Texts of up to this many own words are compared word by word."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """What of a text is in a document."""
+    """Which tokens of a text are in a document."""
 
     whole: bool
-    """All of it, in one piece."""
+    """Whether the whole text is there, in one piece."""
     found: tuple[bool, ...]
-    """For each token, whether it is there."""
+    """For each token, whether it was found."""
     instead: tuple[str, ...] = ()
-    """What stands in the place of those that are not, where the two were compared word by word."""
+    """The words in place of the missing ones, if the two were compared word by word."""
     apart: bool = False
-    """Whether the tokens may be in a longer document, with others between them, or fill the places of a form."""
+    """Whether other words may be between the tokens: in a longer document, or in a form."""
 
 
 def align(text: Text, part: DocumentPart) -> Alignment | None:
-    """Find the place in a document that is most like a text, and say which of its tokens are there.
+    """Find the most similar place in a document, and which tokens of the text are there.
 
-    A short text that is not there as a whole is compared with the document as a whole: a few words of it are in many longer
-    ones.
+    A short text that is not there in one piece is compared with the whole document, because many longer documents contain a
+    few of its words.
     """
     if text.letters in part.letters:
         return Alignment(True, (True,) * len(text.tokens))
@@ -68,7 +68,7 @@ def align(text: Text, part: DocumentPart) -> Alignment | None:
 
 
 def _word_by_word(text: Text, others: list[str]) -> Alignment | None:
-    """The words that are the same at the same place, but for slips of the keyboard; None where there are more or fewer."""
+    """Compare the words at the same places, with typing errors allowed; None if neither words nor letters match."""
     from rapidfuzz.distance import Levenshtein
 
     own = [token for token, framed in zip(text.tokens, text.framed, strict=True) if not framed]
@@ -98,7 +98,7 @@ def _digits(text: str) -> str:
 
 
 def _window(text: Text, part: str) -> str:
-    """The stretch of a document where most of the text's runs are, and a little around it."""
+    """The part of a document with most of the text's letter runs, and a margin around it."""
     length = len(text.letters)
     slack = length // 4 + 12
     if len(part) <= length + 2 * slack:
@@ -126,7 +126,7 @@ def _window(text: Text, part: str) -> str:
 
 
 def _by_runs(text: Text, part: DocumentPart) -> Alignment:
-    """The words of a long text that stand in a document with the two beside them."""
+    """Find the words of a long text that occur in the document in runs of three."""
     there = _runs_of(part.text)
     found = [False] * len(text.tokens)
     for place, run in enumerate(_hashed_runs(text.tokens)):
@@ -141,7 +141,7 @@ def _hashed_runs(words: Sequence[str]) -> list[int]:
 
 @lru_cache(maxsize=8)
 def _runs_of(part: str) -> frozenset[int]:
-    """The runs of three words of a document, which many texts are compared with one after the other."""
+    """The runs of three words in a document; cached, because many texts are compared with it in a row."""
     return frozenset(_hashed_runs(tokens(part)))
 
 

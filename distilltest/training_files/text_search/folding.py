@@ -1,7 +1,7 @@
-"""A text without what can be changed and not be seen: case, space, punctuation, accents, and letters that look alike.
+"""Fold texts: remove case, space, punctuation and accents, and replace letters that look alike.
 
-Look-alikes are a part of Unicode's list of confusables (UTS #39): the Cyrillic and Greek letters that are drawn as Latin ones.
-They are folded in every text, in a Russian one too; it is compared with texts that were folded in the same way.
+Look-alikes are part of Unicode's list of confusables (UTS #39): Cyrillic and Greek letters that look like Latin ones. They are
+folded in every text, also in Russian ones, because both sides of a comparison are folded.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import unicodedata
 _WORD = re.compile(
     r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]|[^\W_\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]+"
 )
-"""A word; where a script has no spaces, a sign."""
+"""A word; in scripts without spaces, a character."""
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]")
 _NOTHING = re.compile(r"[\W_]+")
 _SQUASHED = {code: chr(code).lower() if chr(code).isalnum() else None for code in range(128)}
@@ -25,12 +25,12 @@ _ALIKE = dict(
         strict=True,
     )
 )
-"""Cyrillic and Greek letter → the Latin letter that it looks like."""
+"""Cyrillic or Greek letter → the Latin letter that it looks like."""
 
 
 @functools.cache
 def _letters() -> dict[int, str]:
-    """Letter that is no ASCII → the one that it is folded to."""
+    """Non-ASCII letter → its folded letter."""
     found = {ord(letter): plain for letter, plain in _ALIKE.items()}
     for code in (*range(0xC0, 0x250), *range(0x370, 0x530), *range(0x1E00, 0x2000)):
         base = unicodedata.normalize("NFD", chr(code))[0]
@@ -57,7 +57,7 @@ def words(text: str) -> list[str]:
 
 
 def spelled(text: str) -> str:
-    """The words of a text as they are spelled, but for case and punctuation.
+    """The words of a text, without case and punctuation.
 
     >>> spelled("Show me, the  STATUS!")
     'show me the status'
@@ -66,7 +66,7 @@ def spelled(text: str) -> str:
 
 
 def folded(text: str) -> str:
-    """A text but for case, space, punctuation, accents and look-alikes; empty where it has nothing else.
+    """A text without case, space, punctuation, accents and look-alikes; empty if nothing is left.
 
     >>> folded("Show me, the  STATUS!") == folded("show me the status") == folded("ѕhоw mе the ѕtatus")
     True
@@ -77,7 +77,7 @@ def folded(text: str) -> str:
 
 
 def tokens(text: str) -> list[str]:
-    """What stands between spaces, each folded; of a script without spaces the signs.
+    """The parts of a text between spaces, folded; in scripts without spaces, the characters.
 
     >>> tokens("Don't diff maps/markers.ts - please"), tokens("状態を見せて")
     (['dont', 'diff', 'mapsmarkersts', 'please'], ['状', '態', 'を', '見', 'せ', 'て'])

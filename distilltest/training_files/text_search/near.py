@@ -1,12 +1,11 @@
-"""Texts that stand in other texts, whole or nearly: rare runs of five letters find candidates, an alignment decides.
+"""Find texts in documents, whole or nearly: rare runs of five letters give candidates, an alignment decides.
 
-Every text of the index has up to ``_KEYS`` keys: it is cut into so many pieces, and of each piece the run of letters that
-the fewest other texts have is a key. So keys lie in all of its parts, whatever is changed in some of them, and what many texts
-share, an instruction or a frame, is hardly among them. A document is looked at once: its runs are looked up in one table,
-by a few NumPy calls for thousands of documents.
+Each text of the index is cut into up to ``_KEYS`` pieces, and the rarest run of letters of each piece is a key. So the keys
+cover all parts of the text, and shared parts, such as an instruction or a template, have few keys. A few NumPy calls look up
+the runs of thousands of documents in one table.
 
-Where a document has enough of a text's keys, the two are aligned letter by letter (Levenshtein), and each word of the text
-counts as found or not. What a finding is worth is for ``significance`` to say.
+If a document has enough keys of a text, the two are aligned letter by letter (Levenshtein), and each word of the text is
+found or not. The module ``significance`` decides whether a match is more than chance.
 
 Broder, "On the resemblance and containment of documents", 1997; Schleimer, Wilkerson and Aiken, "Winnowing: local algorithms
 for document fingerprinting", 2003.
@@ -25,39 +24,39 @@ from distilltest.training_files.text_search.alignment import Alignment, align
 from distilltest.training_files.text_search.text import DocumentPart, Text
 
 _RUN = 5
-"""Letters of a run."""
+"""The letters of a run."""
 _KEYS = 32
 _COMMON = 0.02
-"""A run that more than this share of the texts has (and more than ``_FEW`` texts) is no key."""
+"""A run that more than this share of the texts has (and more than ``_FEW`` texts) is not a key."""
 _FEW = 100
 _POSTINGS = 400
-"""Texts that the runs of one document may point to, the rarest runs first; twice as many for a document of twice ``_LONG``."""
+"""The most texts that the runs of a document may point to, the rarest runs first; more for documents over ``_LONG`` letters."""
 _LONG = 2000
 _SHARE, _SHORT_SHARE, _SHORT = 0.35, 0.2, 80
-"""The weighted share of a text's keys that a document must have to be aligned with it; of a text of few letters, less."""
+"""The weighted share of a text's keys that a document needs to be aligned with it; smaller for short texts."""
 _MOST = 4
-"""Candidates, the likeliest first, that a document is aligned with, and one more for each ``_LONG`` / 8 letters, as long as they
-could stand in it twice, all of them together."""
+"""The most candidates that a document is aligned with, the likeliest first; one more for each ``_LONG`` / 8 letters, while all
+candidates together have at most twice the letters of the document."""
 _BATCH, _BATCH_LETTERS = 1000, 500_000
-"""Texts, and their letters, whose runs are in memory at once."""
+"""The most texts, and letters, whose runs are in memory at the same time."""
 _FACTOR = np.uint32(0x9E3779B1)
 
 
 @dataclass(frozen=True, slots=True)
 class NearMatch:
-    """A text that a document has, whole or nearly."""
+    """A text that a document contains, whole or nearly."""
 
     row: int
-    """Number of the document."""
+    """The number of the document."""
     part: int
-    """Number of the document's part."""
+    """The number of the document's part."""
     number: int
-    """Number of the text in the index."""
+    """The number of the text in the index."""
     alignment: Alignment
 
 
 class NearIndex:
-    """Texts that are looked for in documents."""
+    """An index of texts, to find them in documents."""
 
     def __init__(self, texts: Sequence[Text]) -> None:
         self.texts = texts
@@ -68,7 +67,7 @@ class NearIndex:
         self._lengths = lengths
         batches = list(_batches(lengths))
         having = np.zeros(1 << bits, dtype=np.int64)
-        """How many texts have each run."""
+        """The number of texts with each run."""
         for batch in batches:
             runs, owners = self._runs([texts[number].letters for number in batch])
             having += np.bincount(_distinct(owners << np.int64(32) | runs) & 0xFFFFFFFF, minlength=1 << bits).astype(
@@ -85,7 +84,7 @@ class NearIndex:
     def _keys_of(
         self, runs: NDArray[np.uint32], owners: NDArray[np.int64], counts: NDArray[np.int64], lengths: NDArray[np.int64]
     ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-        """In each piece of each text the rarest run, of equally rare ones the first by hash."""
+        """The rarest run of each piece of each text; a hash decides between equally rare ones."""
         if not len(runs):
             return runs, owners
         starts = np.searchsorted(owners, np.arange(len(lengths)))
@@ -147,7 +146,7 @@ class NearIndex:
                 yield NearMatch(row, part - int(first_part[row]), number, alignment)
 
     def _candidates(self, parts: Sequence[str]) -> Iterator[tuple[int, int]]:
-        """Part and text for which an alignment is worth while."""
+        """Pairs of a part and a text that are worth an alignment."""
         runs, sources = self._runs(parts)
         found = self._numbers[runs]
         hit = found >= 0
@@ -183,7 +182,7 @@ class NearIndex:
     def _within_budget(
         self, sources: NDArray[np.int64], numbers: NDArray[np.int64], lengths: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Of each part the rarest keys, as many as its budget of postings allows."""
+        """The rarest keys of each part, within its budget of postings."""
         if not len(sources):
             return sources, numbers
         order = np.lexsort((self._counts[numbers], sources))
@@ -197,7 +196,7 @@ class NearIndex:
 
 
 def _batches(lengths: NDArray[np.int64]) -> Iterator[range]:
-    """Texts in a row, some at a time."""
+    """Ranges of consecutive texts."""
     start, letters = 0, 0
     for number, length in enumerate(lengths.tolist()):
         letters += length
@@ -209,13 +208,13 @@ def _batches(lengths: NDArray[np.int64]) -> Iterator[range]:
 
 
 def _first(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Where a sorted array has a value for the first time."""
+    """Marks the first of equal values in a sorted array."""
     found = np.ones(len(values), dtype=bool)
     np.not_equal(values[1:], values[:-1], out=found[1:])
     return found
 
 
 def _distinct(values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Sorted, each once. ``np.unique`` takes ten times as long since it hashes (NumPy 2.3)."""
+    """The distinct values, sorted. ``np.unique`` hashes since NumPy 2.3 and takes ten times as long."""
     values = np.sort(values)
     return values[_first(values)]

@@ -1,4 +1,4 @@
-"""Looking for texts in documents: whole, but for case and signs, or nearly; with what each finding is worth."""
+"""Search documents for texts: whole, except for case and punctuation, or nearly; with the significance of each hit."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from distilltest.training_files.text_search.text import DocumentPart, prepare
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A text that a document has."""
+    """A text that was found in a document."""
 
     row: int
-    """Number of the document, among those that were looked at together."""
+    """The number of the document, among those that were searched together."""
     part: int
-    """Number of the document's part."""
+    """The number of the document's part."""
     number: int
-    """Number of the text."""
+    """The number of the text."""
     similarity: float
-    """The share of the text's own words that are there; 1 where it is there as a whole."""
+    """The share of the text's own words that were found; 1 if the whole text was."""
     alignment: Alignment
     equal: bool = False
-    """Whether the part is this text and nothing else."""
+    """Whether the part is exactly this text."""
 
     @property
     def whole(self) -> bool:
-        """Whether all of the text is there, in one piece."""
+        """Whether the whole text was found, in one piece."""
         return self.alignment.whole
 
 
 class Search:
-    """Texts that are looked for in documents, some documents at a time.
+    """Searches documents for texts, some documents at a time.
 
-    What a hit is worth is known when all documents were looked at: ``above``.
+    The significance of a hit (``above``) is known after the last document.
     """
 
     def __init__(self, texts: Sequence[str], threshold: float | None) -> None:
@@ -51,7 +51,7 @@ class Search:
         self._equal.pop("", None)
 
     def look(self, documents: Sequence[Sequence[str]]) -> Iterator[Hit]:
-        """What is in some documents, a few thousand at most; each is a sequence of parts, the turns of a conversation, say."""
+        """Find the texts in at most a few thousand documents; each is a list of parts, such as the turns of a conversation."""
         folded_parts = [[DocumentPart(text, folded(text)) for text in texts] for texts in documents]
         for row, parts in enumerate(folded_parts):
             self._significance.add(part.text for part in parts)
@@ -69,9 +69,9 @@ class Search:
                 yield Hit(found.row, found.part, found.number, share, found.alignment)
 
     def above(self, hit: Hit) -> float:
-        """By how many bits a hit is more than chance; below 0 it is chance."""
+        """The bits by which a hit exceeds chance; below 0 it is chance."""
         return self._significance.above(self._texts[hit.number], hit.alignment)
 
     def words(self, number: int) -> int:
-        """How many words a text has of its own."""
+        """The number of a text's own words."""
         return self._texts[number].own

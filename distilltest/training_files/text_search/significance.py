@@ -1,8 +1,8 @@
-"""Whether what a document shares with a text is more than chance.
+"""Decide whether a document shares more with a text than chance explains.
 
-A word that the documents rarely have says much where it is shared, a common one little: its information is log2 of one over the
-share of the documents that have it. Of N documents one shares k bits with a text by chance about N / 2^k times, so what is
-shared has to be worth log2 N bits and a margin: the reasoning of BLAST's E-values (Karlin and Altschul, 1990), for words.
+A shared rare word is strong evidence, a common one is weak: the information of a word is -log2 of the share of documents that
+have it. Among N documents, about N / 2^k share k bits with a text by chance. So a match needs log2 N bits and a margin. This is
+the reasoning of BLAST's E-values (Karlin and Altschul, 1990), applied to words.
 """
 
 from __future__ import annotations
@@ -18,40 +18,40 @@ from distilltest.training_files.text_search.folding import tokens
 from distilltest.training_files.text_search.text import Text
 
 MARGIN, MARGIN_APART = 1.0, 6.0
-"""Bits beyond log2 of the number of documents: for a text that is there as a whole, or word by word with few of them changed, and
-for one of which the words lie somewhere in a longer document. Set so that of the requests of GSM8K, of the git requests and of
-tickets on a form hardly one is near by chance: docs/how-to/training-data.md."""
+"""Bits beyond log2 of the number of documents: for a text found whole or word by word, and for one whose words are spread over a
+longer document. With these values, requests of GSM8K, git requests and tickets on a form are hardly ever near by chance: see
+docs/how-to/training-data.md."""
 SURE = 15.0
-"""Bits beyond that, from which a whole text of ``WORDS`` words inside a longer one was put there."""
+"""Bits beyond the margin from which a whole text of at least ``WORDS`` words inside a longer one is a leak."""
 WORDS = 8
 NEAR = 0.6
-"""The share of its words that another wording of a text has at least."""
+"""The least share of its words that another wording of a text has."""
 FREE = 8
-"""Of a text of few words one may be changed; of a longer one ``1 - threshold`` of those beyond so many."""
+"""One word of a short text may change; of a longer text, ``1 - threshold`` of the words beyond this number."""
 _PRIOR = 50
 _TRUST = 3
-"""So many other texts must have the word before, for what follows it there to count as much as how often it is used."""
+"""The weight of a word's overall frequency against its frequency after the word before, in texts."""
 _SENTENCE = re.compile(r"[.?!:;\n]+")
 _ALL = 5000
-"""The words of so many documents are counted, and of every tenth that comes later."""
+"""The first documents that are all counted; of later ones, every tenth is."""
 
 
 class Significance:
-    """How often words are used, in texts and in documents."""
+    """Counts how often words occur in texts and in documents."""
 
     def __init__(self, texts: Sequence[Text]) -> None:
         self._texts = len(texts)
         self._of_texts = Counter(token for text in texts for token in set(text.tokens))
         self._pairs = Counter(pair for text in texts for pair in {*pairwise(text.tokens)})
         self._of_documents: Counter[str] = Counter()
-        self._said: set[int] = set()
+        self._sentences: set[int] = set()
         self._counted = 0
         self._documents = 0
 
     def add(self, parts: Iterable[str]) -> None:
-        """Count the words of one document; a sentence that many documents have, once.
+        """Count the words of one document; a sentence that several documents have counts once.
 
-        Otherwise a leak in a prompt that all documents begin with would count as what everybody says.
+        Otherwise a leak in a prompt that all documents share would count as common words.
         """
         self._documents += 1
         if self._documents > _ALL and self._documents % 10:
@@ -59,12 +59,12 @@ class Significance:
         self._counted += 1
         for sentence in (sentence for part in parts for sentence in _SENTENCE.split(part)):
             mark = hash(sentence)
-            if mark not in self._said:
-                self._said.add(mark)
+            if mark not in self._sentences:
+                self._sentences.add(mark)
                 self._of_documents.update({*tokens(sentence)})
 
     def bits(self, token: str, before: str | None = None) -> float:
-        """What it says that a document has this word, after the one before it, where that is there; other documents count.
+        """The information of a word in a document, given the word before it if that was found; counts other documents only.
 
         >>> rare = Significance([])
         >>> rare.add(["a b"])
@@ -79,7 +79,7 @@ class Significance:
         return -math.log2(min(1.0, max(documents, texts)))
 
     def shared(self, text: Text, found: Sequence[bool]) -> float:
-        """The bits of the words that were found; each word counts once, and those of frames do not."""
+        """The bits of the words that were found; each word counts once, and words of frames do not count."""
         bits: dict[str, float] = {}
         before = None
         for token, framed, there in zip(text.tokens, text.framed, found, strict=True):
@@ -89,10 +89,10 @@ class Significance:
         return sum(bits.values())
 
     def above(self, text: Text, alignment: Alignment) -> float:
-        """By how many bits what is shared is more than chance.
+        """The bits by which the match exceeds chance.
 
-        Where a leak was changed, any word may stand there. A word that many documents have stands there as well in a request that
-        was written by itself, so what it lacks in information counts against a leak.
+        In a changed leak, any word can replace the original. A common word there is more likely in an independent request, so
+        its missing information counts against a leak.
         """
         needed = math.log2(max(1, self._documents))
         unseen = math.log2((self._counted + _PRIOR) / 0.5)
@@ -107,7 +107,7 @@ def similarity(text: Text, alignment: Alignment) -> float:
 
 
 def close_enough(text: Text, alignment: Alignment, threshold: float) -> bool:
-    """Whether no more is changed than another wording of the same text has; a number counts as half a word."""
+    """Whether few enough words are missing for another wording of the same text; a number counts as half a word."""
     missing = 0.0
     for token, there, framed in zip(text.tokens, alignment.found, text.framed, strict=True):
         if not there and not framed:

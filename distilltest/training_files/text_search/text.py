@@ -1,4 +1,4 @@
-"""A text that is looked for: its letters, and its words' places among them."""
+"""Texts to search for: their letters, and which of their words belong to a template."""
 
 from __future__ import annotations
 
@@ -11,43 +11,43 @@ from distilltest.training_files.text_search.folding import tokens
 _FRAME = 3
 _PROBE = 4
 _FRAME_SHARE, _FRAME_LEAST = 0.1, 4
-"""Three words in a row that this share of the texts have, and so many at least, belong to a template."""
+"""Three words in a row that this share of the texts have, and at least this number, belong to a template."""
 
 _SAMPLE = 200
-"""Texts, evenly from all, at least, in two of which a frame stands: that of a tenth of all texts does."""
+"""The texts, evenly spread, that are sampled to find frames; a frame of a tenth of all texts is in at least two of them."""
 
 
 Frames = frozenset[tuple[str, ...]]
-"""Runs of words that many texts have."""
+"""Runs of words that many texts share."""
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentPart:
-    """A part of a document: one turn of a conversation, say."""
+    """A part of a document, such as one turn of a conversation."""
 
     text: str
     letters: str
-    """Folded."""
+    """The folded text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text without case, space and punctuation, and where its words stand in it."""
+    """A folded text and its words."""
 
     letters: str
     tokens: tuple[str, ...]
-    """What stands between spaces, folded."""
+    """The parts between spaces, folded."""
     framed: tuple[bool, ...]
-    """For each token, whether it belongs to a frame that many texts have: it says nothing about this one."""
+    """For each token, whether it belongs to a frame, which many texts share."""
 
     own: int
-    """How many tokens are the text's own."""
+    """The number of tokens outside frames."""
     probes: tuple[str, ...]
-    """Those of them that are neither short nor common: most of them are in a document that has nearly this text."""
+    """The own tokens that are neither short nor common; a document with nearly this text has most of them."""
     frames: Frames
 
     def without_frames(self, words: Sequence[str]) -> list[str] | None:
-        """A document's words without those of frames; None where it has a frame, and not all that this text has."""
+        """A document's words outside frames; None if it has only some words of this text's frames."""
         if not self.frames:
             return list(words)
         framed = _framed(words, self.frames)
@@ -57,8 +57,8 @@ class Text:
 
 
 def prepare(texts: Sequence[str]) -> list[Text]:
-    """Fold texts, and mark in each what many of them share word for word: the frame of a template, an instruction."""
-    known: dict[str, str] = {}  # each word is in memory once, however many texts have it
+    """Fold texts, and mark the words that many of them share: a template or an instruction."""
+    known: dict[str, str] = {}  # keeps each word in memory once
     every = [tuple(known.setdefault(token, token) for token in tokens(text)) for text in texts]
     possible = _repeated(every[:: max(1, len(every) // _SAMPLE)])
     counts = Counter(run for some in every for run in possible.intersection(_runs(some)))
@@ -76,7 +76,7 @@ def _text(words: tuple[str, ...], framed: tuple[bool, ...], common: set[str], fr
 
 
 def _repeated(some: Sequence[tuple[str, ...]]) -> set[tuple[str, ...]]:
-    """The runs that several texts have; to count those of all texts would take the memory of all of them."""
+    """The runs that several texts have; counting all runs would take too much memory."""
     seen, found = set[tuple[str, ...]](), set[tuple[str, ...]]()
     for words in some:
         runs = set(_runs(words))
