@@ -1,4 +1,4 @@
-"""A trainer of one's own: the embedded server's endpoints with a Hugging Face causal language model behind them.
+"""Your own trainer: the local server with a Hugging Face causal language model.
 
-It needs the extra ``distilltest[train]``; what is imported from there is imported in this package and nowhere else.
+It needs the extra ``distilltest[train]``. Only this package imports the extra's libraries.
 """

@@ -1,4 +1,4 @@
-"""Adapters: each in a folder by itself, as peft and vLLM load them; a few of them beside the base model in memory."""
+"""Adapters on disk, one per folder as peft and vLLM expect, and the most recent ones in memory beside the base model."""
 
 from __future__ import annotations
 
@@ -9,46 +9,46 @@ from pathlib import Path
 from typing import Any
 
 RANK, ALPHA = 16, 32
-"""Of new adapters. vLLM loads ranks up to 16 without being told."""
+"""The rank and alpha of new adapters. By default, vLLM loads ranks up to 16."""
 IN_MEMORY = 8
 
 
 def new_config() -> Any:
-    """What a new adapter is: LoRA on every linear layer but the head."""
+    """The configuration of a new adapter: LoRA on every linear layer except the head."""
     from peft import LoraConfig
 
     return LoraConfig(r=RANK, lora_alpha=ALPHA, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM")
 
 
 def save_adapter(model: Any, folder: Path) -> None:
-    """Write a model's adapter into a folder by itself, the whole folder or none of it."""
+    """Write a model's adapter into a folder, completely or not at all."""
     unfinished = folder.with_name(f"{folder.name}.unfinished")
     for old in (unfinished, folder):
         if old.exists():
             shutil.rmtree(old)
     model.save_pretrained(str(unfinished), selected_adapters=["default"], save_embedding_layers=False)
-    (unfinished / "README.md").unlink(missing_ok=True)  # an empty form
+    (unfinished / "README.md").unlink(missing_ok=True)  # an empty template
     unfinished.rename(folder)
 
 
 def adapter_problem(folder: Path) -> str | None:
-    """Why a folder is no adapter, None where it is one."""
+    """Why a folder is not an adapter; None if it is one."""
     missing = [n for n in ("adapter_config.json", "adapter_model.safetensors") if not (folder / n).is_file()]
     return f"{folder} has no {' and no '.join(missing)}" if missing else None
 
 
 class Adapters:
-    """The base model with the adapters that were asked last. For one thread."""
+    """The base model with the most recently used adapters. Not thread-safe."""
 
     def __init__(self, model: Any) -> None:
         self._base = model
         self._peft: Any = None
         self._loaded: dict[str, int] = {}
-        """Name → when its folder was written; the one asked last comes last."""
+        """Name → modification time of its folder; the most recently used comes last."""
 
     @contextmanager
     def using(self, folder: Path | None) -> Iterator[Any]:
-        """The model with an adapter, or the base model as it is."""
+        """The model with an adapter; the plain base model for None."""
         if folder is None:
             if self._peft is None:
                 yield self._base

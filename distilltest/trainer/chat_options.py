@@ -1,4 +1,4 @@
-"""What a chat request asks of a model, beside its messages."""
+"""The options of a chat request."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 from distilltest.server.errors import ApiError, invalid
 
 _UNSUPPORTED = {
-    "tools": "The trainer's models answer in texts, not in calls.",
-    "functions": "The trainer's models answer in texts, not in calls.",
-    "logprobs": "The trainer gives no log-probabilities.",
-    "logit_bias": "The trainer biases no tokens.",
+    "tools": "The trainer's models answer with text, not with calls.",
+    "functions": "The trainer's models answer with text, not with calls.",
+    "logprobs": "The trainer does not return log-probabilities.",
+    "logit_bias": "The trainer does not bias tokens.",
     "frequency_penalty": "The trainer has no penalties.",
     "presence_penalty": "The trainer has no penalties.",
 }
@@ -19,30 +19,32 @@ _UNSUPPORTED = {
 
 @dataclass(frozen=True, slots=True)
 class ChatOptions:
-    """How to answer."""
+    """How to generate the answers."""
 
     temperature: float
-    """0 takes the likeliest token each time."""
+    """0 picks the likeliest token each time."""
     top_p: float
     most: int | None
-    """Tokens of an answer; None where the request does not say."""
+    """The maximum number of tokens in an answer; None if the request sets none."""
     seed: int | None
     stop: tuple[str, ...]
     count: int
 
 
 def read_chat_options(body: dict[str, Any], count: int) -> ChatOptions:
-    """Read a request's body.
+    """Read the options from a request's body.
 
     Raises:
-        ApiError: It asks for what cannot be, or for what the trainer does not have.
+        ApiError: A value is invalid, or the trainer does not support a parameter.
     """
     for name, why in _UNSUPPORTED.items():
         if body.get(name):
             raise _unsupported(name, f"{name} is not supported. {why}")
     shape = body.get("response_format") or {"type": "text"}
     if not isinstance(shape, dict) or shape.get("type") != "text":
-        raise _unsupported("response_format", "response_format is not supported: the trainer constrains no answers.")
+        raise _unsupported(
+            "response_format", "response_format is not supported: the trainer does not constrain answers."
+        )
     most = body.get("max_completion_tokens") or body.get("max_tokens")
     if most is not None and (not isinstance(most, int) or isinstance(most, bool) or most < 1):
         raise invalid("max_completion_tokens is a whole number above 0", "max_completion_tokens")

@@ -1,4 +1,4 @@
-"""Training files, held against the same rules as ``distilltest dataset check``, and against what this trainer can do."""
+"""Reads training files. Checks the rules of ``distilltest dataset check``, and that the examples are text only."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from distilltest.training_files.preferences import preference_findings
 from distilltest.training_files.supervised import supervised_findings
 
 SHOWN = 5
-"""How many mistakes a failed job names."""
+"""How many findings a failed job lists."""
 Messages = list[dict[str, Any]]
-_TEXT_ONLY = "This trainer learns from texts only: take the line out, or tune elsewhere."
+_TEXT_ONLY = "This trainer learns from text only: remove the line, or tune elsewhere."
 
 
 def read_file(content: bytes, method: str, *, field: str) -> list[dict[str, Any]]:
-    """The examples of a file.
+    """Read the examples of a file.
 
     Args:
-        content: The file.
+        content: The file's content.
         method: ``supervised`` or ``dpo``.
         field: The job's field that names the file. A validation file may be short.
 
     Raises:
-        TrainingFailed: The file breaks the rules; the message names its first lines that do.
+        TrainingFailed: The file is invalid; the message names the first invalid lines.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "file.jsonl"
@@ -44,23 +44,23 @@ def read_file(content: bytes, method: str, *, field: str) -> list[dict[str, Any]
 
 
 def texts(messages: Messages) -> Messages:
-    """Messages with plain contents."""
+    """The messages, with each content as one string."""
     return [{**message, "content": plain(message["content"])} for message in messages]
 
 
 def plain(content: Any) -> str:
-    """A content's text, in parts or in one."""
+    """The text of a content, which is a string or a list of parts."""
     return content if isinstance(content, str) else "".join(part["text"] for part in content)
 
 
 def _said(findings: list[Finding]) -> str:
     shown = [f"line {f.line}: {f.message}" if f.line else f.message for f in findings[:SHOWN]]
     more = [f"… and {len(findings) - SHOWN} more"] if len(findings) > SHOWN else []
-    return "\n".join([*shown, *more]) or "The file is empty. Write one example a line."
+    return "\n".join([*shown, *more]) or "The file is empty. Write one example per line."
 
 
 def _no_text(number: int, example: dict[str, Any]) -> Iterator[Finding]:
-    """What is fine in a training file, but not text."""
+    """Findings about content that training files may have, but that is not text."""
     request = example.get("input", example)
     messages = [*request["messages"], *example.get("preferred_output", []), *example.get("non_preferred_output", [])]
     if request.get("tools") or request.get("functions"):

@@ -1,4 +1,4 @@
-"""Whether the extra ``distilltest[train]`` is installed."""
+"""Checks that the extra ``distilltest[train]`` is installed."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ PACKAGES = ("torch", "transformers", "peft", "trl", "datasets", "accelerate")
 
 
 def require_extra() -> None:
-    """See that what the trainer needs is installed, without importing it.
+    """Check that the trainer's libraries are installed, without importing them.
 
     Raises:
-        ConfigError: It is not.
+        ConfigError: A library is missing.
     """
     missing = [name for name in PACKAGES if not _found(name)]
     if missing:

@@ -1,4 +1,4 @@
-"""Answers, token by token, with a random generator of their own: a training beside them keeps its own luck."""
+"""Generates answers with a separate random generator, so that chat does not affect a training that runs meanwhile."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from distilltest.trainer.chat_options import ChatOptions
 
 
 class _Sampling(LogitsProcessor):
-    """Temperature and nucleus; then Gumbel noise, with which the greatest score is a sample (Gumbel, 1954)."""
+    """Applies temperature and top-p, then adds Gumbel noise: the highest score is then a sample (Gumbel, 1954)."""
 
-    def __init__(self, ask: ChatOptions, device: Any) -> None:
-        self._ask = ask
+    def __init__(self, options: ChatOptions, device: Any) -> None:
+        self._options = options
         self._generator = torch.Generator(device=device)
-        self._generator.manual_seed(secrets.randbits(62) if ask.seed is None else ask.seed)
+        self._generator.manual_seed(secrets.randbits(62) if options.seed is None else options.seed)
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
-        scores = scores.float() / self._ask.temperature
-        if self._ask.top_p < 1.0:
+        scores = scores.float() / self._options.temperature
+        if self._options.top_p < 1.0:
             ordered, places = scores.sort(dim=-1, descending=True)
             shares = ordered.softmax(dim=-1)
-            outside = shares.cumsum(dim=-1) - shares >= self._ask.top_p
+            outside = shares.cumsum(dim=-1) - shares >= self._options.top_p
             outside[..., 0] = False
             scores = scores.masked_fill(outside.scatter(-1, places, outside), float("-inf"))
         noise = torch.empty_like(scores).exponential_(generator=self._generator).log()
@@ -35,13 +35,13 @@ class _Sampling(LogitsProcessor):
 
 
 class _Ends(StoppingCriteria):
-    """An answer ends with a stop text; all end when the server does."""
+    """Ends an answer at a stop text, and all answers when the server stops."""
 
-    def __init__(self, tokenizer: Any, ask: ChatOptions, length: int, stopped: Callable[[], bool]) -> None:
+    def __init__(self, tokenizer: Any, options: ChatOptions, length: int, stopped: Callable[[], bool]) -> None:
         self._tokenizer = tokenizer
-        self._stop = ask.stop
+        self._stop = options.stop
         self._length = length
-        self._tail = max(map(len, ask.stop), default=0) + 4
+        self._tail = max(map(len, options.stop), default=0) + 4
         self._stopped = stopped
 
     def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
@@ -57,16 +57,16 @@ class _Ends(StoppingCriteria):
 
 @dataclass(frozen=True)
 class Generator:
-    """Answers from one model at a time."""
+    """Generates answers with one model at a time."""
 
     tokenizer: Any
     end_ids: frozenset[int]
     stopped: Callable[[], bool]
 
-    def answer(self, model: Any, prompt: list[int], ask: ChatOptions, most: int) -> ModelAnswer:
-        """Answer a prompt with at most so many tokens; where nothing is left to chance, once for all choices."""
-        greedy = ask.temperature == 0
-        rows = 1 if greedy else ask.count
+    def answer(self, model: Any, prompt: list[int], options: ChatOptions, most: int) -> ModelAnswer:
+        """Answer a prompt with at most ``most`` tokens. At temperature 0, one answer serves for all choices."""
+        greedy = options.temperature == 0
+        rows = 1 if greedy else options.count
         ids = torch.tensor([prompt] * rows, device=model.device)
         with torch.no_grad():
             output = model.generate(
@@ -75,24 +75,24 @@ class Generator:
                 max_new_tokens=most,
                 eos_token_id=sorted(self.end_ids),
                 pad_token_id=self.tokenizer.pad_token_id,
-                logits_processor=LogitsProcessorList([] if greedy else [_Sampling(ask, model.device)]),
-                stopping_criteria=StoppingCriteriaList([_Ends(self.tokenizer, ask, len(prompt), self.stopped)]),
+                logits_processor=LogitsProcessorList([] if greedy else [_Sampling(options, model.device)]),
+                stopping_criteria=StoppingCriteriaList([_Ends(self.tokenizer, options, len(prompt), self.stopped)]),
             )
         choices, tokens = [], 0
         for row in output[:, len(prompt) :].tolist():
-            choice, used = self._choice(row, ask.stop)
+            choice, used = self._choice(row, options.stop)
             choices.append(choice)
             tokens += used
         if greedy:
-            choices, tokens = choices * ask.count, tokens * ask.count
+            choices, tokens = choices * options.count, tokens * options.count
         return ModelAnswer(tuple(choices), len(prompt), tokens)
 
     def _choice(self, row: list[int], stop: tuple[str, ...]) -> tuple[Choice, int]:
-        """A row's answer, and how many tokens it took, its end token included."""
+        """The answer in a row, and its number of tokens, including the end token."""
         ended = next((place for place, token in enumerate(row) if token in self.end_ids), None)
         said = row if ended is None else row[: ended + 1]
         while ended is None and said and said[-1] == self.tokenizer.pad_token_id:
-            said = said[:-1]  # another choice was longer
+            said = said[:-1]  # padding, because another choice was longer
         text = self.tokenizer.decode(said, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         places = [place for place in (text.find(s) for s in stop) if place >= 0]
         if places:

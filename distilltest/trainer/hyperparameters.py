@@ -1,4 +1,4 @@
-"""Hyperparameters: what a job may give, and what stands for ``auto``."""
+"""Hyperparameters: their ranges, and the values for ``auto``."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any
 from distilltest.server.errors import invalid
 
 RATES = {"supervised": 2e-4, "dpo": 1e-5}
-"""The learning rate that ``learning_rate_multiplier`` multiplies: usual ones for LoRA adapters, not tuned to anything."""
+"""The learning rates that ``learning_rate_multiplier`` multiplies: common values for LoRA, which were not tuned."""
 BETA = 0.1
 EPOCHS = 3
 EXAMPLES_FOR_ONE = 50
-"""``auto`` puts one example into a batch for each so many of the file, 16 at most."""
+"""With ``auto``, the batch size is the number of examples divided by this, at most 16."""
 _WHOLE = {"n_epochs": 50, "batch_size": 256}
-"""Whole numbers from 1 to these."""
+"""The hyperparameters that are whole numbers, with their maxima."""
 
 
 def read(method: str, given: Any) -> dict[str, Any]:
-    """What a job gave, with ``auto`` for the rest.
+    """The hyperparameters of a new job, with ``auto`` for those not given.
 
     Raises:
         ApiError: A value is neither ``auto`` nor a number in its range.
@@ -28,7 +28,7 @@ def read(method: str, given: Any) -> dict[str, Any]:
         raise invalid("hyperparameters is an object", "hyperparameters")
     for name, value in given.items():
         if name not in known:
-            raise invalid(f"{name} is no hyperparameter of {method}; there are {', '.join(known)}", name)
+            raise invalid(f"{name} is not a hyperparameter of {method}; use {', '.join(known)}", name)
         if value == "auto":
             continue
         number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -41,7 +41,7 @@ def read(method: str, given: Any) -> dict[str, Any]:
 
 
 def resolve(method: str, given: dict[str, Any], examples: int) -> dict[str, Any]:
-    """The values that stand for ``auto``, and the given ones.
+    """The given values, with ``auto`` resolved.
 
     >>> resolve("dpo", {"n_epochs": "auto", "batch_size": "auto", "learning_rate_multiplier": 2.0}, examples=600)
     {'n_epochs': 3, 'batch_size': 12, 'learning_rate_multiplier': 2.0, 'beta': 0.1}

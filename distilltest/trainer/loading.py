@@ -1,4 +1,4 @@
-"""The base model: found, loaded, and asked what it can do."""
+"""Loads the base model and reads its properties."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from distilltest.trainer.template import PLAIN
 
 DEVICES = ("auto", "cpu", "cuda")
 UNKNOWN_CONTEXT = 4096
-"""Tokens that a model is taken to read at once where neither it nor its tokenizer says."""
+"""The assumed context length in tokens if neither the model nor its tokenizer states one."""
 
 
 @dataclass(frozen=True)
 class LoadedBase:
-    """A base model that is served, and where further copies of it come from."""
+    """The base model that is served, and the source of further copies."""
 
     name: str
     """Its id in requests."""
     source: str
-    """A folder, or an id on the hub."""
+    """A folder or a hub id."""
     device: str
     """``cpu`` or ``cuda``."""
     context: int
-    """How many tokens it reads at once, request and answer together."""
+    """The context length in tokens, for request and answer together."""
     chat_template: str | None
-    """What stands for the tokenizer's own template; None where it has one."""
+    """The template that replaces the tokenizer's own; None to use the tokenizer's."""
     tokenizer: Any
     model: Any
 
@@ -40,11 +40,11 @@ class LoadedBase:
         return frozenset([*several, self.tokenizer.eos_token_id])
 
     def another_tokenizer(self) -> Any:
-        """A tokenizer for another thread: one is not made to be shared."""
+        """A tokenizer for another thread, because tokenizers are not thread-safe."""
         return _tokenizer(self.source, self.chat_template)
 
     def another_model(self) -> Any:
-        """A copy to train: what is trained is changed in place, and the served one shall go on answering."""
+        """A copy to train. Training changes the model in place, and the served model continues to answer."""
         return _model(self.source, self.device)
 
 
@@ -52,12 +52,12 @@ def load_base(source: str, *, device: str = "auto", chat_template: str | None = 
     """Load a base model and its tokenizer.
 
     Args:
-        source: A folder that ``save_pretrained`` wrote, or an id on the hub.
-        device: ``cpu``, ``cuda``, or ``auto``: cuda where there is one.
-        chat_template: ``plain`` for a plain one, or a file with a Jinja template; the tokenizer's own where not given.
+        source: A folder that ``save_pretrained`` wrote, or a hub id.
+        device: ``cpu``, ``cuda``, or ``auto``, which uses cuda if available.
+        chat_template: ``plain``, or a file with a Jinja template; by default the tokenizer's own template.
 
     Raises:
-        ConfigError: There is no such model, it is not one that answers in text, or it does not fit.
+        ConfigError: The model does not exist, is not a causal language model, or does not fit into memory.
     """
     chosen = _device(device)
     folder = Path(source).expanduser()
@@ -65,7 +65,7 @@ def load_base(source: str, *, device: str = "auto", chat_template: str | None = 
         source = str(folder.resolve())
         if not (folder / "config.json").is_file():
             raise ConfigError(
-                f"{source} is no model: it has no config.json. Name the folder that save_pretrained wrote, or a hub id."
+                f"{source} is not a model: it has no config.json. Name the folder that save_pretrained wrote, or a hub id."
             )
     elif source.startswith((".", "/", "~")) or source.count("/") > 1:
         raise ConfigError(f"There is no folder {source}. Name the folder of a model, or a hub id such as owner/name.")
@@ -105,14 +105,14 @@ def _tokenizer(source: str, template: str | None) -> Any:
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)
-    except Exception as error:  # whatever a library of loaders raises, it means this
+    except Exception as error:  # the libraries raise many types
         raise ConfigError(f"The tokenizer of {source} cannot be loaded: {_said(error)}") from None
     if template is not None:
         tokenizer.chat_template = template
     if not tokenizer.chat_template:
         raise ConfigError(
-            f"The tokenizer of {source} has no chat template, as base models often have none. Give the file of one with "
-            "--chat-template FILE, or take a plain one with --chat-template plain."
+            f"The tokenizer of {source} has no chat template, which is common for base models. Pass one with "
+            "--chat-template FILE, or use a plain one with --chat-template plain."
         )
     if tokenizer.eos_token_id is None:
         raise ConfigError(f"The tokenizer of {source} has no end token (eos_token), so no answer could end. Set one.")
@@ -131,22 +131,22 @@ def _model(source: str, device: str) -> Any:
     try:
         model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.bfloat16 if half else torch.float32)
         return model.to(device).eval()
-    except Exception as error:  # whatever a library of loaders raises, it means this
+    except Exception as error:  # the libraries raise many types
         if out_of_memory(error):
             raise ConfigError(
-                f"{source} does not fit into the memory of {device}. Take a smaller model, or a larger machine."
+                f"{source} does not fit into the memory of {device}. Use a smaller model or a larger machine."
             ) from None
         raise ConfigError(f"{source} cannot be loaded as a causal language model: {_said(error)}") from None
 
 
 def _said(error: Exception) -> str:
-    """The first lines of what a library said: the rest is advice to programmers."""
+    """The first lines of a library's message; the rest is advice to programmers."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return " ".join(lines[:2]) or type(error).__name__
 
 
 def _quiet(model: Any) -> None:
-    """Take out of the model's own defaults what requests say themselves."""
+    """Remove the model's own defaults for parameters that requests set."""
     for name in ("temperature", "top_p", "top_k"):
         setattr(model.generation_config, name, None)
     model.generation_config.do_sample = False

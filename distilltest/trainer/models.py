@@ -1,4 +1,4 @@
-"""A base model and what jobs have tuned, behind the embedded server's interface."""
+"""The trainer's models: a base model and the models tuned from it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from distilltest.trainer.out_of_memory import out_of_memory
 from distilltest.trainer.template import TemplateRefused, render, token_ids
 
 DEFAULT_ANSWER = 1024
-"""Tokens of an answer at most where the request does not say."""
+"""The maximum number of tokens in an answer if the request sets none."""
 
 
 class TransformersModels:
-    """One base model in memory, its adapters beside it. One request is answered at a time, and one job is trained."""
+    """One base model in memory with its adapters. Answers one request at a time, and trains one job at a time."""
 
     jobs_at_once = 1
     job_seconds: float | None = None
@@ -47,12 +47,12 @@ class TransformersModels:
         self._pool = ThreadPoolExecutor(1, "distilltest-answers")
 
     def all(self) -> list[dict[str, Any]]:
-        """The base model, and what was tuned from it; what was tuned from others is kept, but not served."""
+        """The base model and the models tuned from it. Models tuned from other base models are kept, but not served."""
         tuned = [model for model in self._objects.all("model") if model.get("root") == self._base.name]
         return [_model(self._base.name, self._born, self._base.name), *tuned]
 
     def get(self, identity: str) -> dict[str, Any]:
-        """One of them.
+        """One model.
 
         Raises:
             ApiError: 404 ``model_not_found``.
@@ -65,29 +65,29 @@ class TransformersModels:
     async def answer(
         self, identity: str, body: dict[str, Any], messages: list[dict[str, Any]], count: int
     ) -> ModelAnswer:
-        """Answer in a thread, after the requests that came before.
+        """Answer a chat request in a thread, in order of arrival.
 
         Raises:
-            ApiError: There is no such model, or the request cannot be answered.
+            ApiError: The model does not exist, or the request is invalid.
         """
         folder = self._adapter(identity)
-        ask = read_chat_options(body, count)
+        options = read_chat_options(body, count)
         said = [{"role": m["role"], "content": _text(m, number)} for number, m in enumerate(messages)]
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._answer, folder, said, ask)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._answer, folder, said, options)
 
     def embeddings(self, body: dict[str, Any]) -> dict[str, Any]:
-        """There are none.
+        """Refuse the request.
 
         Raises:
-            ApiError: 404.
+            ApiError: 404, because the trainer has no embeddings.
         """
         raise ApiError(404, "This server has no embeddings: it trains and serves one language model.")
 
     def accept(self, identity: str, method: str, given: Any) -> dict[str, Any]:
-        """Every served model can be tuned.
+        """Check a new job. Every served model can be tuned.
 
         Raises:
-            ApiError: A hyperparameter is wrong.
+            ApiError: A hyperparameter is invalid.
         """
         return hyperparameters.read(method, given)
 
@@ -95,7 +95,7 @@ class TransformersModels:
         """Read a job's files.
 
         Raises:
-            TrainingFailed: One cannot be learned from, or the model to be tuned is gone.
+            TrainingFailed: A file is invalid, or the model to tune is gone.
         """
         from distilltest.trainer.preference import PreferenceTraining
         from distilltest.trainer.supervised import SupervisedTraining
@@ -108,7 +108,7 @@ class TransformersModels:
         return kind.prepare(job, training, validation, self._base, start, self._folder, self._serve)
 
     def close(self) -> None:
-        """End the answer that is being made."""
+        """Stop generating answers."""
         self._closing.set()
         self._pool.shutdown(cancel_futures=True)
 
@@ -117,7 +117,7 @@ class TransformersModels:
         self._objects.put("model", _model(identity, int(now), self._base.name) | {"adapter": adapter}, now)
 
     def _adapter(self, identity: str) -> Path | None:
-        """The folder of a model's adapter, None for the base model."""
+        """The folder of a model's adapter; None for the base model."""
         name: str | None = self.get(identity).get("adapter")
         if name is None:
             return None
@@ -126,13 +126,13 @@ class TransformersModels:
             raise ApiError(404, f"The model `{identity}` is gone: {problem}", code="model_not_found", param="model")
         return self._folder / name
 
-    def _answer(self, folder: Path | None, messages: list[dict[str, Any]], ask: ChatOptions) -> ModelAnswer:
+    def _answer(self, folder: Path | None, messages: list[dict[str, Any]], options: ChatOptions) -> ModelAnswer:
         try:
             prompt = token_ids(self._base.tokenizer, render(self._base.tokenizer, messages, ask=True))
         except TemplateRefused as error:
             raise invalid(f"{error}", "messages") from None
         room = self._base.context - len(prompt)
-        if room < (ask.most or 1):
+        if room < (options.most or 1):
             raise invalid(
                 f"This model's maximum context length is {self._base.context} tokens. The messages take {len(prompt)}, "
                 f"which leaves {max(0, room)} for the answer. Shorten them, or ask for fewer.",
@@ -141,7 +141,7 @@ class TransformersModels:
             )
         try:
             with self._adapters.using(folder) as model:
-                answer = self._generator.answer(model, prompt, ask, ask.most or min(room, DEFAULT_ANSWER))
+                answer = self._generator.answer(model, prompt, options, options.most or min(room, DEFAULT_ANSWER))
         except Exception as error:
             if out_of_memory(error):
                 raise invalid(
@@ -152,7 +152,7 @@ class TransformersModels:
                 ) from None
             raise
         if self._closing.is_set():
-            raise ApiError(503, "The server stops.", kind="server_error")
+            raise ApiError(503, "The server is stopping.", kind="server_error")
         return answer
 
 
@@ -161,7 +161,7 @@ def _text(message: dict[str, Any], number: int) -> str:
     if isinstance(content, list) and all(isinstance(part, dict) and part.get("type") == "text" for part in content):
         content = plain(content)
     if not isinstance(content, str):
-        raise invalid(f"messages[{number}].content is a text; this server reads texts only", "messages")
+        raise invalid(f"messages[{number}].content must be text: this server supports only text", "messages")
     return content
 
 

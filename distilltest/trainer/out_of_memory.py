@@ -1,13 +1,13 @@
-"""Telling that memory ran out from other errors."""
+"""Recognises errors that mean that memory ran out."""
 
 from __future__ import annotations
 
 _SIGNS = ("can't allocate memory", "not enough memory", "out of memory")
-"""What PyTorch says of a CPU's and of an accelerator's memory."""
+"""PyTorch's messages about the memory of a CPU or an accelerator."""
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that the memory of a GPU or of the machine ran out."""
+    """Whether an error means that the memory of a GPU or of the machine ran out."""
     import torch
 
     if isinstance(error, torch.OutOfMemoryError | MemoryError):

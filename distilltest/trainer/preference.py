@@ -1,4 +1,4 @@
-"""Preference training: the preferred answer becomes likelier than the other one, with TRL's DPOTrainer."""
+"""Preference training (DPO) with TRL's DPOTrainer."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from distilltest.trainer.training import LoraTraining
 
 
 class PreferenceTraining(LoraTraining):
-    """A DPO job. What is tuned is its own reference: the base model, or the adapter that it starts from."""
+    """A DPO job. The reference is the model that the job starts from: the base model or an adapter."""
 
     @staticmethod
     def _read(content: bytes, base: LoadedBase, field: str) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
-        """Examples as messages, without those whose request fills the model's context, and what is to be said of them."""
+        """The examples as messages, without those whose request fills the context, and notes about the file."""
         tokenizer = base.another_tokenizer()
         examples, lost = [], 0
         for number, line in enumerate(read_file(content, "dpo", field=field), start=1):
@@ -26,7 +26,9 @@ class PreferenceTraining(LoraTraining):
                 asked = render(tokenizer, prompt, ask=True)
                 for answer in (chosen, rejected):
                     if not render(tokenizer, prompt + answer, ask=False).startswith(asked):
-                        raise TemplateRefused("the model's chat template does not show an answer where it asks for one")
+                        raise TemplateRefused(
+                            "the model's chat template does not place answers after its generation prompt"
+                        )
             except TemplateRefused as error:
                 raise TrainingFailed(f"invalid_{field}", f"line {number}: {error}", field) from None
             if len(token_ids(tokenizer, asked)) < base.context:

@@ -1,4 +1,4 @@
-"""What a training tells: losses step by step, checkpoints epoch by epoch. And it stops when it is told to."""
+"""Reports losses per step and checkpoints per epoch, and stops a training on request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from transformers import TrainerCallback
 from distilltest.server.interface import JobControl, TrainingFailed
 
 KEPT = 3
-"""Of the last so many epochs a checkpoint is kept, as the platform does."""
+"""The number of last epochs whose checkpoints are kept, as on the platform."""
 _NAMES = {
     "loss": "loss",
     "mean_token_accuracy": "mean_token_accuracy",
@@ -21,12 +21,12 @@ _NAMES = {
 
 
 class ProgressCallback(TrainerCallback):
-    """Passes on what a Hugging Face trainer says.
+    """Reports the progress of a Hugging Face trainer.
 
     Args:
-        control: To whom.
-        save: Keeps the model of a step: the model, the step, whether it is the last, and the metrics.
-        epochs: How many there are.
+        control: Receives the events and says when to stop.
+        save: Saves a checkpoint: the model, the step, whether it is the last, and the metrics.
+        epochs: The number of epochs.
         validated: Whether each epoch ends with a validation.
     """
 
@@ -45,22 +45,22 @@ class ProgressCallback(TrainerCallback):
         self._train: dict[str, Any] = {}
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Stop where it shall."""
+        """Stop if requested."""
         self._control.check()
 
     def on_substep_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Stop where it shall."""
+        """Stop if requested."""
         self._control.check()
 
     def on_prediction_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Stop where it shall."""
+        """Stop if requested."""
         self._control.check()
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
-        """A step's losses.
+        """Report a step's losses.
 
         Raises:
-            TrainingFailed: The loss is no number any more.
+            TrainingFailed: The loss is not finite.
         """
         loss = (logs or {}).get("loss")
         if loss is None:
@@ -77,7 +77,7 @@ class ProgressCallback(TrainerCallback):
         self._control.event(f"Step {step}/{state.max_steps}: training loss={loss:.4f}", data)
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, Any], model: Any, **_: Any) -> None:
-        """An epoch's validation."""
+        """Report an epoch's validation."""
         valid = _metrics(metrics, "eval_", "valid")
         data = self._train | valid | {f"full_{name}": value for name, value in valid.items()}
         loss = metrics["eval_loss"]
@@ -88,7 +88,7 @@ class ProgressCallback(TrainerCallback):
         self._checkpoint(state, model, data)
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, model: Any, **_: Any) -> None:
-        """An epoch without validation."""
+        """Save the checkpoint of an epoch without validation."""
         if not self._validated:
             self._checkpoint(state, model, self._train)
 
@@ -99,7 +99,7 @@ class ProgressCallback(TrainerCallback):
 
 
 def _metrics(logs: dict[str, Any], prefix: str, kind: str) -> dict[str, Any]:
-    """The trainer's values under the platform's names, in four decimal places."""
+    """The trainer's metrics under the platform's names, with four decimal places."""
     return {
         f"{kind}_{name}": round(float(logs[prefix + key]), 4) for key, name in _NAMES.items() if prefix + key in logs
     }

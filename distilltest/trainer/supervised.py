@@ -1,4 +1,4 @@
-"""Supervised training: the assistant's messages are learned, with TRL's SFTTrainer."""
+"""Supervised training on the assistant's messages, with TRL's SFTTrainer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class SupervisedTraining(LoraTraining):
 
     @staticmethod
     def _read(content: bytes, base: LoadedBase, field: str) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
-        """Examples as tokens, cut at the model's context, and what is to be said of them."""
+        """The examples as tokens, cut at the model's context, and notes about the file."""
         tokenizer = base.another_tokenizer()
         examples, cut, lost, endless = [], 0, 0, 0
         for number, line in enumerate(read_file(content, "supervised", field=field), start=1):

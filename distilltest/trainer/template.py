@@ -1,4 +1,4 @@
-"""Conversations as a model reads them: through the tokenizer's chat template."""
+"""Renders and tokenizes conversations with the tokenizer's chat template."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ PLAIN = (
     "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{{ '\n\n' }}{% endfor %}"
     "{% if add_generation_prompt %}Assistant:\n{% endif %}"
 )
-"""For a base model without a template, where it is asked for."""
+"""The template of ``--chat-template plain``."""
 NOT_LEARNED = -100
-"""The label of a token that is read and not learned."""
+"""The label of a token that is not learned."""
 
 
 class TemplateRefused(Exception):
-    """A chat template cannot show a conversation; the message says why."""
+    """The chat template cannot render a conversation; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,24 +27,24 @@ class TokenizedConversation:
 
     input_ids: list[int]
     labels: list[int]
-    """The same tokens, ``NOT_LEARNED`` for those that are not learned."""
+    """The same tokens, with ``NOT_LEARNED`` for those that are not learned."""
 
     @property
     def learned(self) -> bool:
-        """Whether there is anything to learn."""
+        """Whether any token is learned."""
         return any(label != NOT_LEARNED for label in self.labels)
 
 
 def render(tokenizer: Any, messages: Sequence[dict[str, Any]], *, ask: bool) -> str:
-    """The text that stands for messages.
+    """Render messages as text.
 
     Args:
-        tokenizer: Whose chat template it is.
-        messages: With role and content, both texts.
-        ask: End with what makes the model answer.
+        tokenizer: The tokenizer with the chat template.
+        messages: Messages with role and content, both strings.
+        ask: Whether to end with the generation prompt.
 
     Raises:
-        TemplateRefused: The template cannot show them.
+        TemplateRefused: The template cannot render the messages.
     """
     import jinja2
 
@@ -57,18 +57,18 @@ def render(tokenizer: Any, messages: Sequence[dict[str, Any]], *, ask: bool) -> 
 
 
 def token_ids(tokenizer: Any, text: str) -> list[int]:
-    """A rendered text in tokens; the template has put in the special ones."""
+    """Tokenize a rendered text, which already has the special tokens."""
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 def teach(tokenizer: Any, messages: Sequence[dict[str, Any]], end_ids: frozenset[int]) -> list[TokenizedConversation]:
-    """A conversation of which the assistant's messages are learned, but for those with ``weight`` 0.
+    """Tokenize a conversation. The assistant's messages are learned, except those with ``weight`` 0.
 
-    Request and answer are turned into tokens apart, as they are when the model answers. Where the template shows an answer
-    otherwise when more follows it (without its thinking, say), each answer becomes an example of its own.
+    Request and answer are tokenized separately, as in generation. If the template renders an answer differently when other
+    messages follow (for example without its thinking), each answer becomes a separate example.
 
     Raises:
-        TemplateRefused: The template cannot show the conversation, or shows an answer before it is asked for.
+        TemplateRefused: The template cannot render the conversation, or does not place an answer after the generation prompt.
     """
     spans = []
     whole = render(tokenizer, messages, ask=False)
@@ -77,7 +77,7 @@ def teach(tokenizer: Any, messages: Sequence[dict[str, Any]], end_ids: frozenset
             before = render(tokenizer, messages[:number], ask=True)
             after = render(tokenizer, messages[: number + 1], ask=False)
             if not after.startswith(before):
-                raise TemplateRefused("the model's chat template does not show an answer where it asks for one")
+                raise TemplateRefused("the model's chat template does not place answers after its generation prompt")
             spans.append((before, after))
     if all(whole.startswith(after) for _, after in spans):
         pieces, last = [], 0
@@ -94,12 +94,14 @@ def _taught(tokenizer: Any, pieces: list[tuple[str, bool]], end_ids: frozenset[i
     for text, learned in pieces:
         ids = token_ids(tokenizer, text) if text else []
         ends = [place for place, token in enumerate(ids) if token in end_ids]
-        last = ends[-1] + 1 if ends else len(ids)  # what the template puts after the end is never answered
+        last = (
+            ends[-1] + 1 if ends else len(ids)
+        )  # the model never generates what the template puts after the end token
         input_ids += ids
         labels += [t if learned and place < last else NOT_LEARNED for place, t in enumerate(ids)]
     return TokenizedConversation(input_ids, labels)
 
 
 def _role(role: str) -> str:
-    """Templates know no developer: it is the system's newer name."""
+    """Replace ``developer``, which templates do not know, by its older name ``system``."""
     return "system" if role == "developer" else role

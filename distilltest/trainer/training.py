@@ -1,4 +1,4 @@
-"""What supervised and preference training have in common: a copy of the model, an adapter, a trainer, a result."""
+"""The common part of supervised and preference training."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from distilltest.trainer.loading import LoadedBase
 from distilltest.trainer.out_of_memory import out_of_memory
 
 AT_ONCE = 4
-"""Examples in memory at once; larger batches are added up from parts."""
+"""How many examples are in memory at once; larger batches accumulate gradients."""
 EVENTS = 500
-"""Losses are told so many times at most."""
+"""The maximum number of events with a loss."""
 
 
 @dataclass(frozen=True)
 class LoraTraining:
     """A job with its files read.
 
-    ``start`` is the adapter that is tuned further, a copy of it: the result is one adapter on the base model, whatever it
-    came from, as vLLM loads it. It is None where the base model itself is tuned.
+    ``start`` is the adapter to continue from; it is copied. None starts from the base model. Either way the result is one adapter
+    on the base model, as vLLM expects.
     """
 
     job: dict[str, Any]
     base: LoadedBase
     start: Path | None
     folder: Path
-    """Where adapters are kept."""
+    """The folder of all adapters."""
     serve: Callable[[str, str], None]
     """Serves an adapter: the model's id, and the name of its folder."""
     examples: list[dict[str, Any]]
     held_out: list[dict[str, Any]]
     notes: tuple[str, ...]
-    """What is to be said of the files."""
+    """Notes about the files, reported as events."""
 
     @classmethod
     def prepare(
@@ -54,10 +54,10 @@ class LoraTraining:
         folder: Path,
         serve: Callable[[str, str], None],
     ) -> Self:
-        """Read a job's files, as far as the model can learn from them.
+        """Read a job's files.
 
         Raises:
-            TrainingFailed: A file cannot be learned from.
+            TrainingFailed: A file is invalid, or no example fits the model's context.
         """
         examples, notes = cls._some(training, base, "training_file")
         held_out, more = cls._some(validation, base, "validation_file") if validation is not None else ([], ())
@@ -74,12 +74,12 @@ class LoraTraining:
 
     @staticmethod
     def _read(content: bytes, base: LoadedBase, field: str) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
-        """The examples of a file as the method's trainer takes them, and what is to be said of the file."""
+        """The examples of a file in the format of the method's trainer, and notes about the file."""
         raise NotImplementedError
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
-        """With what stands for ``auto``."""
+        """The job's hyperparameters, with ``auto`` resolved."""
         return resolve(self._method, self.job["method"][self._method]["hyperparameters"], len(self.examples))
 
     @property
@@ -90,8 +90,8 @@ class LoraTraining:
         """Train, and serve the result.
 
         Raises:
-            Stopped: It was told to stop.
-            TrainingFailed: There is no result.
+            Stopped: The training had to stop.
+            TrainingFailed: The training failed.
         """
         for note in self.notes:
             control.event(note, level="warn")
@@ -103,8 +103,8 @@ class LoraTraining:
             if out_of_memory(error):
                 raise TrainingFailed(
                     "out_of_memory",
-                    f"The memory of {self.base.device} ran out. Lower batch_size below {AT_ONCE} (larger ones are taken "
-                    "in parts already), shorten the examples, take a smaller base model, or a larger machine.",
+                    f"The memory of {self.base.device} ran out. Set batch_size below {AT_ONCE} (larger batches are already "
+                    "split), shorten the examples, or use a smaller base model or a larger machine.",
                     "hyperparameters",
                 ) from None
             raise
@@ -134,11 +134,11 @@ class LoraTraining:
         return self._tokens(trainer) * self._epochs
 
     def _trainer(self, model: Any, arguments: dict[str, Any]) -> Any:
-        """A trainer of the method, from the arguments that all have."""
+        """Create the method's trainer from the common arguments."""
         raise NotImplementedError
 
     def _tokens(self, trainer: Any) -> int:
-        """Tokens of all examples."""
+        """The number of tokens in all examples."""
         raise NotImplementedError
 
     @property
@@ -174,7 +174,7 @@ class LoraTraining:
         }
 
     def _save(self, name: str, control: JobControl, model: Any, step: int, last: bool, metrics: dict[str, Any]) -> None:
-        """Keep a checkpoint; the last one is the tuned model."""
+        """Save and serve a checkpoint; the last one is the tuned model."""
         identity = name if last else f"{name}:ckpt-step-{step}"
         adapter = self.job["id"] if last else f"{self.job['id']}-step-{step}"
         save_adapter(model, self.folder / adapter)
@@ -183,7 +183,7 @@ class LoraTraining:
 
 
 def _free(device: str) -> None:
-    """Give memory back."""
+    """Free memory."""
     import torch
 
     gc.collect()

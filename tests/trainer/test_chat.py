@@ -103,7 +103,7 @@ def test_too_long_a_request_says_how_long_it_is(client):
 
 
 def test_pictures_and_unknown_models_are_refused(client):
-    with pytest.raises(openai.BadRequestError, match="texts only"):
+    with pytest.raises(openai.BadRequestError, match="supports only text"):
         client.chat.completions.create(
             model="tiny", messages=[said("user", [{"type": "image_url", "image_url": {"url": "data:,"}}])]
         )

@@ -87,7 +87,7 @@ def test_a_template_that_refuses_or_shows_no_answer_is_named():
     with pytest.raises(TemplateRefused, match="roles user: no system here"):
         render(refusing, TURNS[:1], ask=True)
     odd = make_tokenizer("{% if add_generation_prompt %}?{% endif %}{{ messages[-1]['content'] }}")
-    with pytest.raises(TemplateRefused, match="does not show an answer where it asks for one"):
+    with pytest.raises(TemplateRefused, match="does not place answers after its generation prompt"):
         teach(odd, TURNS, END)
 
 
