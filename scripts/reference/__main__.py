@@ -1,4 +1,4 @@
-"""Write every generated page that is not current."""
+"""Write every generated page that is out of date."""
 
 from scripts.reference import DOCS, pages
 

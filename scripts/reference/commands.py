@@ -1,4 +1,4 @@
-"""The page of commands, from the parsers of the command line."""
+"""Generates the page of commands from the command line's parsers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Every command and option of `distilltest`. `distilltest COMMAND --help` prints t
 
 
 def every(top: argparse.ArgumentParser, shown: str = "") -> Iterator[tuple[argparse.ArgumentParser, str]]:
-    """A parser and all below it, each with what its parent says of it."""
+    """Yield a parser and all its subparsers, each with the help text from its parent."""
     yield top, shown
     for action in top._actions:
         if isinstance(action, argparse._SubParsersAction):
@@ -28,12 +28,12 @@ def every(top: argparse.ArgumentParser, shown: str = "") -> Iterator[tuple[argpa
 
 
 def subcommands(one: argparse.ArgumentParser) -> argparse._SubParsersAction[argparse.ArgumentParser] | None:
-    """The subcommands of a parser, if it has any."""
+    """The subcommands of a parser, or None."""
     return next((action for action in one._actions if isinstance(action, argparse._SubParsersAction)), None)
 
 
 def value(action: argparse.Action) -> str:
-    """What an option or argument takes, as its usage line shows it."""
+    """The value of an option or argument, as the usage line shows it."""
     if action.nargs == 0:
         return ""
     if isinstance(action.metavar, str):
@@ -54,7 +54,7 @@ def named(action: argparse.Action) -> str:
 
 
 def described(action: argparse.Action) -> str:
-    """What its help says, with its default where the help does not say it."""
+    """The help text, with the default unless the help mentions it."""
     said = (action.help or "").replace("%(default)s", str(action.default)).replace("%%", "%")
     given = action.default
     untold = given is None or given is argparse.SUPPRESS or given is False or given in ([], "", ())
@@ -67,7 +67,7 @@ def described(action: argparse.Action) -> str:
 
 
 def usage(one: argparse.ArgumentParser) -> str:
-    """One line: required options and arguments by name, all others as ``[options]``."""
+    """The usage line: required options and arguments by name, all others as ``[options]``."""
     words, optional = [one.prog], False
     for action in one._actions:
         if isinstance(action, argparse._SubParsersAction):
@@ -82,13 +82,13 @@ def usage(one: argparse.ArgumentParser) -> str:
 
 
 def section(one: argparse.ArgumentParser, shown: str) -> str:
-    """A command: usage, description, options."""
+    """The section of a command: usage, description, options."""
     parts = [f"{'#' * len(one.prog.split())} `{one.prog}`", f"```text\n{usage(one)}\n```"]
     parts += [*prose(one.description or _sentence(shown)), *prose(one.epilog or "")]
     below = subcommands(one)
     if below is not None:
         parts.append(
-            table(("command", "does"), ((f"`{each.dest}`", each.help or "") for each in below._choices_actions))
+            table(("command", "action"), ((f"`{each.dest}`", each.help or "") for each in below._choices_actions))
         )
     for group in one._action_groups:
         hidden = (argparse._HelpAction, argparse._SubParsersAction)
@@ -107,7 +107,7 @@ def _sentence(text: str) -> str:
 
 
 def prose(text: str) -> list[str]:
-    """Its paragraphs; those with indented lines as code, which keeps their lines."""
+    """The paragraphs of a text; those with indented lines become code."""
     parts: list[str] = []
     for code, found in itertools.groupby(text.strip().split("\n\n"), key=lambda each: "\n " in f"\n{each}"):
         joined = "\n\n".join(found)
@@ -116,7 +116,7 @@ def prose(text: str) -> list[str]:
 
 
 def unexplained() -> list[str]:
-    """Commands, options and arguments without a word of help."""
+    """Commands, options and arguments without help."""
     missing = []
     for one, shown in every(parser()):
         missing += [one.prog] if not (one.description or shown) else []

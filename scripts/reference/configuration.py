@@ -1,4 +1,4 @@
-"""The page of the keys of ``distilltest.yaml``, from its JSON Schema."""
+"""Generates the page of configuration keys from the JSON Schema."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def kind(part: dict[str, Any]) -> str:
 
 
 def rows(part: dict[str, Any], path: str = "") -> Iterator[tuple[str, str, str, str]]:
-    """A row for each key below a part of the schema; what several keys share has a table of its own."""
+    """Yield a row for each key below a part of the schema. Shared definitions have tables of their own."""
     more = part.get("additionalProperties")
     below = dict(part.get("properties", {})) | ({"NAME": more} if isinstance(more, dict) else {})
     for key, given in below.items():

@@ -1,4 +1,4 @@
-"""The list of decisions, from the title of each page."""
+"""Generates the list of decisions from the pages' titles."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 INTRODUCTION = """\
 # Decisions
 
-Why distilltest is built this way: one page for each decision that shapes the design, in the order in which they were made.
+Why distilltest is built this way: one page for each decision that shapes the design, in chronological order.
 """
 
 
@@ -16,7 +16,7 @@ def page(folder: Path) -> str:
     """The page.
 
     Args:
-        folder: Where the decisions are; each page's name begins with its number.
+        folder: The folder of the decisions. Each page's name starts with its number.
     """
     lines = []
     for path in sorted(folder.glob("*.md")):

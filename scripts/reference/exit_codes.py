@@ -1,4 +1,4 @@
-"""The page of exit codes, from the module that defines them: each constant with the docstring beneath it."""
+"""Generates the page of exit codes from the constants in the module and the docstrings beneath them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Docstrings (Google style, with some reStructuredText) and tables as Markdown."""
+"""Converts docstrings (Google style, with some reStructuredText) and tables to Markdown."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ _ENTRY = re.compile(r"^(\*{0,2}\w[\w., ]*?): (.*)$")
 
 
 def inline(text: str) -> str:
-    """Markdown of one paragraph of a docstring."""
+    """Convert a paragraph of a docstring."""
     text = re.sub(r":\w+:`~?([^`]+)`", lambda found: f"`{found[1]}`", text)
     return re.sub(r"``(.+?)``", lambda found: f"`{found[1]}`" if "`" not in found[1] else found[0], text)
 
 
 def cell(text: object) -> str:
-    """A text in one cell of a table."""
+    """Convert a text for a table cell."""
     line = " ".join(str(text).split())
     return re.sub(r"`([^`]*\|[^`]*)`", _code, line).replace("|", "&#124;")
 
 
 def _code(found: re.Match[str]) -> str:
-    """Code with a bar: renderers disagree on a backslash before it, not on HTML."""
+    """Code that contains a bar, as HTML: renderers disagree about a backslash before the bar."""
     return f"<code>{html.escape(found[1], quote=False)}</code>"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table, or nothing where there are no rows."""
+    """A table; an empty text if there are no rows."""
     lines = [[cell(each) for each in row] for row in rows]
     if not lines:
         return ""
@@ -37,7 +37,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def docstring(text: str) -> str:
-    """A docstring as Markdown: sections become lists, doctests and indented examples become code."""
+    """Convert a docstring: sections become lists, doctests and indented examples become code."""
     out: list[str] = []
     for block in re.split(r"\n\s*\n", text.strip()):
         lines = block.splitlines()
@@ -62,7 +62,7 @@ def docstring(text: str) -> str:
 
 
 def _entries(lines: Sequence[str]) -> str:
-    """The entries of a section such as ``Args:``."""
+    """Convert the entries of a section such as ``Args:``."""
     entries: list[str] = []
     for line in lines:
         if line.startswith("    ") and not line.startswith("     "):

@@ -1,4 +1,4 @@
-"""The page of what the pytest plugin adds: options, ini values, fixtures."""
+"""Generates the page of the pytest plugin: options, ini values, fixtures."""
 
 from __future__ import annotations
 
@@ -20,41 +20,41 @@ from scripts.reference.python_api import signature
 INTRODUCTION = """\
 # pytest options and fixtures
 
-The plugin is loaded with distilltest and does nothing until pytest collects an evaluation. `pytest --help` and
+The plugin comes with distilltest and does nothing until pytest collects an evaluation. `pytest --help` and
 `pytest --fixtures` print the same in the terminal.
 
-A run never promotes if it is narrowed by `--limit`, `--tag`, `--case` or `-k`, or if `-m` or `--deselect` leaves evaluations out.
+A run never promotes if `--limit`, `--tag`, `--case` or `-k` leaves out cases, or if `-m` or `--deselect` leaves out evaluations.
 """
 
 
 class Recorder:
-    """Takes the place of pytest's parser, and keeps what the plugin declares."""
+    """Stands in for pytest's parser, and records the plugin's options."""
 
     def __init__(self) -> None:
         self.options = argparse.ArgumentParser(add_help=False)
         self.ini: list[tuple[str, str, object]] = []
 
     def getgroup(self, name: str, description: str = "", after: str | None = None) -> Recorder:
-        """The group is the parser itself."""
+        """Return the parser itself as the group."""
         return self
 
     def addoption(self, *names: str, **attributes: typing.Any) -> None:
-        """Declare an option."""
+        """Record an option."""
         self.options.add_argument(*names, **attributes)
 
     def addini(self, name: str, help: str, type: object = None, default: object = None) -> None:  # noqa: A002
-        """Declare a value of pytest's configuration file."""
+        """Record a value of pytest's configuration file."""
         self.ini.append((name, help, default))
 
 
 def fixture_functions() -> Iterator[tuple[str, typing.Any]]:
-    """The plugin's fixtures: name and function."""
+    """Yield the name and the function of each of the plugin's fixtures."""
     for name in ("case", "completion", *fixtures.GRADERS):
         yield name, inspect.unwrap(getattr(fixtures, name))
 
 
 def called(function: typing.Any) -> str:
-    """How a test function calls what the fixture of a grader gives; empty for a plain value."""
+    """The signature of a grader fixture's value; empty for a fixture that is a plain value."""
     if function.__name__ not in fixtures.GRADERS:
         return ""
     returned = inspect.get_annotations(function)["return"].rpartition(".")[2]

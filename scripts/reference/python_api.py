@@ -1,4 +1,4 @@
-"""The page of the public Python API, from the docstrings of what ``distilltest`` exports and of its graders."""
+"""Generates the page of the public Python API from docstrings."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ Everything that `distilltest` exports, the parts of a verdict, and the graders a
 may change without notice.
 """
 VALUES = ("Verdict", "RuleVerdict", "Status")
-"""What ``decide`` returns."""
+"""The classes that make up the result of ``decide``."""
 
 
 def signature(function: Any, name: str, *, skip_first: bool = False) -> str:
-    """A call with its parameters, broken into lines where it is long."""
+    """The signature of a function, with one parameter per line if it is long."""
     found = inspect.signature(function)
     inner: list[str] = []
     for each in list(found.parameters.values())[1 if skip_first else 0 :]:
@@ -48,7 +48,7 @@ def _annotation(before: str, annotation: Any) -> str:
 
 
 def fields(kind: type) -> Iterator[tuple[str, str]]:
-    """The fields of a class with the docstring beneath each."""
+    """Yield the fields of a class, each with the docstring beneath it."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
     assert isinstance(tree, ast.ClassDef)
     for statement, after in zip(tree.body, [*tree.body[1:], ast.Pass()], strict=True):
@@ -66,7 +66,7 @@ def fields(kind: type) -> Iterator[tuple[str, str]]:
 
 
 def methods(kind: type) -> Iterator[tuple[str, str]]:
-    """The public methods and properties of a class."""
+    """Yield the public methods and properties of a class, each with its docstring."""
     for name, member in vars(kind).items():
         function = getattr(member, "fget", None) or getattr(member, "func", None) or member
         if name.startswith("_") or not inspect.isfunction(function):
@@ -76,7 +76,7 @@ def methods(kind: type) -> Iterator[tuple[str, str]]:
 
 
 def described(name: str, found: Any) -> str:
-    """The section of one name."""
+    """The section of a name."""
     parts = [f"### `{name}`"]
     if not inspect.isclass(found):
         parts += [f"```text\n{signature(found, name)}\n```", docstring(inspect.getdoc(found) or "")]
@@ -90,7 +90,7 @@ def described(name: str, found: Any) -> str:
 
 
 def tree(kind: type, depth: int = 0) -> Iterator[str]:
-    """A class of errors and those below it that the module of errors defines, one line each."""
+    """Yield one line for an error class and for each of its subclasses in the module of errors."""
     summary = (inspect.getdoc(kind) or "").partition("\n")[0]
     yield f"{'    ' * depth}- `{kind.__name__}`: {inline(summary)}"
     below: type
@@ -100,7 +100,7 @@ def tree(kind: type, depth: int = 0) -> Iterator[str]:
 
 
 def public() -> dict[str, Any]:
-    """Everything that the page has a section of: name → function or class."""
+    """The names that have a section: name → function or class."""
     found = {name: getattr(distilltest, name) for name in distilltest.__all__ if name != "__version__"}
     return (
         found
@@ -110,7 +110,7 @@ def public() -> dict[str, Any]:
 
 
 def unexplained(found: Any) -> list[str]:
-    """The parameters of a function, or the fields of a class, of which its documentation says nothing."""
+    """The parameters of a function, or the fields of a class, without documentation."""
     if not inspect.isclass(found):
         text = inspect.getdoc(found) or ""
         names = inspect.signature(found).parameters
