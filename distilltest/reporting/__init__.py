@@ -1,1 +1,1 @@
-"""Reports: one display-ready value, rendered to the terminal, to Markdown and to JSON."""
+"""Reports: one value with everything to show, rendered for the terminal, as Markdown and as JSON."""

@@ -1,7 +1,7 @@
-"""Text that we did not write, in Markdown for GitHub: it stays text.
+"""Untrusted text in GitHub Markdown: it stays text.
 
-Escaping is not enough: GitHub looks for ``@mentions``, ``#123``, commit ids, ``:emoji:`` and ``$math$`` in the rendered
-page, where a backslash or an entity is gone. It leaves code alone. So every word is code that is not known to be harmless.
+Escaping is not enough: GitHub looks for ``@mentions``, ``#123``, commit ids, ``:emoji:`` and ``$math$`` in the rendered page,
+where backslashes and entities are gone. It ignores code. So every word that is not known to be harmless becomes code.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ _COMMIT = re.compile(r"[0-9a-f]{7}", re.IGNORECASE)
 _TOKEN = re.compile(r"""(?P<lead>["'(“‘]*)(?P<core>.*?)(?P<trail>["')”’.,;:!?…]*)""")
 _LIST = re.compile(r"\d+[.)]")
 _SIGNS = {"-", "–", "—", "+", "/", "=", "%", "·", "✓", "✗", "α", "<", ">"}
-"""What may stand alone between two spaces."""
+"""Signs that are harmless between two spaces."""
 _BAR = re.compile(r"(?<=\\)\|")
 
 
 def prose(text: str, *, cell: bool = False) -> str:
-    """A sentence: harmless words as they are, every other word as code.
+    """A sentence: harmless words unchanged, every other word as code.
 
     Args:
-        text: Line breaks become a sign.
-        cell: Whether it stands in a table.
+        text: The text; line breaks become a visible sign.
+        cell: Whether it goes into a table.
 
     >>> prose("block: 5 points worse than @teacher (see https://x.example)")
     'block: 5 points worse than `@teacher` (see `https://x.example`)'
@@ -39,9 +39,9 @@ def _token(token: str, cell: bool, first: bool) -> str:
     """One word.
 
     Args:
-        token: Without spaces.
-        cell: Whether it stands in a table.
-        first: Whether it begins a paragraph, where a number with a dot or a sign begins a list.
+        token: The word, without spaces.
+        cell: Whether it goes into a table.
+        first: Whether it starts a paragraph, where a number with a dot, or a sign, would start a list.
     """
     found = _TOKEN.fullmatch(token)
     assert found is not None
@@ -56,14 +56,14 @@ def _token(token: str, cell: bool, first: bool) -> str:
 
 
 def code(text: str, *, cell: bool = False) -> str:
-    r"""A text as it is, as code; in a table its lines are broken.
+    r"""A text as code, unchanged; in a table, lines are separated by ``<br>``.
 
     >>> code("a`b"), code("a|b\nc", cell=True)
     ('``a`b``', '`a\\|b`<br>`c`')
     """
     if not cell:
         return _span(inline(text), cell)
-    # A bar after a backslash is one column or two, depending on the renderer: it stands outside the code, as an entity.
+    # Renderers disagree on whether a bar after a backslash splits the cell: put it outside the code, as an entity.
     lines = [_BAR.split(line) for line in visible(text).split("\n")]
     return "<br>".join("&#124;".join(_span(part, cell) for part in parts) for parts in lines)
 
@@ -78,18 +78,18 @@ def _span(text: str, cell: bool) -> str:
 
 
 def block(lines: Sequence[str]) -> str:
-    """Lines of text in a block of code. They are indented: what starts a line in a comment may be a command to a robot."""
+    """Lines of text as a code block, indented because some bots read the start of a line in a comment as a command."""
     shown = [f"  {inline(line)}".rstrip() for line in lines]
     ticks = "`" * max(3, _fence("\n".join(shown), 3))
     return "\n".join([f"{ticks}text", *shown, ticks])
 
 
 def _fence(text: str, least: int) -> int:
-    """More backticks than the text has in a row, and at least so many."""
+    """The length of a fence: more backticks than the longest run in the text, and at least ``least``."""
     return max(least, max((len(run) for run in re.findall("`+", text)), default=0) + 1)
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table of cells that :func:`prose` and :func:`code` made for one."""
+    """A table. :func:`prose` and :func:`code` make the cells."""
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

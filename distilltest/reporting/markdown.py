@@ -1,4 +1,4 @@
-"""Reports for the reviewer: Markdown that a pull request shows well."""
+"""The Markdown report, for reviewers of a pull request."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from distilltest.untrusted.edges import mapped
 from distilltest.untrusted.secrets import mask
 
 MOST = 40
-"""Changed cases of one kind that are shown with their texts."""
+"""The most changed cases of one kind to show."""
 SHRUNKEN = (
-    "Candidate minus other, in points. What is to be expected of a slice is drawn towards the mean of all, the more the smaller "
-    "it is, with a 90 % interval: the largest drop of many small slices is mostly luck."
+    "Candidate minus other role, in points. The expected difference of a slice, with a 90 % interval, is drawn towards the "
+    "overall mean, more so for smaller slices: the largest drop among many small slices is mostly luck."
 )
 LONG = 600
-"""Characters of an answer that are shown."""
+"""The most characters of an answer to show."""
 
 
 def render(run: RunReport) -> str:
-    """The verdict first, then the numbers, then what changed, then how to do it again."""
+    """Render a run: the verdict, the numbers, the changed cases, and how to reproduce the run."""
     run = mapped(run, mask)
     parts = [f"# {run.verdict.status.value.capitalize()}", prose(run.verdict.sentence)]
     for report in run.evaluations:
@@ -71,8 +71,8 @@ def _evaluation(report: EvaluationReport, *, said: bool) -> list[str]:
     drawn = [f"{name:<{width}}  {picture}".rstrip() for name, picture in pictures if picture]
     if drawn:
         note = (
-            "Differences with their intervals; a rule is proven where all of its interval is right of the limit, `|`, "
-            "and broken where all of it is left of that."
+            "Differences with their intervals. A rule is proven if its whole interval is to the right of the limit, `|`, "
+            "and broken if the whole interval is to the left."
         )
         parts.append(f"{note}\n\n{block(drawn)}")
     if labels := label_lines(report):
@@ -99,7 +99,7 @@ def _evaluation(report: EvaluationReport, *, said: bool) -> list[str]:
             parts += [
                 f"### {prose(rule.rule).capitalize()}",
                 SHRUNKEN,
-                _numbers(["tag", "cases", "seen", "to be expected"], rows),
+                _numbers(["tag", "cases", "seen", "expected"], rows),
             ]
     return parts + _changes(report)
 
@@ -122,7 +122,7 @@ def _changes(report: EvaluationReport) -> list[str]:
     counts |= {("preferred", rule.preferred_to): rule.wins for rule in report.verdict.rules if rule.preferred_to}
     for (kind, other), changes in groups.items():
         total = counts.get((kind, other), len(changes))
-        if report.verdict.worst_case:  # the rules count missing answers, too, and those are another group
+        if report.verdict.worst_case:  # the rules also count missing answers, which are in another group
             total = len(changes)
         title = titles[kind].format(other=prose(other)) if kind in titles else prose(kind)
         shown = changes[:MOST]
@@ -131,10 +131,8 @@ def _changes(report: EvaluationReport) -> list[str]:
         rows = [[*map(_long, (c.case_id, c.request, c.reference)), *(_said(c, role) for role in roles)] for c in shown]
         parts.append(f"### {title} ({total})")
         body = table(["case", "request", "reference", *_words(roles)], rows)
-        # What was won is good news, and long: it is there for who wants it.
-        folded = (
-            f"<details><summary>show them</summary>\n\n{body}\n\n</details>" if kind in ("won", "preferred") else body
-        )
+        # Won cases are many and need no review: fold them.
+        folded = f"<details><summary>show</summary>\n\n{body}\n\n</details>" if kind in ("won", "preferred") else body
         parts += [note, folded] if note else [folded]
     return parts
 
@@ -179,7 +177,7 @@ def _reproduce(run: RunReport) -> list[str]:
         tests = ", ".join(dict.fromkeys(rule.test for rule in report.verdict.rules if rule.test))
         rows.append(["tests", f"{tests}, α = {report.level or report.alpha:.4g}"])
     return [
-        "## How to do it again",
+        "## How to reproduce this run",
         table(["what", "value"], [[prose(what, cell=True), _long(value)] for what, value in _distinct(rows)]),
     ]
 
@@ -195,7 +193,7 @@ def _distinct(rows: Iterable[list[str]]) -> list[list[str]]:
 
 
 def _numbers(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table of numbers and names."""
+    """A table with prose in its cells."""
     return table(_words(heads), [_words(row) for row in rows])
 
 
@@ -204,7 +202,7 @@ def _words(texts: Iterable[str]) -> list[str]:
 
 
 def _long(text: str) -> str:
-    """A text of a case or a model, its beginning where it is long."""
+    """A text as code, cut if it is long."""
     if len(text) <= LONG:
         return code(text, cell=True)
     return f"{code(text[:LONG], cell=True)} … ({len(text)} characters)"

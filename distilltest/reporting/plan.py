@@ -1,4 +1,4 @@
-"""What ``--plan`` shows before anything is paid for."""
+"""The output of ``--plan``: the cost and the power of the evaluations, before anything is sent."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from distilltest.reporting.text import money, seconds
 from distilltest.untrusted.edges import mapped, shown_line
 
 SHOWN = 8
-"""Slices that are listed, the smallest first."""
+"""The most slices to list, smallest first."""
 
 
 def render(plans: Sequence[PlanEstimate], budget_usd: float | None) -> str:
-    """All evaluations of a session, and their sum."""
+    """The estimates of all evaluations of a session, and their sum."""
     plans = mapped(list(plans), shown_line)
     parts = [part for plan in plans for part in _plan(plan)]
     roles = [role for plan in plans for role in plan.roles]
@@ -26,12 +26,12 @@ def render(plans: Sequence[PlanEstimate], budget_usd: float | None) -> str:
     parts.append(
         f"in all: {sum(role.calls for role in roles):,} calls, {to_send:,} to send"
         + (f", about {money(total)}" if total else "")
-        + (f"; what {', '.join(unknown)} costs is not known (no price, or no answer seen yet)" if unknown else "")
+        + (f"; the cost of {', '.join(unknown)} is unknown (no price, or no stored answer)" if unknown else "")
         + ". Nothing was sent."
     )
     if budget_usd is not None and total > budget_usd:
         parts.append(
-            f"The budget of {money(budget_usd)} will not do. Raise it, or ask fewer cases with --limit or --stop-early."
+            f"The budget of {money(budget_usd)} is too small. Raise it, or ask fewer cases with --limit or --stop-early."
         )
     return "\n\n".join(parts)
 
@@ -57,7 +57,7 @@ def _plan(plan: PlanEstimate) -> list[str]:
         tabulate(rows, heads, tablefmt="simple", disable_numparse=True),
     ]
     if plan.judge_calls:
-        parts.append(f"and about {plan.judge_calls:,} questions to judges, whose tokens are not estimated")
+        parts.append(f"and about {plan.judge_calls:,} questions to judges, whose cost is not included")
     parts.append(
         "What can be shown, with a chance of 80 %:\n" + "\n".join(f"  {rule.rule}: {rule.shows}" for rule in plan.rules)
     )

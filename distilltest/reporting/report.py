@@ -1,4 +1,4 @@
-"""What every renderer shows: plain values, computed and rounded once."""
+"""The values that every format shows, computed and rounded once."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from distilltest.gate.health import AnswerHealth, GraderHealth
 from distilltest.records import Outcome
 
 SCHEMA_VERSION = 1
-"""Of the JSON form."""
+"""The version of the JSON report."""
 
 
 @dataclass(frozen=True, slots=True)
 class RoleLine:
-    """How one role did."""
+    """The results of one role."""
 
     role: str
     model: str
@@ -29,7 +29,7 @@ class RoleLine:
     n: int
     """Cases with a grade for every trial."""
     missing: int
-    """Cases without."""
+    """Cases that lack one."""
     rate: float | None
     """Pass rate or mean score in [0, 1]."""
     low: float | None
@@ -40,7 +40,7 @@ class RoleLine:
     completion_tokens: float
     """Per call."""
     usd: float | None
-    """Of all calls of the role, at the price file's prices; None where a price, or the tokens of a call, are not known."""
+    """The cost of all calls; None if the price, or the tokens of a call, are unknown."""
     latency_median: float
     """Seconds."""
     latency_95: float
@@ -49,32 +49,32 @@ class RoleLine:
     prompt_fingerprint: str
     parameters: dict[str, Any]
     any_passes: float | None = None
-    """pass@k: the share of cases in which at least one of k trials passes; None for a single trial."""
+    """pass@k: the share of cases in which at least one of k trials passes; None with one trial."""
     all_pass: float | None = None
-    """pass^k: the share of cases in which all of k trials pass; None for a single trial."""
+    """pass^k: the share of cases in which all k trials pass; None with one trial."""
     cut_off: int = 0
-    """Answers that were cut off at the token limit, and graded as they are."""
+    """Answers cut off at the token limit; they are graded like any other."""
     refused: int = 0
-    """Answers that are refusals, graded like any other."""
+    """Refusals; they are graded like any other answer."""
     without_usage: int = 0
-    """Answers whose tokens are not known; those per call are then of the others."""
+    """Answers without token counts, which the tokens per call leave out."""
     usd_at_least: float | None = None
-    """Money for the calls whose tokens are known; None where a price is not."""
+    """The cost of the calls with known tokens; None without a price."""
     compared: int = 0
-    """Cases whose answers have no grade, because the test function only compares them with another role's."""
+    """Cases without a grade because the test function only compares their answers."""
     answers: int = 0
-    """Answers that came, all trials; 0 in reports of older versions."""
+    """Answers over all trials; 0 in reports of older versions."""
     empty: int = 0
-    """Answers without a text, a call of a tool or a refusal."""
+    """Answers without text, tool call or refusal."""
     identical: int = 0
-    """How many times the commonest answer was given, letter by letter."""
+    """The number of answers identical to the commonest one."""
     commonest: str = ""
-    """The beginning of that answer, where it is more than half of all."""
+    """The beginning of that answer, if it is more than half of all answers."""
 
 
 @dataclass(frozen=True, slots=True)
 class SliceLine:
-    """How the roles did on the cases with one tag."""
+    """The results of the roles on the cases with one tag."""
 
     tag: str
     n: int
@@ -109,7 +109,7 @@ class EvaluationReport(EvaluationSummary):
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> EvaluationReport:
-        """Back from plain values."""
+        """The report from plain values."""
         return restore(
             cls,
             content,
@@ -125,19 +125,19 @@ class EvaluationReport(EvaluationSummary):
 
 
 def _each(kind: type[Any], **convert: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, ...]]:
-    """What reads a list of records."""
+    """A function that reads a list of records."""
     return lambda content: tuple(restore(kind, each, **convert) for each in content)
 
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """One run, ready to be shown."""
+    """One run, ready to render."""
 
     info: RunInfo
     verdict: Verdict
     evaluations: tuple[EvaluationReport, ...]
     not_judged: tuple[str, ...] = ()
-    """Node ids of evaluations that were left out because no judge is configured."""
+    """Node ids of evaluations that were skipped because no judge is configured."""
 
     @classmethod
     def of(
@@ -147,13 +147,13 @@ class RunReport:
         unfinished: str | None = None,
         not_judged: Sequence[str] = (),
     ) -> RunReport:
-        """Put evaluations together: all must promote, and nothing may be unfinished.
+        """Combine evaluations. The run promotes if all of them promote and it is not unfinished.
 
         Args:
-            info: The circumstances of the run.
-            evaluations: Those that came to a verdict.
-            unfinished: Why there may be more than these (interrupted, a suite with an error), None where there is not.
-            not_judged: Evaluations that were left out for want of a judge.
+            info: The facts of the run.
+            evaluations: The evaluations with a verdict.
+            unfinished: Why evaluations may be missing (an interrupt, an error in the suite); None if the run is complete.
+            not_judged: Node ids of evaluations that were skipped because no judge is configured.
         """
         status = combine([evaluation.verdict.status for evaluation in evaluations])
         if len(evaluations) == 1:
@@ -236,7 +236,7 @@ def _role_line(result: EvaluationResult, role: str) -> RoleLine:
 
 
 def _share(outcomes: Iterable[Outcome], trials: int, of: Callable[[Iterable[bool]], bool]) -> float | None:
-    """The share of cases of whose trials any, or all, pass; None for a single trial, or where no case has all."""
+    """The share of cases in which any trial, or all trials, pass; None with one trial, or if no case is complete."""
     if trials == 1:
         return None
     shares = list[bool]()

@@ -1,4 +1,4 @@
-"""Reports on the terminal."""
+"""The report on the terminal."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from distilltest.reporting.text import (
 from distilltest.untrusted.edges import mapped, shown_line
 
 LINES = 20
-"""A failure message has at most so many."""
+"""The most lines of a failure message."""
 WIDTH = 100
 _WORDS = {"lost": "lost", "not preferred": "not preferred"}
-"""Kinds of changes that speak against the candidate, as they are said before "to base"."""
+"""Kinds of changes against the candidate → their words before "to base"."""
 
 
 def summary(run: RunReport) -> str:
-    """The whole run: a table of roles and of rules for each evaluation, and the verdict."""
+    """The whole run: tables of roles and rules for each evaluation, and the verdict."""
     run = mapped(run, shown_line)
     parts = []
     for report in run.evaluations:
@@ -74,14 +74,14 @@ def summary(run: RunReport) -> str:
 
 
 def role_lines(report: EvaluationReport) -> list[str]:
-    """A line for each role."""
+    """One line per role."""
     report = mapped(report, shown_line)
     width = max((len(line.role) for line in report.roles), default=0)
     return [f"{line.role:<{width}}  {rate(line)}  {counts(line, ' cases')}  {line.model}" for line in report.roles]
 
 
 def failure(report: EvaluationReport) -> str:
-    """Why an evaluation does not promote: the verdict, the numbers and the worst cases, in at most twenty lines."""
+    """Why an evaluation does not promote, in at most twenty lines: the verdict, the numbers and the worst cases."""
     report = mapped(report, shown_line)
     lines = [_cut(report.verdict.sentence, 4 * WIDTH), *meaning(report), *(f"  {line}" for line in role_lines(report))]
     if report.verdict.status is Status.INCOMPLETE:
@@ -108,7 +108,7 @@ def _case(change: Change, word: str) -> list[str]:
         block.append(f"  reference: {_cut(change.reference)}")
     block += [f"  {sample.role}: {_cut(sample.text)}" for sample in change.samples]
     ours = change.samples[0]
-    if ours.reason and not ours.reason.startswith(repr(ours.text)[:20]):  # which says no more than the lines above
+    if ours.reason and not ours.reason.startswith(repr(ours.text)[:20]):  # which would repeat the lines above
         block.append(f"  why: {_cut(ours.reason)}")
     return block
 

@@ -1,4 +1,4 @@
-"""How numbers look in every report."""
+"""Words, numbers and tables that the terminal and the Markdown report share."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from distilltest.gate.figures import declared, interval, upper
 from distilltest.reporting.report import EvaluationReport, RoleLine
 
 REASON = 80
-"""Characters of a grader's reason in a table."""
+"""The most characters of a grader's reason in a table."""
 WIDTH = 41
-"""Characters of an interval's picture."""
+"""The width of an interval's picture in characters."""
 
 
 def percent(value: float | None) -> str:
-    """A rate as people read it.
+    """A rate in percent.
 
     >>> percent(0.934), percent(None)
     ('93.4 %', '-')
@@ -30,19 +30,19 @@ def rate(line: RoleLine) -> str:
 
 
 def money(usd: float | None) -> str:
-    """US dollars, with enough digits for small sums."""
+    """US dollars, with more digits for small sums."""
     return "-" if usd is None else f"${usd:.2f}" if usd >= 1 else f"${usd:.4f}"
 
 
 def cost(line: RoleLine) -> str:
-    """A role's money; what is only known in part is never shown as if it were all."""
+    """A role's cost, marked as "at least" if some calls lack usage."""
     if not line.without_usage:
         return money(line.usd)
     return f"at least {money(line.usd_at_least)}" if line.usd_at_least else "unknown"
 
 
 def tokens(line: RoleLine) -> str:
-    """A role's tokens per call, in and out."""
+    """A role's tokens per call: in / out."""
     if line.without_usage and not line.prompt_tokens + line.completion_tokens:
         return "unknown"
     return f"{line.prompt_tokens:.0f} / {line.completion_tokens:.0f}" + (
@@ -51,7 +51,7 @@ def tokens(line: RoleLine) -> str:
 
 
 def counts(line: RoleLine, unit: str = "") -> str:
-    """How many cases a role has, and what is odd about its answers."""
+    """The number of a role's cases, and of odd answers by kind."""
     same = line.identical if line.answers >= 10 and 2 * line.identical > line.answers else 0
     odd = (
         (line.compared if line.n else 0, "not graded"),
@@ -65,12 +65,12 @@ def counts(line: RoleLine, unit: str = "") -> str:
 
 
 def seconds(value: float) -> str:
-    """Milliseconds below a second."""
+    """A duration: in milliseconds below a second."""
     return f"{1000 * value:.0f} ms" if value < 1 else f"{value:.1f} s"
 
 
 def role_rows(report: EvaluationReport) -> tuple[list[str], list[list[str]]]:
-    """The table of roles: heads and rows."""
+    """The head and rows of the table of roles."""
     name = "pass rate" if report.metric == "pass" else "mean score"
     confidence = f"{100 * (1 - 2 * report.alpha):.0f} %"
     heads = [
@@ -100,12 +100,12 @@ def role_rows(report: EvaluationReport) -> tuple[list[str], list[list[str]]]:
 
 
 def _trial_heads(report: EvaluationReport) -> list[str]:
-    """At least one of k trials passes, all of them pass."""
+    """The heads for "at least one of k trials passes" and "all of them pass"."""
     return [f"pass@{report.trials}", f"pass^{report.trials}"] if report.trials > 1 else []
 
 
 def rule_rows(report: EvaluationReport) -> tuple[list[str], list[list[str]]]:
-    """The table of rules: heads and rows."""
+    """The head and rows of the table of rules."""
     heads = ["rule", "says", "difference or rate in points", "must be above", "won / lost", "cases", "p"]
     return heads, [_rule_row(rule) for rule in report.verdict.rules]
 
@@ -123,7 +123,7 @@ def _rule_row(rule: RuleVerdict) -> list[str]:
 
 
 def _estimate(rule: RuleVerdict) -> str:
-    """The estimate with its interval, as far as they are known."""
+    """The estimate with its interval, if they are known."""
     if rule.estimate is None:
         return "-"
     shown = f"{100 * rule.estimate:{'+' if rule.role else ''}.1f}"
@@ -135,40 +135,40 @@ def _estimate(rule: RuleVerdict) -> str:
 MEANING = {
     Status.PROMOTE: (
         "every rule of this evaluation is proven",
-        "where all evaluations promote, `distilltest promote` puts the candidate into production, on the record",
+        "if all evaluations promote, `distilltest promote` puts the candidate into production and records it",
     ),
     Status.BLOCK: (
-        "it is shown that the candidate does not meet a rule; more cases would hardly change that",
-        "read the lost cases, mend the training data or the prompt, and try another candidate",
+        "the candidate does not meet a rule, and more cases are unlikely to change that",
+        "read the lost cases, improve the training data or the prompt, and try another candidate",
     ),
     Status.UNDECIDED: (
-        "these cases neither prove the claim nor refute it: the candidate may be good enough, or not",
-        "evaluate on more, new cases, accept a wider margin, or improve the candidate; the same run again says the same",
+        "these cases neither prove nor refute a rule: the candidate may or may not be good enough",
+        "evaluate on more, new cases, accept a wider margin, or improve the candidate; repeating this run gives the same verdict",
     ),
     Status.INCOMPLETE: (
-        "nothing is said about the candidate, because something is missing or looks broken",
-        "mend what the verdict names, and run again: every answer is stored, and only what is missing is asked",
+        "the results say nothing about the candidate, because something is missing or looks broken",
+        "fix what the verdict names, and run again: answers are stored, and only missing ones are requested",
     ),
 }
-"""What a verdict means, and what to do next, for a reader who never studied statistics."""
+"""Status → what it means, and what to do next, without statistical terms."""
 
 
 def meaning(report: EvaluationReport) -> list[str]:
-    """What the verdict of an evaluation means, and what to do next."""
+    """What the verdict of an evaluation means, and what to do next, as two sentences."""
     means, then = MEANING.get(report.verdict.status, MEANING[Status.INCOMPLETE])
     if report.verdict.transient:
-        means = "answers are missing, so nothing is said about the candidate"
-        then = "run the same command again: only what is missing is asked"
+        means = "answers are missing, so the results say nothing about the candidate"
+        then = "run the same command again: only missing answers are requested"
     elif report.verdict.status is Status.INCOMPLETE and report.verdict.unanswerable:
-        means = "some cases can never be answered as they are asked, and the verdict depends on them"
-        then = "shorten these cases or take them out of the dataset, or change the model; what was answered is not asked twice"
+        means = "some cases cannot be answered as they are, and the verdict depends on them"
+        then = "shorten these cases, remove them from the dataset, or change the model; stored answers are not requested again"
     elif any(rule.status is Status.UNDECIDED and rule.labelled is not None for rule in report.verdict.rules):
         then = then.replace("evaluate on more, new cases", "let people label more answers")
     return [f"What it means: {means}.", f"What to do next: {then}."]
 
 
 def how_sure(report: EvaluationReport) -> str:
-    """What the level means, in a plain sentence."""
+    """A sentence that explains the level."""
     share = upper(report.level or report.alpha)
     return (
         f"How sure this is: of 100 candidates that do not meet a rule, at most {share} would pass it by luck; "
@@ -177,7 +177,7 @@ def how_sure(report: EvaluationReport) -> str:
 
 
 def tokens_saved(report: EvaluationReport) -> str:
-    """What the candidate's own, shorter prompt saves, in a sentence; empty where it has none."""
+    """A sentence about the prompt tokens that the candidate's shorter prompt saves; empty without one."""
     roles = {line.role: line for line in report.roles}
     candidate, teacher = roles.get("candidate"), roles.get("teacher")
     if candidate is None or teacher is None or candidate.prompt_fingerprint == teacher.prompt_fingerprint:
@@ -192,7 +192,7 @@ def tokens_saved(report: EvaluationReport) -> str:
 
 
 def judge_rows(report: EvaluationReport) -> tuple[list[str], list[list[str]]]:
-    """The table of judges: heads and rows."""
+    """The head and rows of the table of judges."""
     heads = ["judged by", "model", "grader", "prompt", "questions", "without a verdict", "agreement with people"]
     return heads, [
         [
@@ -209,13 +209,13 @@ def judge_rows(report: EvaluationReport) -> tuple[list[str], list[list[str]]]:
 
 
 def label_lines(report: EvaluationReport) -> list[str]:
-    """Rule by rule, what people's labels did; nothing where none are declared."""
+    """For each rule, how people's labels were used; empty without labels."""
     return [f"{rule.rule}: {rule.labels}." for rule in report.verdict.rules if rule.labels]
 
 
 def grader_rows(report: EvaluationReport) -> tuple[list[str], list[list[str]]]:
-    """The table of graders: heads and rows; the last cell of a row is a reason."""
-    heads = ["grader", "passes", "nobody passes", "everybody passes", "raised", "fails most often because"]
+    """The head and rows of the table of graders. The last cell of a row is a reason."""
+    heads = ["grader", "passes", "no role passes", "all roles pass", "raised", "fails most often because"]
     return heads, [
         [
             grader.name,
@@ -230,7 +230,7 @@ def grader_rows(report: EvaluationReport) -> tuple[list[str], list[list[str]]]:
 
 
 def interval_picture(rule: RuleVerdict) -> str:
-    """The interval of a difference on a line, with its limit: proven where all of it is right of the limit.
+    """A picture of an interval and its limit: the rule is proven if the whole interval is to the right of the limit.
 
     >>> from distilltest.gate import Status
     >>> interval_picture(RuleVerdict("", Status.PROMOTE, "", role="x", estimate=0.0, low=-0.02, high=0.02, limit=-0.05))

@@ -31,7 +31,7 @@ def test_a_plan_says_what_it_costs_and_that_a_budget_will_not_do(project):
     with (project.root / "distilltest.yaml").open("a") as config:
         config.write("prices: prices.yaml\nbudget: {usd: 0.5}\n")
     out = project.run("--plan").stdout.str()
-    assert "The budget of $0.5000 will not do" in out
+    assert "The budget of $0.5000 is too small" in out
     assert "360 to send, about $" in out
 
 

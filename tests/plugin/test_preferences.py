@@ -65,7 +65,7 @@ def test_a_report_of_preferences_alone_says_what_is_known_and_nothing_else(judge
     assert "3 / 30" in page  # won and lost
     assert "Cases in which the answer of teacher was preferred (30)" in page
     assert "Cases in which the candidate's answer was preferred to that of teacher (3)" in page
-    assert "base" not in page.split("## How to do it again")[0]
+    assert "base" not in page.split("## How to reproduce this run")[0]
     result.stdout.fnmatch_lines(["*not preferred to teacher: q-0*"])
 
 

@@ -60,9 +60,7 @@ def shown(project, result):
     """What pytest says of the evaluation, where it does not pass, and the report down to the cases."""
     said = re.search(r"^_+ test_numbers _+\n(.*?)^=", result.stdout.str(), re.DOTALL | re.MULTILINE)
     parts = [f"```text\n{said[1].strip()}\n```"] if said else []
-    report = (
-        project.reports()[-1].read_text().split("## How to do it again")[0].split("### Cases")[0].split("### By tag")[0]
-    )
+    report = re.split("## How to reproduce this run|### Cases|### By tag", project.reports()[-1].read_text())[0]
     report = re.sub(r"\d+(\.\d+)? m?s / \d+(\.\d+)? m?s", "…", report)
     report = re.sub(r"^#+ (.*)$", r"**\1**", report.strip(), flags=re.MULTILINE)
     quoted = "\n".join(f"> {line}".rstrip() for line in report.splitlines())
