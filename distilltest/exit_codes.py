@@ -14,7 +14,9 @@ UNDECIDED = 10
 """Nothing blocked, but at least one evaluation has too few cases to tell."""
 INCOMPLETE = 11
 """Nothing blocked, but at least one evaluation could not be completed: calls failed, or the run was narrowed."""
-VERDICTS = (PROMOTED, BLOCKED, UNDECIDED, INCOMPLETE)
+OF_VERDICT = {"block": BLOCKED, "incomplete": INCOMPLETE, "undecided": UNDECIDED, "promote": PROMOTED}
+"""Verdict → exit code. Of several verdicts, the first in this order counts."""
+VERDICTS = tuple(OF_VERDICT.values())
 """The codes of a session in which every evaluation has a verdict."""
 COULD_NOT_RUN = 12
 """Nothing blocked, but at least one evaluation could not run: its configuration, data, suite or store is broken."""

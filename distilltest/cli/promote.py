@@ -79,15 +79,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def exit_code(result: Result) -> int:
     """What a command ends with that wanted to promote."""
-    from distilltest import exit_codes
-    from distilltest.gate import Status
+    from distilltest.exit_codes import OF_VERDICT
 
-    codes = {
-        Status.PROMOTE: exit_codes.PROMOTED,
-        Status.BLOCK: exit_codes.BLOCKED,
-        Status.UNDECIDED: exit_codes.UNDECIDED,
-    }
-    return codes.get(result.status, exit_codes.INCOMPLETE)
+    return OF_VERDICT[result.status]
 
 
 def _say_why_not(model: str, result: Result) -> None:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from distilltest.data.stored import restore
+from distilltest.exit_codes import OF_VERDICT
 
 
 class Status(StrEnum):
@@ -27,10 +28,7 @@ class Status(StrEnum):
 
 def combine(statuses: Sequence[Status]) -> Status:
     """One status for several: block before incomplete before undecided before promote; of nothing, incomplete."""
-    for status in (Status.BLOCK, Status.INCOMPLETE, Status.UNDECIDED):
-        if status in statuses:
-            return status
-    return Status.PROMOTE if Status.PROMOTE in statuses else Status.INCOMPLETE
+    return next((status for status in map(Status, OF_VERDICT) if status in statuses), Status.INCOMPLETE)
 
 
 @dataclass(frozen=True, slots=True)

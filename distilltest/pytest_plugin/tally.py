@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from distilltest.exit_codes import COULD_NOT_RUN, INCOMPLETE, INTERNAL_ERROR, UNDECIDED
+from distilltest.exit_codes import COULD_NOT_RUN, INCOMPLETE, INTERNAL_ERROR, OF_VERDICT
 from distilltest.pytest_plugin import fixtures
 
 STATUS = "distilltest_verdict"
@@ -85,6 +85,6 @@ class SessionTally:
             return INTERNAL_ERROR
         if self.broken or self.uncollected or error:
             return COULD_NOT_RUN
-        if "incomplete" in verdicts or self.unjudged:
+        if self.unjudged:
             return INCOMPLETE
-        return UNDECIDED if "undecided" in verdicts else exitstatus
+        return next((code for verdict, code in OF_VERDICT.items() if verdict in verdicts), 0) or exitstatus
