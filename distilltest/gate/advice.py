@@ -1,4 +1,4 @@
-"""What an undecided verdict says about more cases: how many further ones would decide, or that they would rather block."""
+"""Advice in an undecided verdict: how many more cases would decide, or that they would probably block."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from distilltest.statistics.planning import needed
 
 
 def on_more_cases(seen: ObservedValues, alpha: float, unit: str = "cases") -> tuple[str, int | None, int | None]:
-    """A sentence, and the cases in all that would decide if the roles were equal, and if the mean is what was seen.
+    """A sentence, and the total numbers of cases that would decide if the roles are equal, and if the mean stays as observed.
 
     Args:
-        seen: What was weighed.
-        alpha: The level at which the next run will be decided.
-        unit: What ``n`` counts.
+        seen: The values that the rule weighed.
+        alpha: The level of the next run.
+        unit: The unit of the numbers.
 
     >>> on_more_cases(ObservedValues([1.0] * 10 + [-1.0] * 12 + [0.0] * 364, -0.02, "exact"), 0.05)[0]
     'further cases that would decide in 4 of 5 runs: about 560 if the two are equal, about 1,400 if the difference stays as seen'
@@ -43,6 +43,6 @@ def _about(count: int, seen: ObservedValues) -> str:
 
 
 def rounded(count: int) -> int:
-    """Two digits that mean something, rounded up."""
+    """The number rounded up to two significant digits."""
     step: int = 10 ** max(0, len(str(count)) - 2)
     return -(-count // step) * step

@@ -1,4 +1,4 @@
-"""The candidate paired with another role, case by case, and what the pairs prove."""
+"""The candidate paired with another role, case by case, and the test of their difference."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ class Comparison:
 
     role: str
     differences: tuple[float, ...]
-    """Candidate minus other, in [-1, 1], one a whole pair."""
+    """Candidate minus other, in [-1, 1], one for each complete pair."""
     missing: int
-    """Pairs that lack one of the two."""
+    """The number of incomplete pairs."""
     binary: bool
     clusters: tuple[str, ...] = ()
-    """The cluster of each pair; empty where cases are independent."""
+    """The cluster of each pair; empty for independent cases."""
     human: tuple[float | None, ...] = ()
-    """The difference by people's labels of each pair, in [-1, 1]; None where one of the two answers has none. Empty where the
-    differences are all that counts; otherwise the labels decide, and the differences sharpen them."""
+    """The difference of each pair by people's labels, in [-1, 1]; None if one of the two answers has none. If there are any, the
+    labels decide and the differences sharpen them."""
     by_people: bool = False
-    """Whether the differences are by people's labels alone."""
+    """Whether the differences themselves come from people's labels."""
     test: str | None = None
-    """The test that the suite asked for, instead of what the data suggest; see ``TESTS``."""
+    """The key in ``TESTS`` of the test that the suite names; None for the one that the data call for."""
 
     @property
     def n(self) -> int:
-        """Whole pairs."""
+        """The number of complete pairs."""
         return len(self.differences)
 
     @property

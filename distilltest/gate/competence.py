@@ -1,14 +1,14 @@
-"""What must be so before a rule that holds means anything: the roles that it leans on can do something, and answer the question.
+"""Competence: whether the roles that a rule relies on can do the task at all.
 
-"Not worse than the teacher" also holds where nobody passes a single case, because a grader is broken. So a rule promotes only if
-each role that it leans on is shown, at the gate's level, to be better than a model that knows nothing:
+"Not worse than the teacher" also holds if a broken grader fails every answer of every role. So a rule promotes only if each role
+that it relies on is proven, at the gate's level, to be better than a model that knows nothing:
 
-- one that is always wrong. Where a margin is allowed, that one must not be within it, so the role passes more than the margin;
-- one that always gives the same answer, where the cases say what it would pass: the commonest reference of an ``exact_match``.
+- A model that is always wrong. It must not be within the margin, so the role must pass more than the margin.
+- A model that always gives the same answer, if the cases tell what that passes, such as the most common reference of an
+  ``exact_match``.
 
-A role that gives one text to nearly every case, where the cases ask for many, is not trusted, whatever a judge says of that text.
-And a gate promotes only if some rule of it is a claim about the candidate's answers, and is proven. See
-docs/explanation/decisions/0013.
+A role that gives one text to nearly every case is not trusted if the cases call for different texts, whatever a judge says.
+A gate promotes only if at least one rule is a claim about the candidate's answers and is proven. See decision 0013.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from distilltest.gate.table import ResultsTable
 from distilltest.gate.verdict import RuleVerdict, Status
 
 ONE_TEXT = 0.9
-"""The share of a role's answers from which on they are "one text to nearly every case"."""
+"""The share of identical answers that counts as "one text to nearly every case"."""
 MANY_TEXTS = 0.5
-"""Where no more than this share of the references are the same (without them, of another role's answers), many are asked for."""
+"""Cases call for different texts if at most this share of references (or, without them, of another role's answers) is equal."""
 MOSTLY = 0.5
-"""From which share on a report notes it."""
+"""The share of identical answers that a report notes."""
 FEWEST_ANSWERS = 10
-"""With fewer answers, the same one to all of them may be chance."""
+"""With fewer answers, equal ones may be chance."""
 
 
 def with_competence(rule: Rule, verdict: RuleVerdict, table: ResultsTable, alpha: float) -> RuleVerdict:
-    """The verdict on a rule; *incomplete* where it holds, and the roles that it leans on show no competence."""
+    """The verdict on a rule; *incomplete* if the rule holds but a role that it relies on shows no competence."""
     if verdict.status is Status.UNDECIDED and nobody_passes(table):
         return replace(verdict, status=Status.INCOMPLETE, sentence=no_role_passes(table))
     if verdict.status is not Status.PROMOTE:
@@ -45,9 +45,9 @@ def with_competence(rule: Rule, verdict: RuleVerdict, table: ResultsTable, alpha
     return verdict
 
 
-def without_claim(rules: Sequence[Rule], judged: Sequence[RuleVerdict]) -> str:
-    """Why a gate whose rules all hold says nothing about the candidate's answers; empty where one claim is proven."""
-    pairs = list(zip(rules, judged, strict=True))
+def without_claim(rules: Sequence[Rule], verdicts: Sequence[RuleVerdict]) -> str:
+    """Why a gate whose rules all hold proves nothing about the candidate's answers; empty if a claim is proven."""
+    pairs = list(zip(rules, verdicts, strict=True))
     if any(rule.claims and verdict.status is Status.PROMOTE for rule, verdict in pairs):
         return ""
     guards = " and ".join(f"{verdict.rule!r}" for rule, verdict in pairs if not rule.claims)
@@ -59,7 +59,7 @@ def without_claim(rules: Sequence[Rule], judged: Sequence[RuleVerdict]) -> str:
 
 
 def never_promotes(rules: Sequence[Rule]) -> str:
-    """Why a gate can promote nothing, whatever the answers are; empty where it can."""
+    """Why a gate can never promote; empty if it can."""
     if any(rule.claims for rule in rules):
         return ""
     guards = " and ".join(repr(rule.describe()) for rule in rules)
@@ -70,13 +70,13 @@ def never_promotes(rules: Sequence[Rule]) -> str:
 
 
 def nobody_passes(table: ResultsTable) -> bool:
-    """Whether there are results, and none of any role is above 0."""
+    """Whether there are results, and all results of all roles are 0."""
     columns = table.values.values()
     return not any(map(any, columns)) and any(value is not None for column in columns for value in column)
 
 
 def no_role_passes(table: ResultsTable) -> str:
-    """What to say where nobody passes."""
+    """The sentence for a table in which no answer passes."""
     who = "no role passes" if len(table.values) > 1 else f"{next(iter(table.values))} does not pass"
     return (
         f"{who} any of {_cases(len(table.case_ids))}, so these results say nothing about the candidate; "
@@ -85,7 +85,7 @@ def no_role_passes(table: ResultsTable) -> str:
 
 
 def _lack(measure: Measure, table: ResultsTable, alpha: float) -> str:
-    """Why a role shows no competence, in words; empty where it does."""
+    """Why a role shows no competence; empty if it does."""
     role, above, tag = measure
     if why := _one_text(role, table):
         return why
@@ -122,7 +122,7 @@ def _lack(measure: Measure, table: ResultsTable, alpha: float) -> str:
 
 
 def _one_text(role: str, table: ResultsTable) -> str:
-    """Why a role's answers are not trusted: one text to nearly every case, where the cases ask for many."""
+    """Why a role's answers are not trusted: one text to nearly every case, though the cases call for different ones."""
     if not repeats(role, table, ONE_TEXT):
         return ""
     ours = table.answers[role]
@@ -139,7 +139,7 @@ def _one_text(role: str, table: ResultsTable) -> str:
 
 
 def repeats(role: str, table: ResultsTable, share: float) -> bool:
-    """Whether so many of a role's answers are the same, where references and other roles' answers are not."""
+    """Whether this share of a role's answers is identical, while references or other roles' answers differ."""
     ours = table.answers.get(role)
     if ours is None or ours.answers < FEWEST_ANSWERS or ours.identical < share * ours.answers:
         return False
@@ -147,9 +147,9 @@ def repeats(role: str, table: ResultsTable, share: float) -> bool:
 
 
 def _asked(role: str, table: ResultsTable) -> float:
-    """How uniform the right answers may be: as the references are, without them as the answers of the most varied other role.
+    """The share of right answers that may be equal: as the references, or without them as the most varied other role's answers.
 
-    0 where nobody knows. One other role that repeats itself excuses nobody: an untuned base may say the same to everything.
+    0 if unknown. The most varied role counts, because an untuned base may give one answer to everything.
     """
     if table.same_reference is not None:
         return table.same_reference
@@ -175,7 +175,7 @@ def _cases(count: int) -> str:
 
 
 def _blamed(graders: Sequence[GraderHealth]) -> str:
-    """The grader that fails most answers, with the commonest reason; empty where nothing is known of graders."""
+    """The grader that fails most answers, with its most common reason; empty if unknown."""
     worst = max(graders, key=lambda grader: grader.graded - grader.passed, default=None)
     if worst is None or worst.passed == worst.graded:
         return ""

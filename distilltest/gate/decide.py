@@ -1,11 +1,11 @@
-"""The verdict on a table of results: a pure function that nothing about printing can skip.
+"""The verdict on a table of results: a pure function.
 
-All rules must hold, so each is tested at alpha without a correction (an intersection-union test); evidence against a rule is
-asked for at alpha divided by the number of rules. Where the run was narrowed, or values are missing that asking again may bring,
-the verdict is *incomplete*. Values that can never be known are decided by the worst case (see ``worst``): *promote* if every rule
-is proven there, *block* if one is broken even in the best case, else *incomplete*, naming the cases.
-A rule about a role that nothing plays yet does not apply; a gate in which no rule applies is *incomplete*. So is one in which no
-claim about the candidate's answers is proven, or in which the roles that a rule leans on show no competence (see ``competence``).
+All rules must hold, so each is tested at alpha without a correction (an intersection-union test). A rule is broken if there is
+evidence against it at alpha divided by the number of rules. The verdict is *incomplete* if the run was narrowed, or if values are
+missing that another run may supply. For values that can never be known, the worst case decides (see ``worst``): *promote* if it
+proves every rule, *block* if even the best case breaks one, else *incomplete*, with the names of the cases.
+A rule does not apply until a model has its role. The verdict is also *incomplete* if no rule applies, if no claim about the
+candidate's answers is proven, or if a role that a rule relies on shows no competence (see ``competence``).
 """
 
 from __future__ import annotations
@@ -38,23 +38,24 @@ def decide(
     worst_case: bool = False,
     **roles: Sequence[float | None],
 ) -> Verdict:
-    """The verdict on results: of an evaluation, of a notebook, of another runner.
+    """Decide on the results of an evaluation, a notebook or another runner.
 
     Args:
-        rules: All must hold; at least one.
-        table: The results of an evaluation; or give arrays instead.
-        candidate: A value in [0, 1] for each case, None where there is none (a call that failed, say). Where all values of all
-            roles are 0 or 1, they are taken for pass and fail.
-        base: The same for the base, aligned with the candidate's by case; and for the teacher, and for roles of your own.
-        teacher: The same.
-        alpha: The level of each rule, one-sided, in (0, 0.5).
-        clusters: What ties cases together, one a case; None for independent cases.
+        rules: The rules, at least one. All must hold.
+        table: The results of an evaluation. Or give arrays instead.
+        candidate: A value in [0, 1] for each case, None for a missing one, such as a failed call. If all values of all roles are
+            0 or 1, they count as pass and fail.
+        base: The values of the base, in the same order of cases.
+        teacher: The values of the teacher.
+        alpha: The one-sided level of each rule, in (0, 0.5).
+        clusters: The cluster of each case; None for independent cases.
         tags: The tags of each case.
-        human: Role → what people said of its answers, aligned, None where nobody has. They decide: alone, or, with 200 labelled
-            pairs or more, sharpened by the values, which then are a judge's. The labelled cases must be a random choice.
-        worst_case: Every None of the arrays can never be known (a prompt over the context length, say): decide by the worst case
-            for the candidate. Without it a None makes the verdict incomplete.
-        **roles: Further roles.
+        human: Role → people's labels of its answers, in the same order, None for an unlabelled answer. The labels decide: alone,
+            or, from 200 labelled pairs on, sharpened by the values, which then are a judge's grades. The labelled cases must be
+            a random sample.
+        worst_case: Treat every None in the arrays as unknowable (a prompt over the context length, for example), and decide by
+            the worst case for the candidate. Otherwise a None makes the verdict incomplete.
+        **roles: The values of further roles.
 
     Raises:
         SuiteError: There are no rules.
@@ -81,16 +82,18 @@ def decide(
     obstacles = _obstacles(applicable, table)
     transient = _transient(table)
     bounded = not obstacles and not transient and any(table.unanswerable.values())
-    judge = _judge_bounds if bounded else _judge
-    judged = tuple(
+    decide_one = _decide_bounds if bounded else _decide_rule
+    verdicts = tuple(
         _agreeing(
-            with_competence(rule, judge(rule, table, alpha, alpha / len(applicable)), tested.basis(rule, table), alpha)
+            with_competence(
+                rule, decide_one(rule, table, alpha, alpha / len(applicable)), tested.basis(rule, table), alpha
+            )
         )
         if rule in applicable
         else _not_yet(rule, table)
         for rule in rules
     )
-    status, sentence = _say(rules, judged, table, bounded)
+    status, sentence = _say(rules, verdicts, table, bounded)
     if obstacles or transient:
         never = (
             f". Besides, {how_many(table)} and never will: {advice(table)}" if any(table.unanswerable.values()) else ""
@@ -108,7 +111,7 @@ def decide(
     return Verdict(
         status,
         sentence,
-        judged,
+        verdicts,
         missing={role: table.missing(role) for role in table.values if table.missing(role)},
         worst_case=bounded,
         unanswerable=tuple(unanswered(table)[:LISTED]),
@@ -116,25 +119,25 @@ def decide(
     )
 
 
-def _agreeing(judged: RuleVerdict) -> RuleVerdict:
-    """With what labels did in its sentence, and an interval that contradicts the verdict in nothing, whoever changed it last."""
-    judged = tested.said(judged)
-    decided = judged.status in (Status.PROMOTE, Status.BLOCK, Status.UNDECIDED)
-    if not decided or judged.low is None or judged.high is None or judged.limit is None:
-        return judged
-    low, high = settled(judged.status, judged.low, judged.high, judged.limit)
-    return replace(judged, low=low, high=high)
+def _agreeing(verdict: RuleVerdict) -> RuleVerdict:
+    """The rule's verdict, with a note about labels, and with an interval that agrees with the final status."""
+    verdict = tested.said(verdict)
+    decided = verdict.status in (Status.PROMOTE, Status.BLOCK, Status.UNDECIDED)
+    if not decided or verdict.low is None or verdict.high is None or verdict.limit is None:
+        return verdict
+    low, high = settled(verdict.status, verdict.low, verdict.high, verdict.limit)
+    return replace(verdict, low=low, high=high)
 
 
 def _say(
-    rules: Sequence[Rule], judged: Sequence[RuleVerdict], table: ResultsTable, bounded: bool
+    rules: Sequence[Rule], verdicts: Sequence[RuleVerdict], table: ResultsTable, bounded: bool
 ) -> tuple[Status, str]:
-    """The verdict that the rules make, and its sentence."""
-    status = combine([each.status for each in judged])
-    said = "; ".join(dict.fromkeys(each.sentence for each in judged if each.status is status)) or "no rule applies"
-    if status is Status.PROMOTE and (why := without_claim(rules, judged)):
+    """The status that follows from the rules, and the sentence."""
+    status = combine([each.status for each in verdicts])
+    said = "; ".join(dict.fromkeys(each.sentence for each in verdicts if each.status is status)) or "no rule applies"
+    if status is Status.PROMOTE and (why := without_claim(rules, verdicts)):
         status, said = Status.INCOMPLETE, why
-    later = "; ".join(each.sentence for each in judged if each.status is Status.NOT_APPLICABLE)
+    later = "; ".join(each.sentence for each in verdicts if each.status is Status.NOT_APPLICABLE)
     notes = [later] if later else []
     if status is Status.BLOCK and nobody_passes(table):
         notes.append(no_role_passes(table))
@@ -143,7 +146,7 @@ def _say(
         notes.append(f"{how_many(table)}{even}")
     elif any(
         each.status is Status.INCOMPLETE and rows_without(table, rule.needs)
-        for rule, each in zip(rules, judged, strict=True)
+        for rule, each in zip(rules, verdicts, strict=True)
         if bounded
     ):
         said = f"{how_many(table)} and never will, and the verdict depends on this: {advice(table)} In the worst case: {said}"
@@ -152,22 +155,22 @@ def _say(
     return status, f"{status}: {said}" + "".join(f" ({note})" for note in notes)
 
 
-def _judge_bounds(rule: Rule, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
-    """What holds whatever the answers that never come would have been: proven at worst, broken at best, else incomplete."""
+def _decide_bounds(rule: Rule, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
+    """Decide for every value that missing answers could have had: proven in the worst case, broken in the best, or incomplete."""
     if not rows_without(table, rule.needs):
-        return _judge(rule, table, alpha, block_alpha)
+        return _decide_rule(rule, table, alpha, block_alpha)
     if none := tested.no_worst_case(rule, table):
         return none
     if table.human and not rule.beside_labels:
-        return _judge(rule, table, alpha, block_alpha)
-    return tested.beside(rule, table, _judge_worst(rule, table, alpha, block_alpha))
+        return _decide_rule(rule, table, alpha, block_alpha)
+    return tested.beside(rule, table, _decide_worst(rule, table, alpha, block_alpha))
 
 
-def _judge_worst(rule: Rule, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
-    worst = rule.judge_filled(table, alpha, block_alpha, worst=True)
+def _decide_worst(rule: Rule, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
+    worst = rule.decide_filled(table, alpha, block_alpha, worst=True)
     if worst.status is Status.PROMOTE:
         return worst
-    best = rule.judge_filled(table, alpha, block_alpha, worst=False)
+    best = rule.decide_filled(table, alpha, block_alpha, worst=False)
     if worst.status is best.status is Status.BLOCK:
         return best
     return replace(worst, status=Status.INCOMPLETE)
@@ -216,14 +219,14 @@ def _table(
     )
 
 
-def _judge(rule: Rule, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
+def _decide_rule(rule: Rule, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
     for role in rule.needs:
         if role not in table.values:
             return RuleVerdict(rule.describe(), Status.INCOMPLETE, f"there are no results of {role}")
     cases = [v for v in zip(*(table.values[role] for role in rule.needs), strict=True) if None not in v]
     if not cases and rule.reads_grades:
         return RuleVerdict(rule.describe(), Status.INCOMPLETE, f"no case has results of {' and '.join(rule.needs)}")
-    return tested.judge(rule, table, alpha, block_alpha)
+    return tested.decide(rule, table, alpha, block_alpha)
 
 
 def _not_yet(rule: Rule, table: ResultsTable) -> RuleVerdict:
@@ -233,7 +236,7 @@ def _not_yet(rule: Rule, table: ResultsTable) -> RuleVerdict:
 
 
 def _obstacles(rules: Sequence[Rule], table: ResultsTable) -> list[str]:
-    """What keeps any table like this one from a verdict."""
+    """Reasons why no table like this one can get a verdict."""
     roles = list(dict.fromkeys(role for rule in rules for role in rule.needs))
     found = [f"there are no results of {role}" for role in roles if role not in table.values]
     if not table.case_ids:
@@ -254,7 +257,7 @@ def _obstacles(rules: Sequence[Rule], table: ResultsTable) -> list[str]:
 
 
 def _transient(table: ResultsTable) -> list[str]:
-    """What is missing and may come when the calls are repeated. Infrastructure is not quality: it decides nothing."""
+    """Values that repeated calls may supply. A failed call says nothing about quality, so it decides nothing."""
     found = []
     for role in table.values:
         if table.missing(role) > len(table.never(role)):

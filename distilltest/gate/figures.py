@@ -1,15 +1,15 @@
-"""How shares are written: as points, and bounds so that rounding never claims more than was shown."""
+"""Shares as text: in points, with bounds rounded so that they never claim more than was proven."""
 
 from __future__ import annotations
 
 _UNITS = 10**7
-"""A point has so many units: what is beyond, a share's tenth decimal, is the arithmetic's and not the data's."""
+"""Units in a point. Digits beyond a share's ninth decimal are rounding errors."""
 _STEPS = [_UNITS // 10**decimals for decimals in range(1, 8)]
-"""Units of a shown step, the coarsest first: one decimal wherever it will do."""
+"""The possible rounding steps in units, the coarsest (one decimal) first."""
 
 
 def points(share: float) -> str:
-    """A share as points, with one decimal where it has one; of a small one, its first digit.
+    """A share as points, with at most one decimal, or the first significant digit of a smaller share.
 
     >>> points(0.05), points(0.0273), points(0.0004), points(-0.0), points(1e-12)
     ('5', '2.7', '0.04', '0', '0')
@@ -20,7 +20,7 @@ def points(share: float) -> str:
 
 
 def declared(share: float) -> str:
-    """A limit that somebody declared, with its digits: what is decided is what is shown.
+    """A declared limit as points, with all its digits.
 
     >>> declared(0.05), declared(0.0125), declared(1 / 3)
     ('5', '1.25', '33.3333333')
@@ -34,7 +34,7 @@ def signed(share: float) -> str:
 
 
 def difference(share: float) -> str:
-    """A difference that was seen, with its sign and one decimal, of a small one its first digit.
+    """An observed difference as points, with its sign; rounded as by :func:`points`.
 
     >>> difference(0.027272727), difference(-0.05), difference(0.0)
     ('+2.7', '-5', '0')
@@ -43,11 +43,11 @@ def difference(share: float) -> str:
 
 
 def lower(share: float, *landmarks: float) -> str:
-    """A lower bound as points, rounded down; with more digits where rounding would reach, or pass, 0 or another landmark.
+    """A lower bound as points, rounded down, with as many digits as keep it on its side of 0 and of other landmarks.
 
     Args:
         share: The bound.
-        landmarks: The limit with which it is compared, say: a bound above it is shown above it.
+        landmarks: Shares that the bound is compared with, such as a limit.
 
     >>> lower(0.0273), lower(0.00034), lower(-0.00034), lower(0.0), lower(-0.0496, -0.05)
     ('2.7', '0.03', '-0.1', '0', '-4.96')
@@ -61,7 +61,7 @@ def lower(share: float, *landmarks: float) -> str:
 
 
 def upper(share: float, *landmarks: float) -> str:
-    """An upper bound as points, rounded up, as :func:`lower`.
+    """An upper bound as points, rounded up; otherwise like :func:`lower`.
 
     >>> upper(0.0273), upper(0.00034), upper(-0.00034), upper(0.8999, 0.9)
     ('2.8', '0.1', '-0.03', '89.99')
@@ -80,7 +80,7 @@ def interval(low: float, high: float, *landmarks: float) -> str:
 
 
 def between(low: float, high: float, *landmarks: float) -> str:
-    """An interval of a difference, in words.
+    """The interval of a difference, in words.
 
     >>> between(-0.12, -0.0703), between(-0.0203, 0.1), between(0.01, 0.023)
     ('7 to 12 points worse', 'between 2.1 points worse and 10 points better', '1 to 2.3 points better')

@@ -1,4 +1,4 @@
-"""How an evaluation's graders and the answers that they read are: what a broken one looks like, in counts."""
+"""The health of an evaluation's graders and answers, in counts that reveal broken ones."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class GraderHealth:
-    """What came of one grader, over all roles."""
+    """The grades of one grader, over all roles."""
 
     name: str
-    """Its name, with a number where the test function calls several of this name."""
+    """Its name, numbered if the test function calls several graders of this name."""
     graded: int
-    """Answers that it graded."""
+    """The number of answers that it graded."""
     passed: int
-    """Those that pass."""
+    """The number of answers that pass."""
     cases: int
-    """Cases of which it graded an answer."""
+    """The number of cases with a graded answer."""
     nobody: int
-    """Cases in which no role's answer passes."""
+    """The number of cases in which no role's answer passes."""
     everybody: int
-    """Cases in which every role's answer passes."""
+    """The number of cases in which every role's answer passes."""
     reason: str = ""
-    """Why answers fail, most often: one example of the commonest kind of reason. Empty where none fails."""
+    """An example of the most common kind of reason for a failure; empty without failures."""
     of_this_kind: int = 0
-    """Failed answers with a reason of that kind: the same but for quoted texts and numbers."""
+    """The number of failures of that kind, whose reasons differ only in quoted texts and numbers."""
     raised: int = 0
-    """Answers on which it, or the test function, raised an exception."""
+    """The number of answers for which the grader or the test function raised an exception."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerHealth:
-    """What the answers of one role are, whatever a grader says of them."""
+    """The answers of one role, regardless of their grades."""
 
     answers: int
     empty: int = 0
-    """Without a text, a call of a tool or a refusal."""
+    """The number of answers without a text, a tool call or a refusal."""
     identical: int = 0
-    """So many times the commonest answer was given, letter by letter."""
+    """How many answers equal the most common one, character by character."""
     commonest: str = ""
-    """The beginning of that answer."""
+    """The beginning of the most common answer."""

@@ -1,4 +1,4 @@
-"""Rules about one role's own level: at least so good, always right, preferred by a judge."""
+"""Rules about a level: a minimum score, no failures, or preference by a judge."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _AtLeast(Rule):
-    """The rate, or mean score, of a role is at least so much."""
+    """The pass rate or mean score of a role is at least a given share."""
 
     score: float
     role: str
@@ -61,7 +61,7 @@ class _AtLeast(Rule):
         ahead = [value - self.score for value in values]
         return ObservedValues(ahead, 0.0, mean_test(clusters), clusters, equal=None)
 
-    def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
+    def decide(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
         values, clusters = table.present(self.role), table.clusters_of(table.rows(self.role))
         n, estimate = len(values), fsum(values) / len(values)
         if table.human:
@@ -110,7 +110,7 @@ class _Preferred(Rule):
 
     @property
     def measures(self) -> tuple[Measure, ...]:
-        """A preference has no right and wrong; but who always says the same is preferred for nothing."""
+        """A preference has no right answer, but a model that repeats one text shows nothing by being preferred."""
         return (Measure("candidate", None), Measure(self.role, None))
 
     @property
@@ -159,7 +159,7 @@ class _Preferred(Rule):
         ahead = [2 * value - 1 for value in values]
         return ObservedValues(ahead, 0.0, mean_test(clusters), clusters, equal=None) if values else None
 
-    def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
+    def decide(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
         rows, values = self._shares(table)
         if not values:
             return RuleVerdict(self.describe(), Status.INCOMPLETE, self._nothing())
@@ -191,7 +191,7 @@ def at_least(score: float, *, role: str = "candidate") -> Rule:
 
     Args:
         score: The rate or mean that the role must reach, as a share in (0, 1).
-        role: Whose answers the rule is about.
+        role: The role that the rule is about.
 
     Raises:
         SuiteError: The score is not in (0, 1).
@@ -214,7 +214,7 @@ class _Always(Rule):
 
     @property
     def claims(self) -> bool:
-        """That nothing failed in two cases proves nothing."""
+        """Not a claim: two cases without a failure prove nothing."""
         return False
 
     def describe(self) -> str:
@@ -228,7 +228,7 @@ class _Always(Rule):
     def spares_none(self) -> bool:
         return True
 
-    def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
+    def decide(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
         from distilltest.statistics import binomial
 
         values = table.present(self.role)
@@ -253,20 +253,20 @@ class _Always(Rule):
 
 
 def always(*, role: str = "candidate") -> Rule:
-    """Every case of a role passes; one failure blocks. For what must never happen: JSON that cannot be read, say.
+    """Every case of a role passes; one failure blocks. For what must never happen, such as invalid JSON.
 
     Args:
-        role: Whose answers the rule is about.
+        role: The role that the rule is about.
 
     Raises:
-        SuiteError: The role is no name.
+        SuiteError: The role is not a name.
     """
     check_role("always", role, candidate_too=True)
     return _Always(role)
 
 
 def preferred_to(role: str) -> Rule:
-    """A judge prefers the candidate's answer to a role's in more than half of the cases, ties counted half.
+    """A judge prefers the candidate's answer to a role's in more than half of the cases. A tie counts as half.
 
     The test function calls the grader ``preference(role)``, which asks in both orders.
 
@@ -274,7 +274,7 @@ def preferred_to(role: str) -> Rule:
         role: The role to compare with: ``base``, ``teacher``, ``promoted`` or one of your own.
 
     Raises:
-        SuiteError: The role is no name.
+        SuiteError: The role is not a name.
     """
     check_role("preferred_to", role)
     return _Preferred(role)

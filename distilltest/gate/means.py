@@ -1,4 +1,4 @@
-"""Evidence about a mean or a share, by the test that the data decide: anchored, clustered, or exact binomial."""
+"""Evidence about a mean or a share, by the test that suits the data: anchored, clustered or exact binomial."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from distilltest.statistics.difference_tests import TESTS
 
 @dataclass(frozen=True, slots=True)
 class MeanEvidence:
-    """What values say of the claim that their mean is above a limit."""
+    """The evidence about the claim that a mean is above a limit."""
 
     p: float
-    """How surprising they are if it is not; 1 where clusters are too few."""
+    """The p-value of the claim; 1 if there are too few clusters."""
     against: float
-    """How surprising they are if it is."""
+    """The p-value of the opposite claim."""
     low: float
-    """What the mean is above; wrong with alpha."""
+    """The lower end of the interval, with error rate alpha."""
     high: float
-    """What it is below; wrong with the level at which a rule is broken."""
+    """The upper end, with the level at which a rule is broken as error rate."""
     test: str
-    """What a report calls the test."""
+    """The name of the test in reports."""
     mean: float | None = None
-    """The mean, where it is not that of the values."""
+    """The estimate of the mean, if it is not the mean of the values."""
 
 
 def corrected(
@@ -34,7 +34,7 @@ def corrected(
     alpha: float,
     above: float | None = None,
 ) -> MeanEvidence:
-    """Weigh people's values, one a case, None where they said nothing, sharpened by a judge's, which are of all cases."""
+    """Weigh people's labels, None for an unlabelled case, sharpened by a judge's values for all cases."""
     from distilltest.statistics import prediction_powered
 
     found = prediction_powered.from_columns(human, values, clusters)
@@ -45,13 +45,13 @@ def corrected(
 def evidence(
     values: Sequence[float], clusters: Sequence[str], alpha: float, above: float | None = None
 ) -> MeanEvidence:
-    """Weigh values, one a case, in clusters or (where none are given) independent ones.
+    """Weigh the values of clustered or independent cases.
 
     Args:
-        values: In [-1, 1].
-        clusters: One a case, or none.
-        alpha: How often each end of the interval may be wrong.
-        above: The same of the upper end; None for alpha.
+        values: One for each case, in [-1, 1].
+        clusters: The cluster of each case; empty for independent cases.
+        alpha: The error rate of the lower end of the interval.
+        above: The error rate of the upper end; None for alpha.
 
     >>> found = evidence([0.5] * 40 + [-0.5] * 10, (), 0.05)
     >>> round(found.p, 4), found.test
@@ -75,7 +75,7 @@ def evidence(
 def p_above(
     values: Sequence[float], clusters: Sequence[str], limit: float, alpha: float, *, binary: bool = False
 ) -> float:
-    """How surprising values, one a case, are if their mean is not above a limit; 1 where clusters are too few.
+    """The p-value of the claim that the mean of the cases' values is above a limit; 1 if there are too few clusters.
 
     >>> round(p_above([1.0] * 10 + [0.0] * 90, (), 0.05, 0.05, binary=True), 4)
     0.0282
@@ -97,13 +97,13 @@ def p_above(
 def more_than_half(
     shares: Sequence[float], clusters: Sequence[str], alpha: float, above: float | None = None
 ) -> MeanEvidence:
-    """Weigh the claim that shares in [0, 1], one a case, are above one half on average; the interval is of their mean."""
+    """Weigh the claim that shares in [0, 1], one for each case, have a mean above one half. The interval is that of the mean."""
     found = evidence([2 * share - 1 for share in shares], clusters, alpha, above)
     return replace(found, low=max(0.0, (found.low + 1) / 2), high=min(1.0, (found.high + 1) / 2))
 
 
 def counted(passed: int, n: int, limit: float, alpha: float, above: float | None = None) -> MeanEvidence:
-    """Weigh the claim that independent cases pass at more than a limit, exactly; the interval is of their share."""
+    """Weigh the claim that the pass rate of independent cases is above a limit, by the exact test."""
     from distilltest.statistics import binomial
 
     p, against = binomial.at_least(passed, n, limit), binomial.at_most(passed, n, limit)

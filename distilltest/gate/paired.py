@@ -1,4 +1,4 @@
-"""The candidate against another role, case by case: better than it, not worse than it, on all cases or on a critical slice."""
+"""Rules that compare the candidate with another role case by case: better, not worse, on all cases or on a critical slice."""
 
 from __future__ import annotations
 
@@ -21,15 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Paired(Rule):
-    """The candidate against another role: difference > limit."""
+    """The claim that the difference, candidate minus role, is above a limit."""
 
     role: str
     limit: float
-    """The claim is: candidate - role > limit."""
     test: str | None = None
-    """The test, where the suite does not leave it to the data."""
+    """The key of the test; None if the data choose it."""
     tag: str | None = None
-    """Only on the cases with this tag."""
+    """Restricts the rule to the cases with this tag."""
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -41,7 +40,7 @@ class _Paired(Rule):
 
     @property
     def measures(self) -> tuple[Measure, ...]:
-        """To be better than a role that passes nothing is something; not to be worse is nothing."""
+        """Being better than a role that passes nothing is an achievement; being no worse than one is not."""
         candidate = Measure("candidate", tag=self.tag)
         return (candidate,) if self.limit >= 0 else (Measure(self.role, -self.limit, self.tag), candidate)
 
@@ -78,7 +77,7 @@ class _Paired(Rule):
         except ValueError as error:
             raise SuiteError(f"{self.describe()}: test={self.test!r}: {error}.") from None
 
-    def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
+    def decide(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
         pairs = self._pairs(table)
         if not pairs.n:
             return RuleVerdict(self.describe(), Status.INCOMPLETE, f"no case with results has the tag {self.tag!r}")
@@ -143,16 +142,16 @@ class _Paired(Rule):
 
 
 def better_than(role: str, by: float = 0.0, *, test: str | None = None) -> Rule:
-    """The candidate is better than a role, by more than a share of the cases (0.02 is two points).
+    """The candidate is better than a role, by more than the given share (0.02 is two points).
 
     Args:
         role: The role to compare with: ``base``, ``teacher``, ``promoted`` or one of your own.
         by: How much better the candidate must be, as a share in [0, 1).
-        test: ``exact``, ``tango``, ``anchored``, ``clusters``, ``labels`` or ``t``; the data decide where it is None. ``t``
-            needs fewer cases for scores than ``anchored``, and is right only where no answer can collapse to the worst score.
+        test: ``exact``, ``tango``, ``anchored``, ``clusters``, ``labels`` or ``t``; None to let the data choose. For scores,
+            ``t`` needs fewer cases than ``anchored``, but is valid only if no answer can collapse to the worst score.
 
     Raises:
-        SuiteError: The role is no name, ``by`` is not in [0, 1), or there is no such test.
+        SuiteError: The role is not a name, ``by`` is not in [0, 1), or there is no such test.
     """
     check_role("better_than", role)
     if not is_number(by) or not 0 <= by < 1:
@@ -161,7 +160,7 @@ def better_than(role: str, by: float = 0.0, *, test: str | None = None) -> Rule:
 
 
 def not_worse_than(role: str, *, margin: float, test: str | None = None) -> Rule:
-    """The candidate is worse than a role by less than the margin, if at all (0.05 is five points).
+    """If the candidate is worse than a role, then by less than the margin (0.05 is five points).
 
     Args:
         role: The role to compare with: ``base``, ``teacher``, ``promoted`` or one of your own.
@@ -169,28 +168,28 @@ def not_worse_than(role: str, *, margin: float, test: str | None = None) -> Rule
         test: The statistical test, as for :func:`better_than`.
 
     Raises:
-        SuiteError: The role is no name, or the margin is not in (0, 1): no data can prove a margin of 0.
+        SuiteError: The role is not a name, or the margin is not in (0, 1). No data can prove a margin of 0.
     """
     check_role("not_worse_than", role)
     return _Paired(role, -_margin("not_worse_than", role, margin), _test(test))
 
 
 def critical_slice(tag: str, *, margin: float, role: str = "teacher") -> Rule:
-    """On the cases with a tag, the candidate is worse than a role by less than the margin, if at all.
+    """On the cases with a tag, if the candidate is worse than a role, then by less than the margin.
 
-    A slice that is too small to tell is undecided: that is what critical means.
+    A slice with too few cases makes the verdict undecided.
 
     Args:
-        tag: The tag that the cases of the slice have.
+        tag: The tag of the slice.
         margin: How much worse the candidate may be, as a share in (0, 1).
         role: The role to compare with: ``base``, ``teacher``, ``promoted`` or one of your own.
 
     Raises:
-        SuiteError: The tag or the role is no name, or the margin is not in (0, 1).
+        SuiteError: The tag or the role is not a name, or the margin is not in (0, 1).
     """
     check_role("critical_slice", role)
     if not isinstance(tag, str) or not tag:
-        raise SuiteError(f"critical_slice({tag!r}): a tag is a text, one of the dataset's.")
+        raise SuiteError(f"critical_slice({tag!r}): a tag is a text, as in the dataset.")
     return _Paired(role, -_margin("critical_slice", tag, margin), tag=tag)
 
 
@@ -205,5 +204,5 @@ def _margin(rule: str, of: str, margin: float) -> float:
 
 def _test(test: str | None) -> str | None:
     if test is not None and test not in TESTS:
-        raise SuiteError(f"test={test!r}: there is no such test; there are {', '.join(TESTS)}.")
+        raise SuiteError(f"test={test!r}: there is no such test; the tests are {', '.join(TESTS)}.")
     return test

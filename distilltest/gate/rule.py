@@ -1,4 +1,4 @@
-"""What all rules share: their shape, how they decide, and the words of their sentences."""
+"""The base class of all rules, and functions that rules share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ClusteredValues(NamedTuple):
-    """The clustered values of which a rule claims that their mean is above -delta."""
+    """Clustered values. The rule claims that their mean is above ``-delta``."""
 
     values: Sequence[float]
     clusters: Sequence[str]
@@ -26,14 +26,14 @@ class ClusteredValues(NamedTuple):
 
 
 class Measure(NamedTuple):
-    """A role that a rule leans on, and what it must be shown to be above before the rule means anything."""
+    """A role that a rule relies on, and the level that the role must exceed before the rule means anything."""
 
     role: str
     above: float | None = 0.0
-    """The margin that the rule allows, as a share: a model that is always wrong must not be within it. None: the rule says
-    nothing about its values."""
+    """The margin that the rule allows, as a share: a model that is always wrong must not be within it. None if the rule is not
+    about the role's values."""
     tag: str | None = None
-    """Only on the cases with this tag."""
+    """Restricts the rule to the cases with this tag."""
 
 
 class Rule(ABC):
@@ -41,66 +41,66 @@ class Rule(ABC):
 
     @property
     def claims(self) -> bool:
-        """Whether it is a claim about the candidate's answers: a gate promotes only if one is proven. Guards can only block."""
+        """Whether the rule is a claim about the candidate's answers. A gate promotes only if a claim is proven."""
         return self.proves and "candidate" in self.needs
 
     @property
     def measures(self) -> tuple[Measure, ...]:
-        """The roles that must be shown to be better than a model that knows nothing; see ``competence``."""
+        """The roles that must be proven better than a model that knows nothing; see ``competence``."""
         return tuple(Measure(role) for role in self.needs) if self.reads_grades else ()
 
     @property
     def proves(self) -> bool:
-        """Whether it asks for proof, case by case; a rule that only guards does not decide when a run may stop early."""
+        """Whether the rule asks for proof, case by case. A guard does not, and does not decide when a run may stop early."""
         return True
 
     @property
     @abstractmethod
     def needs(self) -> tuple[str, ...]:
-        """The roles that it speaks of."""
+        """The roles that the rule is about."""
 
     @property
     def margin(self) -> float | None:
-        """What the difference between two roles must be above, as a share; None where the rule is about something else."""
+        """The limit that the difference between two roles must exceed, as a share; None for other rules."""
         return None
 
     @property
     def beside_labels(self) -> str | None:
-        """What the claim is about, where labels of single answers say nothing of it; None where they decide it."""
+        """What the claim is about, if labels of single answers cannot decide it; None if they do."""
         return None
 
     @property
     def sharpened(self) -> bool:
-        """Whether many labels may be sharpened by the judge: the claim is about a mean over all cases, by the test for that."""
+        """Whether a judge's grades may sharpen many labels: the claim is about a mean over all cases, tested as such."""
         return False
 
     @property
     def spares_none(self) -> bool:
-        """Whether a single case breaks it."""
+        """Whether a single case can break the rule."""
         return False
 
     @property
     def reads_tags(self) -> bool:
-        """Whether it looks at every slice by tag."""
+        """Whether the rule uses tags."""
         return False
 
     def scope(self, table: ResultsTable) -> ResultsTable:
-        """The cases that the claim is about."""
+        """The cases that the rule is about."""
         return table
 
     @property
     def reads_latencies(self) -> bool:
-        """Whether it looks at how long each answer took: without such a rule, the table has no column for it."""
+        """Whether the rule uses latencies. The table has them only for such a rule."""
         return False
 
     @property
     def reads_grades(self) -> bool:
-        """Whether it is about what graders said of each answer."""
+        """Whether the rule is about grades."""
         return True
 
     @property
     def reads_prices(self) -> bool:
-        """Whether it compares money: with other prices, the verdict may be another one."""
+        """Whether the rule compares costs, so that other prices may change the verdict."""
         return False
 
     @abstractmethod
@@ -108,55 +108,55 @@ class Rule(ABC):
         """The claim in a few words."""
 
     @abstractmethod
-    def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
-        """Weigh the evidence; the table has a value for at least one case (pair) of the roles."""
+    def decide(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
+        """Weigh the evidence. At least one case has values of all roles that the rule needs."""
 
     def verdict(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
-        """What the data say, and how the cases are spread over clusters, where there are any."""
-        judged = self.judge(table, alpha, block_alpha)
-        if judged.status is Status.UNDECIDED and judged.low is not None and "too few" not in judged.sentence:
-            judged = self._advised(judged, table, alpha)
-        sample = None if judged.status is Status.INCOMPLETE else self.sample(table)
-        return judged if sample is None else _with_clusters(judged, sample.clusters)
+        """The verdict, with advice on the number of cases and notes about clusters."""
+        verdict = self.decide(table, alpha, block_alpha)
+        if verdict.status is Status.UNDECIDED and verdict.low is not None and "too few" not in verdict.sentence:
+            verdict = self._advised(verdict, table, alpha)
+        sample = None if verdict.status is Status.INCOMPLETE else self.sample(table)
+        return verdict if sample is None else _with_clusters(verdict, sample.clusters)
 
-    def _advised(self, judged: RuleVerdict, table: ResultsTable, alpha: float) -> RuleVerdict:
-        """With what more cases would bring, in its sentence."""
+    def _advised(self, verdict: RuleVerdict, table: ResultsTable, alpha: float) -> RuleVerdict:
+        """The verdict with a note on how many more cases would decide."""
         from distilltest.gate.advice import on_more_cases
 
         seen = self.seen(table)
         if seen is None:
-            return judged
+            return verdict
         text, equal, as_seen = on_more_cases(seen, alpha, _unit(table, self.needs))
-        sentence = f"{judged.sentence}; {text}" if text else judged.sentence
-        return replace(judged, sentence=sentence, needed=equal, needed_as_seen=as_seen)
+        sentence = f"{verdict.sentence}; {text}" if text else verdict.sentence
+        return replace(verdict, sentence=sentence, needed=equal, needed_as_seen=as_seen)
 
     def seen(self, table: ResultsTable) -> ObservedValues | None:
-        """What it weighs, one a case, to say how many cases it needs; None where it needs no number of them."""
+        """The values that the rule weighs, to compute how many cases it needs; None for a rule without such a number."""
         return None
 
     @property
     def helped_by(self) -> Mapping[str, bool]:
-        """Role → whether a right answer of it helps the claim; empty where missing answers have no worst case."""
+        """Role → whether its right answers help the claim; empty for a rule without a worst case for missing answers."""
         return {}
 
     def sample(self, table: ResultsTable) -> ClusteredValues | None:
-        """What a test of clusters decides on; None where it decides on nothing, or the cases have no clusters."""
+        """The values that the test of clusters weighs; None for other tests, or without clusters."""
         return None
 
     def fill(self, table: ResultsTable, *, worst: bool) -> ResultsTable | str:
-        """The table with the answers that never come as unfavourable to the claim as can be, or as favourable.
+        """The table in which unanswerable cases have the least favourable values for the claim, or the most favourable.
 
         Returns:
-            The table, or why there is no such case.
+            The table, or the reason why there is no such case.
         """
         if not self.helped_by:
             return f"{how_many(table)}, and this rule has no worst case for them"
         return filled(table, {role: helps is not worst for role, helps in self.helped_by.items()})
 
-    def judge_filled(self, table: ResultsTable, alpha: float, block_alpha: float, *, worst: bool) -> RuleVerdict:
-        """What it says if the answers that never come were as bad for the claim as they can be, or as good.
+    def decide_filled(self, table: ResultsTable, alpha: float, block_alpha: float, *, worst: bool) -> RuleVerdict:
+        """The verdict if unanswerable cases had the least favourable values for the claim, or the most favourable.
 
-        If it is proven at worst, it is proven for whatever they would have been.
+        A rule that is proven in the worst case is proven for all values that these cases could have had.
         """
         made = self.fill(table, worst=worst)
         if isinstance(made, str):
@@ -168,7 +168,10 @@ class Rule(ABC):
         return verdict
 
     def _outlying(self, table: ResultsTable, worst: ResultsTable) -> float:
-        """The largest p of clusters in which missing answers are better than at worst; 0 where nothing is clustered."""
+        """The largest p-value of the test of clusters if missing answers are better than in the worst case; 0 without clusters.
+
+        A better answer can be an outlier, and so raise the p-value.
+        """
         from distilltest.statistics.clusters import largest_p
 
         best = self.fill(table, worst=False)
@@ -179,18 +182,18 @@ class Rule(ABC):
         return 1.0 if p is None else p
 
 
-def _with_clusters(judged: RuleVerdict, clusters: Sequence[str]) -> RuleVerdict:
+def _with_clusters(verdict: RuleVerdict, clusters: Sequence[str]) -> RuleVerdict:
     from distilltest.statistics.clusters import FEWEST, Weights
 
     weights = Weights.of(clusters)
-    sentence = judged.sentence
+    sentence = verdict.sentence
     if weights.effective < 0.9 * weights.count:
         sentence += f"; the {weights.count} clusters tell as much as {weights.effective:.1f} of equal size"
         sentence += f", the heaviest holds {points(weights.heaviest)} % of the cases"
-    if not weights.enough and judged.status is Status.UNDECIDED and "too few" not in sentence:
+    if not weights.enough and verdict.status is Status.UNDECIDED and "too few" not in sentence:
         sentence += f"; these are too few to tell, at least {FEWEST} are needed"
     return replace(
-        judged,
+        verdict,
         sentence=sentence,
         clusters=weights.count,
         effective_clusters=weights.effective,
@@ -199,23 +202,23 @@ def _with_clusters(judged: RuleVerdict, clusters: Sequence[str]) -> RuleVerdict:
 
 
 def _unit(table: ResultsTable, roles: Sequence[str]) -> str:
-    """What more of is needed."""
+    """The unit in which more cases are counted."""
     labelled = "labelled pairs" if len(roles) > 1 else "labelled cases"
     return labelled if table.human or table.by_people else "cases"
 
 
 def weigh(p: float, against: float, alpha: float, block_alpha: float) -> Status:
-    """*Promote* needs evidence for the claim, *block* evidence against it, all else is *undecided*."""
+    """*Promote* on evidence for the claim, *block* on evidence against it, else *undecided*."""
     if p <= alpha:
         return Status.PROMOTE
     return Status.BLOCK if against <= block_alpha else Status.UNDECIDED
 
 
 def settled(status: Status, low: float, high: float, limit: float) -> tuple[float, float]:
-    """An interval that says what the verdict says: above its limit, below it, or on both sides.
+    """The interval, adjusted to agree with the status: above the limit, below it, or on both sides.
 
-    It is found by inverting the test, so this moves it by the last digits only: an exact p-value, of few outcomes, does not rise
-    everywhere with the limit, and a search ends.
+    The interval comes from inverting the test, so this changes only the last digits: a search ends at some precision, and an
+    exact p-value, with few possible outcomes, does not rise everywhere with the limit.
     """
     if status is Status.PROMOTE:
         return max(low, limit), max(high, limit)
@@ -225,14 +228,14 @@ def settled(status: Status, low: float, high: float, limit: float) -> tuple[floa
 
 
 WORD = {Status.PROMOTE: "is", Status.BLOCK: "is only", Status.UNDECIDED: "may be"}
-"""How a sentence goes on."""
+"""The verb of a sentence with this status."""
 
 
 def check_role(rule: str, role: object, *, candidate_too: bool = False) -> None:
-    """Complain of what is no other role.
+    """Check the role of a rule.
 
     Raises:
-        SuiteError: It is no name, or the candidate itself.
+        SuiteError: The role is not a name, or is the candidate itself.
     """
     if not isinstance(role, str) or not role:
         raise SuiteError(f"{rule}({role!r}): a role is a name, such as 'base' or 'teacher'.")
@@ -241,5 +244,5 @@ def check_role(rule: str, role: object, *, candidate_too: bool = False) -> None:
 
 
 def is_number(value: object) -> bool:
-    """Whether it is a number (true and false are none)."""
+    """Whether a value is a number; true and false are not."""
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,4 +1,4 @@
-"""Rules about shares: how much of the gap is recovered, at what share of the cost, and whether it is faster."""
+"""Rules about shares: of the gap that is recovered, of the cost, and of the cases in which the candidate is faster."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Recovers(Rule):
-    """A share of the gap from base to teacher is recovered: candidate - (1 - f) base - f teacher > 0."""
+    """A share f of the gap from base to teacher is recovered: candidate - (1 - f) base - f teacher > 0."""
 
     share: float
     base: str
@@ -36,7 +36,7 @@ class _Recovers(Rule):
 
     @property
     def measures(self) -> tuple[Measure, ...]:
-        """A base that passes nothing is normal."""
+        """The base may pass nothing."""
         return (Measure(self.teacher), Measure("candidate"))
 
     @property
@@ -48,11 +48,11 @@ class _Recovers(Rule):
         clusters = table.clusters_of(whole)
         return ClusteredValues(self._contrast(rows), clusters, 0.0) if clusters else None
 
-    def judge_filled(self, table: ResultsTable, alpha: float, block_alpha: float, *, worst: bool) -> RuleVerdict:
-        """As every rule; besides, the gap must be there for every value of the missing answers."""
+    def decide_filled(self, table: ResultsTable, alpha: float, block_alpha: float, *, worst: bool) -> RuleVerdict:
+        """As for every rule. In addition, the gap must be proven for every value of the missing answers."""
         from distilltest.statistics import recovered
 
-        verdict = super(_Recovers, self).judge_filled(table, alpha, block_alpha, worst=worst)
+        verdict = super(_Recovers, self).decide_filled(table, alpha, block_alpha, worst=worst)
         if not worst or verdict.status is not Status.PROMOTE:
             return verdict
         narrow, wide = (
@@ -82,7 +82,7 @@ class _Recovers(Rule):
     def _no_gap(self, n: int) -> str:
         return f"the gap between {self.base} and {self.teacher} is too small to say what share of it is recovered ({n} cases)"
 
-    def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
+    def decide(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
         from distilltest.statistics import recovered
 
         whole, rows = self._rows(table)
@@ -153,13 +153,13 @@ class _Costs(Rule):
         return f"costs at most {declared(self.share)} % of {self.role}"
 
     def fill(self, table: ResultsTable, *, worst: bool) -> ResultsTable | str:
-        """An answer that is missing costs nothing at least, and at most nobody knows what."""
+        """A missing answer costs at least nothing; its highest cost is unknown."""
         role = "candidate" if worst else self.role
         if missing := len(table.never(role)):
             return f"what answers of {role} to {missing} of {len(table.case_ids)} cases would cost is unknown"
         return table
 
-    def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
+    def decide(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
         ours, theirs = table.usd.get("candidate"), table.usd.get(self.role)
         silent = [role for role in self.needs if table.without_usage.get(role)]
         if silent:
@@ -204,7 +204,7 @@ class _Faster(Rule):
 
     @property
     def claims(self) -> bool:
-        """To be fast is no proof of being right."""
+        """Not a claim about answers: a fast answer may be wrong."""
         return False
 
     @property
@@ -220,7 +220,7 @@ class _Faster(Rule):
         return ClusteredValues([1.0 if d > 0 else -1.0 for d in apart.values()], clusters, 0.0) if clusters else None
 
     def fill(self, table: ResultsTable, *, worst: bool) -> ResultsTable | str:
-        """Where an answer is missing the candidate was slower than in any other case, or faster."""
+        """If an answer is missing, the candidate was slower than in any other case, or faster."""
         ours, theirs = (list(table.latencies.get(role, ())) for role in self.needs)
         longest = max((each for each in (*ours, *theirs) if each is not None), default=None)
         if longest is None or not ours or not theirs:
@@ -230,7 +230,7 @@ class _Faster(Rule):
         return replace(table, latencies={**table.latencies, "candidate": tuple(ours), self.role: tuple(theirs)})
 
     def _apart(self, table: ResultsTable) -> dict[int, float]:
-        """Row → by how much the candidate was faster, where the two differ."""
+        """Row → by how many seconds the candidate was faster, if the latencies differ."""
         columns = zip(table.latencies.get("candidate", ()), table.latencies.get(self.role, ()), strict=False)
         return {
             row: theirs - ours
@@ -241,7 +241,7 @@ class _Faster(Rule):
     def _unknown(self) -> str:
         return f"no latencies of candidate and {self.role} are known"
 
-    def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
+    def decide(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
         apart = self._apart(table)
         if not apart:
             return RuleVerdict(self.describe(), Status.INCOMPLETE, self._unknown())
@@ -277,15 +277,15 @@ class _Faster(Rule):
 
 
 def recovers(share: float, *, base: str = "base", teacher: str = "teacher") -> Rule:
-    """The candidate recovers more than a share of the gap from base to teacher (0.9 is ninety percent).
+    """The candidate recovers more than the given share of the gap from base to teacher (0.9 is ninety percent).
 
     Args:
-        share: How much of the gap the candidate must recover, in (0, 1].
+        share: The share of the gap to recover, in (0, 1].
         base: The role at the lower end of the gap.
         teacher: The role at its upper end.
 
     Raises:
-        SuiteError: The share is not in (0, 1], or the roles are no two other roles.
+        SuiteError: The share is not in (0, 1], or the roles are not two different roles other than the candidate.
     """
     if not is_number(share) or not 0 < share <= 1:
         raise SuiteError(f"recovers({share!r}): the share is in (0, 1]; 0.9 is ninety percent.")
@@ -297,14 +297,14 @@ def recovers(share: float, *, base: str = "base", teacher: str = "teacher") -> R
 
 
 def costs_at_most(share: float, *, of: str = "teacher") -> Rule:
-    """The candidate's answers cost at most a share of another role's, at the price file's prices.
+    """The candidate's answers cost at most the given share of another role's, by the price file.
 
     Args:
         share: The candidate's cost as a share of the other role's; 0.2 is a fifth.
         of: The other role.
 
     Raises:
-        SuiteError: The share is not above 0, or the role is no other one.
+        SuiteError: The share is not above 0, or the role is not another role.
     """
     if not is_number(share) or share <= 0:
         raise SuiteError(f"costs_at_most({share!r}): the share is above 0; 0.2 is a fifth.")
@@ -315,13 +315,13 @@ def costs_at_most(share: float, *, of: str = "teacher") -> Rule:
 def faster_than(role: str) -> Rule:
     """The candidate answers faster than a role, case by case, in more than half of the cases.
 
-    Stored answers keep the latency that they were measured with.
+    Stored answers keep their measured latency.
 
     Args:
         role: The role to compare with: ``base``, ``teacher``, ``promoted`` or one of your own.
 
     Raises:
-        SuiteError: The role is no other one.
+        SuiteError: The role is not another role.
     """
     check_role("faster_than", role)
     return _Faster(role)

@@ -1,4 +1,4 @@
-"""A guard over slices: no tag may show a regression."""
+"""A guard over slices: no slice may show a regression."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from distilltest.statistics.slices import Slice, Slices
 
 DRAWN = 0.02
-"""By how much two drawn sets of 9,999 signs may differ in a p-value near 0.10, and more."""
+"""An upper bound on the difference between p-values near 0.10 that come from two random sets of 9,999 signs."""
 
 
 @dataclass(frozen=True, slots=True)
 class _NoSliceRegresses(Rule):
-    """Blocks on evidence that the candidate is worse in any slice; all slices together err with 0.10 at most."""
+    """Blocks on evidence that the candidate is worse in any slice, with an error rate of at most 0.10 for all slices together."""
 
     role: str
     tags: tuple[str, ...] | None
     limit: float | None = None
-    """How much worse a slice may be."""
+    """How much worse a slice may be; None for not at all."""
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -53,17 +53,17 @@ class _NoSliceRegresses(Rule):
     def helped_by(self) -> Mapping[str, bool]:
         return {"candidate": True, self.role: False}
 
-    def judge_filled(self, table: ResultsTable, alpha: float, block_alpha: float, *, worst: bool) -> RuleVerdict:
-        """As every rule; but a worse answer can hide a drop elsewhere, so at worst no slice may come near to one.
+    def decide_filled(self, table: ResultsTable, alpha: float, block_alpha: float, *, worst: bool) -> RuleVerdict:
+        """As for every rule. But a worse answer can hide a drop elsewhere, so in the worst case no slice may come near a drop.
 
-        The p-value of all slices together is at least that of fewer of them. So the slices without a missing answer are
-        weighed among themselves, as they are, and each other slice alone, at its worst, where its own p-value is smallest.
+        The p-value of all slices together is at least that of fewer of them. So the slices without missing answers are weighed
+        among themselves, and each other slice alone in its worst case, which gives its smallest p-value.
         """
         from distilltest.statistics.slices import FAMILY_LEVEL, largest_drop
 
-        verdict = super(_NoSliceRegresses, self).judge_filled(table, alpha, block_alpha, worst=worst)
+        verdict = super(_NoSliceRegresses, self).decide_filled(table, alpha, block_alpha, worst=worst)
         if not worst or verdict.status is not Status.PROMOTE or self.limit is not None:
-            return verdict  # with a margin each slice is weighed by its own, and is worst where its values are
+            return verdict  # with a margin each slice is weighed alone, and its worst case is that of its values
         missing = set(rows_without(table, self.needs))
         rows = self._rows(filled(table, {"candidate": False, self.role: True}))
         touched = sorted({tag for row, _, tags in rows if row in missing for tag in tags})
@@ -80,7 +80,7 @@ class _NoSliceRegresses(Rule):
         return verdict
 
     def _rows(self, table: ResultsTable) -> list[tuple[int, float, tuple[str, ...]]]:
-        """Row, difference and tags of each case that has both values."""
+        """The row, difference and tags of each complete pair."""
         columns = zip(table.values["candidate"], table.values[self.role], table.tags, strict=False)
         return [
             (row, ours - theirs, tuple(tag for tag in tags if self.tags is None or tag in self.tags))
@@ -88,7 +88,7 @@ class _NoSliceRegresses(Rule):
             if ours is not None and theirs is not None
         ]
 
-    def judge(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
+    def decide(self, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
         from distilltest.statistics.slices import largest_drop
 
         whole = self._rows(table)
@@ -131,7 +131,7 @@ class _NoSliceRegresses(Rule):
     def _beyond(
         self, limit: float, whole: Sequence[tuple[int, float, tuple[str, ...]]], clusters: Sequence[str], binary: bool
     ) -> Slices:
-        """Whether any slice is worse by more than the margin: each by the test of a comparison, all together by Holm."""
+        """The slices that are worse by more than the margin, each by the test of a comparison, with Holm's correction."""
         from distilltest.statistics.shrinkage import stepped
         from distilltest.statistics.slices import FAMILY_LEVEL, Slice, Slices
 
@@ -151,7 +151,7 @@ class _NoSliceRegresses(Rule):
 
 
 def _members(whole: Sequence[tuple[int, float, tuple[str, ...]]]) -> dict[str, list[int]]:
-    """Tag → which of the cases have it."""
+    """Tag → the positions of its cases."""
     found: dict[str, list[int]] = {tag: [] for tag in sorted({tag for *_, tags in whole for tag in tags})}
     for i, (*_, tags) in enumerate(whole):
         for tag in set(tags):
@@ -162,7 +162,7 @@ def _members(whole: Sequence[tuple[int, float, tuple[str, ...]]]) -> dict[str, l
 def _estimated(
     slices: Sequence[Slice], whole: Sequence[tuple[int, float, tuple[str, ...]]], clusters: Sequence[str]
 ) -> tuple[SliceVerdict, ...]:
-    """The slices with estimates that are drawn towards their mean."""
+    """The slices with estimates shrunk towards their mean."""
     from distilltest.statistics.shrinkage import shrunken
 
     members = _members(whole)
@@ -172,7 +172,7 @@ def _estimated(
         for i in members[one.tag]:
             cluster = clusters[i] if clusters else i
             sums[cluster] = sums.get(cluster, 0.0) + whole[i][1] - one.difference
-        # As if one more case had differed: a slice without any difference is no certainty.
+        # As if one more case had differed: without any difference, the error is still not 0.
         errors.append(sqrt(fsum(each * each for each in sums.values()) + 1.0) / (one.cases + 1.0))
     found = shrunken([one.difference for one in slices], errors)
     return tuple(
@@ -184,17 +184,17 @@ def _estimated(
 def no_slice_regresses(
     role: str = "teacher", *, margin: float | None = None, tags: Sequence[str] | None = None
 ) -> Rule:
-    """No slice by tag shows evidence that the candidate is worse than a role, or worse by more than a margin; slices may overlap.
+    """No slice shows evidence that the candidate is worse than a role, or worse by more than a margin. Slices may overlap.
 
-    A guard, not a proof: a small slice that shows nothing does not block. Declare a slice ``critical_slice`` to demand proof.
+    This rule is a guard: a small slice without evidence does not block. Declare a ``critical_slice`` to demand proof.
 
     Args:
         role: The role to compare with: ``base``, ``teacher``, ``promoted`` or one of your own.
         margin: How much worse a slice may be, as a share in (0, 1); None for not at all.
-        tags: The slices to look at; None for every tag of the dataset.
+        tags: The tags of the slices; None for every tag of the dataset.
 
     Raises:
-        SuiteError: The role is no other one, the margin is not in (0, 1), or the tags are no list of texts.
+        SuiteError: The role is not another role, the margin is not in (0, 1), or the tags are not a list of strings.
     """
     check_role("no_slice_regresses", role)
     if margin is not None and (not is_number(margin) or not 0 < margin < 1):

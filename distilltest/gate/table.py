@@ -1,4 +1,4 @@
-"""The results of one evaluation, aligned by case: what the gate decides on."""
+"""The results of one evaluation, aligned by case. The gate decides on this table."""
 
 from __future__ import annotations
 
@@ -13,85 +13,85 @@ from distilltest.records import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Unanswerable:
-    """What is known of a case that a role can never answer: the same request would fail again."""
+    """A case that a role can never answer, because the same request would fail again."""
 
     low: float = 0.0
-    """Its value if every missing answer were wrong; above 0 only where other trials have answers."""
+    """Its value if every missing answer were wrong; above 0 only if other trials have answers."""
     high: float = 1.0
     """Its value if every missing answer were right."""
     kind: str = ""
     """The kind of call failure."""
     said: str = ""
-    """What the server said, the whole sentence."""
+    """The server's message."""
     preferred: Mapping[str, float] = field(default_factory=dict)
-    """Of the candidate: other role → how often the answers that are there were preferred to its, as a share of all trials."""
+    """For the candidate: other role → the preferences of the trials that have answers, as a share of all trials."""
 
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """The answer that is right most often, whatever the case: what a model that knows nothing could give to all of them."""
+    """The answer that passes most often if given to every case, as a model that knows nothing could do."""
 
     text: str
     passes: Sequence[float]
-    """What it would be worth to each case, 1 or 0 where cases pass or fail; aligned with the table."""
+    """The value of this answer in each case, aligned with the table."""
 
 
 @dataclass(frozen=True)
 class ResultsTable:
-    """One value a case and role: what the gate decides on."""
+    """One value for each case and role."""
 
     case_ids: tuple[str, ...]
     values: Mapping[str, Sequence[float | None]]
-    """Role → values in [0, 1], aligned with ``case_ids``; None where a call failed, or the answer was only compared with another
-    role's. The mean of a case's trials."""
+    """Role → values in [0, 1], aligned with ``case_ids``; with several trials, their mean. None if a call failed, or if the answer
+    was only compared with another role's."""
     ungraded: Mapping[str, frozenset[int]] = field(default_factory=dict)
-    """Role → rows in which it has all answers, and one of them was only compared: they lack no answer, and have no value."""
+    """Role → rows with all answers but no value, as one answer was only compared with another role's."""
     binary: bool = True
-    """Whether every value is 0 or 1 by construction (metric ``pass``, one trial)."""
+    """Whether every value is 0 or 1 (metric ``pass``, one trial)."""
     narrowed: str | None = None
-    """Why these are not all cases of the dataset, None where they are."""
+    """Why the table lacks cases of the dataset; None if it has all."""
     leaked: tuple[str, ...] = ()
-    """Ids of the cases that the candidate was trained on: a verdict on them would be worth nothing."""
+    """The ids of the cases that the candidate was trained on. A verdict on them would be worthless."""
     failures: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    """Role → kind of call failure → how often."""
+    """Role → kind of call failure → number of failures."""
     clusters: Sequence[str | None] = ()
-    """What ties cases together, aligned with ``case_ids``; empty where nothing does."""
+    """The cluster of each case, aligned with ``case_ids``; empty without clusters."""
     requests: int | None = None
-    """How many different requests there are, where cases that ask the same are clusters; None where they are not."""
+    """The number of different requests, if equal requests form clusters; else None."""
     tags: Sequence[tuple[str, ...]] = ()
-    """The tags of each case, aligned with ``case_ids``; empty where there are none."""
+    """The tags of each case, aligned with ``case_ids``; empty without tags."""
     usd: Mapping[str, float | None] = field(default_factory=dict)
-    """Role → money for its answers, None where a price or their tokens are not known."""
+    """Role → cost of its answers in USD; None if a price or their tokens are unknown."""
     usd_at_least: Mapping[str, float] = field(default_factory=dict)
-    """Role → money for those of its answers whose tokens are known."""
+    """Role → cost in USD of the answers whose tokens are known."""
     without_usage: Mapping[str, int] = field(default_factory=dict)
-    """Role → answers with which the server sent no usage."""
+    """Role → number of answers for which the server sent no usage."""
     latencies: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
     """Role → seconds of each case's answer, aligned with ``case_ids``."""
     vacant: tuple[str, ...] = ()
-    """Roles that nothing plays yet: a rule about one of them does not apply."""
+    """Roles that no model has yet. A rule about one of them does not apply."""
     preferences: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
-    """Other role → how often the candidate's answer was preferred to its, in [0, 1], aligned with ``case_ids``."""
+    """Other role → the share of comparisons in which the candidate's answer was preferred to its, aligned with ``case_ids``."""
     human: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
-    """Role → what people said of its answers, in [0, 1], aligned with ``case_ids``; None where an answer has no label. Empty
-    where no labels are declared: declared ones decide, however few there are (see ``gate.tested``)."""
+    """Role → people's labels of its answers, in [0, 1], aligned with ``case_ids``; None for an unlabelled answer. Empty if no
+    labels are declared. Declared labels decide, however few they are (see ``gate.tested``)."""
     unlabelled: Mapping[str, frozenset[int]] = field(default_factory=dict)
-    """Role → rows whose case people labelled with another answer of this role, so that what is missing is no random choice."""
+    """Role → rows in which people labelled an earlier answer. The missing labels are then not a random sample."""
     by_people: bool = False
-    """Whether the values are what people said."""
+    """Whether the values are people's labels."""
     unanswerable: Mapping[str, Mapping[int, Unanswerable]] = field(default_factory=dict)
-    """Role → row → a case that has no value and never will; what else has none may have one when the calls are repeated."""
+    """Role → row → a case that will never have a value. Repeated calls may supply all other missing values."""
 
     graders: tuple[GraderHealth, ...] = ()
-    """What came of each grader; empty where nothing is known of it."""
+    """The health of each grader; empty if unknown."""
     answers: Mapping[str, AnswerHealth] = field(default_factory=dict)
-    """Role → what its answers are; empty where nothing is known of them."""
+    """Role → the health of its answers; empty if unknown."""
     constant: Constant | None = None
-    """What guessing would pass, None where this is not known."""
+    """The best constant answer; None if unknown."""
     cannot_fail: bool = False
-    """Whether every answer passes, and answers that say nothing would as well."""
+    """Whether every answer passes, and empty answers, refusals and nonsense would pass as well."""
     same_reference: float | None = None
-    """The share of cases that have the commonest reference, None where some case has none."""
+    """The share of cases with the most common reference; None if a case has no reference."""
 
     @classmethod
     def from_outcomes(
@@ -105,12 +105,13 @@ class ResultsTable:
         labelled: bool = False,
         clusters: Sequence[str | None] = (),
     ) -> ResultsTable:
-        """Align outcomes by case id and average trials; a case with a failed trial has no value.
+        """Align outcomes by case id and average trials. A case with a failed trial has no value.
 
-        Cases that ask the same have the same answer, and are one cluster where clusters are not declared, and these are many.
+        Cases with the same request share one answer. If no clusters are declared and there are many such cases, they form
+        clusters.
 
         Raises:
-            ValueError: An outcome is of no case or role of the table, or a case has more trials than there are.
+            ValueError: The table does not have the case or role of an outcome, or a case has too many trials.
         """
         index = {case: row for row, case in enumerate(case_ids)}
         sums: dict[str, list[float]] = {role: [0.0] * len(case_ids) for role in roles}
@@ -136,7 +137,7 @@ class ResultsTable:
                 if outcome.permanent:
                     never[outcome.role].setdefault(row, []).append(outcome)
                 continue
-            if labelled and outcome.trial == 0:  # which people see; any other that has a label has it by chance
+            if labelled and outcome.trial == 0:  # people label the first trial only
                 human[outcome.role][row] = outcome.human
                 if outcome.unlabelled:
                     unlabelled[outcome.role].add(row)
@@ -200,7 +201,7 @@ class ResultsTable:
         )
 
     def present(self, role: str) -> list[float]:
-        """The values that a role has."""
+        """The values of a role, without missing ones."""
         return [value for value in self.values.get(role, ()) if value is not None]
 
     def rows(self, role: str) -> list[int]:
@@ -208,12 +209,12 @@ class ResultsTable:
         return [row for row, value in enumerate(self.values.get(role, ())) if value is not None]
 
     def of_people(self, role: str) -> list[float | None]:
-        """What people said, for the rows in which a role has a value."""
+        """People's labels, for the rows in which a role has a value."""
         human = self.human.get(role)
         return [None if human is None else human[row] for row in self.rows(role)]
 
     def missing(self, role: str) -> int:
-        """Cases in which an answer, or its grade, is missing."""
+        """The number of cases in which an answer or its grade is missing."""
         return len(self.case_ids) - len(self.present(role)) - len(self.ungraded.get(role, ()))
 
     def never(self, role: str) -> Mapping[int, Unanswerable]:
@@ -221,7 +222,7 @@ class ResultsTable:
         return self.unanswerable.get(role, {})
 
     def compare(self, role: str, candidate: str = "candidate") -> Comparison:
-        """Pair the candidate with another role, case by case; cases that lack one of the two are counted, not used."""
+        """Pair the candidate with another role, case by case. Incomplete pairs are only counted."""
         pairs = list(zip(self.values[candidate], self.values[role], strict=True))
         whole = [row for row, (ours, theirs) in enumerate(pairs) if ours is not None and theirs is not None]
         differences = tuple((pairs[row][0] or 0.0) - (pairs[row][1] or 0.0) for row in whole)
@@ -239,17 +240,17 @@ class ResultsTable:
         return Comparison(role, differences, len(pairs) - len(whole), self.binary, clusters, human, self.by_people)
 
     def clusters_of(self, rows: Iterable[int]) -> tuple[str, ...]:
-        """The cluster of each of these rows, of which one without a cluster is one of its own; empty where there are none."""
+        """The cluster of each row; empty without clusters. A case without a cluster is a cluster of its own."""
         if all(cluster is None for cluster in self.clusters):
             return ()
         return tuple(self.clusters[row] or f"\0{self.case_ids[row]}" for row in rows)
 
     def only(self, tag: str) -> ResultsTable:
-        """The cases with a tag."""
+        """The table of the cases with a tag."""
         return self.cut([row for row, tags in enumerate(self.tags) if tag in tags])
 
     def cut(self, rows: Sequence[int]) -> ResultsTable:
-        """The cases of these rows."""
+        """The table of these rows."""
 
         def cut(columns: Mapping[str, Sequence[float | None]]) -> dict[str, tuple[float | None, ...]]:
             return {role: tuple(column[row] for row in rows) for role, column in columns.items()}
@@ -281,14 +282,14 @@ class ResultsTable:
 
 
 REPEATED = 0.9
-"""Cases that ask the same are clusters where they all tell less than this share of so many different ones."""
+"""Equal requests form clusters if all cases carry less than this share of the information of as many different ones."""
 
 
 def _tied(asked: Sequence[int | str]) -> tuple[str | None, ...] | None:
-    """The request of each case as its cluster; None where nearly all cases are different.
+    """The request of each case as its cluster; None if nearly all requests are different.
 
-    One answer is asked for and serves all of them, so that a case that was copied a hundred times is still one. A few copies
-    change nothing, and leave the tests for independent cases alone.
+    Cases with the same request share one answer, so a case that was copied a hundred times counts once. A few copies change
+    little, and keep the tests for independent cases.
 
     >>> _tied([7, 7, 8]), _tied([7, 8, 9]), _tied(["", ""])
     (('7', '7', '8'), None, None)

@@ -1,17 +1,17 @@
-"""Which outcomes a rule tests: those of the graders, or, where labels are declared, what people said of the answers.
+"""Which outcomes a rule tests: the graders', or, if labels are declared, people's labels.
 
-This is the only place that decides it, so that no rule can fall back to a judge which people were asked to check. Declared labels
-decide every rule about what answers are worth:
+Only this module chooses, so that no rule can fall back to a judge that people were asked to check. Declared labels decide every
+rule about the quality of answers:
 
-- Fewer than 200 labelled cases (pairs) are tested alone, by the test that fits them.
-- From 200 on (in clusters, where they are spread over 100 or more), rules about a mean let the judge sharpen the labels
-  (``statistics.prediction_powered``); others keep to the labels.
-- A rule that a single case can break (``always``) counts the grades' failures, too, where people said nothing.
-- Without any labels, nothing is decided.
-- An answer that is new, to a case of which people labelled another answer, counts as the worst for the claim: a candidate whose
-  answers changed only where they got worse would win by being unlabelled.
+- Fewer than 200 labelled cases (pairs) are tested alone, with the test that suits them.
+- From 200 on (for clustered cases, in at least 100 clusters), a judge's grades sharpen the labels for rules about a mean
+  (``statistics.prediction_powered``). Other rules use the labels alone.
+- A rule that a single case can break (``always``) also counts failed grades of unlabelled answers.
+- Without any labels, the rule is undecided.
+- A new answer, to a case with a label of an earlier answer, has the least favourable value. Otherwise a candidate whose changed
+  answers are all worse would gain because they have no labels.
 
-A rule about something else (costs, latencies, preferences) is judged as ever. Each verdict says which it was.
+Labels do not affect rules about costs, latencies and preferences. Each verdict says what decided it.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from distilltest.gate.verdict import RuleVerdict, Status
 from distilltest.gate.worst import NAMED, how_many, rows_without
 
 ENOUGH_LABELS = 200
-"""Labelled cases from which on a judge sharpens the labels."""
+"""A judge's grades sharpen the labels from this number of labelled cases on."""
 ENOUGH_CLUSTERS = 100
-"""The labelled cases must be spread over so many clusters, or be worth as many equal ones, for a judge to sharpen them.
-With fewer, the test of clusters on the labels alone proves more."""
+"""A judge's grades sharpen clustered labels from this effective number of clusters on. With fewer, the test of clusters on the
+labels alone proves more."""
 _NEW = ", answers that nobody labelled at their worst"
 
 
-def judge(rule: Rule, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
-    """What a rule says, of the outcomes that it must test."""
+def decide(rule: Rule, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
+    """The verdict on a rule, by the outcomes that it must test."""
     if not table.human:
         return rule.verdict(table, alpha, block_alpha)
     if rule.beside_labels:
@@ -71,14 +71,14 @@ def judge(rule: Rule, table: ResultsTable, alpha: float, block_alpha: float) -> 
 
 
 def said(verdict: RuleVerdict) -> RuleVerdict:
-    """With what labels did in its sentence."""
+    """The verdict with a note about labels in its sentence."""
     if not verdict.labels or verdict.labels in verdict.sentence:
         return verdict
     return replace(verdict, sentence=f"{verdict.sentence}; {verdict.labels}")
 
 
 def basis(rule: Rule, table: ResultsTable) -> ResultsTable:
-    """The outcomes by which the roles of a rule show that they can do the task: people's where they decide it."""
+    """The outcomes that show the competence of a rule's roles: people's labels if they decide the rule."""
     if not table.human or rule.beside_labels:
         return table
     known, new = _rows(table, rule.needs)
@@ -89,7 +89,7 @@ def basis(rule: Rule, table: ResultsTable) -> ResultsTable:
 
 
 def beside(rule: Rule, table: ResultsTable, verdict: RuleVerdict) -> RuleVerdict:
-    """The verdict of a rule that labels say nothing of; it says so where labels are declared."""
+    """The verdict on a rule that labels do not decide, with a note if labels are declared."""
     if not table.human or not rule.beside_labels:
         return verdict
     why = f"people's labels are not used: they do not say {rule.beside_labels}"
@@ -97,7 +97,7 @@ def beside(rule: Rule, table: ResultsTable, verdict: RuleVerdict) -> RuleVerdict
 
 
 def no_worst_case(rule: Rule, table: ResultsTable) -> RuleVerdict | None:
-    """Why a rule that labels decide has no worst case for answers that never come; None where it has one, or needs none."""
+    """Why a rule that labels decide has no worst case for unanswerable cases; None if it has one, or needs none."""
     if not table.human or rule.beside_labels or not rows_without(rule.scope(table), rule.needs):
         return None
     why = f"{how_many(table)}; nobody can label them, and people's labels of a random choice decide this rule"
@@ -105,14 +105,14 @@ def no_worst_case(rule: Rule, table: ResultsTable) -> RuleVerdict | None:
 
 
 def _spread(clusters: Sequence[str]) -> bool:
-    """Whether they are enough clusters; independent cases are."""
+    """Whether there are enough clusters; always true for independent cases."""
     from distilltest.statistics.clusters import Weights
 
     return not clusters or Weights.of(clusters).effective >= ENOUGH_CLUSTERS
 
 
 def _how(rule: Rule, table: ResultsTable, known: Sequence[int], new: Sequence[int], *, sharpened: bool) -> str:
-    """How labels decided, in words."""
+    """A sentence about how labels decided."""
     count, unit = len(known), _unit(rule.needs)
     if sharpened:
         how = f"the judge was corrected by {count} {unit} that people labelled"
@@ -135,7 +135,7 @@ def _unit(roles: Sequence[str]) -> str:
 
 
 def _rows(table: ResultsTable, roles: Sequence[str]) -> tuple[list[int], list[int]]:
-    """The rows whose answers people labelled, and those of which some are new and the others labelled."""
+    """The rows with a label for every role, and the rows in which roles without a label have a new answer."""
     known, new = [], []
     for row in range(len(table.case_ids)):
         fresh = [row in table.unlabelled.get(role, ()) for role in roles]
@@ -148,7 +148,7 @@ def _rows(table: ResultsTable, roles: Sequence[str]) -> tuple[list[int], list[in
 
 
 def _filled(table: ResultsTable, rule: Rule, new: Sequence[int], *, worst: bool) -> ResultsTable:
-    """The table with a label for each new answer: as unfavourable to the claim as can be, or as favourable."""
+    """The table in which each new answer has the least favourable label for the claim, or the most favourable."""
     if not new:
         return table
     human = dict(table.human)
@@ -162,7 +162,7 @@ def _filled(table: ResultsTable, rule: Rule, new: Sequence[int], *, worst: bool)
 
 
 def _overlaid(table: ResultsTable, roles: Sequence[str]) -> ResultsTable:
-    """What people said where they said something, and elsewhere the grades."""
+    """The table with people's labels as values, and grades where there is no label."""
     values = dict(table.values)
     for role in roles:
         said = table.human.get(role, (None,) * len(table.case_ids))
@@ -173,7 +173,7 @@ def _overlaid(table: ResultsTable, roles: Sequence[str]) -> ResultsTable:
 
 
 def _alone(table: ResultsTable, roles: Sequence[str], rows: Sequence[int]) -> ResultsTable:
-    """What people said as the only values: whoever looks for a judge's finds none."""
+    """The table with people's labels as its only values, so that no rule can read a judge's grades."""
     nobody = (None,) * len(table.case_ids)
     said: Mapping[str, Sequence[float | None]] = {role: table.human.get(role, nobody) for role in roles}
     binary = all(said[role][row] in (0.0, 1.0) for role in roles for row in rows)

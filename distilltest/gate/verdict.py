@@ -1,4 +1,4 @@
-"""What the gate says: four words, of a rule, an evaluation and a run."""
+"""Verdicts on rules, evaluations and runs."""
 
 from __future__ import annotations
 
@@ -12,69 +12,69 @@ from distilltest.exit_codes import OF_VERDICT
 
 
 class Status(StrEnum):
-    """What is said of a rule, an evaluation or a run."""
+    """The verdict on a rule, an evaluation or a run."""
 
     PROMOTE = "promote"
     """Every rule is proven."""
     BLOCK = "block"
     """There is evidence against a rule."""
     UNDECIDED = "undecided"
-    """Too few cases to tell."""
+    """There are too few cases to tell."""
     INCOMPLETE = "incomplete"
-    """Values are missing on which the verdict depends, or the gate cannot be decided."""
+    """Values are missing that the verdict depends on, or the gate cannot decide."""
     NOT_APPLICABLE = "not applicable"
-    """Only of a rule: about a role that nothing plays yet. It counts for nothing."""
+    """Of a rule only: no model has its role yet. The rule does not count."""
 
 
 def combine(statuses: Sequence[Status]) -> Status:
-    """One status for several: block before incomplete before undecided before promote; of nothing, incomplete."""
+    """The most severe of several statuses, in the order of ``OF_VERDICT``; *incomplete* for none."""
     return next((status for status in map(Status, OF_VERDICT) if status in statuses), Status.INCOMPLETE)
 
 
 @dataclass(frozen=True, slots=True)
 class SliceVerdict:
-    """What the data say of the cases with one tag."""
+    """The result for the cases with one tag."""
 
     tag: str
     cases: int
     difference: float
-    """Candidate minus other, as seen."""
+    """The observed difference, candidate minus other."""
     estimate: float
-    """Drawn towards the mean of all slices, the more the smaller the slice."""
+    """The difference, shrunk towards the mean of all slices. Smaller slices shrink more."""
     low: float
     high: float
     """The 90 % interval of the estimate."""
     p: float
-    """How surprising so large a drop in any slice would be; adjusted for the number of slices."""
+    """The p-value of so large a drop, adjusted for the number of slices."""
 
 
 @dataclass(frozen=True, slots=True)
 class RuleVerdict:
-    """What the data say of one rule."""
+    """The verdict on one rule."""
 
     rule: str
     """The claim in words: ``better than base``."""
     status: Status
-    """What the data say."""
+    """The verdict."""
     sentence: str
-    """Why, for a reader without statistics training."""
+    """The reason, for readers without training in statistics."""
     test: str = ""
     """The name of the test."""
     role: str = ""
-    """The role that the candidate is compared with, empty for none."""
+    """The role that the candidate is compared with; empty for none."""
     preferred_to: str = ""
-    """The role to whose answers a judge preferred the candidate's, or not, in ``wins`` and ``losses``; empty for other rules."""
+    """The other role of a rule about preferences; ``wins`` and ``losses`` then count a judge's choices. Empty for other rules."""
     p: float | None = None
-    """The p-value of the test; None for a rule that has none."""
+    """The p-value of the test; None for a rule without one."""
     estimate: float | None = None
-    """The difference, or the rate."""
+    """The observed difference, rate or share."""
     low: float | None = None
-    """The lower end of the interval; None where there is none."""
+    """The lower end of the interval; None without an interval."""
     high: float | None = None
-    """The interval of the estimate: ``low`` is too high in at most alpha of all runs, ``high`` too low in at most the level at
-    which a rule is broken, alpha divided by the number of rules. So it says what the verdict says."""
+    """The upper end. ``low`` is wrong in at most alpha of all runs, and ``high`` in at most alpha divided by the number of rules,
+    the level at which a rule is broken. So the interval agrees with the verdict."""
     limit: float | None = None
-    """What the estimate must be above."""
+    """The limit that the estimate must exceed."""
     n: int = 0
     """Cases that were compared."""
     wins: int = 0
@@ -82,22 +82,22 @@ class RuleVerdict:
     losses: int = 0
     """Cases in which the other role did better."""
     clusters: int = 0
-    """Clusters that the cases come from, 0 where they are independent."""
+    """The number of clusters; 0 for independent cases."""
     effective_clusters: float | None = None
-    """The number of equal clusters that would tell as much; None without clusters."""
+    """The number of clusters of equal size that carry the same information; None without clusters."""
     heaviest_cluster: float | None = None
-    """The share of the cases that the largest cluster holds; None without clusters."""
+    """The share of the cases in the largest cluster; None without clusters."""
     needed: int | None = None
-    """Cases in all with which it would be proven in 4 of 5 runs if the roles were equal; None where no number would do, or where
-    nothing is undecided."""
+    """The total number of cases that would prove the rule in 4 of 5 runs if the roles are equal; None if no number would, or if
+    the rule is decided."""
     needed_as_seen: int | None = None
-    """The same if the difference stays as seen."""
+    """The same number if the difference stays as observed."""
     slices: tuple[SliceVerdict, ...] = ()
-    """Of a guard over slices: each of them."""
+    """The slices, for a guard over slices."""
     labels: str = ""
-    """How people's labels decided it, or why they did not; empty where none are declared."""
+    """How people's labels decided the rule, or why they did not; empty without labels."""
     labelled: int | None = None
-    """Cases that people's labels decided; None where they did not."""
+    """The number of labelled cases that decided; None if labels did not decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,26 +107,26 @@ class Verdict:
     status: Status
     """What the gate decided."""
     sentence: str
-    """Why, for a reader without statistics training."""
+    """The reason, for readers without training in statistics."""
     rules: tuple[RuleVerdict, ...]
-    """What the data say of each rule, in the order of the gate."""
+    """The verdict on each rule, in the order of the gate."""
     missing: Mapping[str, int] = field(default_factory=dict)
-    """Role → cases without a value; empty where every role has all."""
+    """Role → number of cases without a value; roles without missing values are left out."""
     worst_case: bool = False
-    """Whether missing values were counted as wrong for the candidate and right for the role compared with, because they can
-    never be known. The numbers of the rules are then those of that case."""
+    """Whether values that can never be known were counted as wrong for the candidate and right for the other role. The numbers
+    of the rules are then those of this worst case."""
     unanswerable: tuple[str, ...] = ()
-    """Ids of the first twenty cases that some role can never answer."""
+    """The ids of the first twenty cases that a role can never answer."""
     transient: bool = False
-    """Whether something is missing that asking again may bring."""
+    """Whether values are missing that another run may supply."""
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values."""
+        """The verdict as plain values."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Verdict:
-        """Back from plain values."""
+        """The verdict from plain values."""
 
         def rules(each: Any) -> tuple[RuleVerdict, ...]:
             return tuple(restore(RuleVerdict, rule, status=Status, slices=slices) for rule in each)

@@ -1,10 +1,10 @@
-"""Answers that never come: what a table says if they were as bad, or as good, for the candidate as they can be.
+"""Unanswerable cases: the table with the worst and the best values that they could have.
 
-A case over the context length, or one that a content filter rejects, fails again whenever it is asked. To leave it out would
-let a candidate win by not answering. So each rule is judged with the value that is least favourable to it, and is proven only
-if it is proven there. The level is kept: values that are no better than the true ones are the results of a candidate that is
-no better. Where a test's p-value can rise although a value gets better (a t statistic, when the better value is an outlier),
-more completions than the worst one are asked (``clusters.largest_p``), or the rule has a bound of its own.
+A case over the context length, or one that a content filter rejects, fails again on every request. Leaving it out would let a
+candidate win by not answering. So each rule is decided with the least favourable value, and is proven only if it is proven there.
+This keeps the level, because values no better than the true ones are the results of a candidate that is no better. A p-value can
+rise when a value improves (a t statistic, if the better value is an outlier). For such tests, more combinations than the worst
+one are tried (``clusters.largest_p``), or the rule has a bound of its own.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from dataclasses import replace
 from distilltest.gate.table import ResultsTable
 
 NAMED = 5
-"""Cases that a sentence names."""
+"""The most cases that a sentence names."""
 LISTED = 20
-"""Cases that a verdict lists."""
+"""The most cases that a verdict lists."""
 
 
 def filled(table: ResultsTable, right: Mapping[str, bool]) -> ResultsTable:
-    """The table with a value for every answer that never comes.
+    """The table with a value for every unanswerable case.
 
     Args:
         table: The results.
-        right: Role → whether its missing answers count as right, else as wrong. Other roles stay as they are.
+        right: Role → whether its unanswerable cases count as right or as wrong. Other roles do not change.
     """
     values = dict(table.values)
     for role, as_right in right.items():
@@ -39,17 +39,17 @@ def filled(table: ResultsTable, right: Mapping[str, bool]) -> ResultsTable:
 
 
 def rows_without(table: ResultsTable, roles: Sequence[str]) -> list[int]:
-    """The rows in which one of the roles never has a value."""
+    """The rows that one of the roles can never answer."""
     return sorted({row for role in roles for row in table.never(role)})
 
 
 def unanswered(table: ResultsTable) -> list[str]:
-    """The ids of the cases that some role can never answer, in the order of the table."""
+    """The ids of the cases that a role can never answer, in the order of the table."""
     return [table.case_ids[row] for row in rows_without(table, list(table.unanswerable))]
 
 
 def how_many(table: ResultsTable) -> str:
-    """How many cases have no answer, and of which role: ``3 of 400 cases have no answer of the candidate``."""
+    """The number of unanswerable cases, by role: ``3 of 400 cases have no answer of the candidate``."""
     counts = {role: len(rows) for role, rows in table.unanswerable.items() if rows}
     count = len(unanswered(table))
     whole = f"{count} of {len(table.case_ids)} cases {'has' if count == 1 else 'have'} no answer"
@@ -59,7 +59,7 @@ def how_many(table: ResultsTable) -> str:
 
 
 def assumed(table: ResultsTable, *, worst: bool) -> str:
-    """What the verdict assumes of them: ``even if the candidate fails them all``."""
+    """The assumption that the verdict makes: ``even if the candidate fails them all``."""
     roles = [role for role, rows in table.unanswerable.items() if rows]
     if len(roles) > 1:
         return f"even in the {'worst' if worst else 'best'} case for the candidate"
@@ -69,7 +69,7 @@ def assumed(table: ResultsTable, *, worst: bool) -> str:
 
 
 def advice(table: ResultsTable) -> str:
-    """Which cases they are, what the server said, and what to do."""
+    """The unanswerable cases, the server's message, and the remedy."""
     ids = unanswered(table)
     kinds = dict.fromkeys(
         f"{role}: {case.kind}" for role, rows in table.unanswerable.items() for case in rows.values() if case.kind

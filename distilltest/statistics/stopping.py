@@ -1,4 +1,4 @@
-"""Planned looks: stop a run early when it is decided, without a larger error for having looked.
+"""Interim analyses: stop a run as soon as it is decided, without a larger error rate.
 
 References:
     Lan, K. K. G. and DeMets, D. L. (1983). Discrete sequential boundaries for clinical trials. Biometrika 70, 659-663.
@@ -6,10 +6,10 @@ References:
     Lan, K. K. G., Simon, R. and Halperin, M. (1982). Stochastically curtailed tests in long-term clinical trials.
     Communications in Statistics C 1, 207-219. (Conditional power.)
 
-Assumptions: the looks are planned before the run, the cases come in a random order, and z is near enough to normal. A claim
-holds when z reaches the bound of its look. It is futile when the power that is left is under 10 %; that bound is not
-binding: to go on in spite of it costs no error. The power that is left depends on what the rest is assumed to be like.
-For four looks, measured with 200,000 runs, by the true drift (0 is at the limit; 2.49 is what 80 % power is planned for):
+Assumptions: the analyses are planned before the run, the cases come in random order, and z is close to normal. A claim holds when
+z reaches the bound of its analysis. It is futile when the conditional power is under 10 %. The futility bound is not binding:
+continuing in spite of it does not raise the error rate. The conditional power depends on an assumption about the remaining cases.
+For four analyses, measured with 200,000 runs, by the true drift (0 is at the limit; 2.49 has 80 % power):
 
     the rest is assumed    promoted at 0    promoted at 2.49    used at 0    used at 2.49
     (no futility)          0.050            0.79                0.99         0.80
@@ -25,10 +25,10 @@ from math import ceil, sqrt
 from statistics import NormalDist
 from typing import Literal
 
-LOOKS = 4
-"""The most looks that are planned."""
+MOST_ANALYSES = 4
+"""The most analyses of a run."""
 FUTILE = 0.10
-"""The conditional power under which a run is stopped."""
+"""A run stops below this conditional power."""
 POWER = 0.80
 _NORMAL = NormalDist()
 _POINTS = 600
@@ -38,26 +38,28 @@ Decision = Literal["holds", "futile", "continue", "undecided"]
 
 @dataclass(frozen=True)
 class InterimDecision:
-    """What a look says: the claim holds, the rest is futile, continue, or (at the last look) undecided."""
+    """The result of an analysis: the claim holds, the rest is futile, continue, or (in the last one) undecided."""
 
     decision: Decision
     z: float
     bound: float
     conditional_power: float
-    """The chance that the last look will reach its bound; 0 or 1 at the last look."""
+    """The chance that the last analysis will reach its bound; 0 or 1 in the last one."""
 
 
-def schedule(n: int, looks: int = LOOKS) -> tuple[int, ...]:
-    """The numbers of cases at which to look, equally far apart; fewer looks for fewer cases.
+def schedule(n: int, analyses: int = MOST_ANALYSES) -> tuple[int, ...]:
+    """The numbers of cases before each analysis, equally spaced; few cases have fewer analyses.
 
     >>> schedule(386)
     (97, 193, 290, 386)
     >>> schedule(2)
     (1, 2)
     """
-    if n < 1 or not 1 <= looks <= LOOKS:
-        raise ValueError(f"{looks} looks at {n} cases: at least one case and 1 to {LOOKS} looks are needed")
-    return tuple(sorted({ceil(n * k / looks) for k in range(1, looks + 1)}))
+    if n < 1 or not 1 <= analyses <= MOST_ANALYSES:
+        raise ValueError(
+            f"{analyses} analyses of {n} cases: at least one case and 1 to {MOST_ANALYSES} analyses are needed"
+        )
+    return tuple(sorted({ceil(n * k / analyses) for k in range(1, analyses + 1)}))
 
 
 def spent(fraction: float, alpha: float = 0.05) -> float:
@@ -73,10 +75,10 @@ def spent(fraction: float, alpha: float = 0.05) -> float:
 
 @lru_cache(maxsize=64)
 def bounds(fractions: tuple[float, ...], alpha: float = 0.05) -> tuple[float, ...]:
-    """The bound of z at each look, for looks at these fractions of the cases.
+    """The bound of z in each analysis, for analyses at these fractions of the cases.
 
-    The probability to cross a bound for the first time is integrated look by look (Simpson) over the Brownian motion that
-    has not crossed one.
+    The probability of crossing a bound for the first time is integrated, analysis by analysis (Simpson), over the Brownian motion
+    that has not crossed one before.
 
     >>> [f"{bound:.3f}" for bound in bounds((0.25, 0.5, 0.75, 1.0))]
     ['3.750', '2.540', '2.016', '1.720']
@@ -86,7 +88,7 @@ def bounds(fractions: tuple[float, ...], alpha: float = 0.05) -> tuple[float, ..
     if not fractions or list(fractions) != sorted(set(fractions)) or fractions[0] <= 0.0 or fractions[-1] > 1.0:
         raise ValueError(f"fractions {fractions} do not rise in (0, 1]")
     found: list[float] = []
-    grid, density = np.zeros(1), np.ones(1)  # at fraction 0 the motion is at 0; the density has the weights in it
+    grid, density = np.zeros(1), np.ones(1)  # at fraction 0 the motion is at 0; the density includes the weights
     before, error = 0.0, 0.0
     for fraction in fractions:
         step = sqrt(fraction - before)
@@ -107,7 +109,7 @@ def bounds(fractions: tuple[float, ...], alpha: float = 0.05) -> tuple[float, ..
 
 
 def conditional_power(z: float, fraction: float, bound: float, drift: float) -> float:
-    """The chance that z of all cases reaches the bound, if the rest has this drift (the mean of z with all cases).
+    """The chance that z of all cases reaches the bound, if the remaining cases have this drift (the mean of z of all cases).
 
     By hand: halfway with z = 1.5 and a drift of 3.242, 1.5·sqrt(0.5) + 3.242·0.5 = 2.682 against 1.96, 1.02 standard errors:
 
@@ -123,31 +125,31 @@ def conditional_power(z: float, fraction: float, bound: float, drift: float) -> 
     return _NORMAL.cdf(lead / sqrt(left))
 
 
-def look(
+def analyse(
     p_value: float,
     cases: tuple[int, ...],
     number: int,
     alpha: float = 0.05,
     rest: Literal["planned", "trend"] = "planned",
 ) -> InterimDecision:
-    """Decide at a planned look.
+    """Decide in a planned analysis.
 
     Args:
-        p_value: That of the cases so far, by whichever test.
+        p_value: The p-value of the cases so far, by any test.
         cases: The planned numbers of cases (see ``schedule``).
-        number: Which of them this is, from 0.
-        alpha: The one-sided level of all looks together.
-        rest: What the conditional power assumes of the cases to come: that they are as planned (80 % power), or go on like
-            those so far, which saves more calls and promotes fewer good candidates.
+        number: The number of this analysis, from 0.
+        alpha: The one-sided level of all analyses together.
+        rest: What the conditional power assumes about the remaining cases: that they are as planned (80 % power), or like the
+            cases so far, which saves more calls and promotes fewer good candidates.
 
     Raises:
-        ValueError: p_value is not in [0, 1], the numbers of cases do not rise, or there is no such look.
+        ValueError: p_value is not in [0, 1], the numbers of cases do not rise, or there is no such analysis.
 
-    >>> look(0.004, schedule(386), 1).decision  # z = 2.65 against 2.54
+    >>> analyse(0.004, schedule(386), 1).decision  # z = 2.65 against 2.54
     'holds'
-    >>> look(0.04, schedule(386), 1).decision  # significant, had nobody looked
+    >>> analyse(0.04, schedule(386), 1).decision  # significant only in a single analysis
     'continue'
-    >>> look(0.9, schedule(386), 2).decision
+    >>> analyse(0.9, schedule(386), 2).decision
     'futile'
     """
     if not 0.0 <= p_value <= 1.0:
@@ -155,7 +157,7 @@ def look(
     if not cases or cases[0] < 1 or list(cases) != sorted(set(cases)):
         raise ValueError(f"the numbers of cases {cases} do not rise")
     if not 0 <= number < len(cases):
-        raise ValueError(f"there is no look {number}: {len(cases)} are planned, counted from 0")
+        raise ValueError(f"there is no analysis {number}: {len(cases)} are planned, counted from 0")
     every = bounds(tuple(count / cases[-1] for count in cases), alpha)
     z = -_NORMAL.inv_cdf(min(1.0 - 1e-15, max(1e-300, p_value)))
     fraction = cases[number] / cases[-1]

@@ -160,11 +160,11 @@ class Flipped(Rule):
     def describe(self):
         return self.rule.describe()
 
-    def judge(self, table, alpha, block_alpha):
-        return self.rule.judge(table, alpha, block_alpha)
+    def decide(self, table, alpha, block_alpha):
+        return self.rule.decide(table, alpha, block_alpha)
 
-    def judge_filled(self, table, alpha, block_alpha, *, worst):
-        return self.rule.judge_filled(table, alpha, block_alpha, worst=not worst)
+    def decide_filled(self, table, alpha, block_alpha, *, worst):
+        return self.rule.decide_filled(table, alpha, block_alpha, worst=not worst)
 
 
 @pytest.mark.parametrize("name", [name for name in TRIED if name not in ("always", "costs_at_most")])
@@ -177,7 +177,7 @@ def test_the_search_finds_a_rule_whose_worst_case_is_flipped(name):
 def test_rules_of_which_the_worst_corner_is_not_the_worst_case_have_bounds_of_their_own(name, seed):
     rule, scenario = TRIED[name], Scenario(seed, name)
     table = scenario.table(scenario.failed())
-    corner = Rule.judge_filled(rule, table, ALPHA, ALPHA, worst=True)
+    corner = Rule.decide_filled(rule, table, ALPHA, ALPHA, worst=True)
     assert corner.status is Status.PROMOTE  # and other answers would break it: the search found these
     assert decide(rule, table, alpha=ALPHA).status is Status.INCOMPLETE
 
@@ -363,7 +363,7 @@ def test_a_rule_that_says_nothing_of_missing_answers_is_incomplete():
         def describe(self):
             return "lucky"
 
-        def judge(self, table, alpha, block_alpha):
+        def decide(self, table, alpha, block_alpha):
             return RuleVerdict("lucky", Status.PROMOTE, "always lucky")
 
     assert decide(Lucky(), candidate=[1, 1]).status is Status.PROMOTE

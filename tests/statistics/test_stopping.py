@@ -1,4 +1,4 @@
-"""Planned looks: the error by simulation of the Brownian motion and of pass/fail cases."""
+"""Interim analyses: the error rate, by simulation of the Brownian motion and of pass/fail cases."""
 
 import math
 
@@ -14,7 +14,7 @@ QUARTERS = (0.25, 0.5, 0.75, 1.0)
 
 
 def motion(drift, runs=40_000, seed=1):
-    """z at four looks."""
+    """z in four analyses."""
     dice = np.random.default_rng(seed)
     return np.cumsum(dice.normal(drift / 4, 0.5, (runs, 4)), axis=1) / np.sqrt(QUARTERS)
 
@@ -48,9 +48,9 @@ def test_the_bounds_of_any_looks_are_at_least_that_of_one(twentieths):
         assert stats.norm.sf(bound) <= stopping.spent(planned / 20) + 1e-9
 
 
-def test_bounds_of_looks_equally_far_apart_fall():
-    for looks in (1, 2, 3, 4):
-        found = stopping.bounds(tuple(k / looks for k in range(1, looks + 1)))
+def test_bounds_of_equally_spaced_analyses_fall():
+    for count in (1, 2, 3, 4):
+        found = stopping.bounds(tuple(k / count for k in range(1, count + 1)))
         assert list(found) == sorted(found, reverse=True)
 
 
@@ -59,7 +59,7 @@ def test_bounds_of_looks_equally_far_apart_fall():
 def test_a_smaller_p_is_never_a_worse_decision(p, q, number):
     small, large = sorted((p, q))
     order = ["futile", "undecided", "continue", "holds"]
-    better, worse = (stopping.look(x, (97, 193, 290, 386), number) for x in (small, large))
+    better, worse = (stopping.analyse(x, (97, 193, 290, 386), number) for x in (small, large))
     assert order.index(better.decision) >= order.index(worse.decision)
     assert better.conditional_power >= worse.conditional_power
 
@@ -72,8 +72,8 @@ def test_the_conditional_power_is_what_happens():
 
 
 def test_at_the_last_look_nothing_is_left():
-    assert stopping.look(0.04, (10, 20), 1).conditional_power == 1.0
-    assert stopping.look(0.5, (10, 20), 1) == stopping.InterimDecision(
+    assert stopping.analyse(0.04, (10, 20), 1).conditional_power == 1.0
+    assert stopping.analyse(0.5, (10, 20), 1) == stopping.InterimDecision(
         "undecided", pytest.approx(0.0), pytest.approx(1.68, abs=0.03), 0.0
     )
 
@@ -81,7 +81,7 @@ def test_at_the_last_look_nothing_is_left():
 def test_certain_p_values_are_no_trouble():
     for p in (0.0, 1.0):
         for number in range(4):
-            assert math.isfinite(stopping.look(p, stopping.schedule(100), number).z)
+            assert math.isfinite(stopping.analyse(p, stopping.schedule(100), number).z)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 1000])
@@ -95,14 +95,14 @@ def test_a_schedule_rises_to_all_cases(n):
     ("call", "message"),
     [
         (lambda: stopping.schedule(0), "at least one case"),
-        (lambda: stopping.schedule(10, 5), "1 to 4 looks"),
+        (lambda: stopping.schedule(10, 5), "1 to 4 analyses"),
         (lambda: stopping.bounds((0.5, 0.5)), "do not rise"),
         (lambda: stopping.bounds(()), "do not rise"),
         (lambda: stopping.spent(0.0), "fraction"),
         (lambda: stopping.conditional_power(1.0, 0.0, 1.7, 2.0), "fraction"),
-        (lambda: stopping.look(float("nan"), (10, 20), 0), r"not in \[0, 1\]"),
-        (lambda: stopping.look(0.5, (), 0), "do not rise"),
-        (lambda: stopping.look(0.5, (10, 20), 2), "no look 2"),
+        (lambda: stopping.analyse(float("nan"), (10, 20), 0), r"not in \[0, 1\]"),
+        (lambda: stopping.analyse(0.5, (), 0), "do not rise"),
+        (lambda: stopping.analyse(0.5, (10, 20), 2), "no analysis 2"),
     ],
 )
 def test_impossible_arguments_are_refused(call, message):
@@ -121,7 +121,7 @@ def test_pass_fail_cases_with_looks(difference, low, high, saved):
         d = dice.choice([1, -1, 0], size=386, p=[0.05 + difference / 2, 0.05 - difference / 2, 0.9])
         for number, count in enumerate(cases):
             wins, losses = int(np.sum(d[:count] > 0)), int(np.sum(d[:count] < 0))
-            decision = stopping.look(tango.p_value(wins, losses, count, 0.05), cases, number).decision
+            decision = stopping.analyse(tango.p_value(wins, losses, count, 0.05), cases, number).decision
             if decision != "continue":
                 break
         promoted += decision == "holds"
