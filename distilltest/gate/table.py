@@ -42,7 +42,7 @@ class ResultsTable:
 
     case_ids: tuple[str, ...]
     values: Mapping[str, Sequence[float | None]]
-    """Role → values in [0, 1], aligned with ``case_ids``; with several trials, their mean. None if a call failed, or if the answer
+    """Role → values in [0, 1], aligned with ``case_ids``; with several trials, their mean. None if a call failed, or if an answer
     was only compared with another role's."""
     ungraded: Mapping[str, frozenset[int]] = field(default_factory=dict)
     """Role → rows with all answers but no value, as one answer was only compared with another role's."""
