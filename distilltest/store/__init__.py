@@ -1,4 +1,4 @@
-"""The store: one SQLite file with every completion, run and outcome. All SQL of the project is in this package."""
+"""The store: one SQLite file with all completions, runs and outcomes. This package contains all SQL of the project."""
 
 from distilltest.store.attempts import Attempt, AttemptShare, Recorded
 from distilltest.store.changes import Adding, Texts

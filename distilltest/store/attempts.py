@@ -1,4 +1,4 @@
-"""Which candidates have been gated on a dataset since the last promotion: they share the level of the gate."""
+"""Attempts: the candidates that were gated on a dataset since the last promotion. They share the level of the gate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from distilltest.statistics import spending
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One candidate before the gate of one evaluation."""
+    """One candidate at the gate of one evaluation."""
 
     dataset: str
     """The dataset's fingerprint."""
@@ -23,40 +23,40 @@ class Attempt:
     prompt: str
     """The prompt's fingerprint."""
     name: str
-    """The model's id, for people."""
+    """The model's id, for display."""
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptShare:
-    """What an attempt may spend of the level."""
+    """The share of the level that an attempt may spend."""
 
     number: int
-    """From 1; a candidate keeps its number however often it is evaluated again."""
+    """From 1; a candidate keeps its number in later evaluations."""
     share: float
-    """Of alpha; 0 where those before it spent all of it."""
+    """Of alpha; 0 if earlier attempts spent all of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """An attempt as the store has it."""
+    """A stored attempt."""
 
     number: int
-    """Of the store, for ``forget``."""
+    """The attempt's number in the store, for ``forget``."""
     attempt: Attempt
     at: float
     """Unix time of the first verdict since the last promotion."""
     share: float | None
-    """Of alpha; None where a version recorded it that held the k-th to alpha / k."""
+    """Of alpha; None for older versions, which held the k-th attempt to alpha / k."""
     forgotten: float | None = None
-    """Unix time, None where it counts."""
+    """Unix time, None if the attempt counts."""
     reason: str = ""
 
 
 def turn(sql: sqlite3.Connection, attempt: Attempt, since: float, declared: int | None) -> AttemptShare:
-    """Which attempt this is, and what it may spend.
+    """The number of an attempt, and what it may spend.
 
-    Counted are distinct models on the dataset, whichever evaluation asked, and distinct pairs of model and prompt in this
-    evaluation; the larger number holds, and the larger sum of what was spent.
+    Counts distinct models on the dataset in any evaluation, and distinct pairs of model and prompt in this evaluation. The larger
+    number and the larger sum of spent shares apply.
     """
     counted = [row for row in listed(sql) if row.at > since and row.attempt.dataset == attempt.dataset]
     models: dict[str, float] = {}
@@ -77,10 +77,10 @@ def turn(sql: sqlite3.Connection, attempt: Attempt, since: float, declared: int 
 def record(
     sql: sqlite3.Connection, attempt: Attempt, at: float, since: float, share: float, declared: int | None
 ) -> bool:
-    """Remember that the gate has judged it at a share of the level; the first time since the last promotion counts.
+    """Record that the gate decided about an attempt at a share of the level. The first time since the last promotion counts.
 
     Returns:
-        Whether the share was its own: not where another process judged another candidate meanwhile.
+        Whether the share was still available: False if another process gated another candidate meanwhile.
     """
     granted = turn(sql, attempt, since, declared).share
     sql.execute(
@@ -97,7 +97,7 @@ def record(
 
 
 def listed(sql: sqlite3.Connection) -> list[Recorded]:
-    """Those that count, in the order of their first verdict."""
+    """The attempts that count, in the order of their first verdicts."""
     return _rows(
         sql.execute(
             """
@@ -108,7 +108,7 @@ def listed(sql: sqlite3.Connection) -> list[Recorded]:
 
 
 def forgotten(sql: sqlite3.Connection, dataset: str = "") -> list[Recorded]:
-    """Those that were forgotten, of one dataset or of all, the first one first."""
+    """The forgotten attempts of one dataset or of all, oldest first."""
     query = """
         SELECT number, dataset, evaluation, model, prompt, name, at, share, forgotten, reason FROM forgotten_attempt
         WHERE ? IN ('', dataset) ORDER BY forgotten, number
@@ -117,7 +117,7 @@ def forgotten(sql: sqlite3.Connection, dataset: str = "") -> list[Recorded]:
 
 
 def forget(sql: sqlite3.Connection, number: int, at: float, reason: str) -> Recorded | None:
-    """Count an attempt no longer, and remember why; None where there is none with this number."""
+    """Stop counting an attempt, and record why; None if the number does not exist."""
     found = next((row for row in listed(sql) if row.number == number), None)
     if found is not None:
         sql.execute(
@@ -139,7 +139,7 @@ def _rows(rows: Iterable[Any]) -> list[Recorded]:
 
 
 def _spent(row: Recorded, place: int) -> float:
-    """What an attempt spent; older versions held the k-th to alpha / k, which no sum can hold, so it counts as if made today."""
+    """What an attempt spent. Older versions used alpha / k, which has no finite sum, so these count as if made today."""
     return spending.share(place) if row.share is None else row.share
 
 

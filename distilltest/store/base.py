@@ -1,4 +1,4 @@
-"""What the parts of the store share: the file, its connection, and one thread at a time."""
+"""The base of the store's classes: the file, its connection, and a lock for threads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from distilltest.store.writer import CompletionWriter
 
 
 class StoreConnection:
-    """One store, open in one process. Several processes may have it open at once."""
+    """One store, open in one process. Several processes may open it at once."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
@@ -29,11 +29,11 @@ class StoreConnection:
 
     @classmethod
     def open(cls, path: Path, progress: Progress = silent) -> Self:
-        """Open a store, making it where there is none, and bringing an older one to the newest schema.
+        """Open a store. Create it if necessary; migrate an older one to the newest schema.
 
         Args:
-            path: Its file.
-            progress: Told how far the latter is, which may take minutes for a large store.
+            path: The file.
+            progress: Called with the progress of a migration, which may take minutes for a large store.
 
         Raises:
             StoreError: It cannot be opened; the message says why and what to do.
@@ -41,7 +41,7 @@ class StoreConnection:
         return cls(path, connect(path, progress))
 
     def close(self) -> None:
-        """Make everything that was saved durable, and let go of the file."""
+        """Make all saved rows durable, and close the file."""
         self._writer.close()
         with self._lock:
             self._connection.close()
@@ -54,7 +54,7 @@ class StoreConnection:
 
     @contextmanager
     def _sql(self, *, write: bool = False) -> Iterator[sqlite3.Connection]:
-        """The connection, for one thread at a time; writing is one transaction."""
+        """The connection, for one thread at a time. With ``write``, the block is one transaction."""
         with self._lock:
             try:
                 if write:

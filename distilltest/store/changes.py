@@ -1,4 +1,4 @@
-"""Changing what is stored: labels, texts, and completions that shall go."""
+"""Changes to stored completions: labels, texts and deletion."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ from distilltest.store.selection import CompletionFilter
 from distilltest.store.state_keys import StateKey
 
 MOST_LABELS, LONGEST_NAME, LONGEST_VALUE = 16, 64, 512
-"""What the API allows for the labels of a completion."""
+"""The API's limits for the labels of a completion."""
 SCRUB_PATIENCE = 5_000
-"""Milliseconds to wait for other processes to let go of old texts."""
+"""Milliseconds to wait for other processes to close old versions of rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """Everything of a completion that somebody may have said, as the JSON that is stored."""
+    """All parts of a completion that may contain text of users or models, as stored JSON."""
 
     metadata: bytes
     request: bytes
@@ -53,17 +53,17 @@ class Changes(Completions):
     """The part of the store that changes and deletes completions."""
 
     def delete_completions(self, selection: CompletionFilter, *, expected: int | None = None) -> int:
-        """Delete a selection; what runs recorded of it stays.
+        """Delete a selection. Outcomes that runs recorded stay.
 
         Args:
-            selection: Which.
-            expected: How many somebody agreed to; where there are others meanwhile, nothing is deleted.
+            selection: The completions.
+            expected: The number that the user confirmed; with any other number, nothing is deleted.
 
         Returns:
-            How many there were.
+            The number of deleted completions.
 
         Raises:
-            StoreError: There are more or fewer than expected.
+            StoreError: The number is not ``expected``.
         """
         condition, values = selection.where()
         with self._sql(write=True) as sql:
@@ -71,7 +71,7 @@ class Changes(Completions):
             deleted = sql.execute(f"DELETE FROM completion WHERE {condition}", values).rowcount  # noqa: S608
             if expected is not None and deleted != expected:
                 raise StoreError(
-                    f"The store {self.path} changed meanwhile: {deleted} completions are selected now, {expected} were. "
+                    f"The store {self.path} changed: {deleted} completions are selected now, {expected} were selected before. "
                     "Nothing was deleted; run the command again."
                 )
         return deleted
@@ -84,13 +84,13 @@ class Changes(Completions):
         *,
         dry_run: bool = False,
     ) -> int:
-        """Give labels to a selection, and take labels away.
+        """Add labels to a selection, and remove labels.
 
         Returns:
-            How many completions have other labels now (or would have).
+            The number of completions whose labels changed (or would change).
 
         Raises:
-            StoreError: A completion would have more labels than the API allows; nothing was changed.
+            StoreError: A completion would exceed the API's limit of labels; nothing was changed.
         """
         condition, values = selection.where()
         changed = 0
@@ -112,7 +112,7 @@ class Changes(Completions):
         return changed
 
     def add_labels(self, keys: Sequence[str], labels: Mapping[str, str]) -> None:
-        """Give completions these labels beside those that they have."""
+        """Add labels to completions."""
         more = orjson.dumps(dict(labels)).decode()
         with self._sql(write=True) as sql:
             sql.executemany(
@@ -131,16 +131,16 @@ class Changes(Completions):
         *,
         dry_run: bool = False,
     ) -> int:
-        """Change the texts of a selection, and what runs say of it: reasons of grades, and examples in reports.
+        """Change the texts of a selection, and what runs recorded about it: reasons of grades, and examples in reports.
 
         Args:
-            selection: Which.
-            change: What becomes of a completion's texts.
-            reason: What becomes of a JSON value with texts that a run recorded.
-            dry_run: Call ``change`` for each, and change nothing.
+            selection: The completions.
+            change: Returns a completion's new texts.
+            reason: Returns the new JSON value of a text that a run recorded.
+            dry_run: Call ``change`` for each, but store nothing.
 
         Returns:
-            How many completions are other ones now, or would be. Keys stay: they are found as before.
+            The number of completions that changed, or would change. Their keys stay.
         """
         condition, values = selection.where()
         changed = 0
@@ -162,10 +162,10 @@ class Changes(Completions):
         return changed
 
     def scrub(self) -> bool:
-        """Make nothing of what was deleted or changed remain in the files.
+        """Remove all traces of deleted and changed data from the files.
 
         Returns:
-            False where another process has the store open, so that its log may still hold old texts.
+            False if another process has the store open, so that its log may still contain old texts.
         """
         with self._lock:
             try:
@@ -184,13 +184,13 @@ class Changes(Completions):
 
     @contextmanager
     def adding(self) -> Iterator[Adding]:
-        """One transaction in which completions are added; an exception in its body takes everything back."""
+        """Add completions in one transaction; an exception in the block undoes all of it."""
         with self._sql(write=True) as sql:
             yield Adding(sql, self._origins)
 
 
 class Adding:
-    """Completions that come from elsewhere, within one transaction. What the store has stays as it is."""
+    """Adds imported completions within one transaction, without changing stored ones."""
 
     def __init__(self, sql: sqlite3.Connection, origins: Origins) -> None:
         self._sql = sql
@@ -198,7 +198,7 @@ class Adding:
         self._numbers = dict[tuple[str, str], int]()
 
     def add_exactly(self, row: StoredRow) -> bool:
-        """Keep a row of ``completion`` as it was exported; False where its key is known."""
+        """Add an exported row as it is; False if its key exists."""
         return self._insert(row_of_stored(row, session=0))
 
     def _insert(self, row: NewRow) -> bool:
@@ -207,13 +207,13 @@ class Adding:
     def add(
         self, request_of: Callable[[int], Request], completion_of: Callable[[Request], Completion], response: bytes
     ) -> bool:
-        """Keep an answer as the next trial of its request, unless it is known.
+        """Add an answer as the next trial of its request, unless it is known.
 
-        It is known where the server's id is, or where a trial of the request has the same answer and one of the two has no id.
+        It is known if the server's id is stored, or if a trial of the request has the same answer and one of the two has no id.
 
         Args:
-            request_of: The request, for a number of a trial.
-            completion_of: The completion, for its request.
+            request_of: Makes the request for a trial number.
+            completion_of: Makes the completion for its request.
             response: The server's body.
 
         Returns:
@@ -261,7 +261,7 @@ def _rewrite(sql: sqlite3.Connection, number: int, texts: Texts) -> None:
 
 
 def _rewrite_runs(sql: sqlite3.Connection, numbers: list[int], reason: Callable[[bytes], bytes]) -> None:
-    """Change the reasons of grades of these completions, and the cases of reports that show them."""
+    """Change the reasons of these completions' grades, and the report examples that show them."""
     place = "judged = ? AND case_id = ? AND role = ? AND trial = ?"
     shown: dict[tuple[str, str], set[str]] = {}
     for number in numbers:

@@ -1,8 +1,8 @@
-"""Which process is asking for what: a claim on a key holds until it is given back, or its process ends.
+"""Claims: which process fetches which request. A claim lasts until it is released or its process ends.
 
-A claim is a lock on one byte of a file beside the store, at a place that the key gives. The kernel drops the locks of a process
-that ends, however it ends. Claims are made just before requests are sent, so that several processes share the work; each takes
-about 3 microseconds (docs/explanation/decisions/0012).
+A claim is a lock on one byte of a file beside the store, at an offset derived from the key. The kernel releases the locks of a
+process however it ends. Claims are made just before sending, so that several processes share the work; each takes about 3
+microseconds (docs/explanation/decisions/0012).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from distilltest.store.place import gone
 
 _PLACES = 2**62
 _F_OFD_SETLK = 37
-"""Locks of an open file rather than of a process: two engines of one process heed each other too."""
+"""Locks per open file, not per process, so that two engines of one process exclude each other too."""
 
 
 class _Flock(ctypes.Structure):
@@ -37,22 +37,22 @@ class _Flock(ctypes.Structure):
 
 
 class Claims:
-    """The claims of one engine. Where the system or the file system has no such locks, every claim is granted."""
+    """The claims of one engine. On a system or file system without such locks, every claim succeeds."""
 
     def __init__(self, path: Path) -> None:
-        """Make the claims of an engine; nothing is opened yet.
+        """Create the claims; the file is opened on first use.
 
         Args:
-            path: The file of the locks, which stays empty. Whoever deletes it in mid-run risks that what is in flight at this
-                moment is sent twice, nothing else.
+            path: The lock file, which stays empty. If it is deleted during a run, requests in flight at that moment may be sent
+                twice; nothing else happens.
         """
         self._path = path
         self._file: int | None = None
         self._held = set[str]()
         self.kept = sys.platform == "linux"
-        """Whether other processes are heeded."""
+        """Whether claims of other processes are respected."""
         if self.kept:
-            # Not fcntl.fcntl: it lets go of Python's lock at each call, and gets it back late beside busy threads.
+            # Not fcntl.fcntl: it releases the GIL at each call, and gets it back late beside busy threads.
             self._fcntl = ctypes.PyDLL(None, use_errno=True).fcntl
             from fcntl import F_UNLCK, F_WRLCK
 
@@ -61,15 +61,15 @@ class Claims:
 
     @classmethod
     def beside(cls, store: Path) -> Self:
-        """The claims on a store's keys, in one file however the store is reached: links lead to it too."""
+        """The claims of a store, in one file even if the store is reached through links."""
         real = store.resolve()
         return cls(real.with_name(f"{real.name}-claims"))
 
     def take(self, keys: Iterable[str]) -> set[str]:
-        """Claim what no other process has claimed; those of the keys that are ours now.
+        """Claim the keys that no other process holds; return them.
 
         Raises:
-            StoreError: The file cannot be made.
+            StoreError: The file cannot be created.
         """
         if self.kept:
             self._open()
@@ -78,20 +78,20 @@ class Claims:
         return taken
 
     def give_back(self, keys: Iterable[str]) -> None:
-        """Let others have them."""
+        """Release keys."""
         for key in keys:
             self._held.discard(key)
             self._lock(key, taken=False)
 
     def close(self) -> None:
-        """Give everything back."""
+        """Release all keys and close the file."""
         self._held.clear()
         if self._file is not None:
             os.close(self._file)
             self._file = None
 
     def _open(self) -> None:
-        """Open the file, with the store's rights. Where somebody has deleted it, another one, with the same claims."""
+        """Open the file with the store's permissions. If it was deleted, create it again with the same claims."""
         if self._file is not None and self._is_there(self._file):
             return
         before = self._file
@@ -99,14 +99,14 @@ class Claims:
             rights = self._rights()
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, rights)
             found = os.fstat(self._file)
-            if found.st_uid == os.geteuid() and found.st_mode & 0o777 != rights:  # by the umask
+            if found.st_uid == os.geteuid() and found.st_mode & 0o777 != rights:  # because of the umask
                 os.fchmod(self._file, rights)
-        except FileNotFoundError:  # the folder is not there
+        except FileNotFoundError:  # the folder does not exist
             raise gone(self._store) from None
         except OSError as error:
             raise StoreError(
-                f"{self._path} cannot be opened: {error.strerror}. It keeps two processes from asking for the same answers. "
-                "Change the rights of the file and its folder, and run again."
+                f"{self._path} cannot be opened: {error.strerror}. It keeps two processes from sending the same requests. "
+                "Change the permissions of the file and its folder, and run again."
             ) from None
         for key in self._held:
             self._lock(key, taken=True)
@@ -124,7 +124,7 @@ class Claims:
         return self._path.with_name(self._path.name.removesuffix("-claims"))
 
     def _rights(self) -> int:
-        """Whoever may write into the store may claim."""
+        """The permissions of the store: all who can write to it can claim."""
         try:
             return self._store.stat().st_mode & 0o666
         except OSError:
@@ -147,7 +147,7 @@ _ALL: WeakSet[Claims] = WeakSet()
 
 
 def _after_fork() -> None:
-    """A process that was forked off has the file too, and would keep the claims when its parent has ended."""
+    """Close the file in a forked child, which would otherwise keep the claims after its parent ends."""
     for claims in list(_ALL):
         claims.close()
 

@@ -1,4 +1,4 @@
-"""Saving and finding completions."""
+"""Saves and finds completions."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ from distilltest.store.rows import (
 from distilltest.store.selection import CompletionFilter, Cursor
 
 _ROW = f"{READ}, served, metadata, request"
-"""The columns that make a StoredRow."""
+"""The columns of a StoredRow."""
 _GRADED = ", ".join(f"completion.{name}" for name in READ.split(", "))
 _FORGET_FAILURES = 86_400.0
-"""Seconds for which failed requests are remembered; they only matter to whoever runs at the same time."""
+"""Seconds to keep failed requests; they matter only to concurrent processes."""
 
 
 class Completions(StoreConnection):
-    """The part of the store that keeps completions."""
+    """The part of the store for saving and finding completions."""
 
     def begin_session(self, name: str, now: float) -> int:
-        """The number of a session; workers of one run, which give the same name, share it.
+        """The number of a session. Workers of one run give the same name and share it.
 
         Args:
-            name: The run's id, or a name of its own.
+            name: The run's id, or a unique name.
             now: Unix time.
         """
         with self._sql(write=True) as sql:
@@ -52,33 +52,33 @@ class Completions(StoreConnection):
             return int(sql.execute("SELECT id FROM session WHERE name = ?", (name,)).fetchone()[0])
 
     def reader(self, session: int, *, only_session: bool) -> Reader:
-        """A way to read that does not wait for other threads of this process.
+        """A reader that does not wait for other threads of this process.
 
         Args:
             session: The session that reads.
-            only_session: Find only what that session asked for.
+            only_session: Find only completions that this session requested.
         """
         return Reader(self._place, session, only_session=only_session)
 
     def save(
         self, request: Request, completion: Completion, response: bytes, *, session: int = 0, anew: bool = False
     ) -> asyncio.Future[SavedCompletion]:
-        """Keep a completion, from a running event loop; the future is done when it is durable.
+        """Save a completion, from a running event loop. The future is done when the row is durable.
 
         Args:
-            request: What was asked.
+            request: The request.
             completion: The answer.
             response: The server's body.
-            session: The session that asked.
-            anew: Keep it beside what earlier sessions got for the same request (``--fresh``); else the first answer stays.
+            session: The session that sent the request.
+            anew: Keep it beside answers of earlier sessions (``--fresh``); otherwise the first answer wins.
         """
         return self._writer.write(row_of(request, completion, response, session), anew=anew)
 
     def save_all(self, completions: Iterable[tuple[Request, Completion, bytes]]) -> None:
-        """Keep completions (request, completion, response), in one transaction; they are durable on return.
+        """Save (request, completion, response) tuples in one transaction; they are durable on return.
 
         Raises:
-            StoreError: Nothing was kept.
+            StoreError: Nothing was saved.
         """
         rows = [row_of(*each, session=0) for each in completions]
         with self._lock:
@@ -88,23 +88,23 @@ class Completions(StoreConnection):
                 raise explain(self.path, error) from None
 
     def save_failure(self, failure: CallFailure, session: int, at: float) -> asyncio.Future[None]:
-        """Remember for others that a request failed finally (at a Unix time), from a running event loop."""
+        """Save a final failure (at a Unix time) for other processes, from a running event loop."""
         f = failure
         return self._writer.write_failure(
             FailureRow(bytes.fromhex(f.key), session, at, f.model, f.kind, f.message, f.attempts, f.permanent)
         )
 
     def completion(self, key: str) -> Completion | None:
-        """One completion, None where there is none."""
+        """One completion, None if it is not stored."""
         return self.completions([key]).get(key)
 
     def completions(self, keys: Iterable[str]) -> dict[str, Completion]:
-        """Those of the completions that there are, by key: of several answers to one request, the one that was asked for last."""
+        """The stored completions by key; with several answers to a request, the one requested last."""
         with self._sql() as sql:
             return find(sql, keys, self._origins)
 
     def completions_by_id(self, numbers: Sequence[int]) -> dict[int, Completion]:
-        """Those of the completions that there still are, by their numbers."""
+        """The completions that still exist, by number."""
         found = {}
         with self._sql() as sql:
             self._origins.refresh(sql)
@@ -116,7 +116,7 @@ class Completions(StoreConnection):
         return found
 
     def known_keys(self, keys: Iterable[str]) -> set[str]:
-        """Those of the keys under which there is a completion."""
+        """The keys that have a completion."""
         with self._sql() as sql:
             return known(sql, keys)
 
@@ -128,13 +128,13 @@ class Completions(StoreConnection):
         after: Cursor | None = None,
         oldest_first: bool = False,
     ) -> list[StoredCompletion]:
-        """Completions of a selection, the newest first unless ``oldest_first``.
+        """The completions of a selection, newest first unless ``oldest_first``.
 
         Args:
-            selection: Which; all where it is None.
-            limit: At most so many; all where it is None.
-            after: Only those behind this place of the list, in its order: the ``cursor`` of the last one of a page.
-            oldest_first: Turn the order around.
+            selection: The conditions; None for all.
+            limit: The maximum number; None for all.
+            after: Start after this place of the list: the ``cursor`` of the last item of a page.
+            oldest_first: Reverse the order.
         """
         rows = self._select(_ROW, selection, limit, after, oldest_first)
         return [
@@ -150,7 +150,7 @@ class Completions(StoreConnection):
         after: Cursor | None = None,
         oldest_first: bool = False,
     ) -> list[StoredRow]:
-        """The same as whole rows, with the server's own words."""
+        """The same as rows, with the server's responses."""
         return [self._stored_row(row) for row in self._select(_ROW, selection, limit, after, oldest_first)]
 
     def _stored_row(self, row: tuple[Any, ...]) -> StoredRow:
@@ -185,7 +185,7 @@ class Completions(StoreConnection):
             values += (after.created, bytes.fromhex(after.key))
         query = f"""
             SELECT {columns} FROM completion WHERE {condition} ORDER BY created{direction}, key{direction} LIMIT ?
-        """  # noqa: S608  # the conditions are ours, the values are bound
+        """  # noqa: S608  # no user input; values are bound
         with self._sql() as sql:
             self._origins.refresh(sql)
             return sql.execute(query, [*values, -1 if limit is None else limit]).fetchall()
@@ -193,19 +193,19 @@ class Completions(StoreConnection):
     def each_completion(
         self, selection: CompletionFilter | None = None, *, oldest_first: bool = True
     ) -> Iterator[StoredCompletion]:
-        """All completions of a selection, a page in memory at a time."""
+        """Yield the completions of a selection, with one page in memory at a time."""
         for row in self.each_row(selection, oldest_first=oldest_first):
             yield row.read()
 
     def each_row(self, selection: CompletionFilter | None = None, *, oldest_first: bool = True) -> Iterator[StoredRow]:
-        """The same as whole rows."""
+        """The same as rows."""
         after = None
         while page := self.find_rows(selection, limit=CHUNK, after=after, oldest_first=oldest_first):
             yield from page
             after = page[-1].cursor
 
     def count_completions(self, selection: CompletionFilter | None = None) -> int:
-        """How many a selection has."""
+        """The number of completions in a selection."""
         condition, values = (selection or CompletionFilter()).where()
         with self._sql() as sql:
             row = sql.execute(f"SELECT count(*) FROM completion WHERE {condition}", values).fetchone()  # noqa: S608
@@ -214,25 +214,25 @@ class Completions(StoreConnection):
     def find_graded(
         self, evaluation: str, *, role: str | None = None, every_run: bool = False
     ) -> Iterator[GradedCompletion]:
-        """What an evaluation said of completions, by case, role and trial; a page in memory at a time.
+        """Yield the graded completions of an evaluation by case, role and trial, with one page in memory at a time.
 
         Args:
-            evaluation: The whole node id; ``Store.find_evaluation`` gives it for its end.
-            role: Only of this role.
-            every_run: Also completions that the evaluation's latest run did not use, each as the latest run that used it graded
-                it. Without it: the evaluation's latest run alone.
+            evaluation: The full node id; ``Store.find_evaluation`` finds it by its end.
+            role: Only this role.
+            every_run: Include completions that only earlier runs used, each as graded by the latest run that used it. Otherwise
+                only the latest run.
         """
         with self._sql() as sql:
             query = "SELECT id, run FROM judged WHERE evaluation = ? ORDER BY run DESC"
             runs = sql.execute(query, (evaluation,)).fetchall()
         pages = [self._graded(number, run, evaluation, role) for number, run in (runs if every_run else runs[:1])]
-        for _, _, graded in merge(*pages):  # each is in this order already
+        for _, _, graded in merge(*pages):  # each is already sorted
             yield graded
 
     def _graded(
         self, judged: int, run: str, evaluation: str, role: str | None
     ) -> Iterator[tuple[tuple[str, str, int], str, GradedCompletion]]:
-        """What one run's evaluation said of completions that no later run of it used, with its place in the order."""
+        """The graded completions of one run that no later run used, each with its sort key."""
         query = f"""
             SELECT {_GRADED}, metadata, request, case_id, role, outcome.trial, passed, score, grades
             FROM outcome JOIN completion ON completion.id = outcome.completion
@@ -242,7 +242,7 @@ class Completions(StoreConnection):
             )
             AND (case_id, role, outcome.trial) > (:case_id, :after_role, :trial)
             ORDER BY case_id, role, outcome.trial LIMIT :limit
-        """  # noqa: S608  # all of it is ours, the values are bound
+        """  # noqa: S608  # no user input; values are bound
         values: dict[str, Any] = {"judged": judged, "role": role, "run": run, "evaluation": evaluation, "limit": CHUNK}
         values |= {"case_id": "", "after_role": "", "trial": -1}
         while True:
@@ -273,7 +273,7 @@ class Completions(StoreConnection):
             values |= dict(zip(("case_id", "after_role", "trial"), rows[-1][-6:-3], strict=True))
 
     def uses_of(self, key: str) -> list[Use]:
-        """How evaluations graded the answers to a request, the latest run first."""
+        """How evaluations graded the answers to a request, latest run first."""
         query = """
             SELECT run, evaluation, case_id, role, trial, passed, score, failure, grades
             FROM outcome JOIN judged ON judged.id = outcome.judged

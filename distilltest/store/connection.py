@@ -1,4 +1,4 @@
-"""Opening the store's file, and what SQLite's errors mean for a user."""
+"""Opens the store's file, and explains SQLite's errors."""
 
 from __future__ import annotations
 
@@ -14,18 +14,17 @@ PATIENCE = 120.0
 
 
 def connect(path: Path, progress: Progress = silent) -> sqlite3.Connection:
-    """Open the store, in WAL mode, so that readers and one writer never wait for each other.
+    """Open the store in WAL mode, so that readers and the writer never wait for each other.
 
-    ``synchronous=FULL`` makes every commit durable. The file, and a folder that is made for it, are for their owner only:
-    answers can be sensitive. SQLite gives its log and its index of the log the rights of the file. git ignores a folder that
-    is made here.
+    ``synchronous=FULL`` makes every commit durable. Only the owner can read a new file and its new folder, because answers can be
+    sensitive; SQLite's own files get the same permissions. git ignores a new folder.
 
     Args:
         path: The file.
-        progress: Told how far an older store has been brought to the newest schema.
+        progress: Called with the progress of a migration.
 
     Raises:
-        StoreError: The file cannot be made, is no store, or is of a newer distilltest.
+        StoreError: The file cannot be created, is not a store, or was written by a newer distilltest.
     """
     try:
         make_private_folder(path.parent)
@@ -37,28 +36,28 @@ def connect(path: Path, progress: Progress = silent) -> sqlite3.Connection:
         migrate(connection, progress)
     except ValueError as error:
         raise StoreError(
-            f"The store {path} is of a newer distilltest: {error}. Upgrade distilltest; nothing was changed."
+            f"The store {path} was written by a newer distilltest: {error}. Upgrade distilltest; nothing was changed."
         ) from None
     except OSError as error:
-        raise StoreError(
-            f"The store {path} cannot be made: {error.strerror}. Give a folder that can be written."
-        ) from None
+        raise StoreError(f"The store {path} cannot be created: {error.strerror}. Use a writable folder.") from None
     except sqlite3.Error as error:
         raise explain(path, error) from None
     return connection
 
 
 def explain(path: Path, error: Exception) -> StoreError:
-    """What an error of SQLite means, and what to do."""
+    """The StoreError for an error of SQLite, with a remedy."""
     text = str(error)
     if "disk is full" in text or "disk I/O error" in text:
-        remedy = "The disk is full, or the file system fails. Make room and run again: what was stored before is safe."
+        remedy = (
+            "The disk is full, or the file system fails. Make room and run again: everything stored before is safe."
+        )
     elif "readonly" in text or "unable to open" in text:
-        remedy = "It cannot be written. Change the rights of the file and its folder, and run again."
+        remedy = "It cannot be written. Change the permissions of the file and its folder, and run again."
     elif "not a database" in text or "malformed" in text:
-        remedy = "It is no store of distilltest, or damaged. Move it away to begin a new one."
+        remedy = "It is not a store of distilltest, or it is damaged. Move it away to start a new one."
     elif "locked" in text:
         remedy = f"Another process has been writing for more than {PATIENCE:.0f} s. Wait for it, and run again."
     else:
-        remedy = "Nothing that was stored before is lost."
+        remedy = "Everything stored before is safe."
     return StoreError(f"The store {path} failed: {text}. {remedy}")

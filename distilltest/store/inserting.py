@@ -1,6 +1,6 @@
-"""Putting completions into the store's table, as part of a transaction.
+"""Inserts completions into the store.
 
-The first answer that was committed stays: who comes later with another answer to the same request is told which one it is.
+The first committed answer to a request wins; a later one is not stored, and its caller gets the number of the first.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import Any, NamedTuple
 from distilltest.store.rows import COLUMNS, FailureRow, NewRow
 
 _SIZES = (256, 64, 16, 4, 1)
-"""Rows of one statement: few sizes, so that SQLite prepares each once."""
+"""Rows per statement; a few sizes only, so that SQLite prepares each once."""
 
 
 class SavedCompletion(NamedTuple):
-    """What the store has under a completion's key after it was saved."""
+    """The stored row of a completion's key after saving."""
 
     id: int
-    """The number of the row."""
+    """The row number."""
     mine: bool
-    """Whether the row is this completion; False where another answer to the same request had been committed before."""
+    """Whether the row is this completion; False if another answer was committed first."""
 
 
 def insert(
@@ -31,14 +31,13 @@ def insert(
     origins: dict[tuple[str, str], int],
     anew: Sequence[bool] | None = None,
 ) -> list[SavedCompletion]:
-    """Write rows into ``completion`` in one durable transaction.
+    """Insert rows into ``completion`` in one durable transaction.
 
     Args:
-        connection: Where, without a transaction.
-        rows: What.
-        origins: Server and model → their number, as far as they are known; more are added.
-        anew: For each row, whether it is kept beside answers that an earlier session got to the same request (``--fresh``).
-            Without it, no row is.
+        connection: A connection without an open transaction.
+        rows: The rows.
+        origins: Known numbers by server and model; new ones are added.
+        anew: For each row, whether to keep it beside answers of earlier sessions (``--fresh``). None: no row.
 
     Raises:
         sqlite3.Error: Nothing was written.
@@ -48,7 +47,7 @@ def insert(
         saved = insert_rows(connection, rows, origins, anew)
         connection.execute("COMMIT")
     except BaseException:
-        origins.clear()  # what was added to them was taken back
+        origins.clear()  # additions were rolled back
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
@@ -61,7 +60,7 @@ def insert_rows(
     origins: dict[tuple[str, str], int],
     anew: Sequence[bool] | None = None,
 ) -> list[SavedCompletion]:
-    """The same within a transaction of the caller's."""
+    """The same, within the caller's transaction."""
     first, own = _committed(connection, [row.key for row in rows])
     last = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'completion'").fetchone()
     number = last[0] if last else 0
@@ -86,7 +85,7 @@ def insert_rows(
 
 
 def insert_failures(connection: sqlite3.Connection, rows: Sequence[FailureRow]) -> None:
-    """Write how requests failed, in one transaction; the last failure of a request counts.
+    """Save failures in one transaction; the last failure of a request counts.
 
     Raises:
         sqlite3.Error: Nothing was written.
@@ -104,7 +103,7 @@ def insert_failures(connection: sqlite3.Connection, rows: Sequence[FailureRow]) 
 def _committed(
     connection: sqlite3.Connection, keys: Sequence[bytes]
 ) -> tuple[dict[bytes, int], dict[tuple[bytes, int], int]]:
-    """Rows that are there already: the latest by key, and each by key and session."""
+    """Existing rows: the latest by key, and each by key and session."""
     first, own = dict[bytes, int](), dict[tuple[bytes, int], int]()
     for start in range(0, len(keys), 256):
         some = keys[start : start + 256]

@@ -1,4 +1,4 @@
-"""The schema, as the numbered steps that made it. A step is never changed once released; a new one is added."""
+"""The schema, as numbered migrations. A released migration never changes; add a new one."""
 
 from __future__ import annotations
 
@@ -221,17 +221,17 @@ MIGRATIONS: list[tuple[str, str]] = [
 ]
 
 Progress = Callable[[int, int], None]
-"""Told how many rows of all have been carried over."""
+"""Called with the number of rows moved so far, and the total."""
 
 
 def silent(done: int, total: int) -> None:
-    """A progress that is not shown."""
+    """Show no progress."""
 
 
 def migrate(connection: sqlite3.Connection, progress: Progress = silent) -> None:
-    """Bring a store to the newest schema, each step in a transaction of its own. Killed at any moment, it goes on next time.
+    """Migrate a store to the newest schema, one transaction per step. If killed, it continues the next time.
 
-    A new store is made in one transaction: each one waits for the disk.
+    A new store is created in one transaction, because each one waits for the disk.
 
     Raises:
         ValueError: The store was written by a newer distilltest.

@@ -1,8 +1,7 @@
-"""Carrying the rows of older stores over into small rows (schema 6), some at a time.
+"""Moves the rows of older stores into the tables of schema 6, in batches.
 
-Each step moves rows within one transaction, so that a kill at any moment leaves every row in exactly one of the two tables.
-Several processes may do it together. At the end the file is made small, and only then the old tables go: whoever is killed in
-between begins with that again.
+Each batch is one transaction, so that a kill leaves every row in exactly one table. Several processes may move rows at once.
+The old tables are dropped after the file is compacted; if killed between, compaction starts again.
 """
 
 from __future__ import annotations
@@ -15,31 +14,31 @@ from distilltest.store.inserting import insert_rows
 from distilltest.store.rows import StoredRow, row_of_stored
 
 _ROWS = 1000
-"""Rows of one transaction: well under a second."""
+"""Rows per transaction: well under a second."""
 _TABLES = ("completion_before", "outcome_before")
 _NO_WAIT = 1000
-"""Milliseconds to wait for other processes before the file is left large; its free pages are used for what comes."""
+"""Milliseconds to wait for other processes before giving up on compaction; free pages are reused."""
 
 
 def left_to_move(sql: sqlite3.Connection) -> bool:
-    """Whether there are tables of an older schema."""
+    """Whether tables of an older schema exist."""
     return any(_exists(sql, name) for name in _TABLES)
 
 
 def move(sql: sqlite3.Connection, progress: Callable[[int, int], None]) -> None:
-    """Carry everything over, and let the old tables go.
+    """Move all rows, and drop the old tables.
 
     Args:
-        sql: The connection, without a transaction.
-        progress: Told how many rows of all have been carried over.
+        sql: A connection without an open transaction.
+        progress: Called with the number of moved rows and the total.
     """
     steps = dict(zip(_TABLES, (_completions, _outcomes), strict=True))
-    sql.execute("BEGIN")  # else another process may drop a table between two looks at it
+    sql.execute("BEGIN")  # otherwise another process may drop a table between two queries
     there = [name for name in steps if _exists(sql, name)]
     total = sum(sql.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in there)  # noqa: S608
     sql.execute("COMMIT")
     done = 0
-    for name in there:  # outcomes refer to completions, which come first
+    for name in there:  # outcomes refer to completions, so these come first
         while moved := _step(sql, name, steps[name]):
             done += moved
             progress(min(done, total), total)
@@ -48,7 +47,7 @@ def move(sql: sqlite3.Connection, progress: Callable[[int, int], None]) -> None:
 
 
 def drop(sql: sqlite3.Connection) -> None:
-    """Let the old tables go; there is nothing in them."""
+    """Drop the old, empty tables."""
     for name in _TABLES:
         sql.execute(f"DROP TABLE IF EXISTS {name}")
 
@@ -58,7 +57,7 @@ def _exists(sql: sqlite3.Connection, name: str) -> bool:
 
 
 def _step(sql: sqlite3.Connection, name: str, step: Callable[[sqlite3.Connection], int]) -> int:
-    """Some rows in one transaction; how many."""
+    """Move one batch in a transaction; return its size."""
     sql.execute("BEGIN IMMEDIATE")
     try:
         moved = step(sql) if _exists(sql, name) else 0  # another process may have been faster
@@ -107,20 +106,20 @@ def _outcomes(sql: sqlite3.Connection) -> int:
 
 
 def judged_number(sql: sqlite3.Connection, run: str, evaluation: str) -> int:
-    """The number of what an evaluation judged in a run, within a transaction."""
+    """The ``judged`` row number of an evaluation in a run, within a transaction."""
     sql.execute("INSERT OR IGNORE INTO judged (run, evaluation) VALUES (?, ?)", (run, evaluation))
     query = "SELECT id FROM judged WHERE (run, evaluation) = (?, ?)"
     return int(sql.execute(query, (run, evaluation)).fetchone()[0])
 
 
 def _shrink(sql: sqlite3.Connection) -> None:
-    """Give the room of the old rows back to the disk; where that cannot be, it is used for what comes."""
+    """Compact the file if possible; otherwise free pages are reused."""
     patience = sql.execute("PRAGMA busy_timeout").fetchone()[0]
     sql.execute(f"PRAGMA busy_timeout = {_NO_WAIT:d}")
     try:
         sql.execute("VACUUM")
         sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    except sqlite3.Error:  # another process has it open, or the disk has no room for a copy
+    except sqlite3.Error:  # another process has the file open, or the disk has no room for a copy
         pass
     finally:
         sql.execute(f"PRAGMA busy_timeout = {patience:d}")

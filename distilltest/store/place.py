@@ -1,4 +1,4 @@
-"""Whether the store's file is still where it was opened: SQLite goes on writing into a file that somebody has deleted."""
+"""Detects that the store's file was deleted or replaced: SQLite would keep writing to the deleted file."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from distilltest.errors import StoreError
 
 @dataclass(frozen=True, slots=True)
 class StoreFile:
-    """A file, by its path and by what the file system knows it by."""
+    """A file, identified by path and inode."""
 
     path: Path
     identity: tuple[int, int] | None
-    """Device and inode, None where there is no file."""
+    """Device and inode, None if there is no file."""
 
     @classmethod
     def of(cls, path: Path) -> Self:
-        """What is at a path now."""
+        """The file that is at a path now."""
         return cls(path, _identity(path))
 
     def check(self) -> None:
-        """Make sure that the same file is there still.
+        """Check that the same file is still at the path.
 
         Raises:
             StoreError: It was deleted, moved or replaced; the message says what to do.
@@ -33,10 +33,10 @@ class StoreFile:
 
 
 def gone(path: Path) -> StoreError:
-    """What to say of a store that is not there any more."""
+    """The error for a store that no longer exists."""
     return StoreError(
-        f"The store {path} was deleted, moved or replaced while this run was using it, so nothing more is asked and "
-        "no verdict is given. Run again; to keep what was paid for, bring the file back first."
+        f"The store {path} was deleted, moved or replaced while this run was using it, so the run stopped "
+        "without a verdict. Run again; to keep the stored completions, restore the file first."
     )
 
 

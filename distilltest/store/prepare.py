@@ -1,4 +1,4 @@
-"""Opening the store for work: it says when bringing an older one to today's format takes a while, and deletes what is too old."""
+"""Opens the project's store: shows the progress of a migration, and deletes expired completions."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from distilltest.store import Store
 DAY = 86_400.0
 """Seconds."""
 PROMOTIONS = "promotions.yaml"
-"""The file that says which model is in production. Every run that it names stays whole, however old it is."""
+"""The file that names the model in production. Runs that it names are never emptied."""
 _SOON, _OFTEN = 1.5, 3.0
-"""Seconds until the first line about an upgrade, and between two of them."""
+"""Seconds before the first line about a migration, and between two lines."""
 _RUN = re.compile(r"\b\d{8}-\d{6}-[0-9a-z]{4}\b")
-"""A run's name, wherever it stands."""
+"""A run's id."""
 
 
 class Upgrade:
-    """Says how far an older store has been brought to today's format, where that takes more than a moment."""
+    """Shows the progress of a migration that takes more than a moment."""
 
     def __init__(self, path: Path, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
-        """Begin.
+        """Start timing.
 
         Args:
             path: The store.
-            say: Told a line now and then.
-            clock: Seconds from any beginning.
+            say: Shows a line.
+            clock: A monotonic clock, in seconds.
         """
         self._path = path
         self._say = say
@@ -39,7 +39,7 @@ class Upgrade:
         self._next = clock() + _SOON
 
     def __call__(self, done: int, total: int) -> None:
-        """So many rows of all have been carried over."""
+        """Show the progress if it is time to."""
         now = self._clock()
         if now >= self._next:
             self._next = now + _OFTEN
@@ -47,11 +47,11 @@ class Upgrade:
 
 
 def open_store(config: Config, say: Callable[[str], None]) -> Store:
-    """Open the project's store as it is.
+    """Open the project's store without deleting anything.
 
     Args:
         config: The project's configuration.
-        say: Told in a line now and then how far an older store has been brought to today's format, where that takes a while.
+        say: Shows a line, for the progress of a long migration.
 
     Raises:
         StoreError: The store cannot be opened.
@@ -60,15 +60,15 @@ def open_store(config: Config, say: Callable[[str], None]) -> Store:
 
 
 def open_for_work(config: Config, say: Callable[[str], None], clock: Callable[[], float] = time.time) -> Store:
-    """Open the project's store, deleting what is older than ``retention:`` says.
+    """Open the project's store, and delete what is older than ``retention:`` allows.
 
     Args:
         config: The project's configuration.
-        say: Told in one line how many completions were deleted, where there were any, and what ``open_store`` tells.
-        clock: The Unix time.
+        say: Shows a line: the number of deleted completions, and the progress of a migration.
+        clock: Unix time.
 
     Raises:
-        StoreError: The store cannot be opened, or ``promotions.yaml`` cannot be read, so that nothing may be deleted.
+        StoreError: The store cannot be opened, or ``promotions.yaml`` cannot be read; nothing was deleted.
     """
     store = open_store(config, say)
     days = config.retention_days
@@ -86,12 +86,12 @@ def open_for_work(config: Config, say: Callable[[str], None], clock: Callable[[]
 
 
 def _promoted(path: Path) -> list[str]:
-    """The runs that a file names; none without the file."""
+    """The runs that a file names; none if it does not exist."""
     if absent(path):
         return []
     try:
         return _RUN.findall(read_bytes(path, str(path), StoreError).decode(errors="replace"))
     except StoreError as error:
         raise StoreError(
-            f"{error} It says which runs must stay, so nothing older than the retention was deleted. Mend it, and run again."
+            f"{error} It names the runs to keep, so nothing older than the retention period was deleted. Repair it, and run again."
         ) from None

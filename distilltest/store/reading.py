@@ -1,4 +1,4 @@
-"""Reading completions by their keys, from any connection."""
+"""Reads completions by key, over any connection."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from distilltest.store.place import StoreFile
 from distilltest.store.rows import READ, read_completion
 
 CHUNK = 500
-"""Keys in one query, completions in memory at once."""
+"""Keys per query, and completions in memory at once."""
 
 
 class Origins:
-    """Server and model of stored completions, by the number under which rows name them."""
+    """Server and model by origin number, as used in rows."""
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[str, str]] = {}
@@ -25,20 +25,20 @@ class Origins:
         return self._known[number]
 
     def refresh(self, sql: sqlite3.Connection) -> None:
-        """Read those that came since."""
+        """Read new origins."""
         query = "SELECT id, server, model FROM origin WHERE id > ?"
         self._known |= {n: (server, model) for n, server, model in sql.execute(query, (max(self._known, default=-1),))}
 
 
 def chunks(keys: Iterable[str]) -> Iterator[list[bytes]]:
-    """Keys as rows have them, some at a time."""
+    """Keys in stored form, in chunks."""
     source = iter(keys)
     while some := [bytes.fromhex(key) for key in islice(source, CHUNK)]:
         yield some
 
 
 def marks(values: Sequence[object]) -> str:
-    """A mark for each value."""
+    """SQL placeholders for values."""
     return ",".join("?" * len(values))
 
 
@@ -50,14 +50,14 @@ def find(
     session: int | None = None,
     only_session: bool = False,
 ) -> dict[str, Completion]:
-    """Those of the completions that there are, by key: of several answers to one request, the one that was asked for last.
+    """The stored completions by key; with several answers to a request, the one requested last.
 
     Args:
         sql: The connection.
-        keys: Which.
-        origins: What the connection's store has; refreshed where it must be.
+        keys: The keys.
+        origins: The origins of this store; refreshed if needed.
         session: The session that reads.
-        only_session: Only what that session asked for.
+        only_session: Find only completions that this session requested.
 
     Raises:
         sqlite3.Error: The store cannot be read.
@@ -79,7 +79,7 @@ def find(
 
 
 class Reader:
-    """A connection of its own for one thread that must not wait for the others: the engine's loop."""
+    """A separate connection for the engine's loop, which must not wait for other threads."""
 
     def __init__(self, place: StoreFile, session: int, *, only_session: bool) -> None:
         self._place = place
@@ -90,7 +90,7 @@ class Reader:
         self._connection: sqlite3.Connection | None = None
 
     def find(self, keys: Iterable[str]) -> dict[str, Completion]:
-        """Those of the completions that there are, by key.
+        """The stored completions, by key.
 
         Raises:
             StoreError: The store cannot be read.
@@ -101,7 +101,7 @@ class Reader:
             raise explain(self._path, error) from None
 
     def known(self, keys: Iterable[str]) -> set[str]:
-        """Those of the keys under which ``find`` would find something.
+        """The keys for which ``find`` returns a completion.
 
         Raises:
             StoreError: The store cannot be read.
@@ -112,7 +112,7 @@ class Reader:
             raise explain(self._path, error) from None
 
     def failures(self, keys: Iterable[str]) -> dict[str, tuple[CallFailure, int, float]]:
-        """How requests failed finally: the failure, the session in which it did, and when (Unix time).
+        """Final failures by key: the failure, its session, and its time (Unix).
 
         Raises:
             StoreError: The store cannot be read.
@@ -132,20 +132,20 @@ class Reader:
         return found
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the connection."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
     def _sql(self) -> sqlite3.Connection:
         if self._connection is None:
-            self._place.check()  # connecting would make a new file
+            self._place.check()  # connecting would create a new file
             self._connection = connect(self._path)
         return self._connection
 
 
 def known(sql: sqlite3.Connection, keys: Iterable[str], session: int | None = None) -> set[str]:
-    """Those of the keys under which there is a completion (of one session).
+    """The keys that have a completion (of one session, if given).
 
     Raises:
         sqlite3.Error: The store cannot be read.

@@ -1,4 +1,4 @@
-"""Deleting what is older than a project keeps."""
+"""Deletes completions that are older than the retention period."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ _KEPT_RUNS = """
     UNION SELECT max(evaluation.run) FROM evaluation JOIN run ON run.id = evaluation.run
           WHERE run.verdict = 'promote' GROUP BY evaluation.id
 """
-"""Runs of the retention time, those that somebody names, and of each evaluation the latest run that promoted."""
+"""Runs to keep: recent ones, those given, and each evaluation's latest run with the verdict promote."""
 _OLD = f"""
     created < :before AND id NOT IN (
         SELECT completion FROM outcome JOIN judged ON judged.id = outcome.judged
         WHERE judged.run IN ({_KEPT_RUNS}) AND completion IS NOT NULL
     )
-"""  # noqa: S608  # all of it is ours
+"""  # noqa: S608  # no user input
 _OLD_RUNS = f"started < :before AND emptied IS NULL AND id NOT IN ({_KEPT_RUNS})"
 
 
 class Retention(Changes):
-    """The part of the store that forgets."""
+    """The part of the store for retention."""
 
     def delete_older(self, before: float, now: float, *, keep_runs: Iterable[str] = ()) -> int:
-        """Delete completions that arrived before a time, and the texts that runs before it recorded.
+        """Delete completions that arrived before a time, and the texts that older runs recorded.
 
-        A run's figures stay: which cases passed on which role, with their scores. Its reasons and the examples of its report go.
-        Kept is what a run refers to that began at that time or later, or that promoted: of each evaluation the latest one.
+        A run's figures stay: which cases passed on which role, and their scores. Its reasons and report examples are deleted.
+        Completions stay if they are used by a run that started later, or by an evaluation's latest run that promoted.
 
         Args:
             before: Unix time.
             now: Unix time.
-            keep_runs: Further runs of which everything stays.
+            keep_runs: Further runs to keep in full.
 
         Returns:
-            How many completions were deleted.
+            The number of deleted completions.
         """
         values = {"before": before, "now": now, "also": orjson.dumps(list(keep_runs)).decode()}
-        with self._sql() as sql:  # without the lock for writing where there is nothing to do
+        with self._sql() as sql:  # no write lock if there is nothing to do
             query = (
                 f"SELECT EXISTS (SELECT 1 FROM completion WHERE {_OLD}) OR EXISTS (SELECT 1 FROM run WHERE {_OLD_RUNS})"  # noqa: S608
             )

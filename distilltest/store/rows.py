@@ -1,7 +1,7 @@
-"""What the store hands out, and how it is written into rows and read from them.
+"""The store's records, and their conversion to and from rows.
 
-A response is kept byte for byte and parsed again when it is needed (``distilltest.data.responses``). What a response does not say
-by itself (an import without a response, a redacted answer) is kept beside it in the column ``answer``.
+A response is stored byte for byte and parsed when needed (``distilltest.data.responses``). If it does not contain the answer
+(an import without a response, a redacted answer), the column ``answer`` does.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from distilltest.store.selection import Cursor
 
 @dataclass(frozen=True, slots=True)
 class StoredCompletion:
-    """A completion with the request that it answers."""
+    """A completion with its request."""
 
     request: dict[str, Any]
-    """The JSON body as it was sent."""
+    """The JSON body as sent."""
     completion: Completion
     metadata: dict[str, str]
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        """What was asked; nothing where an embedding was asked for."""
+        """The request's messages; empty for an embedding."""
         return tuple(self.request.get("messages") or ())
 
     @property
@@ -40,7 +40,7 @@ class StoredCompletion:
 
 
 class StoredRow(NamedTuple):
-    """A completion with everything that is stored of it, as exports carry it."""
+    """A completion with all its stored data, as in exports."""
 
     key: str
     server: str
@@ -58,7 +58,7 @@ class StoredRow(NamedTuple):
     """Unix time."""
     server_id: str | None
     id: int = 0
-    """Its number in the store."""
+    """The row number."""
 
     @property
     def cursor(self) -> Cursor:
@@ -66,25 +66,25 @@ class StoredRow(NamedTuple):
         return Cursor(self.created, self.key)
 
     def read(self) -> StoredCompletion:
-        """What it says."""
+        """Decode the row."""
         return StoredCompletion(orjson.loads(self.request), read_record(self.answer), orjson.loads(self.metadata))
 
 
 @dataclass(frozen=True, slots=True)
 class GradedCompletion:
-    """What one evaluation said of one completion in one run."""
+    """The grades of one completion in one evaluation of one run."""
 
     stored: StoredCompletion
     run: str
     evaluation: str
-    """pytest's node id."""
+    """The pytest node id."""
     case_id: str
     role: str
     trial: int
     passed: bool | None
-    """None where a judge failed."""
+    """None if a judge failed."""
     score: float | None
-    """In [0, 1], None where a judge failed."""
+    """In [0, 1], None if a judge failed."""
     grades: tuple[Grade, ...]
 
 
@@ -97,10 +97,10 @@ class Use(NamedTuple):
     role: str
     trial: int
     passed: bool | None
-    """None where there is no grade."""
+    """None without a grade."""
     score: float | None
     failure: str | None
-    """Why there is no grade."""
+    """Why there is no grade, None with one."""
     grades: tuple[Grade, ...]
 
 
@@ -112,7 +112,7 @@ class SupportsOrigins(Protocol):
 
 
 class NewRow(NamedTuple):
-    """A row of the table ``completion`` without its number, and with its origin by name. See ``COLUMNS``."""
+    """A row of ``completion`` without its number, with the origin's names. See ``COLUMNS``."""
 
     key: bytes
     session: int
@@ -144,14 +144,14 @@ class FailureRow(NamedTuple):
 
 COLUMNS = "id key session origin trial created latency attempts served metadata request response answer".split()
 READ = "id, key, session, origin, trial, created, latency, attempts, response, answer"
-"""The columns that make a Completion: see ``read_completion``."""
+"""The columns of a Completion: see ``read_completion``."""
 _NOT_RECORDED = ("id", "from_store")
 _RECORDED = tuple(f.name for f in fields(Completion) if f.name not in _NOT_RECORDED)
 _SAID = ResponseFields._fields
 
 
 def row_of(request: Request, completion: Completion, response: bytes, session: int) -> NewRow:
-    """The row that keeps a completion."""
+    """The row of a completion."""
     return NewRow(
         key=bytes.fromhex(completion.key),
         session=session,
@@ -170,7 +170,7 @@ def row_of(request: Request, completion: Completion, response: bytes, session: i
 
 
 def row_of_stored(row: StoredRow, session: int) -> NewRow:
-    """The row that keeps an exported completion."""
+    """The row of an exported completion."""
     completion = read_record(row.answer)
     return NewRow(
         key=bytes.fromhex(row.key),
@@ -190,36 +190,36 @@ def row_of_stored(row: StoredRow, session: int) -> NewRow:
 
 
 def said_by(completion: Completion) -> ResponseFields:
-    """What a completion says, without what only the asking side knows."""
+    """The server's part of a completion."""
     return ResponseFields(*(getattr(completion, name) for name in _SAID))
 
 
 def answer_beside(answer: ResponseFields, response: bytes) -> bytes | None:
-    """What must be kept beside a response: nothing, where it says exactly this answer by itself."""
+    """The ``answer`` column: None if the response contains exactly this answer."""
     if read_response(response) == answer:
         return None
     return orjson.dumps(answer._asdict())
 
 
 def read_response(response: bytes) -> ResponseFields | None:
-    """What a response says; None where it is neither a chat completion nor an embedding."""
+    """The answer in a response; None if it is neither a chat completion nor an embedding."""
     try:
         content = orjson.loads(response)
         return read_chat_completion(content) if "choices" in content else read_embedding(content)
-    except Exception:  # whatever a server or a file made of it: it does not say this answer
+    except Exception:  # any malformed response
         return None
 
 
 def read_answer(response: bytes, answer: bytes | None) -> ResponseFields:
-    """What a row says. Fields that a newer distilltest may have added are left out.
+    """The answer in a row. Fields that a newer distilltest added are ignored.
 
     Raises:
-        ValueError: Neither column says anything that can be read.
+        ValueError: Neither column is readable.
     """
     if answer is None:
         read = read_response(response)
         if read is None:
-            raise ValueError("the response cannot be read, and nothing stands beside it")
+            raise ValueError("the response is not readable, and no answer is stored beside it")
         return read
     return _said_of(orjson.loads(answer))
 
@@ -232,7 +232,7 @@ def _said_of(content: Mapping[str, Any]) -> ResponseFields:
 
 
 def _made(kind: Any, content: Mapping[str, Any]) -> Any:
-    """A record of those fields that it knows."""
+    """Create a record from the fields that it knows."""
     return kind(**{name: value for name, value in content.items() if name in kind.__slots__})
 
 
@@ -240,13 +240,13 @@ def read_completion(values: Sequence[Any], origins: SupportsOrigins, session: in
     """A completion from the columns ``READ``.
 
     Raises:
-        KeyError: The origin is not known (yet).
+        KeyError: The origin is not loaded yet.
         StoreError: The row is damaged.
 
     Args:
         values: The columns.
         origins: Number of an origin → server and model.
-        session: The session that reads: what it fetched itself is not "from the store".
+        session: The session that reads; its own completions are not "from the store".
     """
     number, key, fetched, origin, trial, created, latency, attempts, response, answer = values
     server, model = origins[origin]
@@ -255,7 +255,7 @@ def read_completion(values: Sequence[Any], origins: SupportsOrigins, session: in
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise StoreError(
             f"Completion {key.hex()[:12]} in the store cannot be read: {error}. "
-            f"Delete it with `distilltest completions delete --key {key.hex()[:12]}`, and it is asked for again."
+            f"Delete it with `distilltest completions delete --key {key.hex()[:12]}`, and the next run requests it again."
         ) from None
     return Completion(
         key.hex(), server, model, s.text, s.finish_reason, s.refusal, s.tool_calls, s.usage, latency, s.served_id,
@@ -264,12 +264,12 @@ def read_completion(values: Sequence[Any], origins: SupportsOrigins, session: in
 
 
 def record_of(completion: Completion) -> bytes:
-    """The JSON of a Completion record, as exports carry it."""
+    """The JSON of a Completion record, as in exports."""
     return orjson.dumps({name: getattr(completion, name) for name in _RECORDED} | {"from_store": False})
 
 
 def read_record(answer: bytes | Mapping[str, Any]) -> Completion:
-    """A completion from the JSON of its record. Fields that a newer distilltest may have added are left out."""
+    """Read a completion from the JSON of its record. Fields that a newer distilltest added are ignored."""
     content = orjson.loads(answer) if isinstance(answer, bytes) else answer
     known = {name: value for name, value in content.items() if name in _RECORDED}
     spoken = _said_of(content)
@@ -277,12 +277,12 @@ def read_record(answer: bytes | Mapping[str, Any]) -> Completion:
 
 
 def served_number(served_id: str) -> int | None:
-    """A short number for a server's id, by which the store finds it; None for none."""
+    """A number derived from a server's id, for lookups; None for an empty id."""
     if not served_id:
         return None
     return int.from_bytes(blake2b(served_id.encode(errors="surrogatepass"), digest_size=8).digest(), "big", signed=True)
 
 
 def read_grades(grades: bytes) -> tuple[Grade, ...]:
-    """Grades from the JSON of an outcome. What a newer distilltest may have added behind them is left out."""
+    """Read grades from the JSON of an outcome. Fields that a newer distilltest appended are ignored."""
     return tuple(Grade(*grade[:5]) for grade in orjson.loads(grades))

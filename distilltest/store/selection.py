@@ -1,4 +1,4 @@
-"""Which of the stored completions are meant, as SQL with bound values."""
+"""Filters for stored completions, as SQL with bound values."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any, NamedTuple, Self
 
 
 class Cursor(NamedTuple):
-    """A place in the list of completions, for going on behind it: stable, whatever is added or deleted meanwhile."""
+    """A place in the list of completions, for paging. It stays valid when completions are added or deleted."""
 
     created: float
     """Unix time at which the completion arrived."""
     key: str
-    """Its key: what orders completions of one moment."""
+    """The completion's key, which orders completions of the same time."""
 
     @property
     def text(self) -> str:
-        """As a command line has it.
+        """The cursor as a command-line argument.
 
         >>> Cursor(1763712000.25, "ab12").text
         '1763712000.25:ab12'
@@ -26,47 +26,47 @@ class Cursor(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read what ``text`` wrote.
+        """Parse :attr:`text`.
 
         Raises:
-            ValueError: It is no cursor.
+            ValueError: It is not a cursor.
         """
         created, sign, key = text.partition(":")
         if not sign or not key:
-            raise ValueError(f"{text!r} is no cursor")
+            raise ValueError(f"{text!r} is not a cursor")
         return cls(float(created), key)
 
 
 @dataclass(frozen=True, slots=True)
 class CompletionFilter:
-    """Completions that meet every condition that is given; without any, all of them."""
+    """Selects completions that meet all given conditions; without conditions, all."""
 
     model: str | None = None
-    """Of this model, by the name it was asked under."""
+    """The requested model."""
     role: str | None = None
-    """That the latest run which used them used in this role."""
+    """The role in the latest run that used the completion."""
     metadata: Mapping[str, str] = field(default_factory=dict)
-    """With all of these labels."""
+    """Labels; all must match."""
     since: float | None = None
-    """That arrived at this Unix time or later."""
+    """Arrived at this Unix time or later."""
     until: float | None = None
-    """That arrived before this Unix time."""
+    """Arrived before this Unix time."""
     evaluation: str | None = None
-    """That this evaluation used: a pytest node id, or its end behind ``::`` or ``/``."""
+    """Used by this evaluation: a pytest node id, or its end after ``::`` or ``/``."""
     passed: bool | None = None
-    """That passed, or did not, in the latest run which used them (of ``evaluation``, where it is given)."""
+    """Passed or not in the latest run that used the completion (in ``evaluation``, if given)."""
     key: str | None = None
-    """Whose key begins so."""
+    """A prefix of the key."""
     text: str | None = None
-    """With this text in the request or the answer; large and small ASCII letters are alike."""
+    """Text in the request or the answer; ASCII case is ignored."""
 
     @property
     def everything(self) -> bool:
-        """Whether no condition is given."""
+        """Whether there are no conditions."""
         return self == CompletionFilter()
 
     def where(self) -> tuple[str, list[Any]]:
-        """The condition on a row of ``completion``, and the values that are bound to its marks, in order."""
+        """The SQL condition on ``completion``, and its bound values in order."""
         conditions, values = ["1"], list[Any]()
         if self.model is not None:
             conditions.append("completion.origin IN (SELECT origin.id FROM origin WHERE origin.model = ?)")
@@ -93,7 +93,7 @@ class CompletionFilter:
         return " AND ".join(conditions), values
 
     def _used(self) -> tuple[str, list[Any]]:
-        """The condition on outcomes: of the latest run that used the completion (in the evaluation)."""
+        """The condition on outcomes of the latest run that used the completion (in the evaluation)."""
         of_latest, latest_values = "1", list[Any]()
         if self.evaluation is not None:
             of_latest, latest_values = evaluation_condition("latest.evaluation", self.evaluation)
@@ -118,7 +118,7 @@ class CompletionFilter:
 
 
 _INDEX = "INDEXED BY outcome_by_completion"
-"""Said, because SQLite would rather look through all outcomes of the run."""
+"""Explicit, because SQLite would otherwise scan all outcomes of the run."""
 _MENTIONS = """(
     EXISTS (
         SELECT 1 FROM json_tree(CAST(coalesce(completion.answer, completion.response) AS TEXT)) AS part
@@ -132,7 +132,7 @@ _MENTIONS = """(
 
 
 def evaluation_condition(column: str, text: str) -> tuple[str, list[Any]]:
-    """Whether a node id is ``text`` or ends with it behind ``::`` or ``/``."""
+    """The SQL condition that a node id is ``text`` or ends with it after ``::`` or ``/``."""
     endings = [f"::{text}", f"/{text}"]
     alternatives = [f"{column} = ?", *(f"substr({column}, ?) = ?" for _ in endings)]
     values: list[Any] = [text]

@@ -1,4 +1,4 @@
-"""Reading and writing the store."""
+"""The store: runs, evaluations, outcomes, attempts and state."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ from distilltest.store.state_keys import StateKey
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """What the store knows of a run."""
+    """A run in the store."""
 
     id: str
     command: str
     finished: float | None
-    """Unix time, None where it was interrupted."""
+    """Unix time, None if the run was interrupted."""
     verdict: str | None
-    """None where it was interrupted."""
+    """None if the run was interrupted."""
     record: dict[str, Any] | None
-    """``info``, ``candidate``, ``paths``, ``narrowed`` and ``unfinished``; None where it did not come to its end."""
+    """``info``, ``candidate``, ``paths``, ``narrowed`` and ``unfinished``; None if the run did not finish."""
 
 
 class Store(Retention):
-    """One store, open in one process. Several processes may have it open at once."""
+    """One store, open in one process. Several processes may open it at once."""
 
     # runs
 
     def start_run(self, run: str, *, started: float, command: str) -> None:
-        """Record that a run began; once is enough."""
+        """Record that a run started; later calls do nothing."""
         with self._sql(write=True) as sql:
             sql.execute("INSERT OR IGNORE INTO run (id, started, command) VALUES (?, ?, ?)", (run, started, command))
 
     def finish_run(self, run: str, *, verdict: str, finished: float, record: Mapping[str, Any] | None = None) -> None:
-        """Record how a run ended, and what it was."""
+        """Record how a run ended."""
         content = None if record is None else orjson.dumps(record)
         with self._sql(write=True) as sql:
             sql.execute(
@@ -54,7 +54,7 @@ class Store(Retention):
             )
 
     def runs(self) -> list[StoredRun]:
-        """All runs, the newest first."""
+        """All runs, newest first."""
         with self._sql() as sql:
             rows = sql.execute("SELECT id, command, finished, verdict, record FROM run ORDER BY id DESC").fetchall()
         return [
@@ -63,13 +63,13 @@ class Store(Retention):
         ]
 
     def latest_run(self) -> tuple[str, str | None] | None:
-        """Id and verdict of the run that began last, None where there is none."""
+        """Id and verdict of the latest run, None without runs."""
         with self._sql() as sql:
             row = sql.execute("SELECT id, verdict FROM run ORDER BY id DESC LIMIT 1").fetchone()
         return (row[0], row[1]) if row else None
 
     def save_evaluation(self, run: str, evaluation: str, report: Mapping[str, Any]) -> None:
-        """Keep the report of one evaluation."""
+        """Save the report of one evaluation."""
         with self._sql(write=True) as sql:
             sql.execute("INSERT OR REPLACE INTO evaluation VALUES (?, ?, ?)", (run, evaluation, orjson.dumps(report)))
 
@@ -80,7 +80,7 @@ class Store(Retention):
         return [orjson.loads(report) for (report,) in rows]
 
     def latest_evaluation(self, evaluation: str) -> dict[str, Any] | None:
-        """The report of an evaluation in the run that began last, None where there is none."""
+        """The latest report of an evaluation, None if there is none."""
         with self._sql() as sql:
             row = sql.execute(
                 "SELECT report FROM evaluation WHERE id = ? ORDER BY run DESC LIMIT 1", (evaluation,)
@@ -88,7 +88,7 @@ class Store(Retention):
         return orjson.loads(row[0]) if row else None
 
     def earlier_evaluations(self, evaluation: str) -> list[tuple[str, dict[str, Any]]]:
-        """Run and report of an evaluation, the run that began last first."""
+        """Run and report of an evaluation, latest run first."""
         with self._sql() as sql:
             rows = sql.execute(
                 "SELECT run, report FROM evaluation WHERE id = ? ORDER BY run DESC", (evaluation,)
@@ -97,12 +97,12 @@ class Store(Retention):
 
     def latest_evaluations(self) -> list[dict[str, Any]]:
         """The latest report of each evaluation, by node id."""
-        query = "SELECT report, max(run) FROM evaluation GROUP BY id ORDER BY id"  # the report of that run, by SQLite's rule
+        query = "SELECT report, max(run) FROM evaluation GROUP BY id ORDER BY id"  # SQLite takes the report of max(run)
         with self._sql() as sql:
             return [orjson.loads(row[0]) for row in sql.execute(query)]
 
     def run_evaluation(self, run: str, evaluation: str) -> dict[str, Any] | None:
-        """The report of one evaluation of a run, None where there is none."""
+        """The report of one evaluation of a run, None if there is none."""
         with self._sql() as sql:
             row = sql.execute("SELECT report FROM evaluation WHERE (run, id) = (?, ?)", (run, evaluation)).fetchone()
         return orjson.loads(row[0]) if row else None
@@ -114,7 +114,7 @@ class Store(Retention):
         outcomes: Sequence[Outcome],
         grades: Mapping[tuple[str, str, int], tuple[Grade, ...]],
     ) -> None:
-        """Keep outcomes with their grades."""
+        """Save outcomes with their grades."""
         with self._sql(write=True) as sql:
             judged = judged_number(sql, run, evaluation)
             rows = [
@@ -139,10 +139,10 @@ class Store(Retention):
             sql.executemany("INSERT OR REPLACE INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def find_evaluation(self, text: str) -> str:
-        """The node id of the evaluation that is called so: the whole id, or its end behind ``::`` or ``/``.
+        """Find an evaluation's node id by the full id, or by its end after ``::`` or ``/``.
 
         Raises:
-            StoreError: No evaluation of the store is, or several are.
+            StoreError: No evaluation matches, or several do.
         """
         condition, values = evaluation_condition("evaluation", text)
         with self._sql() as sql:
@@ -168,7 +168,7 @@ class Store(Retention):
         return read_grades(row[0]) if row else ()
 
     def outcomes(self, run: str, evaluation: str) -> list[Outcome]:
-        """The outcomes of one evaluation of a run, as far as they are kept: without tokens."""
+        """The stored outcomes of one evaluation of a run; they have no token counts."""
         query = """
             SELECT case_id, role, outcome.trial, passed, score, outcome.completion, failure, grades, latency,
                 coalesce(outcome.key, completion.key)
@@ -196,34 +196,34 @@ class Store(Retention):
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Keep every other process from writing to the store meanwhile; the store itself is not to be used inside."""
+        """Prevent writes by other processes; do not use the store inside."""
         with self._sql(write=True):
             yield
 
     def turn(self, attempt: Attempt, since: float = 0.0, declared: int | None = None) -> AttemptShare:
-        """Which candidate this is of those gated on the dataset since a time (Unix), and what it may spend of the level."""
+        """The number of a candidate among those gated on the dataset since a time (Unix), and its share of the level."""
         with self._sql() as sql:
             return attempts.turn(sql, attempt, since, declared)
 
     def record_attempt(
         self, attempt: Attempt, *, at: float, since: float = 0.0, share: float = 0.0, declared: int | None = None
     ) -> bool:
-        """Remember that the gate has judged a candidate at a share of the level; whether that share was its own."""
+        """Record that the gate decided about a candidate at a share of the level; False if the share was no longer available."""
         with self._sql(write=True) as sql:
             return attempts.record(sql, attempt, at, since, share, declared)
 
     def attempts(self) -> list[Recorded]:
-        """Every attempt that was not forgotten, the first one first."""
+        """The attempts that count, oldest first."""
         with self._sql() as sql:
             return attempts.listed(sql)
 
     def forgotten_attempts(self, dataset: str = "") -> list[Recorded]:
-        """Those that were forgotten, of one dataset or of all."""
+        """The forgotten attempts, of one dataset or of all."""
         with self._sql() as sql:
             return attempts.forgotten(sql, dataset)
 
     def forget_attempt(self, number: int, *, at: float, reason: str) -> Recorded | None:
-        """Count an attempt no longer, and remember why; None where there is none with this number."""
+        """Stop counting an attempt, and record why; None if the number does not exist."""
         with self._sql(write=True) as sql:
             return attempts.forget(sql, number, at, reason)
 
@@ -241,7 +241,7 @@ class Store(Retention):
             sql.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (key.name, orjson.dumps(value)))
 
     def tuned(self, model: str | None = None) -> dict[str, Any]:
-        """What is known of a tuned model (of the one that was tuned last): model, training file, prompt. Empty: nothing."""
+        """The details of a tuned model, by default the last one: model, training file, prompt. Empty if unknown."""
         last = self.get_state(state_keys.CANDIDATE) or {}
         if model is None or last.get("model") == model:
             return dict(last)
@@ -249,11 +249,11 @@ class Store(Retention):
 
 
 def _graded_answer(sql: sqlite3.Connection, outcome: Outcome) -> tuple[int | None, bytes | None]:
-    """The number of the answer that was graded, else the request's key."""
+    """The row number of the graded answer, or else the request's key."""
     if outcome.completion_id:
         return outcome.completion_id, None
     key = bytes.fromhex(outcome.completion_key)
-    if outcome.failure is None:  # whoever grades outside a run may not know the number
+    if outcome.failure is None:  # code that grades outside a run may not know the number
         found = sql.execute("SELECT max(id) FROM completion WHERE key = ?", (key,)).fetchone()[0]
         return (found, None) if found is not None else (None, key)
     return None, key

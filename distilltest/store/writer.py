@@ -1,10 +1,10 @@
-"""Writing completions from a thread of its own: whatever has arrived during one durable commit goes into the next.
+"""Writes completions in a separate thread: all rows that arrive during one durable commit go into the next.
 
-What arrives while nothing is being written is committed at once: ``kill -9`` takes at most what arrived during a commit and just
-before it. No timer gathers answers; one of 2 ms saved no processor time and made that window longer (measured).
+A row that arrives while the thread is idle is committed at once, so ``kill -9`` loses at most the rows that arrived during a
+commit or just before it. Collecting rows for 2 ms saved no processor time and made that window longer (measured).
 
-Two things make this fast beside a busy event loop. A commit wakes the loop once, however many answers it made durable;
-and rows go in by statements of many rows, because SQLite lets go of Python's lock, and asks for it again, at every step.
+Two things keep this fast beside a busy event loop: a commit wakes the loop once for all its rows, and rows are inserted many
+per statement, because SQLite releases and reacquires the GIL at every step.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from distilltest.store.rows import FailureRow, NewRow
 
 _SLOW = 0.05
 _COURTESY = 0.1
-"""Where a commit takes longer than ``_SLOW`` seconds, the share of its time for which the next one waits: another process that
-polls for its turn to write would otherwise hardly ever find the store free."""
+"""If a commit takes longer than ``_SLOW`` seconds, the next one waits for this share of its time, so that another process that
+polls for the write lock can get it."""
 
 
 class _Write(NamedTuple):
@@ -37,7 +37,7 @@ class _Write(NamedTuple):
 
 
 class CompletionWriter:
-    """A queue of completions, and the thread that commits them."""
+    """A queue of rows, and the thread that commits them."""
 
     def __init__(self, path: Path, place: StoreFile) -> None:
         self._path = path
@@ -46,13 +46,13 @@ class CompletionWriter:
         self._thread: threading.Thread | None = None
 
     def write(self, row: NewRow, *, anew: bool = False) -> asyncio.Future[SavedCompletion]:
-        """Queue one row, from a running event loop; the future is done when it is durable, or has the StoreError.
+        """Queue one row, from a running event loop. The future is done when the row is durable, or has a StoreError.
 
-        A row that was queued is written, even if nobody waits for it any longer.
+        A queued row is written even if the future is cancelled.
 
         Args:
-            row: What.
-            anew: Keep it beside answers that an earlier session got to the same request (``--fresh``).
+            row: The row.
+            anew: Keep it beside answers of earlier sessions (``--fresh``).
         """
         return self._put(row, anew)
 
@@ -65,11 +65,11 @@ class CompletionWriter:
         return future
 
     def write_failure(self, row: FailureRow) -> asyncio.Future[None]:
-        """Queue how a request failed, from a running event loop; the future is done when it is written, or has the StoreError."""
+        """Queue a failure, from a running event loop. The future is done when it is written, or has a StoreError."""
         return self._put(row, False)
 
     def close(self) -> None:
-        """Commit what is queued, then end."""
+        """Commit all queued rows, then stop the thread."""
         if self._thread is not None:
             self._queue.put(None)
             self._thread.join()
@@ -97,12 +97,12 @@ class CompletionWriter:
             results, failure = dict[asyncio.Future[Any], SavedCompletion | None](), None
             began = time.perf_counter()
             try:
-                self._place.check()  # before connecting, too, which would make a new file
+                self._place.check()  # also before connecting, which would create a new file
                 connection = connection or connect(self._path)
                 results = _write(connection, batch, origins)
             except StoreError as error:
                 failure = error
-            except Exception as error:  # whatever it is: nobody may wait for ever
+            except Exception as error:  # any error ends the waiting of callers
                 failure = explain(self._path, error)
             took = time.perf_counter() - began
             _tell([each.saved for each in batch], results, failure)
@@ -113,7 +113,7 @@ class CompletionWriter:
 def _write(
     connection: sqlite3.Connection, batch: Sequence[_Write], origins: dict[tuple[str, str], int]
 ) -> dict[asyncio.Future[Any], SavedCompletion | None]:
-    """Write what is queued: what each future gets."""
+    """Write a batch; return the result of each future."""
     results = dict[asyncio.Future[Any], SavedCompletion | None]()
     rows = [(each.row, each) for each in batch if isinstance(each.row, NewRow)]
     if rows:
@@ -131,12 +131,12 @@ def _tell(
     results: Mapping[asyncio.Future[Any], SavedCompletion | None],
     failure: StoreError | None,
 ) -> None:
-    """Wake each event loop once for all of its futures."""
+    """Wake each event loop once for all its futures."""
     for loop in {future.get_loop() for future in futures}:
         own = [future for future in futures if future.get_loop() is loop]
         try:
             loop.call_soon_threadsafe(_resolve, own, results, failure)
-        except RuntimeError:  # the loop has ended: nobody waits, and the rows are safe
+        except RuntimeError:  # the loop is closed, and the rows are safe
             continue
 
 

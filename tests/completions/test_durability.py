@@ -103,7 +103,7 @@ def test_labels_and_names_are_not_in_the_key():
 
 def test_a_store_that_is_none_or_of_the_future_is_refused(tmp_path):
     (tmp_path / "none").write_text("this is no database, just a text that is long enough to be read as one" * 20)
-    with pytest.raises(StoreError, match="no store of distilltest"):
+    with pytest.raises(StoreError, match="not a store of distilltest"):
         Store.open(tmp_path / "none")
     with Store.open(tmp_path / "new") as store:
         store._connection.execute("PRAGMA user_version = 99")
@@ -144,10 +144,10 @@ except StoreError as error:
 
 
 def test_a_store_that_cannot_be_opened_or_written_is_named_with_a_remedy(tmp_path):
-    with pytest.raises(StoreError, match=r"cannot be written\. Change the rights"):
+    with pytest.raises(StoreError, match=r"cannot be written\. Change the permissions"):
         Store.open(tmp_path)  # a folder where the file should be
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="cannot be made"):
+    with pytest.raises(StoreError, match="cannot be created"):
         Store.open(tmp_path / "file" / "store.sqlite3")
 
 
@@ -181,8 +181,8 @@ for attempt in (path, path.parent / "new" / "s.sqlite3"):
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     folder.chmod(0o755)
     first, second = done.stdout.splitlines()
-    assert "cannot be written. Change the rights" in first
-    assert "cannot be made: Permission denied" in second
+    assert "cannot be written. Change the permissions" in first
+    assert "cannot be created: Permission denied" in second
     with Store.open(folder / "s.sqlite3") as store:
         assert store.completion(asked.key) is not None
     shutil.rmtree(folder)

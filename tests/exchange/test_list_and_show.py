@@ -143,6 +143,6 @@ def test_a_store_of_a_newer_distilltest_is_left_alone(project):
     before = (project.root / ".distilltest" / "store.sqlite3").read_bytes()
     for command in (["list"], ["delete", "--all", "--yes"], ["tag", "--all", "--set", "a=b"], ["export", "out.jsonl"]):
         project.run(*command, code=3)
-        assert "is of a newer distilltest" in project.error
+        assert "was written by a newer distilltest" in project.error
         assert "nothing was changed" in project.error
     assert (project.root / ".distilltest" / "store.sqlite3").read_bytes() == before

@@ -18,7 +18,7 @@ def store_that_is_a_folder(project):
 
 
 PROJECTS = {
-    "store": (broken_store, "*It is no store of distilltest, or damaged*"),
+    "store": (broken_store, "*It is not a store of distilltest, or it is damaged*"),
     "store is a folder": (store_that_is_a_folder, "*cannot be written*"),
     "reports": (lambda p: p.write("reports", "a file where the folder should be"), "*reports*cannot be written*"),
     "configuration": (lambda p: p.write("distilltest.yaml", "modles: {}\n"), "*unknown key 'modles'*"),

@@ -130,6 +130,6 @@ def test_who_asks_is_told_where_claims_cannot_be_made(tmp_path):
         (tmp_path / ".distilltest/store.sqlite3-claims").mkdir()
         with (
             Engine(config, store) as engine,
-            pytest.raises(StoreError, match=r"store\.sqlite3-claims cannot be opened: Is a directory.*rights"),
+            pytest.raises(StoreError, match=r"store\.sqlite3-claims cannot be opened: Is a directory.*permissions"),
         ):
             list(engine.results([asked("a")]))
