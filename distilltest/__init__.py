@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from distilltest.gate.shares import faster_than as faster_than
     from distilltest.gate.shares import recovers as recovers
     from distilltest.gate.slices import no_slice_regresses as no_slice_regresses
-    from distilltest.pytest_plugin.fixtures.own import grader as grader
+    from distilltest.pytest_plugin.fixtures.custom import grader as grader
     from distilltest.records import Case as Case
     from distilltest.records import Completion as Completion
     from distilltest.records import Grade as Grade
@@ -45,7 +45,7 @@ RULES = {
 _HOME = RULES | {
     "evaluation": "distilltest.evaluations.declaration",
     "decide": "distilltest.gate",
-    "grader": "distilltest.pytest_plugin.fixtures.own",
+    "grader": "distilltest.pytest_plugin.fixtures.custom",
     "GraderFailed": "distilltest.errors",
     "Case": "distilltest.records",
     "Completion": "distilltest.records",

@@ -1,4 +1,4 @@
-"""What pytest shows of an evaluation passes the filter: our sections, and its own tracebacks and captured output."""
+"""Makes text safe for the terminal: distilltest's sections, and pytest's tracebacks and captured output."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ if TYPE_CHECKING:
     from distilltest.reporting.formats import Reports
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-"""What pytest puts into explanations on a terminal."""
+"""The colours that pytest puts into explanations."""
 
 
 def show_safely(report: Any) -> None:
-    """Make the texts of a pytest report safe to be shown: in a terminal, in a JUnit file, from a worker."""
+    """Make the texts of a pytest report safe to show in a terminal or a JUnit file."""
     report.longrepr = _shown(report.longrepr)
     report.sections = [(name, shown(content)) for name, content in report.sections]
 
 
 def section(reporter: Any, text: str, **markup: bool) -> None:
-    """Show a section of ours on pytest's terminal."""
+    """Write a section with distilltest's heading to pytest's terminal."""
     reporter.section("distilltest", sep="=", **markup)
     reporter.write_line(shown(text))
 
 
 def conclusion(reports: Reports, folder: Path, root: Path) -> str:
-    """What a run came to, and where to read it."""
+    """The summary of a run, and where to read its report."""
     place = folder.relative_to(root) if folder.is_relative_to(root) else folder
     return f"{reports.summary}\n\n{reports.to_read(place)}"
 
 
 def _shown(value: Any) -> Any:
-    """The texts of pytest's representation of an exception, which is a tree of its own classes."""
+    """The same representation of an exception, a tree of pytest's classes, with safe texts."""
     if isinstance(value, str):
         return shown(_COLOURS.sub("", value))
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""How a session ends: by itself, by a signal, by its time limit, with its controller, or because something failed."""
+"""The end of a session: normal, by a signal, by its time limit, with its controller, or after an error."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ T = TypeVar("T")
 
 
 class Ending:
-    """What one session knows of its end."""
+    """The state of one session's end: errors, interruption, time left."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._began = time.monotonic()
         self._interruption: Interruption | None = None
         self.error: str | None = None
-        """What went wrong outside of tests."""
+        """The first error outside of tests."""
         self.bug = False
-        """Whether it was a bug of ours."""
+        """Whether it was a bug in distilltest."""
         self.store_failed = ""
-        """What was wrong with the store; nothing more is asked then."""
+        """The error of the store; nothing more is sent after it."""
         self.interrupted = False
         self.over = False
-        """Whether this session has done its work: a controller that goes now was waited for by nobody."""
+        """Whether the session has done its work: a controller that ends now interrupts nothing."""
 
     def attempt(self, action: Callable[[], T]) -> T | None:
-        """Do something where pytest would show a traceback: what goes wrong is kept to be shown."""
+        """Run an action outside of tests; keep its error for the summary, since pytest would show a traceback."""
         from distilltest.errors import DistilltestError, unexpected
 
         try:
@@ -43,10 +43,10 @@ class Ending:
             self.broken([unexpected(error)])
         return None
 
-    def broken(self, said: Iterable[str]) -> None:
-        """Note what a bug of ours kept from being done."""
-        for each in said:
-            self.error, self.bug = self.error or each, True
+    def broken(self, messages: Iterable[str]) -> None:
+        """Note the messages of a bug in distilltest."""
+        for message in messages:
+            self.error, self.bug = self.error or message, True
 
     def left(self) -> float | None:
         """Seconds until the time limit, None without one."""
@@ -58,7 +58,7 @@ class Ending:
         return max(0.0, self._began + seconds_of(limit) - time.monotonic())
 
     def interruptible(self, worker: bool) -> Interruption:
-        """What turns signals, the time limit and a controller that dies into an orderly end, from the first evaluation on."""
+        """The handler that ends the session in order on a signal, at the time limit, or when its controller dies."""
         if self._interruption is None:
             from distilltest.process.interruption import Interruption, watch
 
@@ -72,7 +72,7 @@ class Ending:
         return self._interruption
 
     def control(self, evaluates: Callable[[], bool]) -> None:
-        """The same for signals to a controller of workers, where its session is about evaluations."""
+        """Handle signals to a controller of workers, if its session has evaluations."""
         if self._interruption is None:
             from distilltest.process.interruption import Interruption
 
@@ -80,18 +80,18 @@ class Ending:
             self._interruption.enter()
 
     def leave(self) -> None:
-        """Give the signals back."""
+        """Restore the signal handlers."""
         if self._interruption is not None:
             self._interruption.leave()
 
     def resume(self) -> str:
-        """What is true of a run that was stopped."""
+        """What a run that was stopped has kept, in a sentence."""
         if self.error or self.store_failed:
-            return "Not everything that had arrived could be stored."
+            return "Not every response that had arrived could be stored."
         return "Every response that had arrived is in the store: the same command asks only for what is missing."
 
     def to_output(self) -> dict[str, Any]:
-        """What a worker tells its controller."""
+        """The state that a worker sends to its controller."""
         return {
             "distilltest_error": self.error,
             "distilltest_bug": self.bug,
@@ -100,7 +100,7 @@ class Ending:
         }
 
     def take(self, output: dict[str, Any]) -> None:
-        """What a worker told."""
+        """Merge the state of a worker."""
         self.error = self.error or output.get("distilltest_error")
         self.bug = self.bug or output.get("distilltest_bug", False)
         self.interrupted = self.interrupted or output.get("distilltest_interrupted", False)
@@ -108,6 +108,6 @@ class Ending:
 
 
 def _channel(config: pytest.Config) -> Any:
-    """The channel from a worker of pytest-xdist to its controller, None where there is none of a kind that we know."""
+    """The channel from a worker of pytest-xdist to its controller, None if there is no known one."""
     plugins = config.pluginmanager.get_plugins()
     return next((plugin.channel for plugin in plugins if hasattr(getattr(plugin, "channel", None), "waitclose")), None)

@@ -1,4 +1,4 @@
-"""How far a long evaluation is: a bar on a terminal, a line now and then in a log."""
+"""The progress of a long evaluation: a bar on a terminal, lines in a log."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any, Self
 from distilltest.untrusted.edges import shown, shown_line
 
 EVERY = 15.0
-"""Seconds between two lines where there is no terminal."""
+"""Seconds between two lines in a log."""
 REFRESH = 0.2
-"""Seconds between two states of the bar."""
+"""Seconds between two updates of the bar."""
 
 
 def write_line(plugins: Any, line: str) -> None:
-    """Write a line past pytest's capture, where pytest has a terminal to write to."""
+    """Write a line past pytest's capture, if pytest has a terminal reporter."""
     reporter, capture = plugins.getplugin("terminalreporter"), plugins.getplugin("capturemanager")
     if reporter is not None:
         with capture.global_and_fixture_disabled() if capture is not None else contextlib.nullcontext():
@@ -26,7 +26,7 @@ def write_line(plugins: Any, line: str) -> None:
 
 
 class PytestProgress:
-    """Writes past pytest's capture to standard error."""
+    """Shows progress on standard error, past pytest's capture."""
 
     def __init__(self, title: str, capture: Any, quiet: bool) -> None:
         self._title = title
@@ -36,16 +36,16 @@ class PytestProgress:
         self._last = time.monotonic()
         self._terminal = False
         self.done = 0
-        """Answers that are graded."""
+        """Graded answers."""
         self.total = 0
-        """Answers that the evaluation needs, 0 before it began."""
+        """Answers that the evaluation needs, 0 before it begins."""
 
     def __enter__(self) -> Self:
-        """Begin; nothing is shown before there is something to say."""
+        """Begin; shows nothing yet."""
         return self
 
     def __call__(self, done: int, total: int, failed: int, waiting: int) -> None:
-        """Show the state, unless it was shown a moment ago."""
+        """Show the progress, unless it was shown a moment ago."""
         self.done, self.total = done, total
         if self._quiet:
             return
@@ -58,8 +58,8 @@ class PytestProgress:
                 self._show_bar(done, total, failed, waiting)
             elif now - self._last >= EVERY:
                 judged = f", {waiting} wait for a judge" if waiting else ""
-                said = f"{self._title}: {done} of {total} graded{judged}, {failed} calls failed"
-                print(shown_line(said), file=sys.stderr, flush=True)
+                line = f"{self._title}: {done} of {total} graded{judged}, {failed} calls failed"
+                print(shown_line(line), file=sys.stderr, flush=True)
             else:
                 return
         self._last = now
@@ -67,7 +67,7 @@ class PytestProgress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             with self._uncaptured():
                 self._bar.close()

@@ -1,25 +1,23 @@
-"""A run: everything that one pytest session does with evaluations, and its record in the store.
+"""A run: all evaluations of one pytest session, and its record in the store.
 
-Nothing here is made before the first evaluation is about to run. pytest is not imported: the plugin tells a session
-what it needs to know.
+A session is made when the first evaluation is about to run. This module does not import pytest: the plugin passes on what a
+session needs to know.
 """
 
 from __future__ import annotations
 
 import os
-import platform
-import string
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
 from functools import cached_property
-from importlib import import_module, metadata
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distilltest.pytest_plugin.run_ids import new_run_id
 from distilltest.untrusted.secrets import mask
 
 if TYPE_CHECKING:
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
     from distilltest.evaluations.estimate import PlanEstimate
     from distilltest.evaluations.grading import BoundBody
     from distilltest.evaluations.plan import Plan
-    from distilltest.evaluations.results import RunInfo
     from distilltest.evaluations.runner import ProgressListener
     from distilltest.evaluations.selection import CaseSelection
     from distilltest.reporting.formats import Reports
@@ -37,14 +34,13 @@ if TYPE_CHECKING:
     from distilltest.store import Store
 
 
-_BASE_36 = string.digits + string.ascii_lowercase
 PURPOSE = "DISTILLTEST_PURPOSE"
-"""The environment variable by which a command says that a run is not to decide about a candidate."""
+"""The environment variable with which a command marks a run that does not decide about a candidate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line said about evaluations."""
+    """The options of the command line that concern evaluations."""
 
     models: dict[str, str] = field(default_factory=dict)
     """Role → model id, from ``--candidate``, ``--base`` and ``--teacher``."""
@@ -57,22 +53,6 @@ class Options:
     without_leaked: bool = False
 
 
-def new_run_id() -> str:
-    """A name for a run that sorts by time, to the microsecond: ``20261121-093000-c2lp``."""
-    return run_id(datetime.now(UTC))
-
-
-def run_id(began: datetime) -> str:
-    """The name of a run that began at a moment: its second, and the microseconds in base 36.
-
-    >>> run_id(datetime(2026, 11, 21, 9, 30, 0, 564013))
-    '20261121-093000-c371'
-    """
-    rest, last = divmod(began.microsecond, 36)
-    digits = (rest // 36**2, rest // 36 % 36, rest % 36, last)
-    return f"{began:%Y%m%d-%H%M%S}-{''.join(_BASE_36[digit] for digit in digits)}"
-
-
 @dataclass
 class Session:
     """The evaluations of one pytest process: store, engine and results."""
@@ -82,37 +62,37 @@ class Session:
     command: str
     run_id: str = field(default_factory=new_run_id)
     paths: tuple[str, ...] = ()
-    """Files and folders that pytest was asked to collect, relative to the root."""
+    """The files and folders that pytest collects, relative to the root."""
     share: int = 1
-    """Processes among which the servers' limits are divided (pytest-xdist's workers)."""
+    """The number of processes (pytest-xdist's workers) that share the servers' limits."""
     narrowed: Callable[[], str | None] = lambda: None
-    """Why the pytest session is not whole, asked when an evaluation begins."""
+    """Why the pytest session does not run every evaluation; called when an evaluation begins."""
     say: Callable[[str], None] = lambda _: None
-    """Shows a line to whoever runs the tests."""
+    """Shows a line to the user."""
     started: float = field(default_factory=time.time)
     plans: dict[str, Plan] = field(default_factory=dict)
     made_of: dict[str, dict[str, str]] = field(default_factory=dict)
-    """Test file → what it is made of."""
+    """Test file → the files that it is made of, with their fingerprints."""
     counts: list[Counts] = field(default_factory=list)
-    """What other processes of this run sent."""
+    """The counts of requests of the other processes of this run."""
 
     @cached_property
     def store(self) -> Store:
-        """The store, opened when it is first needed, without what is too old."""
+        """The store, opened on first use; entries that are too old are removed."""
         from distilltest.store.prepare import open_for_work
 
         return open_for_work(self.base_config, self.say)
 
     @cached_property
     def base_config(self) -> Config:
-        """distilltest.yaml as it is."""
+        """distilltest.yaml as written."""
         from distilltest.config import load_config
 
         return load_config(self.root)
 
     @cached_property
     def config(self) -> Config:
-        """distilltest.yaml with the command line's models, else the model tuned last as candidate, and what is promoted."""
+        """distilltest.yaml with the command line's models and the promoted one; the model tuned last is the default candidate."""
         from distilltest.promotion.role import with_promoted
 
         config = self.base_config
@@ -123,7 +103,7 @@ class Session:
 
     @cached_property
     def engine(self) -> Engine:
-        """The engine, made when something is first asked."""
+        """The engine, made on first use."""
         from distilltest.completions.engine import Engine
 
         return Engine(
@@ -138,14 +118,14 @@ class Session:
 
     @cached_property
     def promoted_at(self) -> float:
-        """When a model was promoted last (Unix time), 0 for never."""
+        """The Unix time of the last promotion, 0 if there is none."""
         from distilltest.promotion.role import promoted_at
 
         return promoted_at(self.root)
 
     @staticmethod
     def other_purpose() -> str | None:
-        """What the run is for, where it is not to decide about a candidate: a learning curve, say. It never promotes."""
+        """The purpose of a run that does not decide about a candidate, such as a learning curve. Such a run never promotes."""
         purpose = os.environ.get(PURPOSE)
         return f"this run is for a {purpose}" if purpose else None
 
@@ -153,7 +133,7 @@ class Session:
         """Resolve an evaluation once.
 
         Raises:
-            DistilltestError: Something it needs is missing or wrong.
+            DistilltestError: The suite, its data or the configuration are wrong.
         """
         from distilltest.evaluations.plan import Plan
         from distilltest.promotion import candidate
@@ -175,17 +155,17 @@ class Session:
         return self.plans[identity]
 
     def selection(self) -> CaseSelection:
-        """Which cases are evaluated, and what narrows the run."""
+        """The cases to evaluate, and the reason if they are not all."""
         from distilltest.evaluations.selection import CaseSelection
 
         options = self.options
         return CaseSelection(options.limit, options.tags, options.case_ids, self.other_purpose() or self.narrowed())
 
     def estimate(self, identity: str, evaluation: Evaluation, judged: int) -> PlanEstimate:
-        """What an evaluation will cost and can show; nothing is sent. Where there is no candidate yet, the base stands in.
+        """Estimate what an evaluation costs and can show, without sending anything. The base stands in for a missing candidate.
 
         Raises:
-            DistilltestError: Something it needs is missing or wrong.
+            DistilltestError: The suite, its data or the configuration are wrong.
         """
         from distilltest.evaluations.estimate import estimate
 
@@ -205,14 +185,14 @@ class Session:
         progress: ProgressListener,
         upcoming: tuple[str, Evaluation] | None = None,
     ) -> EvaluationReport:
-        """Run one evaluation and keep its report in the store.
+        """Run one evaluation and store its report.
 
         Args:
             identity: The pytest node id.
             evaluation: What the decorator declared.
             body: The body with the item's fixtures.
-            progress: Who is told how far it is.
-            upcoming: The next evaluation of the session, to be fetched while this one is graded.
+            progress: Is called as answers are graded.
+            upcoming: The next evaluation, whose requests go out while this one is graded.
 
         Raises:
             DistilltestError: The suite, its data or the configuration are wrong.
@@ -235,7 +215,7 @@ class Session:
             try:
                 runner.prefetch(self.plan(*upcoming))
             except DistilltestError:
-                return  # it is reported when it is that evaluation's turn
+                return  # reported when that evaluation runs
 
         result = runner.evaluate(plan, body, then=fetch_ahead)
         del self.plans[identity]
@@ -246,7 +226,7 @@ class Session:
         return report
 
     def sources(self, test_file: str) -> dict[str, str]:
-        """The files that a test file is made of, as they were before its first evaluation ran, with their fingerprints."""
+        """The fingerprints of the files that a test file is made of, taken before its first evaluation ran."""
         if test_file not in self.made_of:
             from distilltest.promotion import code
 
@@ -260,18 +240,22 @@ class Session:
         not_judged: Sequence[str] = (),
         judged: Sequence[str] = (),
     ) -> Reports | None:
-        """Put the run's evaluations together, whichever process ran them, and write the reports.
+        """Collect the evaluations of all processes of the run, and write the reports.
 
         Args:
-            order: Node ids in the order of the report; stored ones that it does not name come last.
-            unfinished: Why this may not be all that should have run; such a run never promotes.
-            not_judged: Node ids of evaluations that were left out for want of a judge.
-            judged: Node ids of evaluations that came to a verdict, which the store must therefore have.
+            order: Node ids in the order of the report; other stored evaluations come last.
+            unfinished: Why evaluations may be missing; such a run never promotes.
+            not_judged: Node ids of evaluations that were skipped because no judge is configured.
+            judged: Node ids of evaluations that have a verdict, which the store must have.
 
         Returns:
-            The run's reports, None where no evaluation came to a verdict.
+            The run's reports, None if no evaluation has a verdict.
+
+        Raises:
+            StoreError: The store lost a report.
         """
         from distilltest.errors import StoreError
+        from distilltest.pytest_plugin.run_info import run_info
         from distilltest.reporting import formats
         from distilltest.reporting.report import EvaluationReport, RunReport
 
@@ -280,7 +264,7 @@ class Session:
         if lost:
             raise StoreError(
                 f"The store {self.store.path} has no report of {', '.join(lost)}, which came to a verdict in this run: it was "
-                "deleted, moved or replaced meanwhile. Run again."
+                "deleted, moved or replaced during the run. Run again."
             )
         if not stored:
             return None
@@ -288,7 +272,7 @@ class Session:
         evaluations = sorted(
             (EvaluationReport.from_json(content) for content in stored), key=lambda e: position.get(e.id, len(position))
         )
-        info = self.info()
+        info = run_info(self)
         made = formats.render_all(RunReport.of(info, evaluations, unfinished, not_judged))
         made.write(self.config.reports_dir / self.run_id, private=self.config.private_reports)
         record = {
@@ -302,38 +286,13 @@ class Session:
         self.store.finish_run(self.run_id, verdict=verdict, finished=time.time(), record=record)
         return made
 
-    def info(self) -> RunInfo:
-        """The circumstances of the run."""
-        from distilltest.evaluations.results import RunInfo
-        from distilltest.promotion.identity import commit
-
-        counts = [*self.counts, *([self.engine.counts] if self.sent_anything else [])]
-        return RunInfo(
-            id=self.run_id,
-            started=datetime.fromtimestamp(self.started, UTC).isoformat(timespec="seconds"),
-            command=mask(self.command),
-            versions={
-                "distilltest": metadata.version("distilltest"),
-                "python": platform.python_version(),
-                "pytest": metadata.version("pytest"),
-                "openai": metadata.version("openai"),
-            },
-            git_commit=commit(self.root),
-            sent=sum(c.sent for c in counts),
-            retried=sum(c.retried for c in counts),
-            shared=sum(c.shared for c in counts),
-            from_store=sum(c.from_store for c in counts),
-            failed=sum(c.failed for c in counts),
-            seconds=time.time() - self.started,
-        )
-
     @property
     def sent_anything(self) -> bool:
-        """Whether this process has an engine at all."""
+        """Whether this process has an engine, without which nothing is sent."""
         return "engine" in self.__dict__
 
     def stop(self) -> None:
-        """Stop calls in flight, keep what arrived."""
+        """Stop calls in flight, and keep the responses that arrived."""
         if self.sent_anything:
             self.engine.stop()
 
@@ -345,7 +304,7 @@ class Session:
 
 
 def import_ahead() -> None:
-    """Import, while answers are on their way, what only the verdict and the reports need: NumPy takes a tenth of a second."""
+    """Import the modules of verdict and reports while requests are in flight: NumPy takes a tenth of a second."""
     if "numpy" not in sys.modules:
         threading.Thread(
             target=lambda: (import_module("numpy"), import_module("distilltest.reporting.formats"))
@@ -353,7 +312,7 @@ def import_ahead() -> None:
 
 
 def command_line(arguments: Iterable[Any]) -> str:
-    """The command as somebody would type it again."""
+    """The command, as you would type it again."""
     import shlex
 
     program = Path(sys.argv[0]).name

@@ -1,4 +1,4 @@
-"""What came of a session's tests, and the exit code that says so."""
+"""The results of a session's tests, and the exit code that follows."""
 
 from __future__ import annotations
 
@@ -11,21 +11,23 @@ from distilltest.exit_codes import COULD_NOT_RUN, INCOMPLETE, INTERNAL_ERROR, OF
 from distilltest.pytest_plugin import fixtures
 
 STATUS = "distilltest_verdict"
-"""The user property of a test report that says an item's verdict; JUnit files carry it too."""
+"""The user property of a test report that has the item's verdict; JUnit files have it too."""
+ROLES = "distilltest_roles"
+"""The user property with a line for each role, for ``-v``."""
 ERROR = "error"
-"""What stands there for an evaluation that came to no verdict, because something that it needs is broken."""
+"""Its value for an evaluation that could not reach a verdict."""
 _CRASHED = "???"
-"""What pytest-xdist's report of a test says of the phase in which its worker died."""
+"""The phase in pytest-xdist's report of a test whose worker died."""
 
 
 @dataclass
 class SessionTally:
-    """Verdicts, evaluations without one, and what else failed."""
+    """Verdicts, evaluations without one, and other failures."""
 
     verdicts: dict[str, str] = field(default_factory=dict)
     """Node id → verdict."""
     unjudged: list[str] = field(default_factory=list)
-    """Evaluations that were left out for want of a judge."""
+    """Evaluations that were skipped because no judge is configured."""
     broken: set[str] = field(default_factory=set)
     """Evaluations that could not run, or whose fixtures failed afterwards."""
     uncollected: int = 0
@@ -35,15 +37,15 @@ class SessionTally:
 
     @property
     def anything(self) -> bool:
-        """Whether there was an evaluation."""
+        """Whether the session had an evaluation."""
         return bool(self.verdicts or self.unjudged or self.broken)
 
     def note(self, report: pytest.TestReport, may_hold: Callable[[str], bool]) -> bool:
-        """Take a test's report; whether it brought a verdict.
+        """Count a test's report, and return whether it has a verdict.
 
         Args:
             report: From this process or from a worker.
-            may_hold: Whether a file of tests may hold an evaluation; a worker that died did not say what it was running.
+            may_hold: Whether a test file may hold an evaluation; the report of a worker that died does not tell.
         """
         status = dict(report.user_properties).get(STATUS)
         if report.skipped and status == fixtures.NOT_JUDGED:
@@ -60,7 +62,7 @@ class SessionTally:
         return False
 
     def unfinished(self, session: pytest.Session) -> str | None:
-        """Why there may be evaluations without a verdict, None where there are none."""
+        """Why evaluations may be without a verdict, None if all have one."""
         if session.exitstatus == pytest.ExitCode.INTERRUPTED or session.shouldstop or session.shouldfail:
             return "the session was stopped before its end"
         without = self.other_failures + len(self.broken) + self.uncollected
@@ -71,12 +73,12 @@ class SessionTally:
         return None
 
     def exit_code(self, exitstatus: int, error: bool, bug: bool) -> int:
-        """Blocked is pytest's own 1, as is any other failing test; if there is neither, say what else kept it from promoting.
+        """The session's exit code: pytest's own 1 if a candidate is blocked or another test failed, else why it does not promote.
 
         Args:
-            exitstatus: pytest's own.
-            error: Whether something failed at the session's end.
-            bug: Whether it was a bug of ours: a report that could not be made, say.
+            exitstatus: pytest's own exit code.
+            error: Whether something failed at the end of the session.
+            bug: Whether that was a bug in distilltest, such as a report that could not be made.
         """
         verdicts = self.verdicts.values()
         if self.other_failures or "block" in verdicts:

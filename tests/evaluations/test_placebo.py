@@ -8,8 +8,8 @@ from distilltest.evaluations.chance import constant_answer
 from distilltest.evaluations.grading import PER_CALL_CASE, PER_CALL_COMPLETION, BoundBody, record, record_later
 from distilltest.evaluations.placebo import cannot_fail, constant_of, texts_in
 from distilltest.graders import string_check as plain
+from distilltest.pytest_plugin.fixtures.custom import CustomGrader
 from distilltest.pytest_plugin.fixtures.deterministic import RecordedGrader, TextSimilarity
-from distilltest.pytest_plugin.fixtures.own import OwnGrader
 from distilltest.records import Case, Grade
 
 CASES = [
@@ -130,7 +130,7 @@ def own(case, completion, own):
     [
         (holds, {}),
         (itself, {"exact_match": RecordedGrader("exact_match")}),
-        (own, {"own": OwnGrader(always_passes, "own")}),
+        (own, {"own": CustomGrader(always_passes, "own")}),
     ],
 )
 def test_what_passes_whatever_is_said_is_found(body, graders):
@@ -198,7 +198,7 @@ def avoids(case, completion):
         (names_no_vendor, {"string_check": RecordedGrader("string_check")}),
         (keeps_the_secret, {}),
         (keeps_the_nested_secrets, {}),
-        (own, {"own": OwnGrader(avoids, "own")}),
+        (own, {"own": CustomGrader(avoids, "own")}),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -209,4 +209,4 @@ def test_what_fails_for_some_answer_is_not_blamed(body, graders):
 def test_texts_are_found_in_what_a_test_function_refers_to():
     assert {"as an ai", "lorem"} <= set(texts_in(bound(avoids_words)))
     assert "I'm sorry" in texts_in(bound(is_not_sorry))
-    assert "secret" in texts_in(bound(own, own=OwnGrader(avoids, "own")))
+    assert "secret" in texts_in(bound(own, own=CustomGrader(avoids, "own")))

@@ -347,7 +347,7 @@ def test_a_demand_ends_the_evaluation_before_a_judge_is_asked_however_it_is_writ
         assert not judged.server.calls
 
 
-def test_own_graders_are_fixtures(judged):
+def test_custom_graders_are_fixtures(judged):
     judged.write(
         "conftest.py",
         "from distilltest import Grade, grader\n\n\n"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distilltest.pytest_plugin.session import new_run_id, run_id
+from distilltest.pytest_plugin.run_ids import new_run_id, run_id
 
 BEGAN = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 MICROSECONDS = st.integers(0, 10_000_000).map(lambda n: BEGAN + timedelta(microseconds=n))

@@ -10,14 +10,14 @@ from distilltest import Grade, GraderFailed
 from distilltest.errors import ConfigError, SuiteError
 from distilltest.evaluations.grading import BoundBody, GradingCall
 from distilltest.graders import python_grader, python_pool
+from distilltest.pytest_plugin.fixtures.custom import CustomGrader, grader
 from distilltest.pytest_plugin.fixtures.deterministic import Multi, PythonGrader
-from distilltest.pytest_plugin.fixtures.own import OwnGrader, grader
 from distilltest.pytest_plugin.fixtures.threads import MOST, GradeInThread
 from distilltest.records import Case
 
 
 def own(function, **options):
-    return OwnGrader(function, function.__name__, **options)
+    return CustomGrader(function, function.__name__, **options)
 
 
 def is_short(case, completion, words=3):
