@@ -1,6 +1,7 @@
-"""Graders: small pure functions that turn an answer into a grade, score and reason.
+"""Graders: pure functions that turn an answer into a grade with a score and a reason.
 
-Suites use them as fixtures of the same names (``distilltest.pytest_plugin.fixtures``), which record a grade for each call.
+Test functions use them as fixtures of the same names (``distilltest.pytest_plugin.fixtures``), which record the grade of each
+call.
 """
 
 from distilltest.graders.classification import classification

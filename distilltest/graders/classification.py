@@ -1,4 +1,4 @@
-"""Is the label that the answer gives the expected one?"""
+"""Does the answer name the expected label?"""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from distilltest.graders.text import normalise, quote
 from distilltest.records import Grade
 
 NONE = "(none)"
-"""What stands for an answer that gives no label."""
+"""Stands for an answer without a label."""
 _AROUND = "\"'`*_.:;!()[]<> \t\n"
 
 
 def classification(answer: str, expected: str, *, labels: Sequence[str]) -> Grade:
-    """Score 1 where the answer's label is the expected one, else 0.
+    """Score 1 if the answer's label is the expected one, else 0.
 
-    The answer's label is the answer itself, but for case, quotes, Markdown and a full stop; else the only label that its last
-    line names; else the only one that it names at all. An answer that names none, or several, has none.
+    The answer's label is the whole answer, ignoring case, quotes, Markdown and punctuation; else the only label in its last line;
+    else the only label in the answer. An answer that names several labels, or none, has no label.
 
     Args:
-        answer: What the model said.
+        answer: The model's answer.
         expected: The reference, one of the labels.
         labels: All labels, at least two.
 
     Raises:
-        SuiteError: The labels are no list of different texts, or the reference is none of them.
+        SuiteError: The labels are not a list of different texts, or the reference is not one of them.
 
     >>> classification("Label: **Refund**.", "refund", labels=["refund", "delivery"]).reason
     'refund'
@@ -37,7 +37,7 @@ def classification(answer: str, expected: str, *, labels: Sequence[str]) -> Grad
     names = {label.casefold(): label for label in labels}
     if not isinstance(expected, str) or expected.casefold() not in names:
         raise SuiteError(
-            f"classification: the reference {quote(expected, 60)} is none of the labels {', '.join(labels)}."
+            f"classification: the reference {quote(expected, 60)} is not one of the labels {', '.join(labels)}."
         )
     wanted, said = names[expected.casefold()], label_in(answer, labels)
     right, given = said == wanted, said or NONE
@@ -46,18 +46,18 @@ def classification(answer: str, expected: str, *, labels: Sequence[str]) -> Grad
 
 
 def check_labels(labels: Sequence[str]) -> None:
-    """Insist on different texts.
+    """Raise unless the labels are at least two different texts.
 
     Raises:
         SuiteError: They are not.
     """
     texts = not isinstance(labels, str) and all(isinstance(label, str) and label.strip() for label in labels)
     if not texts or len(labels) < 2 or len({label.casefold() for label in labels}) < len(labels):
-        raise SuiteError(f"classification: labels={labels!r}: give at least two different texts.")
+        raise SuiteError(f"classification: labels={labels!r}: give a list of at least two different texts.")
 
 
 def label_in(answer: str, labels: Sequence[str]) -> str | None:
-    """The label that an answer gives, None where it gives none or several."""
+    """The label that an answer names, None if it names several or none."""
     whole = normalise(answer, code_fence=True)
     for label in labels:
         if whole.strip(_AROUND).casefold() == label.strip(_AROUND).casefold():
@@ -71,7 +71,7 @@ def label_in(answer: str, labels: Sequence[str]) -> str | None:
 
 
 def _named(text: str, labels: Sequence[str]) -> list[str]:
-    """The labels in a text, as whole words; a longer label hides the shorter one within it."""
+    """The labels in a text, as whole words; a longer label hides a shorter one within it."""
     found = []
     for label in sorted(labels, key=len, reverse=True):
         pattern = re.compile(rf"(?<!\w){re.escape(label)}(?!\w)", re.IGNORECASE)

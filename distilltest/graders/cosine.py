@@ -11,9 +11,9 @@ from distilltest.records import Grade
 
 
 def cosine(answer: Sequence[float], reference: Sequence[float], pass_threshold: float = 0.5) -> Grade:
-    """Score the cosine of two vectors, 0 where it is negative; pass from the threshold on.
+    """Score the cosine of two vectors, at least 0; pass at the threshold or above.
 
-    What a cosine means depends on the model that embeds: choose the threshold for it.
+    Choose the threshold for the embedding model: cosines of different models do not compare.
 
     Raises:
         SuiteError: The vectors differ in length.

@@ -18,21 +18,21 @@ def exact_match(
     unicode: bool = False,
     code_fence: bool = False,
 ) -> Grade:
-    """Score 1 where the answer is the expected text or one of the alternatives, else 0.
+    """Score 1 if the answer is the expected text or one of the alternatives, else 0.
 
-    The comparison is to the letter unless the options say otherwise; they apply to both sides.
+    The comparison is exact. The options normalise both sides first.
 
     Args:
-        answer: What the model said.
+        answer: The model's answer.
         expected: The reference.
-        alternatives: Further texts that are as right.
+        alternatives: Other correct texts.
         ignore_case: See :func:`distilltest.graders.text.normalise`, also for the other options.
-        ignore_space: Strip the ends and fold white space.
-        unicode: Compare in Unicode's NFKC.
-        code_fence: Look inside a code fence that is the whole answer.
+        ignore_space: Strip the ends and collapse white space.
+        unicode: Normalise to NFKC.
+        code_fence: If the answer is one Markdown code fence, take its content.
 
     Raises:
-        SuiteError: An operand can never be compared as text; see :func:`distilltest.graders.text.operands`.
+        SuiteError: An operand cannot be compared as text; see :func:`distilltest.graders.text.operands`.
 
     >>> exact_match("git status", "git status").passed
     True

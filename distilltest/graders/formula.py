@@ -1,4 +1,4 @@
-"""Formulas over named numbers, as the platform's ``multi`` grader has them."""
+"""Formulas over named numbers, as in OpenAI's ``multi`` grader."""
 
 from __future__ import annotations
 
@@ -34,23 +34,23 @@ _FUNCTIONS: dict[str, Callable[..., float]] = {
 
 @dataclass(frozen=True)
 class Formula:
-    """A formula that has been read."""
+    """A parsed formula."""
 
     text: str
     steps: tuple[Step, ...]
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names in it, each once, in the order of the text."""
+        """The names in the formula, each once, in order."""
         return tuple(dict.fromkeys(step.what for step in self.steps if step.number is None and not step.takes))
 
     def value(self, values: Mapping[str, float]) -> float:
-        """What it gives for these values: a finite number.
+        """The value of the formula for these numbers, which is finite.
 
         Raises:
-            SuiteError: A name without a value.
-            GraderFailed: A division by zero, a root or logarithm of what has none, or a result that is too large. The message
-                names the position.
+            SuiteError: A name has no value.
+            GraderFailed: A division by zero, an invalid root or logarithm, or a result that is too large. The message names
+                the position.
 
         >>> formula("max(a, b) / (a + b)").value({"a": 1, "b": 3})
         0.75
@@ -81,20 +81,20 @@ class Formula:
             result = math.nan
         if not math.isfinite(result):
             shown = ", ".join(f"{number:g}" for number in numbers)
-            self._fail(step, f"{step.what!r} of {shown} is no number")
+            self._fail(step, f"{step.what!r} of {shown} is not a number")
         return result
 
     def _fail(self, step: Step, why: str) -> NoReturn:
-        """For these values there is none; for others there may be."""
+        """Raise for these values; other values may work."""
         raise GraderFailed(said(self.text, step.position, why), kind=NO_SCORE)
 
 
 @lru_cache(maxsize=256)
 def formula(text: str) -> Formula:
-    """Read a formula with ``+ - * / ^``, parentheses, ``min max abs floor ceil exp sqrt log`` (natural) and names.
+    """Parse a formula with ``+ - * / ^``, parentheses, ``min max abs floor ceil exp sqrt log`` (natural) and names.
 
     Raises:
-        SuiteError: It is no formula; the message names the position.
+        SuiteError: The formula is invalid; the message names the position.
 
     >>> formula("0.5 * name + 0.5 * email").names
     ('name', 'email')

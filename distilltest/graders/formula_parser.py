@@ -1,6 +1,6 @@
-"""Reading a formula: recursive descent, and nothing is ever executed.
+"""Parsing a formula by recursive descent; nothing is executed as Python.
 
-The grammar, loosest first; ``^`` binds tighter than a sign (``-2^2`` is -4) and to the right (``2^3^2`` is 512)::
+The grammar, loosest binding first; ``^`` binds tighter than a sign (``-2^2`` is -4) and to the right (``2^3^2`` is 512)::
 
     sum     = product (("+" | "-") product)*
     product = signed (("*" | "/") signed)*
@@ -20,11 +20,11 @@ from distilltest.errors import SuiteError
 from distilltest.graders.text import quote
 
 SEVERAL = ("min", "max")
-"""Functions of one number or more."""
+"""Functions of one or more numbers."""
 SINGLE = ("abs", "floor", "ceil", "exp", "sqrt", "log")
 """Functions of one number."""
 FUNCTIONS = (*SEVERAL, *SINGLE)
-"""All functions there are: the platform's."""
+"""All functions, the same as OpenAI's."""
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)|(?P<name>[^\W\d]\w*)|(?P<sign>[-+*/^(),]))"
@@ -37,20 +37,20 @@ class Step:
     """One step of the calculation in postfix order: put a number or a name's value on the stack, or operate on its top."""
 
     what: str
-    """The operator, function, name or number as it is written."""
+    """The operator, function, name or number as written."""
     position: int
-    """Where it stands in the formula, from 0."""
+    """Its position in the formula, from 0."""
     takes: int = 0
-    """How many numbers it takes from the stack."""
+    """The number of values that it takes from the stack."""
     number: float | None = None
-    """The number, None for anything else."""
+    """The number, None for other steps."""
 
 
 def parse(text: str) -> tuple[Step, ...]:
-    """Read a formula.
+    """Parse a formula.
 
     Raises:
-        SuiteError: It is none; the message names the position.
+        SuiteError: The formula is invalid; the message names the position.
 
     >>> [step.what for step in parse("1 + 2 * a")]
     ['1', '2', 'a', '*', '+']
@@ -59,17 +59,17 @@ def parse(text: str) -> tuple[Step, ...]:
 
 
 def fail(text: str, position: int, why: str) -> NoReturn:
-    """Complain about a place in a formula."""
+    """Raise a SuiteError for a position in a formula."""
     raise SuiteError(said(text, position, why))
 
 
 def said(text: str, position: int, why: str) -> str:
-    """What is wrong at a place in a formula, as a sentence."""
+    """The message for a position in a formula."""
     return f"formula {quote(text)}, column {position + 1}: {why}."
 
 
 class _Parser:
-    """One method for each rule of the grammar; each leaves the steps of its part behind."""
+    """One method for each rule of the grammar; each appends the steps of its part."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -82,7 +82,7 @@ class _Parser:
         self._sum()
         kind, token, position = self._tokens[self._next]
         if kind != "end":
-            self._fail(position, f"{token!r} was not expected; an operator or the end was")
+            self._fail(position, f"{token!r} stands where an operator or the end was expected")
         return tuple(self._steps)
 
     def _split(self) -> list[tuple[str, str, int]]:
@@ -102,7 +102,7 @@ class _Parser:
         fail(self._text, position, why)
 
     def _take(self, *signs: str) -> tuple[str, int] | None:
-        """The next token and its place, if it is one of these signs."""
+        """The next token and its position, if it is one of these signs."""
         kind, token, position = self._tokens[self._next]
         if kind != "sign" or token not in signs:
             return None

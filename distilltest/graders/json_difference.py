@@ -1,4 +1,4 @@
-"""Where two JSON values differ: for reasons that name the place."""
+"""Finds the place where two JSON values differ."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from distilltest.graders.text import quote
 
 
 def difference(actual: Any, expected: Any, *, subset: bool = False, path: str = "$") -> str | None:
-    """Name the first place where a JSON value is not the expected one, None where there is none.
+    """The first difference between a JSON value and the expected one, None if they are equal.
 
-    Numbers are equal as numbers (1 and 1.0), but true is no 1. The order of keys does not matter, that of an array does.
+    Numbers are equal as numbers (1 and 1.0), but true is not 1. The order of keys does not matter, the order of arrays does.
 
     Args:
         actual: The value.
         expected: The reference.
-        subset: Let the value's objects, at any depth, have further keys. Arrays still have the expected length.
+        subset: Allow extra keys in the value's objects, at any depth. Arrays must still have the expected length.
         path: The place of the value, as JSONPath.
 
     >>> difference({"city": "Rome", "days": 3}, {"city": "Paris", "days": 3.0})

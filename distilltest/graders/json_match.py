@@ -1,4 +1,4 @@
-"""How much of a JSON answer is right, field by field."""
+"""How much of a JSON answer is correct, field by field?"""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from distilltest.graders.text import normalise, quote
 from distilltest.records import Grade
 
 _SHOWN = 3
-"""Faults that a reason names."""
+"""Wrong fields that a reason names."""
 
 
 class FieldMatch(NamedTuple):
-    """What came of one field."""
+    """The comparison of one field."""
 
     fault: str | None
-    """Where and what is wrong, None where it is right."""
+    """The place and the mistake, None if the field is right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +50,27 @@ def json_match(
     code_fence: bool = False,
     pass_threshold: float = 1.0,
 ) -> Grade:
-    """Score the share of fields that are right; by default it passes where all are.
+    """Score the share of fields that are right; by default all must be right to pass.
 
-    A field is a value that is no object or array, or an empty one. Each field of the reference counts, and each that the answer
-    has beyond it. Numbers are equal as numbers (1 and 1.0), true is no 1, the order of keys does not matter.
+    A field is a value that is not an object or array, or is an empty one. Each field of the reference counts, and each extra
+    field of the answer. Numbers are equal as numbers (1 and 1.0), true is not 1, and the order of keys does not matter.
 
-    A place is a key's name, which holds at any depth (``"id"``), or a path (``"$.items[*].id"``, ``[*]`` for any index).
+    A place is a key's name at any depth (``"id"``), or a path (``"$.items[*].id"``, where ``[*]`` is any index).
 
     Args:
-        answer: What the model said.
+        answer: The model's answer.
         expected: The reference: an object or array, or its JSON text.
-        ignore: Places that are not compared.
-        tolerance: By how much a number may differ, for all or by place.
-        any_order: True where the order of no array matters, or the places of the arrays where it does not.
-        subset: Let the answer's objects have further keys.
-        ignore_case: Of texts; see :func:`distilltest.graders.text.normalise`.
-        ignore_space: Of texts.
-        code_fence: Look inside a code fence that is the whole answer.
+        ignore: Places to leave out.
+        tolerance: By how much a number may differ: one value for all, or values by place.
+        any_order: True if the order of arrays does not matter, or the places of such arrays.
+        subset: Allow extra keys in the answer's objects.
+        ignore_case: For texts; see :func:`distilltest.graders.text.normalise`.
+        ignore_space: For texts.
+        code_fence: If the answer is one Markdown code fence, take its content.
         pass_threshold: The least score that passes.
 
     Raises:
-        SuiteError: The reference is no JSON, nothing of it is compared, or an option makes no sense.
+        SuiteError: The reference is not JSON, ``ignore`` leaves nothing to compare, or an option is invalid.
 
     >>> json_match('{"city": "Rome", "days": 3}', {"city": "Rome", "days": 4}).reason
     '1 of 2 fields are right; $.days: 3 where 4 was expected'
@@ -115,15 +115,15 @@ def _options(
     arrays = (("*",) if any_order else ()) if isinstance(any_order, bool) else any_order
     for name, places in (("ignore", ignore), ("any_order", arrays)):
         if isinstance(places, str) or not all(isinstance(place, str) for place in places):
-            raise SuiteError(f'json_match: {name}={places!r}: it is a list of names or paths, ["id", "$.items[*].id"].')
+            raise SuiteError(f'json_match: {name}={places!r}: give a list of names or paths, ["id", "$.items[*].id"].')
     wrong = [value for value in allowed.values() if isinstance(value, bool) or not value >= 0]
     if wrong:
-        raise SuiteError(f"json_match: the tolerance {wrong[0]!r} is no number from 0 on.")
+        raise SuiteError(f"json_match: the tolerance {wrong[0]!r} is not a number of at least 0.")
     return _Options(tuple(ignore), allowed, tuple(arrays), subset, ignore_case, ignore_space)
 
 
 def _compare(actual: Any, expected: Any, path: str, options: _Options) -> Iterator[FieldMatch]:
-    """What came of each field of the reference, and of each that is too much."""
+    """Compare each field of the reference, and report each extra field."""
     if _at(path, options.ignore):
         return
     if isinstance(actual, Mapping) and isinstance(expected, Mapping) and (actual or expected):
@@ -153,7 +153,7 @@ def _compare(actual: Any, expected: Any, path: str, options: _Options) -> Iterat
 
 
 def _pairs(actual: list[Any], expected: list[Any], path: str, options: _Options) -> dict[int, int]:
-    """Which element stands for which: by place, or in any order as many equal ones as can be, and then the rest."""
+    """Pair elements by index; in any order, pair as many equal ones as possible, then the rest."""
     if not _at(path, options.any_order):
         return {index: index for index in range(min(len(actual), len(expected)))}
     fits = [
@@ -167,7 +167,7 @@ def _pairs(actual: list[Any], expected: list[Any], path: str, options: _Options)
 
 
 def _wrong(value: Any, path: str, why: str, options: _Options) -> Iterator[FieldMatch]:
-    """Every field of a value is wrong."""
+    """Report every field of a value as wrong."""
     if _at(path, options.ignore):
         return
     if isinstance(value, Mapping) and value:

@@ -1,4 +1,4 @@
-"""Is the answer JSON that a schema accepts?"""
+"""Does a JSON schema accept the answer?"""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from distilltest.records import Grade
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
-# jsonschema-rs says yes or no; jsonschema is imported when the first answer fails, and says why.
+# jsonschema-rs decides; jsonschema, which explains better, is imported when the first answer fails.
 
 _DEFAULT = "https://json-schema.org/draft/2020-12/schema"
 _DRAFTS = {
@@ -31,7 +31,7 @@ _DRAFTS = {
     "https://json-schema.org/draft/2019-09/schema": "Draft201909Validator",
     _DEFAULT: "Draft202012Validator",
 }
-"""The class of this name in both packages, by ``$schema``."""
+"""``$schema`` → the name of the class in both packages."""
 
 _ACCEPTED = Grade("json_schema", 1.0, True, "the schema accepts it")
 
@@ -43,22 +43,22 @@ def json_schema(
     code_fence: bool = False,
     formats: bool = False,
 ) -> Grade:
-    """Score 1 where the answer is JSON and the schema accepts it, else 0.
+    """Score 1 if the answer is JSON that the schema accepts, else 0.
 
-    The reason names the place in the answer and what was expected there. ``$schema`` picks the draft: 4, 6, 7, 2019-09 or
-    2020-12; without it, 2020-12 holds. A ``$ref`` must stay inside the schema: nothing is ever fetched. A schema is read
-    once: do not change the object, the file or the model afterwards. The ``response_format`` of a request will do as well. What
-    has no keyword that can refuse an answer is refused itself, but for ``{}`` and true.
+    The reason names the place in the answer and what was expected there. ``$schema`` selects the draft: 4, 6, 7, 2019-09 or
+    2020-12 (the default). A ``$ref`` must stay inside the schema: nothing is fetched. A schema is read once: do not change the
+    object, the file or the model afterwards. You can pass the ``response_format`` of a request. A schema without any keyword
+    that can reject an answer is an error, except ``{}`` and true.
 
     Args:
-        answer: What the model said.
-        schema: The schema itself (an object, true or false), the path of a JSON or YAML file with it, or a Pydantic model
+        answer: The model's answer.
+        schema: The schema (an object, true or false), the path of a JSON or YAML file, or a Pydantic model
             (anything with a ``model_json_schema()``).
-        code_fence: Look inside a code fence that is the whole answer.
-        formats: Check ``format`` too (dates, e-mail addresses, ...), which is otherwise a mere note, as 2020-12 has it.
+        code_fence: If the answer is one Markdown code fence, take its content.
+        formats: Check ``format`` too (dates, e-mail addresses, ...), which 2020-12 treats as a comment.
 
     Raises:
-        SuiteError: The schema is broken, cannot be read, or refers to something outside itself.
+        SuiteError: The schema is invalid, cannot be read, or refers to something outside itself.
 
     >>> json_schema('{"term": 3}', {"properties": {"term": {"type": "string"}}}).reason
     "$.term: 3 is not of type 'string'"
@@ -67,21 +67,21 @@ def json_schema(
 
 
 class Compiled:
-    """A schema that is ready to grade.
+    """A compiled schema.
 
     Args:
-        schema: The schema, made of what JSON knows.
+        schema: The schema, made of JSON values.
         formats: Check ``format`` too.
-        resources: What a ``$ref`` or ``$schema`` may lead to outside the schema, by URI.
+        resources: Other schemas that a ``$ref`` or ``$schema`` may name, by URI.
 
     Raises:
-        SuiteError: The schema is broken, or refers to something that is not there.
+        SuiteError: The schema is invalid, or refers to something that is missing.
     """
 
     __slots__ = ("_draft", "_errors", "_explain", "_formats", "_resources", "_schema", "accepts")
 
     accepts: Callable[[Any], bool]
-    """Does the schema accept this value?"""
+    """Whether the schema accepts a value."""
 
     def __init__(self, schema: Any, *, formats: bool = False, resources: Mapping[str, Any] | None = None) -> None:
         import jsonschema_rs
@@ -116,28 +116,26 @@ class Compiled:
         return _ACCEPTED if self.accepts(value) else Grade("json_schema", 0.0, False, self.reason(value))
 
     def reason(self, value: Any) -> str:
-        """Say in a line why the schema does not accept a value."""
+        """Why the schema does not accept a value, in one line."""
         from distilltest.graders.schema_mistake import best_line, is_deep, validator, worst_place
 
         if is_deep(value):
             return "the schema does not accept it; it is nested too deeply to say where"
         text = json.dumps(self._schema)
         line = None
-        # jsonschema reads patterns for unevaluatedProperties in a way that may never end.
+        # jsonschema may not end when it matches patterns for unevaluatedProperties.
         if not ('"unevaluatedProperties"' in text and '"patternProperties"' in text):
             try:
                 if self._explain is None:
                     self._explain = validator(self._draft, self._schema, self._resources, formats=self._formats)
                 line = best_line(self._explain, value)
-            except Exception:  # noqa: S110 -- a format that Python reads otherwise, say: the verdict stands, only the words are others
+            except Exception:  # noqa: S110 -- such as a format that Python reads differently: only the wording is lost
                 pass
-            except (
-                BaseException
-            ) as error:  # a schema that refers to itself without end makes jsonschema's Rust part panic
+            except BaseException as error:  # endless recursion in a schema makes jsonschema's Rust code panic
                 if type(error).__name__ != "PanicException":
                     raise
         if line is None and ('"anyOf"' in text or '"oneOf"' in text):
-            # The fast validator, asked for errors, would try alternatives within alternatives to their ends as well.
+            # The fast validator would also try every nested alternative to list its errors.
             return "the schema does not accept it; it takes too long to say where"
         return line or worst_place(self._errors(value))
 
@@ -166,13 +164,13 @@ class Compiled:
 
 
 _SEEN: dict[tuple[int, bool], tuple[Any, Compiled]] = {}
-"""By the identity of the schema's object, which is kept so that no other can take its place."""
+"""By the id of the schema's object, which is kept alive so that its id is not reused."""
 _SEEN_LOCK = threading.Lock()
 _KEPT = 64
 
 
 def compiled(schema: Any, formats: bool = False) -> Compiled:
-    """Look a schema up by its identity, then by its content or path; compile what is new."""
+    """Compile a schema, or return it from the cache by identity, content or path."""
     if (seen := _SEEN.get((id(schema), formats))) is not None and seen[0] is schema:
         return seen[1]
     if isinstance(schema, str | Path):
@@ -180,7 +178,7 @@ def compiled(schema: Any, formats: bool = False) -> Compiled:
     if callable(model := getattr(schema, "model_json_schema", None)):
         try:
             content = model()
-        except Exception as error:  # whatever the model's library raises
+        except Exception as error:  # the model's library may raise anything
             raise SuiteError(f"json_schema: {quote(schema)} gives no schema: {error}.") from error
     elif isinstance(schema, Mapping | bool):
         content = schema
@@ -212,7 +210,7 @@ def _of_file(path: Path, formats: bool) -> Compiled:
 
 @lru_cache(maxsize=_KEPT)
 def _of_text(text: bytes, formats: bool) -> Compiled:
-    try:  # json keeps integers of any size, which a schema may state; orjson would round them
+    try:  # json keeps large integers, which orjson rounds
         schema = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise SuiteError(f"json_schema: the schema is not JSON: {error}.") from None
@@ -223,14 +221,14 @@ def _of_text(text: bytes, formats: bool) -> Compiled:
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a number in JSON")
 
 
 def _text(schema: Any) -> bytes:
     try:
         return orjson.dumps(schema, default=_plain)
     except TypeError as error:
-        try:  # an integer that is too large for orjson; what else it refuses does not come back the same
+        try:  # an integer too large for orjson; other values that it refuses do not survive the round trip
             text = json.dumps(schema, default=_plain)
             if json.loads(text) == schema:
                 return text.encode()
@@ -242,4 +240,4 @@ def _text(schema: Any) -> bytes:
 def _plain(value: Any) -> dict[Any, Any]:
     if isinstance(value, Mapping):
         return dict(value)
-    raise TypeError(f"{type(value).__name__} is no value of JSON")
+    raise TypeError(f"{type(value).__name__} is not a JSON value")

@@ -1,15 +1,15 @@
-"""Pairing what is expected with what is there, as many pairs as possible."""
+"""Pairs expected items with actual ones, as many as possible."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 Fits = Sequence[Sequence[bool]]
-"""``fits[i][j]``: the j-th actual thing will do for the i-th expected one."""
+"""``fits[i][j]``: whether the j-th actual item fits the i-th expected one."""
 
 
 def in_order(fits: Fits) -> dict[int, int]:
-    """Pair as many as possible such that no two pairs cross: the longest common subsequence.
+    """Pair as many as possible without crossing: the longest common subsequence.
 
     >>> in_order([[False, True], [True, False]])
     {0: 1}
@@ -35,7 +35,7 @@ def in_order(fits: Fits) -> dict[int, int]:
 def in_any_order(fits: Fits) -> dict[int, int]:
     """Pair as many as possible: maximum bipartite matching by augmenting paths (Kuhn 1955).
 
-    The first expected thing does not take the only actual one that another needs:
+    An expected item does not take the only actual item that another one needs:
 
     >>> in_any_order([[True, True], [True, False]])
     {0: 1, 1: 0}

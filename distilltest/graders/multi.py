@@ -1,4 +1,4 @@
-"""Several grades in one, by a formula: the platform's ``multi`` grader."""
+"""Combining grades by a formula: OpenAI's ``multi`` grader."""
 
 from __future__ import annotations
 
@@ -20,22 +20,21 @@ def multi(
     name: str = "multi",
     values: Mapping[str, float] = MappingProxyType({}),
 ) -> Grade:
-    """Score what the formula gives for the scores of the grades; pass from the threshold on.
+    """Score the value of the formula for the scores of the grades; pass at the threshold or above.
 
-    Nothing is clamped: where a formula leaves [0, 1] for an answer, there is no grade, since a clamped score would hide that its
-    weights do not add up (what is outside by a rounding error only, 1e-9, counts as the bound). The platform publishes no
-    default threshold; ours is 0.5.
+    A value outside [0, 1] is not clamped, since that would hide weights that do not add up; the answer has no grade. Rounding
+    errors up to 1e-9 are corrected. OpenAI publishes no default threshold; ours is 0.5.
 
     Args:
-        grades: Grades by the names that the formula knows them by.
+        grades: The grades by their names in the formula.
         calculate_output: See :func:`distilltest.graders.formula.formula`.
-        pass_threshold: The least score that passes.
+        pass_threshold: The lowest score that passes.
         name: The name of the grade.
-        values: What to compute with where it is not the grade's score: the number of a ``score_model`` in its own range.
+        values: Values that replace scores in the formula, such as the number of a ``score_model`` in its own range.
 
     Raises:
-        SuiteError: The formula is wrong.
-        GraderFailed: For these values it divides by zero, or leaves [0, 1].
+        SuiteError: The formula is invalid.
+        GraderFailed: The formula divides by zero or leaves [0, 1] for these values.
 
     >>> grades = {"label": Grade("string_check", 1.0, True), "text": Grade("text_similarity", 0.5, True)}
     >>> multi(grades, "0.8 * label + 0.2 * text").reason
@@ -57,10 +56,10 @@ def multi(
 
 
 def check_names(used: tuple[str, ...], there: Mapping[str, object], text: str) -> None:
-    """Complain about a name in a formula that no grade has.
+    """Raise if a formula uses a name that no grade has.
 
     Raises:
-        SuiteError: There is such a name.
+        SuiteError: A name is unknown.
     """
     for name in used:
         if name not in there:

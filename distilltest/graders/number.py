@@ -1,4 +1,4 @@
-"""Is the number that the answer ends with the right one?"""
+"""Is the number at the end of the answer correct?"""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _NUMBER = re.compile(
 _FRACTION = re.compile(r"\\d?frac\s*\{\s*(-?\d{1,300})\s*\}\s*\{\s*(-?\d{1,300})\s*\}")
 _OVER = re.compile(r"(?<=\d)\s?/\s?(\d{1,300})(?![\w./])")
 _ARTEFACTS = re.compile(r"\\[,!;: ]|\\text\s*\{([^}]*)\}|\\(?=[%$])|\*\*|\$(?!\s?\d)|\{,\}")
-"""What TeX and Markdown put between a number and what belongs to it."""
+"""TeX and Markdown between a number and its unit or digits."""
 
 
 class Read(NamedTuple):
-    """A number that was read."""
+    """A number in a text."""
 
     value: Fraction
-    """With its unit applied."""
+    """The number times its unit."""
     text: str
-    """As it was written."""
+    """The number as written."""
 
 
 def number(
@@ -40,21 +40,21 @@ def number(
     relative: float = 0.0,
     units: Mapping[str, float] = MappingProxyType({}),
 ) -> Grade:
-    r"""Score 1 where the answer's number is the expected one, else 0.
+    r"""Score 1 if the answer's number is the expected one, else 0.
 
-    The answer's number is that of its last ``\boxed{...}``, else that after its last ``####``, else the last one. Thousands may
-    be separated (1,234.5 or 1 234.5), 3/4 and ``\frac{3}{4}`` are fractions, and numbers are compared exactly: 0.1 is 1/10. What
-    stands after a number is not looked at, unless units are given.
+    The answer's number is the one in its last ``\boxed{...}``, else the one after its last ``####``, else the last one. It may
+    have thousands separators (1,234.5 or 1 234.5); 3/4 and ``\frac{3}{4}`` are fractions. Numbers are compared exactly: 0.1 is
+    1/10. Text after a number is ignored unless you give units.
 
     Args:
-        answer: What the model said.
-        expected: A number, or a text that ends with one as an answer does.
+        answer: The model's answer.
+        expected: A number, or a text with one, read like an answer.
         tolerance: By how much the two may differ.
-        relative: By which share of the expected one they may differ; the larger of the two allowances counts.
-        units: What a unit multiplies a number by, ``{"km": 1000, "m": 1, "%": 0.01}``; a number without one is taken as it is.
+        relative: By which share of the expected number they may differ; the larger of the two allowances counts.
+        units: The factor of each unit, ``{"km": 1000, "m": 1, "%": 0.01}``; a number without a unit stays as it is.
 
     Raises:
-        SuiteError: No number is expected, or an option makes no sense.
+        SuiteError: The reference has no number, or an option is invalid.
 
     >>> number("So it is 1,250 m. \\boxed{1.25\\text{ km}}", 1250, units={"km": 1000, "m": 1}).reason
     '1.25 km is 1250'
@@ -67,7 +67,7 @@ def number(
         or not 0 <= tolerance < 1e300
         or not 0 <= relative < 1e300
     ):
-        raise SuiteError(f"number: tolerance={tolerance!r}, relative={relative!r}: both are numbers from 0 on.")
+        raise SuiteError(f"number: tolerance={tolerance!r}, relative={relative!r}: both must be numbers of at least 0.")
     if isinstance(expected, bool) or not isinstance(expected, int | float | str):
         raise SuiteError(f"number: the reference {quote(expected, 60)} is neither a number nor a text with one.")
     wanted = read_number(str(expected), units)
@@ -83,7 +83,7 @@ def number(
 
 
 def read_number(text: str, units: Mapping[str, float] = MappingProxyType({})) -> Read | None:
-    """The number that a text gives as its result, None where it has none."""
+    """The number that a text gives as its result, None if it has no number."""
     found = None
     for part in _places(text):
         found = _last(part, units)
@@ -93,7 +93,7 @@ def read_number(text: str, units: Mapping[str, float] = MappingProxyType({})) ->
 
 
 def _places(text: str) -> list[str]:
-    """Where to look, one after the other."""
+    """The parts of a text to search, in order."""
     places = []
     start = text.rfind("\\boxed")
     if start >= 0 and (opened := text.find("{", start)) >= 0:
@@ -115,7 +115,7 @@ def _last(text: str, units: Mapping[str, float]) -> Read | None:
     if matches:
         over = _OVER.match(text, matches[-1].end())
         match = matches[-1]
-        # The last number may be what another one is divided by.
+        # The last number may be the denominator of the one before.
         if (
             len(matches) > 1
             and (before := _OVER.match(text, matches[-2].end()))
@@ -145,7 +145,7 @@ def _value(text: str, match: re.Match[str], over: re.Match[str] | None, units: M
 
 
 def _is_range(text: str, match: re.Match[str]) -> bool:
-    """Whether the sign is a dash between two numbers, 3-4."""
+    """Whether the sign is a dash between two numbers, as in 3-4."""
     before = text[: match.start()].rstrip()
     return bool(before) and before[-1].isdigit() and text[match.start() - 1 : match.start()].strip() != ""
 

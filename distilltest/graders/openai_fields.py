@@ -1,4 +1,4 @@
-"""Reading JSON objects into frozen dataclasses whose fields say how, and writing them back unchanged."""
+"""Reading JSON objects into frozen dataclasses by the annotations of their fields, and writing them back unchanged."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from distilltest.graders.template import Template, template
 from distilltest.graders.text import quote
 
 Read = Callable[[Any, str], Any]
-"""Turns a JSON value at a path into what a dataclass holds, or raises a SuiteError that names the path."""
+"""Converts the JSON value at a path to the value of a field, or raises a SuiteError that names the path."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Object:
-    """The base of what is read from a JSON object.
+    """The base class of JSON objects.
 
-    A field is ``Annotated[its type, how it is read]``; with the default None it may be absent or null. A class variable
-    ``type`` is the value of the JSON's own field ``type``.
+    A field is ``Annotated[its type, its reader]``; with the default None it may be absent or null. The class variable ``type`` is
+    the value of the JSON field ``type``.
     """
 
     nulls: frozenset[str] = field(default=frozenset(), repr=False)
-    """Fields that were null rather than absent: writing back changes nothing."""
+    """Fields that were null, not absent, so that writing changes nothing."""
 
 
 AnyObject = TypeVar("AnyObject", bound=Object)
 
 
 def complain(path: str, why: str) -> NoReturn:
-    """Raise the SuiteError for a place."""
+    """Raise a SuiteError for the value at a path."""
     raise SuiteError(f"from_openai: {path}: {why}.")
 
 
 def obj(cls: type[AnyObject]) -> Callable[[Any, str], AnyObject]:
-    """Read an object of this class, and nothing that it does not know."""
+    """A reader of objects of this class; unknown fields are errors."""
     readers = _readers(cls)
     known = [*(["type"] if _kind(cls) else []), *readers]
     optional = {found.name for found in fields(cls) if found.default is None}
@@ -45,7 +45,7 @@ def obj(cls: type[AnyObject]) -> Callable[[Any, str], AnyObject]:
     def read(value: Any, path: str) -> AnyObject:
         for key in mapping(value, path):
             if key not in known:
-                complain(f"{path}.{key}", f"there is no such field here; there are {', '.join(known)}")
+                complain(f"{path}.{key}", f"is unknown; the fields are {', '.join(known)}")
         for key in readers:
             if key not in value and key not in optional:
                 complain(f"{path}.{key}", "is missing")
@@ -87,14 +87,14 @@ def _kind(cls: type[Object]) -> dict[str, str]:
 
 
 def mapping(value: Any, path: str) -> Mapping[str, Any]:
-    """Insist on an object."""
+    """Read an object."""
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         complain(path, f"{quote(value)} is not an object")
     return value
 
 
 def text(value: Any, path: str) -> str:
-    """Insist on a text."""
+    """Read a text."""
     if not isinstance(value, str):
         complain(path, f"{quote(value)} is not a text")
     return value
@@ -106,21 +106,21 @@ def templated(value: Any, path: str) -> Template:
 
 
 def number(value: Any, path: str) -> float:
-    """Insist on a finite number."""
+    """Read a finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         complain(path, f"{quote(value)} is not a number")
     return value
 
 
 def integer(value: Any, path: str) -> int:
-    """Insist on a whole number."""
+    """Read an integer."""
     if isinstance(value, bool) or not isinstance(value, int):
         complain(path, f"{quote(value)} is not a whole number")
     return value
 
 
 def one_of(*names: str) -> Read:
-    """Insist on one of these texts."""
+    """A reader of one of these texts."""
 
     def read(value: Any, path: str) -> str:
         if not isinstance(value, str) or value not in names:
@@ -131,7 +131,7 @@ def one_of(*names: str) -> Read:
 
 
 def list_of(read_one: Read) -> Read:
-    """Read a list."""
+    """A reader of lists."""
 
     def read(value: Any, path: str) -> tuple[Any, ...]:
         if not isinstance(value, list | tuple):
@@ -142,7 +142,7 @@ def list_of(read_one: Read) -> Read:
 
 
 def by_name(read_one: Read) -> Read:
-    """Read an object whose keys are names."""
+    """A reader of objects whose keys are names."""
 
     def read(value: Any, path: str) -> Mapping[str, Any]:
         return MappingProxyType({key: read_one(one, f"{path}.{key}") for key, one in mapping(value, path).items()})
@@ -151,7 +151,7 @@ def by_name(read_one: Read) -> Read:
 
 
 def by_type(readers: Mapping[str, Read]) -> Read:
-    """Read an object of one of several kinds, told by its ``type``."""
+    """A reader of objects of several kinds, chosen by ``type``."""
 
     def read(value: Any, path: str) -> Any:
         kind = mapping(value, path).get("type")

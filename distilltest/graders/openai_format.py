@@ -1,8 +1,8 @@
-"""The platform's graders as it writes them: read into frozen dataclasses, and written back unchanged.
+"""OpenAI's graders in JSON: read into frozen dataclasses, and written back unchanged.
 
 The shapes are those of ``openai.types.graders`` 3.52, with ``pass_threshold`` of ``openai.types.eval_create_params``. A
-``name`` may be absent, as in examples of the platform's own documentation. The graders of a ``multi`` are an object by
-name, as the documentation has it; the package's type, a single grader, is read as well.
+``name`` may be absent, as in OpenAI's documentation. The graders of a ``multi`` are an object by name, as in the documentation,
+or one grader, as in the package's type.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from distilltest.graders.openai_messages import Message, SamplingParams, message
 from distilltest.graders.template import Template
 
 METRICS = ("cosine", "fuzzy_match", "bleu", "gleu", "meteor", *(f"rouge_{n}" for n in "12345l"))
-"""The platform's metrics of similarity."""
+"""OpenAI's similarity metrics."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +129,7 @@ def _graders(value: Any, path: str) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class MultiGrader(Object):
-    """Combines other graders by a formula. The platform does not nest one in another."""
+    """Combines other graders by a formula. A multi grader cannot contain another."""
 
     type: ClassVar[str] = "multi"
     name: Annotated[str | None, text] = None
@@ -138,7 +138,7 @@ class MultiGrader(Object):
 
     @property
     def by_name(self) -> Mapping[str, Single]:
-        """The graders by the names that the formula knows them by; a single one by its own."""
+        """The graders by their names in the formula; a single grader by its own name."""
         return (
             self.graders
             if isinstance(self.graders, Mapping)
@@ -166,10 +166,10 @@ def _any(value: Any, path: str) -> Grader:
 
 
 def from_openai(grader: Mapping[str, Any]) -> Grader:
-    """Read one of the platform's six graders.
+    """Read one of OpenAI's six grader types.
 
     Raises:
-        SuiteError: A field is unknown, missing or wrong, or a template names nothing; the message names its path.
+        SuiteError: A field is unknown, missing or invalid, or a template is invalid; the message names its path.
 
     >>> from_openai({"type": "python", "name": "p", "source": "def grade(sample, item): return 1.0"}).name
     'p'
@@ -181,6 +181,6 @@ def from_openai(grader: Mapping[str, Any]) -> Grader:
 
 
 def to_openai(grader: Grader) -> dict[str, Any]:
-    """Write a grader as the platform does: exactly what was read."""
+    """Write a grader in OpenAI's format, exactly as it was read."""
     written: dict[str, Any] = write(grader)
     return written

@@ -1,4 +1,4 @@
-"""The messages of the platform's model graders."""
+"""The messages of OpenAI's model graders."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 @dataclass(frozen=True, kw_only=True)
 class CacheBreakpoint(Object):
-    """The end of a prefix that a server should keep."""
+    """The end of a prefix that the server should cache."""
 
     mode: Annotated[str, one_of("explicit")]
     ttl: Annotated[str | None, one_of("30m", "12h")] = None
@@ -31,7 +31,7 @@ class InputText(Object):
 
 @dataclass(frozen=True, kw_only=True)
 class OutputText(Object):
-    """A text part that a model has written."""
+    """A text part written by a model."""
 
     type: ClassVar[str] = "output_text"
     text: Annotated[Template, templated]
@@ -86,7 +86,7 @@ class Message(Object):
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingParams(Object):
-    """How the grading model is asked."""
+    """The sampling parameters of the grading model."""
 
     max_completions_tokens: Annotated[int | None, integer] = None
     reasoning_effort: Annotated[str | None, one_of(*EFFORTS)] = None

@@ -1,7 +1,7 @@
-"""What keeps the process of a Python grader in, as far as the system allows it: namespaces, another user, Landlock, seccomp.
+"""The isolation of a Python grader's process on Linux: namespaces, another user, Landlock, seccomp.
 
-Part of the script ``python_worker``: the standard library alone. Each layer is tried by itself, and one that the system refuses
-is left out; what holds is returned, so that ``isolation()`` can say it. On other systems than Linux nothing of this is there.
+Part of the script ``python_worker``, so it uses the standard library alone. Each layer is tried by itself, and skipped if the
+system refuses it. ``isolation()`` reports which ones hold. Other systems than Linux have none.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING or __package__:
     from distilltest.graders.python_rules import keep_to_calls, keep_to_files
-else:  # beside the script, in a process that has not this package
+else:  # beside the script, where this package is not on the path
     from python_rules import keep_to_calls, keep_to_files
 
 LAYERS = ("namespaces", "user", "landlock", "seccomp")
 PROCESSES = 64
-"""How many a grader may have at once, threads counted."""
+"""The most processes of a grader at once, threads included."""
 
 _NEWUSER, _NEWNS, _NEWIPC, _NEWPID, _NEWNET = 0x10000000, 0x00020000, 0x08000000, 0x20000000, 0x40000000
 _MS_PRIVATE, _MS_REC, _MS_NOSUID_NODEV_NOEXEC = 1 << 18, 1 << 14, 2 | 4 | 8
 _PDEATHSIG, _DUMPABLE, _CAPBSET_DROP, _NO_NEW_PRIVS, _CAP_AMBIENT = 1, 4, 24, 38, 47
 _FIRST_USER, _USERS = 61184, 4000
-"""Ids that belong to nobody, a range that systemd uses likewise; one a process, so that graders cannot signal each other."""
+"""User ids from a range that systemd uses for the same purpose; one per process, so that graders cannot signal each other."""
 
 Held = dict[str, str]
-"""What holds: see :class:`distilltest.graders.python_grader.Isolation`."""
+"""The layers that hold; see :class:`distilltest.graders.python_grader.Isolation`."""
 
 
 def isolate(directory: str, layers: list[str]) -> Held:
-    """Keep this process in, or a child of it that goes on in its place: only the process that shall run the grader returns.
+    """Isolate this process, or a child that replaces it. Only the process that will run the grader returns.
 
     Args:
-        directory: The only one in which it may write.
-        layers: Which of ``LAYERS`` are tried.
+        directory: The only directory in which it may write.
+        layers: The layers of ``LAYERS`` to try.
     """
     held = {"network": "hook", "processes": "hook", "files": "all", "user": "own"}
     if not sys.platform.startswith("linux"):
@@ -60,7 +60,7 @@ def isolate(directory: str, layers: list[str]) -> Held:
         held["files"] = "own directory"
     if apart:
         _leave_init_behind(libc, report)
-    # the limit of processes does not bind root, whatever it gave up
+    # root ignores the limit on processes, even without capabilities
     countable = apart and (own_user or held["user"] == "nobody")
     if countable:
         import resource
@@ -74,7 +74,7 @@ def isolate(directory: str, layers: list[str]) -> Held:
 
 
 def _unshare(libc: ctypes.CDLL, own_user: bool) -> bool:
-    """Take part in none of the system's networks, processes and shared memory: root may, others in a user namespace."""
+    """Enter new namespaces for network, processes and shared memory; users other than root need a user namespace."""
     user, group = os.getuid(), os.getgid()
     alone = _NEWNET | _NEWPID | _NEWNS | _NEWIPC
     if not own_user and libc.unshare(alone) == 0:
@@ -88,10 +88,10 @@ def _unshare(libc: ctypes.CDLL, own_user: bool) -> bool:
 
 
 def _become_init(libc: ctypes.CDLL) -> tuple[int, bool]:
-    """Go on as the first process of the new namespace: when it ends, the system ends all others in it.
+    """Continue as the first process of the new namespace: when it ends, the system ends all others in it.
 
     Returns:
-        Where to tell how the grader's process ended, and whether ``/proc`` shows this namespace alone.
+        The descriptor on which to report how the grader's process ended, and whether ``/proc`` shows this namespace only.
     """
     reading, report = os.pipe()
     child = os.fork()
@@ -99,7 +99,7 @@ def _become_init(libc: ctypes.CDLL) -> tuple[int, bool]:
         os.close(report)
         _end_like(child, reading)
     os.close(reading)
-    if os.getpid() != 1:  # what comes later relies on it: that all others here are the grader's
+    if os.getpid() != 1:  # later steps rely on it: all other processes here are the grader's
         os._exit(70)
     libc.prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     libc.mount(None, b"/", None, _MS_REC | _MS_PRIVATE, None)
@@ -107,7 +107,7 @@ def _become_init(libc: ctypes.CDLL) -> tuple[int, bool]:
 
 
 def _end_like(child: int, reading: int) -> None:
-    """Outside: wait, holding on to nothing, and end as the grader's process did."""
+    """In the outer process: close everything, wait, and end like the grader's process."""
     _hold_only(reading)
     os.waitpid(child, 0)
     told = os.read(reading, 16)
@@ -125,12 +125,12 @@ def _hold_only(descriptor: int) -> None:
 
 
 def _leave_init_behind(libc: ctypes.CDLL, report: int) -> None:
-    """Go on as a child. The first process does nothing but wait, since signals do not end it and orphans are given to it."""
+    """Continue as a child. The first process only waits, since signals do not end it and it inherits orphans."""
     child = os.fork()
     if child == 0:
         os.close(report)
         return
-    libc.prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # a change of user has undone it
+    libc.prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # a change of user has reset it
     _hold_only(report)
     while True:
         ended, status = os.wait()
@@ -140,7 +140,7 @@ def _leave_init_behind(libc: ctypes.CDLL, report: int) -> None:
 
 
 def _become_nobody(libc: ctypes.CDLL, directory: str) -> str:
-    """Be a user who owns nothing but the directory."""
+    """Become a user who owns only the directory."""
     user = _FIRST_USER + int.from_bytes(os.urandom(4)) % _USERS
     try:
         os.chown(directory, user, user)
@@ -151,12 +151,12 @@ def _become_nobody(libc: ctypes.CDLL, directory: str) -> str:
     except OSError:  # a container may have fewer ids
         os.chown(directory, os.getuid(), os.getgid())
         return "own"
-    libc.prctl(_DUMPABLE, 1, 0, 0, 0)  # else /proc/self is root's
+    libc.prctl(_DUMPABLE, 1, 0, 0, 0)  # otherwise /proc/self belongs to root
     return "nobody"
 
 
 def _give_up_capabilities(libc: ctypes.CDLL) -> None:
-    """Have no privileges, and get none by starting a program either."""
+    """Drop all privileges, including those gained by starting a program."""
     _drop_bounding(libc)
     libc.prctl(_CAP_AMBIENT, 4, 0, 0, 0)
     libc.capset(struct.pack("Ii", 0x20080522, 0), bytes(24))
@@ -169,7 +169,7 @@ def _drop_bounding(libc: ctypes.CDLL) -> None:
 
 
 def _readable() -> Iterator[str]:
-    """What Python and its packages need: no home, no project's hidden folders, no keys."""
+    """The paths that Python and its packages need, without homes, hidden project folders and keys."""
     system = (
         "/usr",
         "/lib",
@@ -194,7 +194,7 @@ def _readable() -> Iterator[str]:
 
 
 def _readable_by_all(directory: str) -> bool:
-    """Whether a user without rights finds Python: not where it is installed in a home that is closed to others."""
+    """Whether any user can read Python, which may be installed in a closed home."""
     needed = {os.path.realpath(path) for path in (sys.executable, sys.prefix, sys.base_prefix)}
     needed |= {os.path.dirname(os.path.realpath(directory))}  # noqa: PTH120
     for path in needed:

@@ -1,4 +1,4 @@
-"""The processes of Python graders: for each source and its limits as many as there are processors, kept for the next call."""
+"""A pool of processes for Python graders: up to one for each processor and source, kept for the next call."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from distilltest.graders.python_process import PythonWorker
 
 MOST = 8
-"""How many processes are kept at once."""
+"""The most processes that are kept."""
 BESIDE = min(MOST, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-"""How many run one source at once: no more than there are processors, since each call has a limit of time."""
+"""The most processes of one source: one for each processor, since each call has a time limit."""
 
 _Key = tuple[int, str, int, float]
 _POOL: dict[PythonWorker, _Key] = {}
-"""Processes and what they run; the last one used is the last one here."""
+"""Process → its source and limits, the most recently used last."""
 _BUSY: set[PythonWorker] = set()
 _CHANGED = threading.Condition()
 
@@ -49,7 +49,7 @@ def worker(source: str, memory: int, time: float) -> Iterator[PythonWorker]:
 
 
 def _taken(key: _Key) -> PythonWorker | None:
-    """One that is idle, else a new one, else none: all are at work."""
+    """An idle process, else a new one, else None if all are busy."""
     own = [one for one, runs in _POOL.items() if runs == key]
     idle = [one for one in own if one not in _BUSY and not one.is_closed()]
     if not idle and len(own) >= BESIDE:
@@ -63,8 +63,8 @@ def _taken(key: _Key) -> PythonWorker | None:
 
 @atexit.register
 def close_all() -> None:
-    """End every process; the next call starts one again."""
+    """End all processes; the next call starts a new one."""
     for one, (owner, *_) in list(_POOL.items()):
-        if owner == os.getpid():  # a fork has them in its memory too
+        if owner == os.getpid():  # after a fork, the child has them in its memory too
             one.close()
             _POOL.pop(one, None)

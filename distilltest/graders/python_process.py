@@ -1,4 +1,4 @@
-"""One process of a Python grader: started, asked, ended."""
+"""One process of a Python grader: start, call, end."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _INHERITED = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
 _DISK = 1024**3
 _START = 60.0
 _LONGEST = 1024 * 1024
-"""Bytes of an answer that are read."""
+"""The longest answer, in bytes."""
 
 
 class TookTooLong(Exception):
-    """There was no answer in time; the process has been ended."""
+    """No answer came in time; the process has been ended."""
 
 
 class Ended(Exception):
@@ -44,7 +44,7 @@ class PythonWorker:
         self.lock = threading.Lock()
         self._closed = False
         self.isolation: dict[str, Any] = {}
-        """What holds, once it is started: see :class:`distilltest.graders.python_grader.Isolation`."""
+        """How the process is isolated, once it runs; see :class:`distilltest.graders.python_grader.Isolation`."""
         self._settings = {
             "source": source,
             "memory": memory,
@@ -57,23 +57,23 @@ class PythonWorker:
         self._directory = ""
 
     def is_closed(self) -> bool:
-        """Has it been ended? Such a one is not started again."""
+        """Whether the process has been ended; it does not start again."""
         return self._closed
 
     def ask(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """Send one call and wait for its answer; the process is started where it is not running.
+        """Send one call and wait for its answer; starts the process if necessary.
 
         Raises:
-            TookTooLong: There was no answer in time.
+            TookTooLong: No answer came in time.
             Ended: The process ended.
-            SuiteError: The source is broken, or no process can be started.
+            SuiteError: The source is invalid, or no process can be started.
         """
         call = secrets.token_hex(8)
         line = _line({**message, "call": call})
         if self._process is None:
             self._start()
         answer = self._exchange(line, seconds)
-        if answer.pop("call", None) != call:  # what comes next in the pipe may answer no call, or an earlier one
+        if answer.pop("call", None) != call:  # the grader may have written to the pipe itself
             self.close()
             return {"error": "the answer of its process was overwritten"}
         return answer
@@ -106,7 +106,7 @@ class PythonWorker:
 
     def _exchange(self, line: bytes, seconds: float) -> dict[str, Any]:
         found: list[bytes] = []
-        # A thread, since a pipe has no time limit on every system, and writing to it can block as well as reading.
+        # In a thread, since reading from and writing to a pipe can block, and not every system has a timeout for it.
         thread = threading.Thread(target=self._talk, args=(line, found), daemon=True)
         self._thread = thread
         thread.start()
@@ -135,18 +135,18 @@ class PythonWorker:
             self._close_pipes()
 
     def close(self, *, by_itself: bool = False) -> int | None:
-        """End the process and what it started, or let it end by itself first; its exit code."""
+        """End the process and its children, or wait for it to end first; returns the exit code."""
         self._closed = True
         process = self._process
         if process is not None and process.returncode is None:
             if by_itself:
                 _await(process.pid)
-            with suppress(OSError):  # it is not reaped yet, so that its id is still its own
+            with suppress(OSError):  # not reaped yet, so its id is not reused
                 os.killpg(process.pid, signal.SIGKILL) if hasattr(os, "killpg") else process.kill()
             process.wait()
             if self._thread is not None:
                 self._thread.join(1)
-            # Who still reads is held up by a process that left the group, would hold us up as well, and closes them later.
+            # A process that left the group may keep the thread reading; closing would block too, so the thread closes them later.
             if self._thread is None or not self._thread.is_alive():
                 self._close_pipes()
         if self._directory:
@@ -168,7 +168,7 @@ def _line(message: dict[str, Any]) -> bytes:
 
 
 def _await(pid: int) -> None:
-    """Wait a second at most, and leave the process to be reaped."""
+    """Wait up to a second for the process to end, without reaping it."""
     for _ in range(100):
         if not hasattr(os, "waitid") or os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG):
             return

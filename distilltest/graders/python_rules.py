@@ -1,6 +1,6 @@
-"""Rules that Linux keeps for a Python grader without any privilege: Landlock for files, seccomp for system calls.
+"""Rules that Linux enforces for an unprivileged process: Landlock for files, seccomp for system calls.
 
-Part of the script ``python_worker``: the standard library alone.
+Part of the script ``python_worker``, so it uses the standard library alone.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from contextlib import suppress
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _EXECUTE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 2, 1 << 3
 _OF_FILES = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 14 | 1 << 15
-"""Rights that a file has, and not only a folder: execute, write, read, truncate, ioctl of a device."""
+"""The rights that apply to files: execute, write, read, truncate, ioctl of a device."""
 _RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
-"""Rights of files that Landlock knows, by its version."""
+"""The number of file rights in each version of Landlock."""
 
 _ALLOW, _REFUSE, _UNKNOWN = (
     0x7FFF0000,
     0x00050000 | 1,
     0x00050000 | 38,
-)  # EPERM; ENOSYS, so that libraries take an older call
+)  # EPERM; ENOSYS, so that libraries fall back to an older call
 _LOAD, _EQUAL, _ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
 _NUMBER, _ARCHITECTURE, _FIRST, _X32 = 0, 4, 16, 0x40000000
 _THREAD, _NAMESPACES = 0x00010000, 0x7E020080
@@ -70,12 +70,12 @@ _CLONE, _CLONE3 = (56, 220), 435
 
 
 def keep_to_files(libc: ctypes.CDLL, directory: str, readable: Iterable[str]) -> bool:
-    """Allow to read what is given and to write in the directory, and nothing else; whether Landlock is there."""
+    """Allow only to read the given paths and to write in the directory; returns whether Landlock is available."""
     version = libc.syscall(_long(_CREATE_RULESET), None, _long(0), _long(1))
     if version < 1:
         return False
     rights = (1 << _RIGHTS.get(version, 16)) - 1
-    network = 3 if version >= 4 else 0  # bind and connect, by TCP
+    network = 3 if version >= 4 else 0  # TCP bind and connect
     scopes = 3 if version >= 6 else 0  # abstract Unix sockets, and signals
     attributes = struct.pack("QQQ", rights, network, scopes)[: 8 if version < 4 else 16 if version < 6 else 24]
     ruleset = libc.syscall(_long(_CREATE_RULESET), attributes, _long(len(attributes)), _long(0))
@@ -91,12 +91,12 @@ def keep_to_files(libc: ctypes.CDLL, directory: str, readable: Iterable[str]) ->
 
 
 def keep_to_calls(libc: ctypes.CDLL, *, processes: bool, signals: bool) -> bool:
-    """Refuse system calls that no grader needs and that lead out; whether seccomp is there.
+    """Refuse system calls that lead out of the isolation; returns whether seccomp is available.
 
     Args:
         libc: The C library.
-        processes: May it start processes?
-        signals: May it send signals to others than itself?
+        processes: Whether it may start processes.
+        signals: Whether it may send signals to other processes.
     """
     if platform.machine() not in _MACHINES:
         return False
@@ -111,7 +111,7 @@ def keep_to_calls(libc: ctypes.CDLL, *, processes: bool, signals: bool) -> bool:
             program += [(_EQUAL, 0, 1, numbers[column]), (_RETURN, 0, 0, _REFUSE)]
     program += [(_EQUAL, 0, 1, _CLONE3), (_RETURN, 0, 0, _UNKNOWN)]
     for numbers in () if signals else _KILL.values():
-        # only to oneself
+        # allowed to the process itself
         program += [(_EQUAL, 0, 4, numbers[column]), (_LOAD, 0, 0, _FIRST), (_EQUAL, 1, 0, os.getpid())]
         program += [(_RETURN, 0, 0, _REFUSE), (_RETURN, 0, 0, _ALLOW)]
     program += [(_EQUAL, 0, 3 if processes else 5, _CLONE[column]), (_LOAD, 0, 0, _FIRST)]
@@ -125,7 +125,7 @@ def keep_to_calls(libc: ctypes.CDLL, *, processes: bool, signals: bool) -> bool:
 
 
 def _allow(libc: ctypes.CDLL, ruleset: int, path: str, rights: int) -> None:
-    with suppress(OSError):  # what is not there need not be read
+    with suppress(OSError):  # the path may not exist
         place = os.open(path, os.O_PATH | os.O_CLOEXEC)
         try:
             if not os.path.isdir(path):  # noqa: PTH112

@@ -1,7 +1,7 @@
-"""What runs in the process of a Python grader: a script of the standard library alone, started with ``python -I``.
+"""The script in the process of a Python grader. It uses the standard library alone, and is started with ``python -I``.
 
-The first line on standard input says what to run and its limits, each further one is a call; every line is answered by
-one, all of them JSON. See ``python_grader`` for what this keeps out and what it does not.
+The first line on standard input has the source and its limits, each further line a call; the script answers each line with one.
+All lines are JSON. See ``python_grader`` for the isolation and its limits.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _PROGRAMS = (
 
 
 class Broken(Exception):
-    """The source cannot work, whatever the sample is."""
+    """The source is invalid for every sample."""
 
 
 def main() -> None:
     """Answer calls until there is no more input."""
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     null = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):  # what a grader prints goes nowhere, and it cannot read its own calls
+    for descriptor in (0, 1, 2):  # discard the grader's output, and hide its calls from it
         os.dup2(null, descriptor)
     settings = json.loads(requests.readline())
     held = _isolation().isolate(os.getcwd(), settings["layers"])  # noqa: PTH109
@@ -55,7 +55,7 @@ def main() -> None:
     for line in requests:
         _alarm(settings["alarm"])
         answer = _call(code, line)
-        if os.getpid() != own:  # a process that the grader forked off came back here
+        if os.getpid() != own:  # a fork of the grader returned here
             os._exit(0)
         _alarm(0)
         if held["processes"] == "limited":
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def _end_others() -> None:
-    """End what the grader left behind: nobody else is in this namespace."""
+    """End the processes that the grader left behind; the namespace has no others."""
     with suppress(ProcessLookupError):
         os.kill(-1, signal.SIGKILL)
     with suppress(ChildProcessError):
@@ -73,7 +73,7 @@ def _end_others() -> None:
 
 
 def _isolation() -> Any:
-    """The module beside this script: with ``-I`` its folder is not searched."""
+    """The module beside this script, whose folder ``-I`` removes from the path."""
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 -- pathlib is slow to import
     try:
         return importlib.import_module("python_isolation")
@@ -98,13 +98,13 @@ def _call(code: CodeType, line: bytes) -> dict[str, Any]:
 
 
 def _load(code: CodeType) -> Any:
-    """Execute the source anew, so that no call sees what another one left in the module."""
+    """Execute the source again, so that calls do not share a module."""
     made = ModuleType("grader")
     made.__file__ = _FILE
-    sys.modules["grader"] = made  # where dataclasses look up annotations that are texts
+    sys.modules["grader"] = made  # dataclasses resolve annotations there
     module = made.__dict__
     try:
-        exec(code, module)  # noqa: S102 -- to run it is what this process is for
+        exec(code, module)  # noqa: S102 -- the purpose of this process
         grade = module["grade"]
         inspect.signature(grade).bind(None, None)
     except KeyError as error:
@@ -120,15 +120,15 @@ def _load(code: CodeType) -> Any:
 
 def _score(value: Any) -> float:
     if isinstance(value, str | bytes | bytearray | complex) or not hasattr(type(value), "__float__"):
-        raise TypeError(f"grade returned {repr(value)[:80]}, which is no number")
+        raise TypeError(f"grade returned {repr(value)[:80]}, which is not a number")
     score = float(value)
     if not math.isfinite(score):
-        raise ValueError(f"grade returned {score}, which is no score")
+        raise ValueError(f"grade returned {score}, which is not a score")
     return score
 
 
 def _tell(error: BaseException) -> str:
-    """The kind of an error, what it says, and the line of the grader, if it has one."""
+    """The kind, message and line of an error in the grader."""
     try:
         text = str(error)
     except BaseException:
@@ -144,7 +144,7 @@ def _answer(answers: BinaryIO, answer: dict[str, Any]) -> None:
 
 
 def _guard(programs: bool) -> Any:
-    """A hook that says in words what is not allowed, and where the system keeps nothing, the only thing that refuses it."""
+    """An audit hook that refuses network and programs with a clear message; the only guard where the system has none."""
 
     def hook(event: str, _: tuple[Any, ...]) -> None:
         if event.startswith(_NETWORK):
@@ -156,7 +156,7 @@ def _guard(programs: bool) -> Any:
 
 
 def _limit(settings: dict[str, Any]) -> bool:
-    """Limit memory and the size of files. Does the limit of memory hold here?"""
+    """Limit memory and file size; returns whether the memory limit is enforced."""
     try:
         import resource
     except ImportError:
@@ -168,11 +168,11 @@ def _limit(settings: dict[str, Any]) -> bool:
         resource.setrlimit(resource.RLIMIT_AS, (settings["memory"], settings["memory"]))
     except (OSError, ValueError):
         return False
-    return sys.platform.startswith("linux")  # others take the limit and do not keep it
+    return sys.platform.startswith("linux")  # other systems accept the limit without enforcing it
 
 
 def _alarm(seconds: int) -> None:
-    """End this process after so many seconds by itself, should nobody be left who does it."""
+    """End this process after a number of seconds, in case its parent has died."""
     if hasattr(signal, "alarm"):
         signal.alarm(seconds)
 

@@ -1,4 +1,4 @@
-"""Running the platform's graders here: those that need no model."""
+"""Running OpenAI's graders that do not ask a model."""
 
 from __future__ import annotations
 
@@ -22,18 +22,17 @@ from distilltest.graders.text_similarity import Metric, text_similarity
 from distilltest.records import Grade
 
 THRESHOLD = 0.5
-"""Of a grader without one; the platform publishes none."""
+"""The threshold of a grader without one; OpenAI publishes no default."""
 
 
 def run_openai(grader: Grader, sample: Mapping[str, Any], item: Mapping[str, Any]) -> Grade:
-    """Grade one sample with a grader that :func:`distilltest.graders.openai_format.from_openai` has read.
+    """Grade one sample with a grader read by :func:`distilltest.graders.openai_format.from_openai`.
 
-    The grade has the grader's own name, or its type's. Where a template asks for what this answer does not have
-    (``output_json`` of an answer that is no JSON), the score is 0. Without a ``pass_threshold`` it is 0.5, for a multi
-    always.
+    The grade has the name of the grader, or else its type. If a template names a field that the answer lacks, such as
+    ``output_json``, the score is 0. The default ``pass_threshold`` is 0.5; for a multi grader it is always 0.5.
 
     Raises:
-        SuiteError: The grader asks a model (``score_model``, ``label_model``, the metric ``cosine``), or cannot work.
+        SuiteError: The grader asks a model (``score_model``, ``label_model``, the metric ``cosine``), or is invalid.
 
     >>> from distilltest.graders.openai_format import from_openai
     >>> check = {"type": "string_check", "name": "city", "operation": "ilike"}
@@ -43,7 +42,7 @@ def run_openai(grader: Grader, sample: Mapping[str, Any], item: Mapping[str, Any
     """
     name = grader.name or grader.type
     if isinstance(grader, ScoreModelGrader | LabelModelGrader):
-        raise SuiteError(f"{name}: a {grader.type} grader asks {grader.model}, and no model can be asked from here.")
+        raise SuiteError(f"{name}: a {grader.type} grader asks {grader.model}, which works only in an evaluation.")
     try:
         grade = _run(grader, sample, item)
     except NotInSample as error:

@@ -1,4 +1,4 @@
-"""A completion as the platform's graders see it: the ``sample`` of templates and of Python graders."""
+"""A completion as OpenAI's graders see it: the ``sample`` of templates and Python graders."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from distilltest.records import Completion
 def sample_of(completion: Completion) -> dict[str, Any]:
     """The sample of a completion: ``output_text``, ``output_json``, ``output_tools`` and ``choices``.
 
-    ``output_json`` is there only where the text is JSON, whatever the request's ``response_format`` was.
+    ``output_json`` is present only if the text is JSON, whatever the request's ``response_format`` was.
 
     >>> sample_of(Completion("key", "server", "model", '{"a": 1}', "stop"))["output_json"]
     {'a': 1}

@@ -1,6 +1,7 @@
-"""Why a JSON schema does not accept a value: the place and the expectation, in one readable line.
+"""Explains in one line why a JSON schema does not accept a value: the place and what was expected there.
 
-The verdict is not made here. Of the mistakes that jsonschema finds, its ``best_match`` picks the one to name.
+Whether the schema accepts the value is decided elsewhere. jsonschema finds the mistakes, and its ``best_match`` chooses the one
+to name.
 """
 
 from __future__ import annotations
@@ -19,20 +20,20 @@ if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
 WIDTH = 200
-"""A line is cut here."""
+"""The longest line."""
 _SHOWN = 60
-"""A value of the answer is cut here, so that what was expected still fits."""
+"""The longest value of the answer in a line, so that the expectation still fits."""
 _PATH = 80
 _DEEP = 100
 
 
 def validator(draft: str, schema: Any, resources: Mapping[str, Any], *, formats: bool) -> Validator:
-    """Make jsonschema's validator: it fetches nothing, reads patterns as the fast validator does, and its work is bounded.
+    """Make jsonschema's validator: it fetches nothing, matches patterns like the fast validator, and bounds its work.
 
     Args:
         draft: The name of jsonschema's class.
         schema: The schema.
-        resources: What a ``$ref`` may lead to, by URI.
+        resources: Other schemas that a ``$ref`` may name, by URI.
         formats: Check ``format`` too.
     """
     from jsonschema import validators
@@ -51,7 +52,7 @@ def validator(draft: str, schema: Any, resources: Mapping[str, Any], *, formats:
 
 
 def best_line(validator: Validator, value: Any) -> str | None:
-    """Name the mistake that matters most of those that bounded work finds; None where jsonschema finds none."""
+    """The most important mistake found within the bound, None if jsonschema finds none."""
     from jsonschema.exceptions import best_match
 
     found: list[ValidationError] = []
@@ -63,7 +64,7 @@ def best_line(validator: Validator, value: Any) -> str | None:
 
 
 def is_deep(value: Any) -> bool:
-    """Tell whether a value is nested so deeply that looking for its mistake may exhaust the stack."""
+    """Whether a value is nested so deeply that the search for its mistake may exhaust the stack."""
     level = [value]
     for _ in range(_DEEP):
         level = [
@@ -78,20 +79,20 @@ def is_deep(value: Any) -> bool:
 
 
 def worst_place(errors: Iterable[Any]) -> str:
-    """Name the first mistake in the fast validator's own words."""
+    """The first mistake in the words of the fast validator."""
     for error in errors:
         return _line(_json_path(error.instance_path), error.message)
     return "the schema does not accept it"
 
 
 def broken_place(draft: str, schema: Any) -> str | None:
-    """Name the mistake in a schema; None where it keeps to its draft."""
+    """The mistake in a schema, None if it is valid in its draft."""
     from jsonschema import validators
     from jsonschema.exceptions import SchemaError
 
     kind: Any = getattr(validators, draft)
     try:
-        with warnings.catch_warnings():  # that Python will one day read a pattern otherwise is no mistake in the schema
+        with warnings.catch_warnings():  # a FutureWarning about a pattern is not a mistake in the schema
             warnings.simplefilter("ignore")
             kind.check_schema(schema)
     except SchemaError as error:
@@ -147,7 +148,7 @@ def _alternatives(error: Any, shown: str) -> str:
     from jsonschema.exceptions import best_match
 
     best: list[ValidationError] = []
-    # The alternative false has no place in the schema: nothing in it refuses.
+    # Errors of the alternative "false" have an empty path in the schema.
     for _, branch in groupby(error.context, key=lambda mistake: next(iter(mistake.schema_path), None)):
         if (mistake := best_match(branch)) is not None:
             best.append(mistake)

@@ -1,4 +1,4 @@
-"""What stands where a JSON schema is expected: the schema itself, or an envelope around it that other interfaces use."""
+"""Finds the schema in the envelopes of other interfaces, and rejects a schema that accepts everything."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _SAYING = frozenset(
     "maxProperties maximum minItems minLength minProperties minimum multipleOf not oneOf pattern patternProperties "
     "prefixItems properties propertyNames required type unevaluatedItems unevaluatedProperties uniqueItems".split()
 )
-"""Keywords of any draft by which a schema can refuse a value."""
+"""Keywords of any draft with which a schema can reject a value."""
 
 
 def schema_within(given: Any) -> Any:
     """Take the schema out of a ``response_format``.
 
-    The envelopes are those of Chat Completions (``{"type": "json_schema", "json_schema": {...}}``), of what stands in it
-    (``{"name": ..., "strict": ..., "schema": {...}}``), and of Responses (both in one).
+    The envelopes are those of Chat Completions (``{"type": "json_schema", "json_schema": {...}}``), its inner object
+    (``{"name": ..., "strict": ..., "schema": {...}}``), and Responses (both in one).
 
     >>> schema_within({"name": "answer", "strict": True, "schema": {"type": "object"}})
     {'type': 'object'}
@@ -35,13 +35,13 @@ def schema_within(given: Any) -> Any:
 
 
 def demand_a_keyword(schema: Any) -> None:
-    """Insist that a schema can refuse something; ``{}`` and true say that any JSON will do.
+    """Raise unless a schema can reject something, or is ``{}`` or true, which accept any JSON.
 
     Raises:
-        SuiteError: No keyword of it can.
+        SuiteError: No keyword of the schema can reject a value.
     """
     if isinstance(schema, dict) and schema and not _SAYING & schema.keys():
         raise SuiteError(
             f"json_schema: {quote(schema, 80)} has no keyword that can refuse an answer, so it accepts everything: look for a "
-            "misspelled keyword, or an envelope around the schema. Where any JSON will do, write {} or take valid_json."
+            "misspelled keyword, or an envelope around the schema. To accept any JSON, write {} or use valid_json."
         )

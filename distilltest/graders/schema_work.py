@@ -1,8 +1,8 @@
 """A bound on the work of explaining why a JSON schema refuses a value.
 
-The fast validator says no in milliseconds; jsonschema, which has the better words, may then take minutes: alternatives within
-alternatives are tried all to their ends, elements are compared each with each, and patterns backtrack. So every keyword pays for
-what it does, the same for the same answer on any machine, and where nothing is left, the search ends.
+The fast validator takes milliseconds; jsonschema, which explains better, may take minutes: it tries all nested alternatives,
+compares every pair of elements, and its patterns backtrack. So each keyword spends steps from a budget, and the search ends
+when the budget is spent. The result for an answer is the same on every machine.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 STEPS = 5_000
-"""What one explanation may cost: about 50 ms."""
+"""The budget of one explanation: about 50 ms."""
 _LETTERS = 2_000
-"""So many letters of a message are one step more: it shows the value."""
+"""Characters of a message, which shows the value, for each extra step."""
 
 Keyword = Callable[[Any, Any, Any, Any], Iterator["ValidationError"]]
 
@@ -26,19 +26,19 @@ _LEFT: ContextVar[int] = ContextVar("distilltest_schema_steps")
 
 
 class Spent(Exception):
-    """There is nothing left to search with."""
+    """The budget is spent."""
 
 
 def begin() -> None:
-    """Begin one explanation."""
+    """Begin an explanation with a full budget."""
     _LEFT.set(STEPS)
 
 
 def spend(steps: int = 1) -> None:
-    """Pay for some work.
+    """Spend steps of the budget.
 
     Raises:
-        Spent: There is not so much left.
+        Spent: Too few steps are left.
     """
     left = _LEFT.get() - steps
     _LEFT.set(left)
@@ -47,7 +47,7 @@ def spend(steps: int = 1) -> None:
 
 
 def bounded(keywords: Mapping[str, Keyword]) -> dict[str, Keyword]:
-    """The same keywords, each of which pays; those whose work is not bounded by paying are ours."""
+    """The keywords, each with a budget; those that a budget cannot bound are replaced."""
     own = {
         "additionalProperties": _additional_properties,
         "pattern": _pattern,
@@ -60,7 +60,7 @@ def bounded(keywords: Mapping[str, Keyword]) -> dict[str, Keyword]:
 def _paying(keyword: Keyword) -> Keyword:
     def paid(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
         spend(1 + (len(wanted) // 10 if isinstance(wanted, list) else 0))
-        # Some of jsonschema's keywords give None where they have nothing to say.
+        # Some of jsonschema's keywords return None instead of an empty iterator.
         for error in keyword(validator, wanted, instance, schema) or ():
             spend(len(error.message) // _LETTERS)
             yield error
@@ -70,7 +70,7 @@ def _paying(keyword: Keyword) -> Keyword:
 
 @lru_cache(maxsize=512)
 def _reads(pattern: str) -> Callable[[str], bool]:
-    """A pattern as the fast validator reads it: as ECMA-262 does, and in time that grows with the text only."""
+    """A pattern in ECMA-262, matched by the fast validator in time linear in the text."""
     import jsonschema_rs
 
     reads: Callable[[str], bool] = jsonschema_rs.Draft202012Validator({"pattern": pattern}).is_valid

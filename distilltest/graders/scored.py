@@ -1,4 +1,4 @@
-"""Grades that pass from a score on."""
+"""Grades with a pass threshold, and checks of custom grades."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ROUNDING = 1e-9
 
 
 def in_unit(score: float) -> float:
-    """The score; what is outside [0, 1] by a rounding error only is the bound.
+    """The score, moved to the bound if it is outside [0, 1] by a rounding error only.
 
     >>> in_unit(1.0000000000000002), in_unit(1.5)
     (1.0, 1.5)
@@ -22,26 +22,28 @@ def in_unit(score: float) -> float:
 
 
 def scored(name: str, score: float, pass_threshold: float, reason: str) -> Grade:
-    """Pass where the score is at least the threshold.
+    """Pass if the score is at least the threshold.
 
     Raises:
-        SuiteError: The threshold is no number in [0, 1].
+        SuiteError: The threshold is not a number in [0, 1].
 
     >>> scored("similarity", 0.5, 0.5, "half of it").passed
     True
     """
     if isinstance(pass_threshold, bool) or not isinstance(pass_threshold, int | float) or not 0 <= pass_threshold <= 1:
-        raise SuiteError(f"{name}: pass_threshold is {pass_threshold!r}; it is a number in [0, 1], as the score is.")
+        raise SuiteError(
+            f"{name}: pass_threshold is {pass_threshold!r}; it must be a number in [0, 1], like the score."
+        )
     return Grade(name, score, score >= pass_threshold, reason)
 
 
 def checked(grade: Grade) -> Grade:
-    """The grade with a score that is a float in [0, 1], and a ``passed`` that is true or false.
+    """The grade of a custom grader, with its score as a float and ``passed`` as a bool.
 
-    What a team's own grader gives may be anything: any text is true, "False" too, so that nothing is taken for what it is not.
+    Values are not converted by their truth: the text "False" would pass.
 
     Raises:
-        SuiteError: The score is no number in [0, 1], ``passed`` is neither true nor false, or a text is none.
+        SuiteError: The score is not a number in [0, 1], ``passed`` is not true or false, or the name or reason is not a text.
 
     >>> checked(Grade("own", 1, True)).score
     1.0
@@ -52,7 +54,7 @@ def checked(grade: Grade) -> Grade:
     score: Any = grade.score
     passed: Any = grade.passed
     texts = isinstance(grade.name, str) and isinstance(grade.reason, str)
-    if texts and type(score) is float and type(passed) is bool and 0.0 <= score <= 1.0:  # as nearly all are
+    if texts and type(score) is float and type(passed) is bool and 0.0 <= score <= 1.0:  # the usual case
         return grade
     if not isinstance(grade.name, str):
         raise SuiteError(f"A grade has the name {_shown(grade.name)}; it is the grader's name, a text.")
@@ -69,7 +71,7 @@ def checked(grade: Grade) -> Grade:
 
 
 _BOOLEANS = ("bool", "bool_")
-"""What NumPy calls its own; it is not imported for that."""
+"""Python's and NumPy's types, compared by name to avoid importing NumPy."""
 
 
 def _shown(value: Any) -> str:

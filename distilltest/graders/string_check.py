@@ -1,4 +1,4 @@
-"""The platform's string check, and the checks of its dashboard: is, is not, contains, starts, ends, pattern."""
+"""OpenAI's string check, and the checks of its dashboard: is, is not, contains, starts, ends, matches."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from distilltest.records import Grade
 
 Operation = Literal["eq", "ne", "like", "ilike", "not", "contains", "starts", "ends", "regex"]
 
-# What holds between answer and reference; "ne" and "not" are the denial of theirs, "regex" is apart.
+# "ne" and "not" negate their check; "regex" is handled separately.
 _CHECKS: dict[str, Callable[[str, str], bool]] = {
-    **dict.fromkeys(("eq", "ne", "not"), lambda said, reference: said == reference),
-    **dict.fromkeys(("like", "contains"), lambda said, reference: reference in said),
-    "ilike": lambda said, reference: reference.casefold() in said.casefold(),
-    "starts": lambda said, reference: said.startswith(reference),
-    "ends": lambda said, reference: said.endswith(reference),
+    **dict.fromkeys(("eq", "ne", "not"), lambda answer, reference: answer == reference),
+    **dict.fromkeys(("like", "contains"), lambda answer, reference: reference in answer),
+    "ilike": lambda answer, reference: reference.casefold() in answer.casefold(),
+    "starts": lambda answer, reference: answer.startswith(reference),
+    "ends": lambda answer, reference: answer.endswith(reference),
 }
 _WORDS = {
     **dict.fromkeys(("eq", "ne", "not"), ("is", "is not")),
@@ -43,29 +43,29 @@ def string_check(
     unicode: bool = False,
     code_fence: bool = False,
 ) -> Grade:
-    r"""Score 1 where the check holds, else 0: the platform's ``string_check`` grader and more.
+    r"""Score 1 if the check holds, else 0.
 
-    The platform has ``eq``, ``ne``, ``like`` and ``ilike``; the other operations are those of its older dashboard, and
-    patterns. Nothing is folded unless the options say so; they apply to both sides. A pattern itself is not folded:
-    there ``ignore_case`` means the pattern's own flag, and the other options apply to the answer only.
+    ``eq``, ``ne``, ``like`` and ``ilike`` are OpenAI's ``string_check`` grader; the other operations come from its older
+    dashboard, except ``regex``. The comparison is exact; the options normalise both sides first. With ``regex``,
+    ``ignore_case`` sets the pattern's flag, and the other options apply to the answer only.
 
     Args:
-        answer: What the model said.
+        answer: The model's answer.
         reference: The text to compare with.
-        operation: ``eq`` the same to the letter; ``ne`` or ``not`` anything else; ``like`` or ``contains`` contains the
-            reference; ``ilike`` contains it in any case; ``starts``, ``ends`` with it; ``regex`` the reference is a
-            pattern of Python's ``re`` that is found somewhere (anchor it with ``\A`` and ``\Z``; it has no time limit,
-            so a pattern that backtracks without end hangs).
-        alternatives: Further references: the check holds where it holds for one of them, ``ne`` and ``not`` where the
-            answer is none of them.
+        operation: ``eq``: equal; ``ne`` or ``not``: not equal; ``like`` or ``contains``: contains the reference; ``ilike``:
+            contains it in any case; ``starts``, ``ends``: starts or ends with it; ``regex``: the reference is a pattern of
+            Python's ``re`` that matches somewhere (anchor it with ``\A`` and ``\Z``; there is no time limit, so a pattern with
+            catastrophic backtracking hangs).
+        alternatives: Other references. The check holds if it holds for one of them; ``ne`` and ``not`` hold if the answer
+            equals none of them.
         ignore_case: See :func:`distilltest.graders.text.normalise`, also for the other options.
-        ignore_space: Strip the ends and fold white space.
-        unicode: Compare in Unicode's NFKC.
-        code_fence: Look inside a code fence that is the whole answer.
+        ignore_space: Strip the ends and collapse white space.
+        unicode: Normalise to NFKC.
+        code_fence: If the answer is one Markdown code fence, take its content.
 
     Raises:
-        SuiteError: There is no such operation, the pattern is broken, the alternatives are one text, an operand can never be
-            compared as text, or the reference is empty where it is only looked for.
+        SuiteError: The operation is unknown, the pattern is invalid, the alternatives are one text, an operand cannot be compared
+            as text, or the reference is empty and the operation is not ``eq``, ``ne`` or ``not``.
 
     >>> string_check("Run git status.", "GIT STATUS", "ilike").passed
     True
@@ -76,7 +76,7 @@ def string_check(
     """
     if operation not in get_args(Operation):
         raise SuiteError(
-            f"string_check: there is no operation {operation!r}; there are {', '.join(get_args(Operation))}."
+            f"string_check: the operation {operation!r} is unknown; use one of {', '.join(get_args(Operation))}."
         )
 
     def fold(text: str) -> str:
@@ -87,14 +87,14 @@ def string_check(
     answer, references = operands("string_check", answer, reference, alternatives)
     if operation not in ("eq", "ne", "not") and not all(fold(text) for text in references):
         raise SuiteError(
-            f"string_check: every answer {_WORDS[operation][0]} an empty text; give one that is not empty."
+            f"string_check: every answer {_WORDS[operation][0]} an empty text; give a reference that is not empty."
         )
     if operation == "regex":
-        said = normalise(answer, ignore_space=ignore_space, unicode=unicode, code_fence=code_fence)
-        held = [bool(_pattern(text, ignore_case).search(said)) for text in references]
+        text_of_answer = normalise(answer, ignore_space=ignore_space, unicode=unicode, code_fence=code_fence)
+        held = [bool(_pattern(text, ignore_case).search(text_of_answer)) for text in references]
     else:
-        said = fold(answer)
-        held = [_CHECKS[operation](said, fold(text)) for text in references]
+        folded = fold(answer)
+        held = [_CHECKS[operation](folded, fold(text)) for text in references]
     yes, no = _WORDS[operation]
     found = next((text for text, holds in zip(references, held, strict=True) if holds), None)
     passed = (found is None) == (operation in ("ne", "not"))
@@ -109,7 +109,7 @@ def string_check(
 def _pattern(text: str, ignore_case: bool) -> re.Pattern[str]:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what re may mean by "[[" in future is no fault of the answer
+            warnings.simplefilter("ignore")  # a FutureWarning about "[[" is not the answer's fault
             return re.compile(text, re.IGNORECASE if ignore_case else 0)
     except (re.error, OverflowError, RecursionError) as error:
-        raise SuiteError(f"string_check: {quote(text)} is no pattern: {error}.") from None
+        raise SuiteError(f"string_check: {quote(text)} is not a valid pattern: {error}.") from None

@@ -1,4 +1,4 @@
-"""The platform's templates: texts with ``{{ item.x }}`` and ``{{ sample.output_text }}``. They look up, and never execute."""
+"""OpenAI's templates: texts with ``{{ item.x }}`` and ``{{ sample.output_text }}``. Nothing in them is executed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from distilltest.errors import SuiteError
 from distilltest.graders.text import quote
 
 SAMPLE_FIELDS = ("output_text", "output_json", "output_tools", "choices", "output_audio")
-"""What a sample can have: the platform's names."""
+"""The fields of a sample, by OpenAI's names."""
 
 _STEP = re.compile(r"""\.([\w-]+)|\[([0-9]{1,9})\]|\["([^"\]]+)"\]|\['([^'\]]+)'\]""")
 _HOW = (
@@ -25,25 +25,25 @@ Step = str | int
 
 
 class NotInSample(SuiteError):
-    """A template asks for what this answer does not have: ``output_json`` of an answer that is no JSON, say."""
+    """A template names a field that this answer lacks, such as ``output_json`` of an answer that is not JSON."""
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """Where a value is found."""
+    """The path to a value."""
 
     text: str
-    """As written, without the braces."""
+    """The path as written, without the braces."""
     namespace: str
     """``item`` or ``sample``."""
     steps: tuple[Step, ...]
-    """Keys of objects and indices of arrays, at least one."""
+    """One or more keys of objects and indices of arrays."""
 
     def find(self, item: Mapping[str, Any], sample: Mapping[str, Any]) -> Any:
-        """Find the value. What tools were called with is a JSON text, and a path leads into it.
+        """Find the value. The arguments of a tool call are JSON text, and a path can lead into it.
 
         Raises:
-            SuiteError: The item has nothing there; :class:`NotInSample` where it is the sample.
+            SuiteError: The item has no such value; :class:`NotInSample` if it is the sample.
         """
         value: Any = item if self.namespace == "item" else sample
         before: Step | None = None
@@ -63,19 +63,19 @@ class Template:
     """A text with paths to fill in."""
 
     source: str
-    """As written."""
+    """The template as written."""
     parts: tuple[str | Path, ...] = field(repr=False, compare=False)
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """The paths in it."""
+        """The paths in the template."""
         return tuple(part for part in self.parts if isinstance(part, Path))
 
     def render(self, item: Mapping[str, Any], sample: Mapping[str, Any]) -> str:
-        """Fill in the values: a text as it is, any other value as JSON. What is filled in is not read as a template.
+        """Fill in the values: a text as it is, any other value as JSON. Braces in a value are not read as a template.
 
         Raises:
-            SuiteError: A path names nothing; :class:`NotInSample` where that is the answer's doing.
+            SuiteError: The item lacks a value; :class:`NotInSample` if the sample does.
 
         >>> template("{{ sample.output_tools[0].function.name }}?").render({}, {"output_tools": [{"function": {"name": "f"}}]})
         'f?'
@@ -84,14 +84,14 @@ class Template:
 
 
 def template(source: str, where: str = "template") -> Template:
-    """Read a template.
+    """Parse a template.
 
     Args:
         source: The text.
-        where: What a complaint names.
+        where: The place that errors name.
 
     Raises:
-        SuiteError: Braces are not closed, or what is in them is no path.
+        SuiteError: Braces are not closed, or do not hold a path.
 
     >>> [path.steps for path in template("{{ item.a[0].b }} of {{sample.output_text}}").paths]
     [('a', 0, 'b'), ('output_text',)]
@@ -149,7 +149,7 @@ def _text(path: Path, item: Mapping[str, Any], sample: Mapping[str, Any]) -> str
     value = path.find(item, sample)
     try:
         return value if isinstance(value, str) else orjson.dumps(value).decode()
-    except orjson.JSONEncodeError as error:  # nested more than 254 deep, say
+    except orjson.JSONEncodeError as error:  # such as a value nested more than 254 levels deep
         kind = SuiteError if path.namespace == "item" else NotInSample
         raise kind(f"{{{{ {path.text} }}}} cannot be written as JSON: {error}.") from None
 

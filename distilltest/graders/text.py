@@ -1,4 +1,4 @@
-"""What graders share about text: normalisation, and quoting for a reason."""
+"""Text in graders: normalisation, operands, and quoting in reasons."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _SPACE = re.compile(r"\s+")
 def normalise(
     text: str, *, ignore_case: bool = False, ignore_space: bool = False, unicode: bool = False, code_fence: bool = False
 ) -> str:
-    r"""Fold the differences that a suite asked to ignore; nothing is folded unasked.
+    r"""Remove the differences that the options name, and no others.
 
     Args:
         text: The text.
         ignore_case: Compare case-folded.
-        ignore_space: Strip the ends and fold every run of white space into one space.
-        unicode: Unicode's NFKC: one form for letters that look the same.
-        code_fence: Take the content of a Markdown code fence where the whole text is one.
+        ignore_space: Strip the ends and collapse every run of white space into one space.
+        unicode: Normalise to NFKC: one form for characters that look the same.
+        code_fence: If the text is one Markdown code fence, take its content.
 
     Raises:
-        SuiteError: It is no text. Every grader of texts comes through here, so that none compares anything else unseen.
+        SuiteError: ``text`` is not a text.
 
     >>> normalise("```sh\ngit  Status\n```", ignore_case=True, ignore_space=True, code_fence=True)
     'git status'
@@ -45,13 +45,12 @@ def normalise(
 
 
 def operands(grader: str, answer: Any, reference: Any, alternatives: Sequence[Any] = ()) -> tuple[str, list[str]]:
-    """What a grader compares, as texts: the answer, and the reference with its alternatives.
+    """The operands of a grader as texts: the answer, and the reference with its alternatives.
 
-    A number, true or false is compared as its JSON text, as templates write it. What stands for the answer may be any value that
-    was read from it, also as its JSON text.
+    A number, true or false becomes its JSON text, as in templates. The answer may be any JSON value that you read from it.
 
     Raises:
-        SuiteError: An operand can never be compared as text: the completion itself, a reference that is an object, and so on.
+        SuiteError: An operand cannot be compared as text, such as the completion itself, or a reference that is an object.
 
     >>> operands("exact_match", "42", 42)
     ('42', ['42'])
@@ -72,7 +71,7 @@ def operands(grader: str, answer: Any, reference: Any, alternatives: Sequence[An
 
 
 def as_text(value: Any) -> str:
-    """A text as it is, any other JSON value as its JSON text, keys sorted.
+    """The text itself, or the JSON text of any other value, with sorted keys.
 
     >>> as_text(4.5), as_text(True), as_text({"b": 1, "a": None})
     ('4.5', 'true', '{"a":null,"b":1}')
@@ -81,7 +80,7 @@ def as_text(value: Any) -> str:
         return value
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
-    except orjson.JSONEncodeError:  # a whole number of more than 64 bits, say
+    except orjson.JSONEncodeError:  # such as an integer of more than 64 bits
         return str(value)
 
 
@@ -99,7 +98,7 @@ def _remedy(value: Any) -> str:
 
 
 def quote(value: Any, width: int = 120) -> str:
-    r"""Show a value in a reason: in quotes, on one line, cut where it is long.
+    r"""A value for a reason: in quotes, on one line, and truncated.
 
     >>> quote("a\nb")
     "'a\\nb'"

@@ -1,4 +1,4 @@
-"""How similar is the answer to the reference? The platform's text similarity."""
+"""How similar is the answer to the reference? OpenAI's text similarity."""
 
 from __future__ import annotations
 
@@ -27,38 +27,37 @@ def text_similarity(
     unicode: bool = False,
     code_fence: bool = False,
 ) -> Grade:
-    """Score the similarity of two texts in [0, 1]; pass from the threshold on.
+    """Score the similarity of two texts in [0, 1]; pass at the threshold or above.
 
-    The metrics are the platform's, but it never published which implementation, parameters and default thresholds it
-    has; a score of its dashboard and ours need not agree. What is certain is only that ``fuzzy_match`` is rapidfuzz.
+    The metrics are OpenAI's, but OpenAI never published their implementation, parameters or default thresholds, except that
+    ``fuzzy_match`` is rapidfuzz. Scores of its dashboard may differ from these.
 
-    * ``fuzzy_match``: ``rapidfuzz.fuzz.WRatio`` / 100, the best of several ways to compare, by letters and by words, some
-      of them against a part of the longer text. Which of rapidfuzz's functions the platform uses is not documented; its
-      documentation's own example of a Python grader uses this one (there after ``utils.default_process``, for which
-      ``ignore_case`` is a substitute). Case counts.
-    * ``bleu``, ``gleu``: 1- to 4-grams in common, as nltk has them; see :mod:`distilltest.graders.similarity.bleu` for the
-      smoothing. Case counts.
-    * ``meteor``: words in common by form or stem, as nltk has it, but without synonyms (WordNet). Case does not count.
-    * ``rouge_1`` to ``rouge_5``, ``rouge_l``: the F-measure of n-grams, or of the longest common subsequence of words, as
-      rouge-score has it without stemming. Only a to z and 0 to 9 are letters to it, so a reference in another script is refused.
+    * ``fuzzy_match``: ``rapidfuzz.fuzz.WRatio`` / 100, the best of several comparisons by letters and by words, some against
+      a part of the longer text. OpenAI does not say which function of rapidfuzz it uses; its example of a Python grader uses this
+      one (after ``utils.default_process``; ``ignore_case`` comes close to it). Case matters.
+    * ``bleu``, ``gleu``: common 1- to 4-grams, as in nltk; see :mod:`distilltest.graders.similarity.bleu` for the smoothing.
+      Case matters.
+    * ``meteor``: common words by form or stem, as in nltk, but without synonyms (WordNet). Case does not matter.
+    * ``rouge_1`` to ``rouge_5``, ``rouge_l``: the F-measure of n-grams, or of the longest common subsequence of words, as in
+      rouge-score without stemming. It knows only the letters a to z and digits, so a reference in another script is an error.
 
     A text without words scores 0, even against itself.
 
     Args:
-        answer: What the model said.
+        answer: The model's answer.
         reference: The text to compare with.
-        metric: How.
-        pass_threshold: The least score that passes; ours is 0.5. Choose your own: half a BLEU is much, half a
-            ``fuzzy_match`` is little.
-        alternatives: Further references; the best score counts.
+        metric: One of the metrics above.
+        pass_threshold: The lowest score that passes. Choose it for the metric: 0.5 is high for BLEU and low for
+            ``fuzzy_match``.
+        alternatives: Other references; the best score counts.
         ignore_case: See :func:`distilltest.graders.text.normalise`, also for the other options.
-        ignore_space: Strip the ends and fold white space.
-        unicode: Compare in Unicode's NFKC.
-        code_fence: Look inside a code fence that is the whole answer.
+        ignore_space: Strip the ends and collapse white space.
+        unicode: Normalise to NFKC.
+        code_fence: If the answer is one Markdown code fence, take its content.
 
     Raises:
-        SuiteError: There is no such metric (``cosine`` needs embeddings of a server), the threshold is not in [0, 1],
-            an operand can never be compared as text, or ROUGE sees nothing of a reference.
+        SuiteError: The metric is unknown (``cosine`` needs a server for embeddings), the threshold is not in [0, 1], an operand
+            cannot be compared as text, or ROUGE does not know the script of a reference.
 
     >>> text_similarity("the cat sat", "the cat ran", "rouge_1").score
     0.6666666666666666
@@ -78,8 +77,8 @@ def text_similarity(
             text, ignore_case=ignore_case, ignore_space=ignore_space, unicode=unicode, code_fence=code_fence
         )
 
-    said = fold(answer)
-    scores = [(measure(said, fold(text)), text) for text in references]
+    folded = fold(answer)
+    scores = [(measure(folded, fold(text)), text) for text in references]
     score, best = max(scores, key=lambda pair: pair[0])
     return scored(
         "text_similarity", score, pass_threshold, f"{metric} {score:.3f} of {quote(answer)} against {quote(best)}"
@@ -104,7 +103,7 @@ def _measure(metric: str) -> Callable[[str, str], float]:
     if metric in get_args(Metric):
         return lambda answer, reference: rouge_n(answer, reference, int(metric[-1]))
     why = "cosine compares embeddings, which need a server" if metric == "cosine" else f"there is no metric {metric!r}"
-    raise SuiteError(f"text_similarity: {why}; there are {', '.join(get_args(Metric))}.")
+    raise SuiteError(f"text_similarity: {why}; use one of {', '.join(get_args(Metric))}.")
 
 
 def _fuzzy_match(answer: str, reference: str) -> float:

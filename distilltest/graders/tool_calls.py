@@ -18,7 +18,7 @@ Arguments = Literal["exact", "subset", "schema"]
 Order = Literal["same", "any"]
 
 _SHAPE = (
-    "write a tool's name, or {'name': …, 'arguments': {…}} (without arguments any will do), "
+    "write a tool's name, or {'name': …, 'arguments': {…}} (without arguments, any match), "
     "or a call as the server returns it, {'function': {'name': …, 'arguments': '…'}}"
 )
 
@@ -27,7 +27,7 @@ _SHAPE = (
 class _Expected:
     name: str
     arguments: Any
-    """An object or a schema, None where any arguments will do."""
+    """An object or a schema, None if any arguments will do."""
 
     def __str__(self) -> str:
         return self.name if self.arguments is None else f"{self.name} {quote(self.arguments)}"
@@ -41,19 +41,19 @@ def tool_calls(
     order: Order = "same",
     extra: bool = False,
 ) -> Grade:
-    """Score the share of calls that are right; pass where all expected calls were made, and no other.
+    """Score the share of calls that are right; pass if all expected calls were made, and no others.
 
-    The score is the number of expected calls that were made, over the number of expected or of actual calls, whichever
-    is larger. Where no call is expected, no call is right: it scores 1 for none and 0 for any.
+    The score is the number of expected calls that were made, divided by the number of expected calls or of actual calls,
+    whichever is larger. If no call is expected, an answer without calls scores 1, and any other 0.
 
     Args:
-        calls: What the model called: ``completion.tool_calls``.
+        calls: The model's calls: ``completion.tool_calls``.
         expected: The right calls, each a tool's name (any arguments will do), ``{"name": …, "arguments": {…}}``, or a
-            call as the server returns it, so that a stored answer can serve as the reference.
-        arguments: ``exact`` the same JSON value (1 is 1.0, the order of keys does not matter); ``subset`` at least the
-            expected keys, at any depth; ``schema`` what stands as arguments is a JSON schema that accepts them.
+            call as the server returns it, so that a stored answer can be the reference.
+        arguments: ``exact``: the same JSON value (1 is 1.0, the order of keys does not matter); ``subset``: at least the
+            expected keys, at any depth; ``schema``: the expected arguments are a JSON schema that must accept them.
         order: ``same`` as expected, or ``any``.
-        extra: Allow further calls; the score is then over the expected calls alone.
+        extra: Allow other calls; only the expected calls then count for the score.
 
     Raises:
         SuiteError: An expected call has another shape, an option is unknown, or a schema is broken.
@@ -91,19 +91,19 @@ def _reason(
     order: Order,
     extra: bool,
 ) -> str:
-    """What is out of order, different, missing or extra, in this order."""
+    """The calls that are out of order, different, missing or extra."""
     missing = [index for index in range(len(wanted)) if index not in pairs]
     surplus = [index for index in range(len(calls)) if index not in pairs.values()]
     displaced, different = [], []
     for want in missing.copy():
         moved = next((call for call in surplus if order == "same" and faults[want][call] is None), None)
-        twin = next((call for call in surplus if calls[call].name == wanted[want].name), None)
+        same_name = next((call for call in surplus if calls[call].name == wanted[want].name), None)
         if moved is not None:
             displaced.append(str(wanted[want]))
             surplus.remove(moved)
-        elif twin is not None:
-            different.append(f"{wanted[want].name} {faults[want][twin]}")
-            surplus.remove(twin)
+        elif same_name is not None:
+            different.append(f"{wanted[want].name} {faults[want][same_name]}")
+            surplus.remove(same_name)
         else:
             continue
         missing.remove(want)
@@ -117,12 +117,12 @@ def _reason(
 
 
 def _fault(call: ToolCall, want: _Expected, how: Arguments) -> str | None:
-    """Why this is not the expected call, None where it is."""
+    """Why this is not the expected call, None if it is."""
     if call.name != want.name:
         return f"is {call.name}"
     if want.arguments is None:
         return None
-    text = call.arguments.strip() or "{}"  # some servers write nothing for a call without arguments
+    text = call.arguments.strip() or "{}"  # some servers send an empty text for a call without arguments
     if how == "schema":
         from distilltest.graders.json_schema import json_schema
 

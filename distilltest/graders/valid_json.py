@@ -11,14 +11,14 @@ _KINDS = {dict: "an object", list: "an array", str: "a text", bool: "true or fal
 
 
 def valid_json(answer: str, *, code_fence: bool = False) -> Grade:
-    """Score 1 where the whole answer is one JSON value (RFC 8259), else 0.
+    """Score 1 if the whole answer is one JSON value (RFC 8259), else 0.
 
-    Any value counts, a bare number too; ask for more with ``json_schema``. ``NaN``, comments, a comma too many and
-    words around the value are not JSON, nor is nesting deeper than 1024.
+    Any value counts, even a bare number; use ``json_schema`` to demand more. ``NaN``, comments, trailing commas, words around the
+    value, and nesting deeper than 1024 levels are not accepted.
 
     Args:
-        answer: What the model said.
-        code_fence: Look inside a code fence that is the whole answer.
+        answer: The model's answer.
+        code_fence: If the answer is one Markdown code fence, take its content.
 
     >>> valid_json('{"term": 3}').reason
     'is JSON: an object'

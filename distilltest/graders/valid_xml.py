@@ -11,15 +11,14 @@ class _Doctype(Exception):
 
 
 def valid_xml(answer: str, *, code_fence: bool = False) -> Grade:
-    """Score 1 where the whole answer is one well-formed XML document, namespaces included, else 0.
+    """Score 1 if the whole answer is one well-formed XML document, namespaces included, else 0.
 
-    It is read with expat, the parser under ``xml.etree``, but no tree is built. A ``DOCTYPE`` scores 0: it is where
-    entities are declared, and with none declared nothing expands (a "billion laughs") and nothing is fetched. The five
-    entities of XML itself (``&amp;`` …) and character references are fine.
+    The parser is expat, as in ``xml.etree``. A ``DOCTYPE`` scores 0: it can declare entities, which may expand without end (a
+    "billion laughs") or fetch files. The five predefined entities (``&amp;`` …) and character references are allowed.
 
     Args:
-        answer: What the model said.
-        code_fence: Look inside a code fence that is the whole answer.
+        answer: The model's answer.
+        code_fence: If the answer is one Markdown code fence, take its content.
 
     >>> valid_xml("<a><b/></a>").reason
     'is XML: <a>'
@@ -46,9 +45,9 @@ def valid_xml(answer: str, *, code_fence: bool = False) -> Grade:
     try:
         parser.Parse(normalise(answer, code_fence=code_fence), True)
     except _Doctype:
-        return fail("XML with a DOCTYPE, which is not read: entities would be declared there")
+        return fail("XML with a DOCTYPE, which could declare entities and is not accepted")
     except expat.ExpatError as error:
         return fail(f"not XML: {expat.ErrorString(error.code)} (line {error.lineno}, column {error.offset + 1})")
     except UnicodeEncodeError:
-        return fail("not XML: half a surrogate pair is no character")
+        return fail("not XML: it has half a surrogate pair")
     return Grade("valid_xml", 1.0, True, f"is XML: <{roots[0].rpartition(' ')[2]}>")

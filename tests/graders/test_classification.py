@@ -32,8 +32,8 @@ def test_the_label_of_an_answer(answer, label):
 @pytest.mark.parametrize(
     ("expected", "labels", "words"),
     [
-        ("x", ["a", "b"], "none of the labels a, b"),
-        (3, ["a", "b"], "none of the labels"),
+        ("x", ["a", "b"], "not one of the labels a, b"),
+        (3, ["a", "b"], "not one of the labels"),
         ("a", "ab", "at least two different"),
         ("a", ["a"], "at least two different"),
         ("a", ["a", "A"], "at least two different"),

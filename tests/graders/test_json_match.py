@@ -64,8 +64,8 @@ def test_a_reference_may_be_text_and_a_threshold_lower():
         ("no JSON", {}, "is not JSON"),
         ({}, {"ignore": "id"}, "a list of names or paths"),
         ({}, {"any_order": "id"}, "a list of names or paths"),
-        ({}, {"tolerance": -1}, "no number from 0 on"),
-        ({}, {"tolerance": {"a": float("nan")}}, "no number from 0 on"),
+        ({}, {"tolerance": -1}, "not a number of at least 0"),
+        ({}, {"tolerance": {"a": float("nan")}}, "not a number of at least 0"),
         ({}, {"pass_threshold": 2}, "pass_threshold is 2"),
     ],
 )

@@ -86,8 +86,8 @@ def test_what_is_right(said, expected, options, right):
         (True, {}, "neither a number nor a text"),
         ([3], {}, "neither a number nor a text"),
         (math.nan, {}, "no number in the reference"),
-        (3, {"tolerance": -1}, "from 0 on"),
-        (3, {"relative": math.inf}, "from 0 on"),
+        (3, {"tolerance": -1}, "of at least 0"),
+        (3, {"relative": math.inf}, "of at least 0"),
     ],
 )
 def test_wrong_use_is_told(expected, options, words):

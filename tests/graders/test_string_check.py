@@ -82,8 +82,8 @@ def test_ignoring_case_does_not_change_a_pattern():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("a", "b", "neq"), "there is no operation 'neq'; there are eq, ne, like, ilike, not"),
-        (("a", "(", "regex"), r"'\(' is no pattern: missing \)"),
+        (("a", "b", "neq"), "the operation 'neq' is unknown; use one of eq, ne, like, ilike, not"),
+        (("a", "(", "regex"), r"'\(' is not a valid pattern: missing \)"),
     ],
 )
 def test_wrong_use_is_told(arguments, message):

@@ -108,10 +108,10 @@ def test_the_options_fold_both_sides():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"metric": "cosine"}, "cosine compares embeddings, which need a server; there are fuzzy_match"),
-        ({"metric": "rouge"}, "there is no metric 'rouge'; there are fuzzy_match, bleu"),
+        ({"metric": "cosine"}, "cosine compares embeddings, which need a server; use one of fuzzy_match"),
+        ({"metric": "rouge"}, "there is no metric 'rouge'; use one of fuzzy_match, bleu"),
         ({"metric": "rouge_6"}, "there is no metric 'rouge_6'"),
-        ({"pass_threshold": 50}, "pass_threshold is 50; it is a number in"),
+        ({"pass_threshold": 50}, "pass_threshold is 50; it must be a number in"),
         ({"alternatives": "b"}, "alternatives is a list of texts"),
     ],
 )

@@ -364,7 +364,7 @@ def test_custom_graders_are_fixtures(judged):
     judged.suite("wrong()", parameters="case, completion, wrong")
     result = judged.run()
     assert result.ret == COULD_NOT_RUN
-    result.stdout.fnmatch_lines(["*@grader wrong returned True; it returns a Grade*"])
+    result.stdout.fnmatch_lines(["*@grader wrong returned True; return a Grade*"])
 
 
 @pytest.mark.parametrize("define", ["def", "async def"])

@@ -1,5 +1,5 @@
-"""Measures of how similar two texts are, each with the numbers of the library that people compare with.
+"""Similarity metrics of two texts, with the same results as the usual libraries.
 
-They are written here because the libraries are heavy (nltk) or want data that must be downloaded first (WordNet, for
-METEOR). ``tests/graders/reference_values.json`` holds what the libraries give for 50 pairs, with their versions.
+They are implemented here because the libraries are heavy (nltk) or need downloaded data (WordNet, for METEOR).
+``tests/graders/reference_values.json`` has the libraries' results for 50 pairs, and their versions.
 """

@@ -10,10 +10,10 @@ from distilltest.graders.similarity.tokens import ngrams, tokens
 def bleu(answer: str, reference: str) -> float:
     """Sentence BLEU: the geometric mean of the precisions of 1- to 4-grams, less a penalty for brevity.
 
-    A precision of 0 would make the whole score 0, so the first is taken for 1/2 of a match, the next for 1/4, and so on:
-    smoothing 3 of Chen and Cherry (2014), that of mteval-v13a and sacrebleu's ``exp``. An answer of fewer than four words
-    is measured by as many orders as it has words. These are the numbers of nltk's ``sentence_bleu`` with
-    ``SmoothingFunction().method3`` and ``auto_reweigh=True`` on ``wordpunct_tokenize``; case counts.
+    A precision of 0 would make the whole score 0, so the first one counts as 1/2 of a match, the next as 1/4, and so on:
+    smoothing 3 of Chen and Cherry (2014), the same as in mteval-v13a and sacrebleu's ``exp``. For an answer of fewer than four
+    words, the longest n-gram is the answer. The results are those of nltk's ``sentence_bleu`` with
+    ``SmoothingFunction().method3`` and ``auto_reweigh=True`` on ``wordpunct_tokenize``; case matters.
 
     >>> bleu("the cat sat on the mat", "the cat sat on a mat")
     0.537284965911771

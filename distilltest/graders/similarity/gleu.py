@@ -1,4 +1,4 @@
-"""GLEU, which Google uses where BLEU is too coarse for one sentence (Wu et al. 2016)."""
+"""GLEU, Google's alternative to BLEU for single sentences (Wu et al. 2016)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from distilltest.graders.similarity.tokens import ngrams, tokens
 
 
 def gleu(answer: str, reference: str) -> float:
-    """The common 1- to 4-grams over those of the longer text: the smaller of precision and recall.
+    """The common 1- to 4-grams divided by those of the longer text: the smaller of precision and recall.
 
-    These are the numbers of nltk's ``sentence_gleu`` on ``wordpunct_tokenize``; case counts.
+    The results are those of nltk's ``sentence_gleu`` on ``wordpunct_tokenize``; case matters.
 
     >>> gleu("the cat sat", "the cat ran")
     0.5

@@ -1,4 +1,4 @@
-"""METEOR (Lavie and Agarwal 2007): words in common, by form or stem, and whether they stand together."""
+"""METEOR (Lavie and Agarwal 2007): common words by form or stem, and whether they are adjacent."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from distilltest.graders.similarity.porter import stem
 from distilltest.graders.similarity.tokens import tokens
 
 _Words = dict[int, str]
-"""Words by their place."""
+"""Position → word."""
 
 
 def meteor(answer: str, reference: str) -> float:
-    """METEOR with the stages "same word" and "same stem", and without that of synonyms, which needs WordNet's data.
+    """METEOR with the stages "same word" and "same stem", but without synonyms, which need WordNet's data.
 
-    Recall weighs nine times as much as precision (alpha 0.9), and the score is halved at most where the common words are
-    scattered (gamma 0.5, beta 3). Two equal texts of n words score 1 - 0.5 / n³, so one word against itself scores 0.5:
-    that is METEOR. These are the numbers of nltk's ``single_meteor_score`` with an empty ``wordnet``, on
-    ``wordpunct_tokenize``; case does not count. With WordNet a score can only differ where synonyms meet.
+    Recall weighs nine times as much as precision (alpha 0.9), and scattered words reduce the score by up to a half (gamma 0.5,
+    beta 3). Two equal texts of n words score 1 - 0.5 / n³, so one word against itself scores 0.5, as METEOR defines it. The
+    results are those of nltk's ``single_meteor_score`` with an empty ``wordnet``, on ``wordpunct_tokenize``; case does not
+    matter. WordNet would change only scores of texts with synonyms.
 
     >>> meteor("the cats sat on the mat", "the cat sat on the mat")
     0.9976851851851852
@@ -46,5 +46,5 @@ def _match(said: _Words, wanted: _Words) -> dict[int, int]:
 
 
 def _chunks(pairs: dict[int, int]) -> int:
-    """In how many runs the common words stand, in the same order and next to each other in both texts."""
+    """The number of runs of common words that are adjacent and in the same order in both texts."""
     return sum(pairs.get(place - 1, -2) != other - 1 for place, other in pairs.items())

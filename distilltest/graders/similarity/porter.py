@@ -1,4 +1,4 @@
-"""Porter's stemmer (1980) with the extensions that nltk has by default: English words without their endings."""
+"""Porter's stemmer for English (1980), with nltk's default extensions."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _rules(text: str) -> _Rules:
     return tuple((ending, instead) for ending, _, instead in pairs)
 
 
-# The first rule whose ending the word has decides, whether or not its condition holds.
+# The first rule whose ending matches decides, even if its condition fails.
 _PLURALS = _rules("sses>ss ies>i ss>ss s>")
 _DOUBLE = _rules(
     "ational>ate tional>tion enci>ence anci>ance izer>ize bli>ble alli>al entli>ent eli>e ousli>ous ization>ize ation>ate "
@@ -44,7 +44,7 @@ _LAST = _rules("al> ance> ence> er> ic> able> ible> ant> ement> ment> ent> ion> 
 
 @lru_cache(maxsize=10_000)
 def stem(word: str) -> str:
-    """The stem of a word, which need not be a word itself.
+    """The stem of a word, which may not be a word itself.
 
     >>> [stem(word) for word in ("relational", "hopping", "flies", "generously")]
     ['relat', 'hop', 'fli', 'gener']
@@ -68,7 +68,7 @@ def stem(word: str) -> str:
 
 
 def _replace(word: str, rules: _Rules, least: int) -> str:
-    """Apply the first rule whose ending fits, if what is before it has more than so many syllables."""
+    """Apply the first rule whose ending matches, if the measure of the rest is more than ``least``."""
     for ending, instead in rules:
         if word.endswith(ending):
             before = word[: len(word) - len(ending)]
@@ -80,7 +80,7 @@ def _replace(word: str, rules: _Rules, least: int) -> str:
 
 
 def _verb(word: str) -> str:
-    """Take -ed and -ing off, and mend what is left."""
+    """Remove -ed and -ing, and repair the rest."""
     if word.endswith("ied"):
         return word[:-1] if len(word) == 4 else word[:-2]
     if word.endswith("eed"):
@@ -100,7 +100,7 @@ def _verb(word: str) -> str:
 
 
 def _adverb(word: str) -> str:
-    """Turn two endings into one."""
+    """Replace double endings by single ones."""
     while word.endswith("alli") and _measure(word[:-4]) > 0:
         word = word[:-2]
     if word.endswith("logi") and not word.endswith(tuple(ending for ending, _ in _DOUBLE)):
@@ -109,7 +109,7 @@ def _adverb(word: str) -> str:
 
 
 def _consonants(word: str) -> list[bool]:
-    """Which letters are consonants: a y is one after a vowel and at the start."""
+    """Which letters are consonants; y is one after a vowel and at the start."""
     flags: list[bool] = []
     for letter in word:
         flags.append(not flags[-1] if letter == "y" and flags else letter not in "aeiou")
@@ -117,13 +117,13 @@ def _consonants(word: str) -> list[bool]:
 
 
 def _measure(word: str) -> int:
-    """How often a vowel is followed by a consonant: Porter's m."""
+    """Porter's m: the number of times a consonant follows a vowel."""
     flags = _consonants(word)
     return sum(not one and other for one, other in pairwise(flags))
 
 
 def _short(word: str) -> bool:
-    """Does it end in consonant, vowel, consonant (no w, x, y), or is it a vowel and a consonant?"""
+    """Whether a word ends in consonant, vowel, consonant (not w, x, y), or is a vowel and a consonant."""
     flags = _consonants(word)
     if len(word) == 2:
         return flags == [False, True]

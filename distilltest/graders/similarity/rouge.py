@@ -1,4 +1,4 @@
-"""ROUGE (Lin 2004): the share of word sequences that two texts have in common."""
+"""ROUGE (Lin 2004): the share of common word sequences."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _OTHER = re.compile(r"[^a-z0-9]+")
 
 
 def rouge_words(text: str) -> list[str]:
-    """Cut into what ROUGE takes for words: runs of a to z and 0 to 9 after lowering.
+    """The words of a text for ROUGE: runs of a to z and 0 to 9 in lower case.
 
     >>> rouge_words("Don't panic, Zoë!")
     ['don', 't', 'panic', 'zo']
@@ -21,7 +21,7 @@ def rouge_words(text: str) -> list[str]:
 
 
 def demand_letters(reference: str) -> None:
-    """Insist that ROUGE sees most of a reference. Of Chinese or Russian it sees nothing, and scores 0 whatever the answer is.
+    """Raise unless ROUGE knows most letters of a reference. Against Chinese or Russian, every answer would score 0.
 
     Raises:
         SuiteError: Most of its letters and digits are not a to z and 0 to 9.
@@ -31,7 +31,7 @@ def demand_letters(reference: str) -> None:
     if 2 * seen < len(characters):
         raise SuiteError(
             f"text_similarity: ROUGE knows the letters a to z and digits only, which are {seen} of {len(characters)} in "
-            f"{quote(reference, 60)}: its score would mean nothing. Take gleu, bleu, fuzzy_match or cosine."
+            f"{quote(reference, 60)}: its score would mean nothing. Use gleu, bleu, fuzzy_match or cosine."
         )
 
 

@@ -1,4 +1,4 @@
-"""Cutting a text into words, and counting their sequences."""
+"""Splits a text into tokens, and counts n-grams."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from functools import cache
 
 _JOINERS = "\u200c\u200d"
 _CIRCLED = ((0x24B6, 0x24E9), (0x1F130, 0x1F149), (0x1F150, 0x1F169), (0x1F170, 0x1F189))
-"""Letters in circles and squares, which Unicode counts as alphabetic."""
+"""Letters in circles and squares, which are alphabetic in Unicode."""
 _SEPARATORS = "\x1c-\x1f"
-"""White space to Python, not to Unicode."""
+"""White space in Python, but not in Unicode."""
 
 
 def tokens(text: str) -> list[str]:
-    """Cut where letters and digits meet punctuation or space: nltk's ``wordpunct_tokenize``.
+    """Split between letters or digits and punctuation or space, like nltk's ``wordpunct_tokenize``.
 
-    Since 3.10 nltk reads patterns with the package ``regex``, which goes by Unicode's rules (UTS #18): marks that combine with a
-    letter, as Hindi and Thai write most vowels, belong to the word. Python's own ``re`` cuts a word at each of them, and takes
-    fractions and raised digits for letters. So the characters on which the two differ are put where ``regex`` has them.
+    Since 3.10, nltk uses the package ``regex``, which follows Unicode (UTS #18): combining marks, with which Hindi and Thai write
+    most vowels, belong to the word. Python's ``re`` splits a word at each of them, and treats fractions and superscript digits as
+    letters. This function classifies the characters on which the two differ as ``regex`` does.
 
     >>> tokens("Can't stop, 3.5!")
     ['Can', "'", 't', 'stop', ',', '3', '.', '5', '!']
@@ -31,7 +31,7 @@ def tokens(text: str) -> list[str]:
 
 
 def is_word(character: str) -> bool:
-    r"""Whether ``\w`` of the package ``regex`` matches a character."""
+    r"""Whether ``\w`` in the package ``regex`` matches a character."""
     category = unicodedata.category(character)
     if category[0] in "LM" or category in ("Nd", "Nl", "Pc") or character in _JOINERS:
         return True
@@ -45,7 +45,7 @@ def _ascii() -> re.Pattern[str]:
 
 @cache
 def _unicode() -> re.Pattern[str]:
-    """With the characters on which ``re`` and ``regex`` differ, found once: all are below U+20000 but for some selectors."""
+    """The pattern for Unicode, with the characters on which ``re`` and ``regex`` differ: below U+20000, and some selectors."""
     more: list[str] = []
     less: list[str] = []
     for code in (*range(0x20000), *range(0xE0000, 0xE0200)):
@@ -59,7 +59,7 @@ def _unicode() -> re.Pattern[str]:
 
 
 def _ranges(characters: Sequence[str]) -> str:
-    """Characters in their order, as ranges of a character class."""
+    """Sorted characters as ranges of a character class."""
     spans: list[list[int]] = []
     for code in map(ord, characters):
         if spans and code == spans[-1][1] + 1:
@@ -70,7 +70,7 @@ def _ranges(characters: Sequence[str]) -> str:
 
 
 def ngrams(words: Sequence[str], length: int) -> Counter[tuple[str, ...]]:
-    """Count the runs of so many words.
+    """Count the runs of ``length`` words.
 
     >>> ngrams(["a", "b", "a", "b"], 2)[("a", "b")]
     2
