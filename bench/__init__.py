@@ -1,1 +1,1 @@
-"""Figures as ratios against a bound of the same run."""
+"""Benchmarks: ratios to a bound that is measured in the same run."""

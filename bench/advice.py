@@ -1,9 +1,7 @@
-"""Is the number of cases that a verdict and ``--plan`` name enough?
+"""Checks that the number of cases that a verdict and ``--plan`` recommend is enough.
 
-``python -m bench.advice [RUNS]`` prints a table.
-
-For each kind of data a pilot is drawn, the number that is advised for it is taken, and so many cases of the same population are
-drawn again and again: the share of runs that prove the claim should be near 80 %.
+``python -m bench.advice [RUNS]`` prints a table. For each kind of data it draws a pilot, computes the recommended number of
+cases, and draws many runs of this size from the same population. About 80 % of these runs should prove the claim.
 """
 
 from __future__ import annotations
@@ -23,32 +21,32 @@ ALPHA = 0.05
 
 @dataclass(frozen=True)
 class Population:
-    """Where cases come from."""
+    """A distribution of cases."""
 
     name: str
     test: str
     limit: float
     mean: float
-    """The true one."""
+    """The true mean."""
     cluster: Callable[[Random], list[float]]
-    """The values of one cluster; of one case where cases are independent."""
+    """Draws the values of one cluster, or of one case if cases are independent."""
     pilot: int
-    """Cases, or clusters, from which the number is advised."""
+    """The number of cases or clusters in the pilot."""
     alpha: float = ALPHA
 
 
 def won_or_lost(won: float, lost: float) -> Callable[[Random], list[float]]:
-    """One case."""
+    """Draw one case that passes or fails."""
     return lambda dice: [(lambda u: 1.0 if u < won else -1.0 if u < won + lost else 0.0)(dice.random())]
 
 
 def score(mean: float, spread: float) -> Callable[[Random], list[float]]:
-    """One case."""
+    """Draw one case with a score."""
     return lambda dice: [max(-1.0, min(1.0, dice.gauss(mean, spread)))]
 
 
 def document(least: int, most: int, spread: float) -> Callable[[Random], list[float]]:
-    """Cases that share a difference of their document, and have one of their own."""
+    """Draw the cases of a document, with a shared difference plus one per case."""
 
     def draw(dice: Random) -> list[float]:
         shared = dice.gauss(0.0, spread)
@@ -58,7 +56,7 @@ def document(least: int, most: int, spread: float) -> Callable[[Random], list[fl
 
 
 def mixture(dice: Random) -> list[float]:
-    """Mostly equal, sometimes much better or worse, as judges score."""
+    """Draw a mostly equal, sometimes much better or worse case, as judges score."""
     return [dice.choice([0.0] * 6 + [0.25, -0.25, 0.75, -0.75])]
 
 
@@ -80,7 +78,7 @@ POPULATIONS = [
 
 
 def advised(of: Population, seed: int = 0) -> int | None:
-    """The number of cases that is named after a pilot, where the mean is what it truly is."""
+    """The number of cases recommended after a pilot, given the true mean."""
     dice = Random(seed)
     groups = [of.cluster(dice) for _ in range(of.pilot)]
     values = [value for group in groups for value in group]
@@ -89,7 +87,7 @@ def advised(of: Population, seed: int = 0) -> int | None:
 
 
 def proven(of: Population, cases: int, dice: Random) -> bool:
-    """Whether a run over so many cases proves the claim."""
+    """Whether a run over this number of cases proves the claim."""
     values: list[float] = []
     names: list[str] = []
     while len(values) < cases:
@@ -105,7 +103,7 @@ def proven(of: Population, cases: int, dice: Random) -> bool:
 
 
 def power(of: Population, runs: int, seed: int = 1) -> tuple[float, list[int]]:
-    """How often what is advised is enough, over several pilots, and the numbers that were advised."""
+    """How often the recommended number is enough, over several pilots, and the numbers."""
     numbers = [advised(of, pilot) or 0 for pilot in range(5)]
     dice = Random(seed)
     won = sum(proven(of, numbers[run % 5], dice) for run in range(runs))

@@ -1,7 +1,7 @@
-"""A chat server in a process of its own that counts what it receives: HTTP/1.1 by hand, answers at random or faults by model.
+"""A chat server in a separate process that counts requests: hand-written HTTP/1.1, random answers, and faults by model.
 
-A model's name says what becomes of its requests: ``refused`` is always 400, ``half`` half a JSON, ``flaky`` fails once for every
-twentieth request; all others answer. ``GET /stats`` tells the counts, ``GET /reset`` begins anew.
+The model's name selects the fault: ``refused`` always returns 400, ``half`` returns half a JSON, ``flaky`` fails once for every
+twentieth request; all others answer. ``GET /stats`` returns the counts, ``GET /reset`` resets them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import ClassVar
 from bench.server import verdict_line
 
 ANSWERS = (("git status", "Y"), ("git log", "N"))
-"""One of them at random, with a judge's verdict, so that a second answer to a request would contradict the first."""
+"""Picked at random, with a judge's verdict, so that a second answer to a request may contradict the first."""
 
 
 def chat(text: str) -> bytes:
@@ -41,18 +41,18 @@ class Counting(asyncio.Protocol):
 
     latency = 0.05
     received: ClassVar[Counter[bytes]] = Counter()
-    """Body → how often."""
+    """Body → number of requests."""
     faults = 0
-    """Failures after which the same request is to be sent again."""
+    """The number of failures after which the client has to send the request again."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember where to answer."""
+        """Keep the transport."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self.data = b""
 
     def data_received(self, data: bytes) -> None:
-        """Count each whole request, and answer it after the latency."""
+        """Count each complete request, and answer it after the latency."""
         self.data += data
         while (end := self.data.find(b"\r\n\r\n")) >= 0:
             head = self.data[:end].lower()
@@ -68,7 +68,7 @@ class Counting(asyncio.Protocol):
                 asyncio.get_running_loop().call_later(self.latency, self.send, *self.answer(body))
 
     def answer(self, body: bytes) -> tuple[int, bytes]:
-        """Status and body."""
+        """The status and body of the response."""
         model = json.loads(body)["model"]
         if model == "refused":
             return 400, json.dumps(
@@ -83,7 +83,7 @@ class Counting(asyncio.Protocol):
         return 200, chat(text + verdict_line(body, verdict))
 
     def stats(self, *, anew: bool) -> bytes:
-        """The counts; afterwards they may begin anew."""
+        """Return the counts, and optionally reset them."""
         counts = {"received": self.received.total(), "distinct": len(self.received), "faults": self.faults}
         if anew:
             self.received.clear()
@@ -91,18 +91,18 @@ class Counting(asyncio.Protocol):
         return json.dumps(counts).encode()
 
     def send(self, status: int, body: bytes) -> None:
-        """Send a response, unless the client has gone."""
+        """Send a response, unless the client has disconnected."""
         if not self.transport.is_closing():
             head = b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
             self.transport.write(head % (status, len(body)) + body)
 
 
 async def main() -> None:
-    """Serve on a free loopback port, which is printed."""
+    """Serve on a free loopback port, and print the port."""
     Counting.latency = float(sys.argv[1])
     server = await asyncio.get_running_loop().create_server(Counting, "127.0.0.1", 0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
-    asyncio.get_running_loop().add_reader(sys.stdin, server.close)  # whoever started this has ended
+    asyncio.get_running_loop().add_reader(sys.stdin, server.close)  # stop when the parent process ends
     await server.serve_forever()
 
 

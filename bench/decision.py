@@ -1,4 +1,4 @@
-"""How long the gate takes to decide: the first time in a process, with all imports, and again."""
+"""Measures how long the gate takes to decide: the first time in a process, imports included, and later."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RUNS = 5
 
 
 def passes(n: int) -> Callable[[], object]:
-    """Pass and fail: a tenth of the cases differ."""
+    """Pass and fail; a tenth of the cases differ."""
     from distilltest import better_than, decide, not_worse_than
 
     luck = random.Random(1)
@@ -27,7 +27,7 @@ def passes(n: int) -> Callable[[], object]:
 
 
 def slices(n: int, scores: bool) -> Callable[[], object]:
-    """Twenty slices, and the same two rules."""
+    """The same two rules, with twenty slices."""
     from distilltest import better_than, decide, no_slice_regresses, not_worse_than
 
     luck = random.Random(2)
@@ -40,7 +40,7 @@ def slices(n: int, scores: bool) -> Callable[[], object]:
 
 
 def clusters(n: int) -> Callable[[], object]:
-    """Ten cases a document."""
+    """Documents of ten cases."""
     from distilltest import decide, not_worse_than
 
     luck = random.Random(3)
@@ -62,7 +62,7 @@ WAYS: list[tuple[str, Callable[[], Callable[[], object]]]] = [
 
 
 def main() -> None:
-    """Measure and print; with a number, measure that way alone and print the seconds of the first decision and of later ones."""
+    """Measure and print. With a number, measure only that way, and print the seconds of the first and of later decisions."""
     if len(sys.argv) > 1:
         decide = WAYS[int(sys.argv[1])][1]()
         taken = []
@@ -77,7 +77,7 @@ def main() -> None:
         command = [sys.executable, "-m", "bench.decision", str(number)]
         first, later = map(float, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
         rows.append((name, f"{first * 1000:.0f} ms", f"{later * 1000:.0f} ms"))
-    print(f"processor time of a decision, each in a process of its own; later: the median of {RUNS}")
+    print(f"processor time of a decision, each in a separate process; later: the median of {RUNS}")
     print(tabulate(rows, headers=["what", "first, with imports", "later"]))
 
 

@@ -1,4 +1,4 @@
-"""What the plugin costs a pytest session that has no evaluation: with and without it, in turn."""
+"""Measures the cost of the plugin in a pytest session without evaluations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RUNS = 15
 
 
 def session(folder: str, *options: str) -> float:
-    """Seconds of one session with one empty test."""
+    """The seconds of a session with one empty test."""
     started = time.perf_counter()
     subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, folder],

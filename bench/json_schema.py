@@ -1,4 +1,4 @@
-"""What the grader ``json_schema`` costs an answer, against the bare fast validator on the same answers in the same run."""
+"""Measures the time of the grader ``json_schema`` per answer, compared with the bare validator on the same answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two waves of calls: 1,000 answers and a judge's verdict on each, against the bound for both waves together."""
+"""Measures two waves of calls, 1,000 answers and a judge's verdict on each, compared with the bound for both."""
 
 from __future__ import annotations
 

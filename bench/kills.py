@@ -1,7 +1,7 @@
-"""Does the store survive ``kill -9``, while an older one is brought to today's schema and while a run writes?
+"""Checks that the store survives ``kill -9``, during a migration from an older schema and during a run.
 
-Each kill hits a process at a random moment; the next process goes on from there. Exit code 1 where anything was damaged, lost,
-changed or there twice.
+Each kill hits a process at a random moment, and the next process continues from there. The exit code is 1 if anything is damaged,
+lost, changed or duplicated.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ REQUESTS = 300
 
 
 def child(work: Callable[[], None]) -> int:
-    """A process that does something; its id."""
+    """Fork a process that does the work; return its id."""
     sys.stdout.flush()
     forked = os.fork()
     if forked:
@@ -44,10 +44,10 @@ def child(work: Callable[[], None]) -> int:
 
 
 def killed(process: int, after: float) -> bool:
-    """Kill a process so many seconds after; whether it was still there. One that failed by itself ends this one.
+    """Kill a process after this many seconds; return whether it was still running.
 
     Raises:
-        RuntimeError: It failed.
+        RuntimeError: The process failed by itself.
     """
     deadline = time.monotonic() + after
     while (left := deadline - time.monotonic()) > 0:
@@ -59,7 +59,7 @@ def killed(process: int, after: float) -> bool:
 
 
 def ended(process: int, options: int = 0) -> bool:
-    """Whether a process has come to its own end; without options, wait for one or the other."""
+    """Whether a process ended by itself. Without options, wait until it has ended or was killed."""
     pid, status = os.waitpid(process, options)
     if pid and os.WIFEXITED(status) and os.WEXITSTATUS(status):
         raise RuntimeError(f"a process ended with {os.WEXITSTATUS(status)}")
@@ -67,7 +67,7 @@ def ended(process: int, options: int = 0) -> bool:
 
 
 def migrations(kills: int, rows: int, chance: random.Random) -> str:
-    """Kill what brings a store of schema 5 to today's; two processes do it at once every other time."""
+    """Kill migrations from schema 5; every other time, two processes migrate at once."""
     moved._ROWS = 100  # many transactions
     done = whole = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -81,7 +81,7 @@ def migrations(kills: int, rows: int, chance: random.Random) -> str:
         took = 0.0
         while done < kills or not whole:
             shutil.copytree(source.parent, path.parent)
-            if not took:  # once undisturbed
+            if not took:  # the first time without a kill
                 began = time.perf_counter()
                 ended(child(migrate))
                 took = time.perf_counter() - began
@@ -92,7 +92,7 @@ def migrations(kills: int, rows: int, chance: random.Random) -> str:
                     hit = [killed(each, chance.uniform(0, 0.5 * took)) for each in several]
                     done += sum(hit)
                     begun = all(hit)
-                    look = Path(folder, "look")  # so that the next process recovers the log, not this one
+                    look = Path(folder, "look")  # a copy, so that the next process recovers the log, not this one
                     shutil.copytree(path.parent, look)
                     found = older_store.moved_so_far(look / path.name)
                     if found != counts:
@@ -109,7 +109,7 @@ def migrations(kills: int, rows: int, chance: random.Random) -> str:
 
 
 def runs(kills: int, chance: random.Random) -> str:
-    """Kill a process that asks; everything that it had handed out must be stored, and nothing else may be asked again."""
+    """Kill runs. All answers that a run has returned must be stored, and no stored request may be sent again."""
     done = whole = asked_again = most = 0
     with counting(0.005) as url:
         while done < kills:
@@ -142,7 +142,7 @@ def runs(kills: int, chance: random.Random) -> str:
 
 
 def project(folder: Path, url: str) -> list[Request]:
-    """A configuration, and what is asked."""
+    """Write a configuration; return the requests."""
     text = (
         f"servers:\n  s: {{base_url: '{url}/v1', max_concurrency: {AT_ONCE}}}\nmodels:\n  m: {{server: s, model: m}}\n"
     )
@@ -151,7 +151,7 @@ def project(folder: Path, url: str) -> list[Request]:
 
 
 def ask(folder: Path, requests: list[Request], out: int) -> None:
-    """Ask, and tell each answer that was handed out."""
+    """Send the requests, and report each answer that is returned."""
     config = load_config(folder)
     with Store.open(config.store_path) as store, Engine(config, store) as engine:
         for _, answer in engine.results(requests):
@@ -160,7 +160,7 @@ def ask(folder: Path, requests: list[Request], out: int) -> None:
 
 
 def kill_in_mid_run(work: Callable[[int], None], chance: random.Random, most: int) -> tuple[bool, list[str]]:
-    """Kill a process when it has told some answers; whether it was still there, and all that it told."""
+    """Kill a process once it has reported some answers; return whether it was still running, and its reports."""
     reading, writing = os.pipe()
     process = child(partial(work, writing))
     os.close(writing)
@@ -171,7 +171,7 @@ def kill_in_mid_run(work: Callable[[int], None], chance: random.Random, most: in
 
 
 def look_at(path: Path, told: list[str]) -> int:
-    """How many completions a store has; what was told must be among them.
+    """The number of completions in a store. The reported ones must be among them.
 
     Raises:
         ValueError: It is not, or the file is damaged.
@@ -187,7 +187,7 @@ def look_at(path: Path, told: list[str]) -> int:
 
 
 def main() -> int:
-    """Kill, and say what came of it."""
+    """Run both kinds of kills, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--migrations", type=int, default=100, metavar="KILLS")
     parser.add_argument("--runs", type=int, default=100, metavar="KILLS")

@@ -1,8 +1,8 @@
-"""Planted leaks: how many are found, how many requests are near by chance, and how long a large file takes.
+"""Counts how many planted leaks are found and how many requests are near duplicates by chance, and times a large file.
 
-``python -m bench.leaks`` plants leaks of each kind among the git requests, and with ``--gsm8k FOLDER`` in GSM8K as well: its
-train.jsonl and test.jsonl are in github.com/openai/grade-school-math, data. ``--speed`` measures 100,000 lines
-against 10,000 cases.
+``python -m bench.leaks`` plants leaks of each kind among the git requests, and with ``--gsm8k FOLDER`` also in GSM8K, whose
+train.jsonl and test.jsonl are in github.com/openai/grade-school-math, data. ``--speed`` measures 100,000 lines against 10,000
+cases.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def example(request: str, answer: str) -> dict[str, Any]:
 
 
 def looked_for(rows: list[dict[str, Any]], cases: Pairs) -> tuple[set[int], set[int]]:
-    """Numbers of the cases that are leaked, and of those that are near."""
+    """The numbers of leaked cases, and of near duplicates."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "train.jsonl"
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -57,7 +57,7 @@ def looked_for(rows: list[dict[str, Any]], cases: Pairs) -> tuple[set[int], set[
 
 
 def shares(kind: str, cases: Pairs, others: Pairs) -> tuple[float, float, float]:
-    """Of the planted cases: blocked, near, missed."""
+    """The shares of planted cases that are blocked, near and missed."""
     from training_files.planted import KINDS
 
     blocked = near = total = 0
@@ -92,7 +92,7 @@ def by_chance(datasets: dict[str, tuple[Pairs, Pairs]]) -> None:
 
 
 def speed(lines: int, cases: int) -> None:
-    """Templates whose places are filled from 50 values each, and texts of words that go together by chance."""
+    """Requests from templates with 50 values per field, and texts of random words."""
     chance = random.Random(1)
     requests = read(ROOT / "fixtures/git_requests/train.jsonl", "request", "reference")
     words = [word for request, _ in requests for word in request.split()]

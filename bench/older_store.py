@@ -1,4 +1,4 @@
-"""A store of schema 5, as the last version with large rows left it, and what must be in it after it was brought to today's."""
+"""Creates a store of schema 5, the last one with large rows, and lists the content that a migration must keep."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Contents:
     completions: dict[str, tuple[Any, ...]]
     """Key → server, model, trial, labels, request, the answer as values, response, time, the server's id."""
     outcomes: dict[tuple[Any, ...], Outcome]
-    """By all that names one."""
+    """The outcomes, by all values that identify one."""
     others: dict[str, list[tuple[Any, ...]]]
-    """Rows of the tables that stay as they are."""
+    """The rows of the tables that do not change."""
 
 
 def key_of(number: int) -> str:
@@ -36,7 +36,7 @@ def key_of(number: int) -> str:
 
 
 def completion(number: int) -> tuple[Any, ...]:
-    """A row of ``completion`` in schema 5, of nine kinds in turn."""
+    """A row of ``completion`` in schema 5; nine kinds take turns."""
     kind, text = number % 9, f"git log -{number} — é\n{'x' * (number % 700)}"
     asked: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": f"question {number}"}]}
     message: dict[str, Any] = {"role": "assistant", "content": text}
@@ -47,7 +47,7 @@ def completion(number: int) -> tuple[Any, ...]:
         "created": 1000.5 + number, "attempts": 1 + number % 2, "trial": number % 2, "from_store": False,
     }  # fmt: skip
     response: Any = None
-    if kind == 1:  # calls of tools
+    if kind == 1:  # tool calls
         call = {"id": "c1", "name": "run", "arguments": '{"a": 1}'}
         answer |= {"text": "", "tool_calls": [call], "finish_reason": "tool_calls"}
         function = {"name": call["name"], "arguments": call["arguments"]}
@@ -58,14 +58,14 @@ def completion(number: int) -> tuple[Any, ...]:
     elif kind == 3:  # imported, without a response
         answer |= {"usage": {"prompt_tokens": 0, "completion_tokens": 0, "cached_tokens": 0}, "served_id": ""}
         response = b""
-    elif kind == 4:  # redacted: the texts are other ones than the response has
+    elif kind == 4:  # redacted: the texts differ from the response
         answer |= {"text": "[email]"}
     elif kind == 5:  # an embedding
         asked = {"model": "m", "input": f"text {number}"}
         answer |= {"text": "[0.5,1.0]", "usage": {"prompt_tokens": 2, "completion_tokens": 0, "cached_tokens": 0}}
         answer |= {"served_id": "", "served_model": "e"}
         response = {"data": [{"index": 0, "embedding": [0.5, 1]}], "model": "e", "usage": {"prompt_tokens": 2}}
-    elif kind == 6:  # what an older version read otherwise than today's
+    elif kind == 6:  # read differently by older versions
         response = b"no JSON at all \xff"
     elif kind == 7:  # large
         answer["text"] = message["content"] = text * 20
@@ -85,7 +85,7 @@ def completion(number: int) -> tuple[Any, ...]:
 
 
 def outcomes(number: int, run: str) -> list[Outcome]:
-    """What a run made of a completion: a grade, a failed call, or a grade of something that was deleted since."""
+    """A run's outcome: a grade, a failed call, or a grade of a completion that has been deleted."""
     grades = orjson.dumps([["exact_match", 1.0, True, "as wanted"], ["judge", 0.5, False, "", "teacher"]])
     place = (run, "suites/test_git.py::test_a", f"case-{number}", "candidate", 0)
     if number % 11 == 0:
@@ -96,7 +96,7 @@ def outcomes(number: int, run: str) -> list[Outcome]:
 
 
 def make(path: Path, rows: int) -> Contents:
-    """Make such a store."""
+    """Create the store, and return its content."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
     with sqlite3.connect(path, isolation_level=None) as sql:
@@ -123,7 +123,7 @@ def make(path: Path, rows: int) -> Contents:
 
 
 def read(path: Path) -> Contents:
-    """What a store of today's schema has."""
+    """Read the content of a store with the current schema."""
     with Store.open(path) as store:
         rows = [tuple(row)[:10] for row in store.each_row()]
     query = """
@@ -142,7 +142,7 @@ def read(path: Path) -> Contents:
 def _values(row: tuple[Any, ...]) -> tuple[Any, ...]:
     _, server, model, trial, labels, request, answer, response, created, server_id = row
     spoken = orjson.loads(answer)
-    spoken["usage"].pop("known", None)  # which schema 5 did not tell
+    spoken["usage"].pop("known", None)  # not in schema 5
     return server, model, trial, labels, request, spoken, response, created, server_id
 
 
@@ -159,7 +159,7 @@ def _others(sql: sqlite3.Connection) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def moved_so_far(path: Path) -> tuple[int, int]:
-    """Completions and outcomes in a store, wherever they are just now.
+    """Count completions and outcomes, in the old and the new tables.
 
     Raises:
         ValueError: The file is damaged.

@@ -1,7 +1,7 @@
-"""Is every request sent once? Whole processes against a server that counts: evaluations, workers, several processes, kills.
+"""Checks that every request is sent once, with whole processes against a counting server: evaluations, workers, kills.
 
-Each row is played many times. What the server received must be exactly the number of distinct requests, and what our processes
-say they sent; and every outcome in the store must have been graded from the text that is stored.
+Each row runs many times. The server must receive exactly the number of distinct requests, which is also the number that our
+processes report, and every outcome must be a grade of the stored text.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ROLES = ("base", "teacher", "candidate")
 PLAIN = ("exact_match", "exact_match(completion.text, case.reference)")
 JUDGED = ("criteria_match", "criteria_match(completion.text, f'It is right for {case.id} of {completion.model}.')")
 SENT = (r"([\d,]+) requests sent", r"([\d,]+) new")
-"""What pytest and ``collect`` say of themselves."""
+"""The output of pytest and ``collect`` about sent requests."""
 PYTEST, COLLECT = "pytest", "collect"
 
 
@@ -47,20 +47,20 @@ class Row:
     processes: tuple[tuple[str, ...], ...] = ((PYTEST,),)
     """Command lines, started at the same moment."""
     evaluations: int = 1
-    """That share all requests."""
+    """The number of evaluations that share all requests."""
     model: str = "candidate"
-    """What plays the candidate: see ``bench.counting_server``."""
+    """The candidate's model, which selects a fault of ``bench.counting_server``."""
     judged: bool = False
     fewer: bool = False
-    """Whether not everything needs to be asked: a model may be closed, or a look may suffice."""
+    """Whether fewer requests may be enough: a model may be closed, or an interim analysis may decide."""
     killed: bool = False
-    """Whether the process is killed with -9 in the middle, and started again."""
+    """Whether the process is killed halfway with ``kill -9`` and started again."""
     linked: str = ""
-    """What the second process reaches through a symbolic link: ``folder`` or ``file``."""
+    """What the second process accesses through a symbolic link: ``folder`` or ``file``."""
     one_by_one: bool = False
-    """Whether a process starts when the one before has ended."""
+    """Whether each process waits for the previous one to end."""
     times: int = 1
-    """How often each request is to be asked (``--fresh`` in two runs at once asks twice)."""
+    """How often each request has to be sent (two runs at once with ``--fresh`` send it twice)."""
 
 
 TWO = ("-n", "2")
@@ -94,22 +94,22 @@ ROWS = (
 
 @dataclass(frozen=True)
 class Played:
-    """What one playing of a row came to."""
+    """The result of one run of a row."""
 
     wanted: int
-    """Requests that were to be received."""
+    """The expected number of requests."""
     received: int
     beyond: int
-    """So many more than distinct ones."""
+    """The number of repeated requests."""
     said: int
-    """Sent, by our own words."""
+    """The number of sent requests that our processes report."""
     wrong: tuple[str, ...]
-    """What did not hold."""
+    """The violations."""
 
 
 @contextmanager
 def counting(latency: float) -> Iterator[str]:
-    """The server, and its address."""
+    """Start the server, and yield its address."""
     command = [sys.executable, "-m", "bench.counting_server", str(latency)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -127,7 +127,7 @@ def stats(url: str, what: str = "stats") -> dict[str, int]:
 
 
 def project(folder: Path, url: str, row: Row, cases: int) -> None:
-    """What a row needs."""
+    """Write the project of a row."""
     folder.mkdir()
     models = {role: row.model if role == "candidate" else role for role in ROLES}
     lines = [
@@ -146,7 +146,7 @@ def project(folder: Path, url: str, row: Row, cases: int) -> None:
 
 
 def linked(folder: Path, row: Row, url: str, cases: int) -> Path:
-    """Another project whose store is the same one, through a link."""
+    """Create another project with a link to the same store."""
     other = folder.with_name("other")
     project(other, url, row, cases)
     (folder / ".distilltest").mkdir(mode=0o700)
@@ -160,7 +160,7 @@ def linked(folder: Path, row: Row, url: str, cases: int) -> Path:
 
 
 def warm() -> None:
-    """Import what the processes need: they are forked off this one, so that twenty runs do not import twenty times."""
+    """Import the modules that the processes need, which are forked from this one: twenty runs then import them once."""
     import _pytest.pytester
     import aiohttp
     import openai
@@ -177,7 +177,7 @@ def warm() -> None:
 
 
 def start(folder: Path, arguments: Sequence[str], output: Path) -> int:
-    """A process of its own; its id."""
+    """Fork a process that runs a command; return its id."""
     sys.stdout.flush()
     child = os.fork()
     if child:
@@ -195,7 +195,7 @@ def start(folder: Path, arguments: Sequence[str], output: Path) -> int:
 
 
 def work(arguments: Sequence[str]) -> int:
-    """What the command line says, in this process."""
+    """Run the command in this process."""
     if arguments[0] == PYTEST:
         import pytest
 
@@ -207,25 +207,25 @@ def work(arguments: Sequence[str]) -> int:
 
 
 def ended(children: Sequence[int]) -> None:
-    """Wait for them."""
+    """Wait for processes."""
     for child in children:
         os.waitpid(child, 0)
 
 
 def said(output: Path) -> int:
-    """How many requests a process says it sent."""
+    """The number of sent requests that a process reports."""
     text = output.read_text()
     return sum(int(number.replace(",", "")) for pattern in SENT for number in re.findall(pattern, text))
 
 
 def stored(folder: Path) -> int:
-    """Completions that the store has."""
+    """The number of completions in the store."""
     with sqlite3.connect(folder / ".distilltest/store.sqlite3") as sql:
         return int(sql.execute("SELECT count(*) FROM completion").fetchone()[0])
 
 
 def contradictions(folder: Path, *, judged: bool) -> list[str]:
-    """What is wrong in the store: damage, keys twice, grades that contradict the stored text."""
+    """Errors in the store: damage, duplicate keys, grades that contradict the stored text."""
     wrong = []
     with sqlite3.connect(folder / ".distilltest/store.sqlite3") as sql:
         state = sql.execute("PRAGMA integrity_check").fetchone()[0]
@@ -244,7 +244,7 @@ def contradictions(folder: Path, *, judged: bool) -> list[str]:
 
 
 def settled(url: str) -> dict[str, int]:
-    """The server's counts when nothing comes any more."""
+    """The server's counts once they no longer change."""
     before, now = dict[str, int](), stats(url)
     while before != now:
         time.sleep(0.02)
@@ -253,7 +253,7 @@ def settled(url: str) -> dict[str, int]:
 
 
 def play(row: Row, url: str, cases: int, folder: Path) -> Played:
-    """Play a row once."""
+    """Run a row once."""
     settled(url)
     stats(url, "reset")
     root = folder / "project"
@@ -270,7 +270,7 @@ def play(row: Row, url: str, cases: int, folder: Path) -> Played:
             time.sleep(0.005)
         os.kill(child, signal.SIGKILL)
         ended([child])
-        asked = settled(url)["received"]  # it cannot say so any more
+        asked = settled(url)["received"]  # the killed process cannot report it
         wanted = asked - stored(root)  # in flight, or not committed yet
         ended([start(*begun[0])])
     elif row.one_by_one:
@@ -294,7 +294,7 @@ def play(row: Row, url: str, cases: int, folder: Path) -> Played:
 
 
 def main() -> int:
-    """Play everything, and print a table; 1 where anything was wrong."""
+    """Run everything and print a table; return 1 if anything was wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--cases", type=int, default=100, help="on 3 roles")
@@ -337,7 +337,7 @@ def line(row: Row, latency: float, played: Sequence[Played], seconds: float) -> 
 
 
 def span(numbers: Sequence[int]) -> str:
-    """The least and the most."""
+    """The range of the numbers."""
     least, most = min(numbers), max(numbers)
     return f"{least:,}" if least == most else f"{least:,} to {most:,}"
 

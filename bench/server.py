@@ -1,4 +1,4 @@
-"""A fast chat server in a process of its own: HTTP/1.1 by hand, one fixed answer after a fixed time."""
+"""A fast chat server in a separate process: hand-written HTTP/1.1, one fixed answer after a fixed time."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ class Chat(asyncio.Protocol):
             asyncio.get_running_loop().call_later(self.latency, self.send, response(TEXT + line) if line else ANSWER)
 
     def send(self, answer: bytes) -> None:
-        """Send an answer, unless the client has gone."""
+        """Send an answer, unless the client has disconnected."""
         if not self.transport.is_closing():
             self.transport.write(answer)
 
 
 async def main() -> None:
-    """Serve on a free loopback port, which is printed."""
+    """Serve on a free loopback port, and print the port."""
     Chat.latency = float(sys.argv[1])
     server = await asyncio.get_running_loop().create_server(Chat, "127.0.0.1", 0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)

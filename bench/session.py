@@ -1,4 +1,4 @@
-"""Whole pytest processes: 1,000 cases on three roles, the same again from the store, and the shortest possible run."""
+"""Measures whole pytest processes: 1,000 cases on three roles, the same from the store, and the shortest possible run."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ NAMES = {
 
 
 def project(folder: Path, url: str, cases: int, gate: str, *roles: str) -> Path:
-    """A suite that the bench server answers rightly."""
+    """Write a project with a suite that the benchmark's server answers correctly."""
     folder.mkdir(parents=True, exist_ok=True)
     models = "".join(f"  {role}: {{server: s, model: {role}}}\n" for role in roles)
     (folder / "distilltest.yaml").write_text(
@@ -51,18 +51,18 @@ def project(folder: Path, url: str, cases: int, gate: str, *roles: str) -> Path:
 
 
 class Spent(NamedTuple):
-    """What a process took."""
+    """The resources that a process used."""
 
     wall: float
-    """Seconds."""
+    """Wall-clock seconds."""
     cpu: float
     """Seconds of processor time."""
     megabytes: float
-    """Of memory at most."""
+    """Peak memory."""
 
 
 def process(command: list[str], folder: Path) -> Spent:
-    """Run a whole process."""
+    """Run a process to its end."""
     started = time.perf_counter()
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     environment["PYTHONPATH"] = str(Path(__file__).parents[1])
@@ -77,13 +77,13 @@ def process(command: list[str], folder: Path) -> Spent:
 
 
 def run(folder: Path, what: str, *options: str) -> Spent:
-    """One pytest process, with the plugins that a user's session has: none but ours."""
+    """Run pytest with only our plugin, as in a user's session."""
     quiet = ["-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:anyio", "-p", "no:xdist"]
     return process([sys.executable, "-m", "pytest", *quiet, *options, what], folder)
 
 
 def bare(folder: Path, *arguments: str) -> Spent:
-    """One process without distilltest and pytest."""
+    """Run a process without distilltest and pytest."""
     return process([sys.executable, "-m", "bench.session_bound", *arguments], folder)
 
 
@@ -93,12 +93,12 @@ def median(spent: list[Spent]) -> Spent:
 
 
 def store_bytes(folder: Path) -> int:
-    """What the store takes on disk."""
+    """The size of the store on disk."""
     return sum(path.stat().st_size for path in (folder / ".distilltest").glob("store.sqlite3*"))
 
 
 def main() -> None:
-    """Measure and print. ``--cases N`` takes other numbers of cases, ``--latency S`` another server."""
+    """Measure and print. ``--cases N`` sets the number of cases, ``--latency S`` the server's latency."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--cases", type=int, default=CASES)
     parser.add_argument("--latency", type=float, default=LATENCY)
@@ -113,7 +113,7 @@ def main() -> None:
         run(plain_folder, "test_plain.py", "-p", "no:distilltest")
         plain = median([run(plain_folder, "test_plain.py", "-p", "no:distilltest") for _ in range(arguments.repeats)])
         figures: dict[str, list[Spent]] = {name: [] for name in ("bare", "ours", "bare read", "again")}
-        for number in range(arguments.repeats):  # in turn, so that a slow moment meets both
+        for number in range(arguments.repeats):  # alternately, so that a slow moment affects both
             large = project(root / f"large-{number}", url, arguments.cases, GATE, "base", "teacher", "candidate")
             database = str(large / "bare.sqlite3")
             figures["bare"].append(bare(large, "live", url, str(arguments.cases), str(ROLES), database))

@@ -20,7 +20,7 @@ AT_ONCE = 100
 
 
 def write(path: str, rows: queue.SimpleQueue[tuple[object, ...] | None]) -> None:
-    """Commit what has arrived, until None comes."""
+    """Commit rows as they arrive, until None arrives."""
     sql = sqlite3.connect(path, isolation_level=None)
     sql.execute("PRAGMA journal_mode = WAL")
     sql.execute("PRAGMA synchronous = FULL")
@@ -43,7 +43,7 @@ def write(path: str, rows: queue.SimpleQueue[tuple[object, ...] | None]) -> None
 
 
 async def live(url: str, cases: int, roles: int, path: str) -> None:
-    """Ask everything, and keep what came."""
+    """Send all requests, and store the responses."""
     import aiohttp
 
     rows: queue.SimpleQueue[tuple[object, ...] | None] = queue.SimpleQueue()
@@ -68,7 +68,7 @@ async def live(url: str, cases: int, roles: int, path: str) -> None:
 
 
 def read(path: str) -> None:
-    """Read every answer."""
+    """Read all answers."""
     sql = sqlite3.connect(path)
     texts = [
         json.loads(response)["choices"][0]["message"]["content"]

@@ -1,4 +1,4 @@
-"""First request to last answer: the engine against the bound, bare aiohttp and bare AsyncOpenAI, in one run."""
+"""Measures the time from the first request to the last answer: the engine, bare aiohttp and bare AsyncOpenAI."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ CALLS = CASES * ROLES
 
 
 def start(latency: float) -> tuple[subprocess.Popen[str], str]:
-    """The server, and its address."""
+    """Start the server; return its process and address."""
     process = subprocess.Popen([sys.executable, "-m", "bench.server", str(latency)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     return process, f"http://127.0.0.1:{process.stdout.readline().strip()}/v1"
 
 
 async def bare_aiohttp(url: str) -> None:
-    """As little as can be done."""
+    """Send all requests with aiohttp alone."""
     import aiohttp
 
     slots = asyncio.Semaphore(AT_ONCE)
@@ -39,7 +39,7 @@ async def bare_aiohttp(url: str) -> None:
 
 
 async def bare_openai(url: str) -> None:
-    """The official client as it comes."""
+    """Send all requests with the official client."""
     from openai import AsyncOpenAI
 
     slots = asyncio.Semaphore(AT_ONCE)
@@ -53,7 +53,7 @@ async def bare_openai(url: str) -> None:
 
 
 def prepare(url: str, folder: Path) -> Callable[[], float]:
-    """Our engine with its store, ready to be asked: fetching gives the seconds from the first request to the last answer."""
+    """Set up our engine with its store; return a function that measures the seconds from first request to last answer."""
     from distilltest.completions.engine import Engine
     from distilltest.config import load_config
     from distilltest.records import Request

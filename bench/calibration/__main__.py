@@ -1,4 +1,4 @@
-"""Count the gate's errors and print the tables; the exit code is 1 where a rate is above its level."""
+"""Count the gate's errors and print the tables. The exit code is 1 if a rate is above its level."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def tables(full: bool) -> list[Table]:
 
 
 def main() -> int:
-    """Measure, print, and say whether every rate is within its level."""
+    """Measure and print; return 1 if a rate is above its level."""
     parser = argparse.ArgumentParser(prog="python -m bench.calibration", description=__doc__)
     parser.add_argument("--full", action="store_true", help="more cases and many more runs: minutes instead of seconds")
     parser.add_argument("--write", type=Path, metavar="FILE", help="also write the page with all tables, in Markdown")

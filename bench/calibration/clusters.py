@@ -1,4 +1,4 @@
-"""Several cases from one document, of one size or another."""
+"""Clusters of cases, such as documents, of equal and unequal size."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Floats = np.ndarray
 
 
 def _both_ways(dice: np.random.Generator, of: Floats, count: int, mean: float) -> Floats:
-    """A document is up to 10 points better or worse than the mean; a quarter of its cases differ."""
+    """Each document is up to 10 points better or worse than the mean; a quarter of its cases differ."""
     means = mean + 0.1 * (2.0 * dice.beta(0.5, 0.5, count) - 1.0)
     luck, worse = dice.random(of.size), (0.25 - means[of]) / 2.0
     return np.where(luck < worse, -1.0, np.where(luck < 0.25, 1.0, 0.0))
 
 
 def _skewed(dice: np.random.Generator, of: Floats, count: int, mean: float) -> Floats:
-    """Most documents lose hardly anything and some lose most of their cases; elsewhere a few cases are won."""
+    """Most documents lose almost nothing, and some lose most of their cases; a few other cases are won."""
     lost = 0.05 - mean
     losses = dice.beta(0.5, 0.5 * (1.0 - lost) / lost, count)
     gained = dice.random(of.size) < 0.05 / (1.0 - lost)
@@ -36,7 +36,7 @@ def _whole(dice: np.random.Generator, of: Floats, count: int, mean: float) -> Fl
 
 
 def _rare(dice: np.random.Generator, of: Floats, count: int, mean: float) -> Floats:
-    """Very few documents are lost as a whole; elsewhere a few cases are won."""
+    """Very few documents are lost as a whole; a few other cases are won."""
     lost = dice.random(count) < (0.03 - mean) / 1.03
     return np.where(lost[of], -1.0, np.where(dice.random(of.size) < 0.03, 1.0, 0.0))
 
@@ -50,7 +50,7 @@ KINDS = {
 
 
 def _promotes(differences: Floats, of: Floats, delta: float, *, binary: bool) -> bool:
-    """Whether the gate's p is at most alpha; the larger of two, of which the cheaper one mostly is not."""
+    """Whether the gate's p is at most alpha. It is the larger of two p-values; the cheaper one is checked first."""
     names = of.tolist()
     lost = clusters.unmet_p(differences, names, delta)
     if lost is None or lost > ALPHA:
@@ -59,7 +59,7 @@ def _promotes(differences: Floats, of: Floats, delta: float, *, binary: bool) ->
 
 
 def errors(kind: str, count: int, delta: float, better: float, runs: int) -> Row:
-    """The gate, and the gate without knowing of clusters."""
+    """The error rate of the gate, and of the gate without the clusters."""
     rolls = dice(kind, count, delta, better)
     promoted, ignored = [], []
     for _ in range(runs):
@@ -78,9 +78,8 @@ def table(full: bool) -> Table:
     settings += [(kind, count, delta) for kind in KINDS for delta in (0.15, 0.0) for count in (20, 40)]
     return Table(
         "Clusters",
-        f"Documents of 2 to 12 cases each, {runs:,} runs a row, pass and fail, through `Comparison.p_value`. What "
-        "happens in one case of a document mostly happens in its other cases, too. The same data without their "
-        "clusters are shown for comparison.",
+        f"Documents of 2 to 12 cases each, {runs:,} runs a row, pass and fail, through `Comparison.p_value`. Cases of "
+        "one document mostly have the same outcome. The same data without their clusters are shown for comparison.",
         ("documents", "rule", "number of documents"),
         (Column("the gate", ALPHA), Column("clusters ignored")),
         tuple((errors, (*setting, 0.0, runs)) for setting in settings),
@@ -88,15 +87,15 @@ def table(full: bool) -> Table:
 
 
 def power_table(full: bool) -> Table:
-    """How often a good candidate passes."""
+    """How often a good candidate is promoted."""
     runs = 600 if full else 40
     settings = [(20, 0.15), (40, 0.15), (60, 0.05), (100, 0.05), (200, 0.05)]
     kind = "better in some, worse in others"
     return Table(
         "What clusters cost",
-        f"The chance to promote a candidate that is as good as the teacher, {runs:,} runs a row. Below 59 "
-        "documents a margin of 5 points cannot be proven for an equal candidate: too easily would they hold no "
-        "document of those that got lost.",
+        f"The chance to promote a candidate that is as good as the teacher, {runs:,} runs a row. With fewer than 59 "
+        "documents, a margin of 5 points cannot be proven for an equal candidate: such a sample could easily miss every "
+        "lost document.",
         ("documents", "rule", "number of documents"),
         (Column("the gate"), Column("clusters ignored")),
         tuple((errors, (kind, count, delta, delta, runs)) for count, delta in settings),
@@ -111,12 +110,12 @@ SIZES: dict[str, Callable[[np.random.Generator, int], Floats]] = {
     "Pareto, 1 to 60": lambda rolls, count: np.minimum(60.0, np.floor(rolls.random(count) ** (-1 / 1.1))),
 }
 SELDOM = 10
-"""The other tests are asked of one run in so many."""
+"""The other tests are computed for one run in so many."""
 
 
 @lru_cache
 def _held(sizes: str, least: int) -> float:
-    """The share of all cases that documents of so many cases or more hold, on average."""
+    """The average share of all cases that are in documents of ``least`` cases or more."""
     some = SIZES[sizes](dice("held", sizes), 1_000_000)
     return float(some[some >= least].sum() / some.sum())
 
@@ -124,7 +123,7 @@ def _held(sizes: str, least: int) -> float:
 def _drawn(
     rolls: np.random.Generator, sizes: str, count: int, least: int, mean: float, others: str
 ) -> tuple[Floats, Floats]:
-    """Sizes and sums of documents, of which those of so many cases or more are lost as a whole now and then; the mean is given.
+    """Draw sizes and sums of documents with this mean. Documents of ``least`` cases or more are sometimes lost as a whole.
 
     In the others no case differs (``all equal``), one in ten is won (``a tenth won``), or a quarter differ in either direction.
     """
@@ -143,17 +142,17 @@ def _drawn(
 
 
 def _plain(found: clusters.Clustered) -> float:
-    """The p of the jackknife t; without any variance, that of none."""
+    """The p-value of the jackknife t; 0 if there is no variance."""
     return found.jackknife or 0.0 if found.standard_error > 1e-12 else 0.0
 
 
 def _counting(sums: Floats, sizes: Floats, found: clusters.Clustered, delta: float) -> float:
-    """The larger of the jackknife t and the bound for what was not met that counts clusters, and not their weight."""
+    """The larger of the jackknife t and a bound for unmet clusters that ignores their weight."""
     return max(_plain(found), values.all_equal(found.mean, sums.size, delta))
 
 
 def _weighted(sums: Floats, sizes: Floats, found: clusters.Clustered, delta: float) -> float:
-    """The same with the largest of such bounds over the k heaviest clusters."""
+    """The same, with the largest such bound over the k heaviest clusters."""
     share = (found.mean + delta) / (1.0 + found.mean)
     return max(_plain(found), _not_met(sizes, share))
 
@@ -164,7 +163,7 @@ def _not_met(sizes: Floats, share: float) -> float:
 
 
 def _anchored(sums: Floats, sizes: Floats, found: clusters.Clustered, delta: float) -> float:
-    """The anchored mean test of whole clusters, in units of the largest one."""
+    """The anchored mean test of whole clusters, in units of the largest cluster."""
     return anchored.p_value(np.clip((sums + delta * sizes) / sizes.max() - delta, -1.0, 1.0), delta)
 
 
@@ -172,7 +171,7 @@ OTHERS = (_counting, _weighted, _anchored)
 
 
 def unequal(sizes: str, count: int, delta: float, better: float, least: int, others: str, runs: int) -> Row:
-    """The gate and three other tests, and what no test can be above."""
+    """The rates of the gate and of three other tests, and an upper bound for all tests."""
     rolls = dice(sizes, count, delta, better, least, others)
     promoted, highest = [], []
     compared: tuple[list[bool], ...] = ([], [], [])
@@ -201,7 +200,7 @@ TESTS = (Column("counting clusters"), Column("the k heaviest"), Column("anchored
 
 
 def unequal_table(full: bool) -> Table:
-    """Errors at the limit where sizes differ and the effect is tied to them."""
+    """Errors at the limit if sizes differ and the effect depends on them."""
     runs = 1_500 if full else 100
     settings = [("Pareto, 1 to 60", 100, 20, "a tenth won"), ("2 to 12", 60, 10, "all equal")]
     if full:
@@ -221,8 +220,9 @@ def unequal_table(full: bool) -> Table:
         "Clusters of unequal size",
         f"As above, {runs:,} runs a row, at the limit of 5 points; some documents are lost as a whole, in many rows only the "
         "long ones. In the others no case differs, one in ten is won, or a quarter differ in either direction. Three other tests "
-        "of the same data are shown for comparison, with a tenth of the runs: the gate's without the weight of what was not met "
-        "(*counting clusters*), with the bound of the k heaviest clusters instead, and the anchored test of whole clusters.",
+        "of the same data are shown for comparison, with a tenth of the runs: the gate's test without the weight of unmet "
+        "clusters (*counting clusters*), its test with the bound of the k heaviest clusters, and the anchored test of whole "
+        "clusters.",
         ("cases in a document", "documents", "rule", "lost are", "in the others"),
         (Column("the gate", ALPHA), *TESTS),
         tuple((unequal, (sizes, count, 0.05, 0.0, least, others, runs)) for sizes, count, least, others in settings),
@@ -241,9 +241,9 @@ def unequal_power_table(full: bool) -> Table:
     return Table(
         "What clusters of unequal size cost",
         f"The chance to promote a candidate that deserves it, {runs:,} runs a row; a quarter of the cases of each document "
-        "differ, in either direction. *Counting clusters* errs at the limit, as the table of unequal sizes shows: its power is "
-        "no measure. Where a few documents hold most cases, no test can do much: *no test above* is what even the best one that "
-        "keeps its level for documents that are lost as a whole can reach.",
+        "differ, in either direction. *Counting clusters* errs at the limit, as the table of unequal sizes shows, so its "
+        "power cannot be compared. If a few documents hold most cases, every test has little power: *no test above* is an upper "
+        "bound for any test that keeps its level for documents that are lost as a whole.",
         ("cases in a document", "documents", "rule", "the candidate is better by"),
         (Column("the gate"), *TESTS, Column("no test above")),
         tuple((unequal, (*setting, 1, "both ways", runs)) for setting in settings),

@@ -1,4 +1,4 @@
-"""Planned looks, and several attempts on the same cases."""
+"""Interim analyses, and several attempts on the same cases."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RULE = not_worse_than("teacher", margin=MARGIN)
 
 @lru_cache(maxsize=200_000)
 def _verdict(wins: int, losses: int, n: int, level: float) -> Verdict:
-    """What the gate says of the cases so far: as ``decide``, without the interval, which takes most of its time."""
+    """The gate's verdict on the cases so far: like ``decide``, without the interval, which takes most of the time."""
     pairs = comparison(wins, losses, n)
     p, against = pairs.p_value(MARGIN, level), pairs.swapped().p_value(-MARGIN, level)
     judged = RuleVerdict(RULE.describe(), weigh(p, against, level, level), "", p=p)
@@ -29,14 +29,14 @@ def _verdict(wins: int, losses: int, n: int, level: float) -> Verdict:
 
 
 def _run(better: float, n: int, agreement: float, runs: int, number: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """Wins and losses after each case, of the k-th candidate."""
+    """The k-th candidate's wins and losses after each case."""
     luck = dice("looks", better, n, agreement, *([number] if number > 1 else [])).random((runs, n))
     loss = (1.0 - agreement - better) / 2.0
     return np.cumsum(luck >= agreement + loss, axis=1), np.cumsum(luck < loss, axis=1)
 
 
 def stop(better: float, n: int, agreement: float, limit: bool, runs: int) -> Row:
-    """How often it promotes, ends as futile, and what share of the calls it saves."""
+    """How often the gate promotes with and without early stopping, and the share of calls saved."""
     wins, losses = _run(better, n, agreement, runs)
     looks = InterimAnalyses.plan(n, ALPHA, early=True)
     promoted, anyway, at_end = (np.zeros(runs, bool) for _ in range(3))
@@ -68,17 +68,17 @@ def table(full: bool) -> Table:
         settings += [(-MARGIN, 386, 0.90, True), (0.0, 386, 0.90, False), (-0.10, 386, 0.85, False)]
     return Table(
         "Early stopping",
-        "At most four planned looks (`gate.Looks`, what `--stop-early` uses) at the verdict of the comparison, "
-        f"margin 5 points, {runs:,} runs a row. A run stops when the rule is proven, when there is evidence "
-        "against it, or when the rest would hardly prove it. That last bound is not binding: the second column "
-        "counts what is promoted if runs that could have stopped as hopeless go on. *With one look* is the usual "
-        "gate at the end of the same runs; *saved* is the share of calls not needed.",
+        "At most four interim analyses (`gate.InterimAnalyses`, which `--stop-early` uses) of the comparison, "
+        f"margin 5 points, {runs:,} runs a row. A run stops if the rule is proven, if there is evidence against it, or if "
+        "the remaining cases are unlikely to prove it. This last bound is not binding: the second column counts promotions "
+        "if runs that could have stopped as hopeless continue. *With one analysis* is the usual gate at the end of the same "
+        "runs; *saved* is the share of calls that were not needed.",
         ("the candidate is", "cases", "agreement"),
         (
             Column("promoted at the limit", ALPHA),
-            Column("promoted at any look, at the limit", ALPHA),
+            Column("promoted at any analysis, at the limit", ALPHA),
             Column("promoted, not at the limit"),
-            Column("with one look"),
+            Column("with one analysis"),
             Column("saved"),
         ),
         tuple((stop, (*setting, runs)) for setting in settings),
@@ -87,7 +87,7 @@ def table(full: bool) -> Table:
 
 @lru_cache(maxsize=256)
 def _least(n: int, level: float) -> np.ndarray:
-    """The fewest wins that promote at a level, for each number of losses; as the gate asks, which knows the level."""
+    """The fewest wins that promote at a level, for each number of losses. The gate's test also depends on the level."""
 
     def p(wins: int, losses: int, n: int, delta: float) -> float:
         return comparison(wins, losses, n).p_value(delta, level)
@@ -101,11 +101,11 @@ SCHEMES: tuple[Callable[[int, int], float], ...] = (
     lambda number, _count: 1.0 / number,
     lambda _number, _count: 1.0,
 )
-"""What the k-th of so many candidates spends of alpha: not declared, declared, divided by its number, and all of it."""
+"""The share of alpha that the k-th of K candidates spends: not declared, declared, divided by k, and all of it."""
 
 
 def attempts(candidates: int, n: int, alike: float, runs: int) -> Row:
-    """How often the best of several candidates at the limit is promoted: as the gate shares its level, and otherwise."""
+    """How often any of several candidates at the limit is promoted, with the gate's way to share the level and with others."""
     rolls = dice("attempts", candidates, n, alike)
     loss = (0.10 + MARGIN) / 2.0
     promoted = np.zeros((len(SCHEMES), runs), bool)
@@ -119,7 +119,7 @@ def attempts(candidates: int, n: int, alike: float, runs: int) -> Row:
 
 
 def attempts_with_looks(candidates: int, n: int, runs: int) -> Row:
-    """The same where each candidate is looked at up to four times."""
+    """The same with up to four interim analyses of each candidate."""
     promoted = np.zeros((2, runs), bool)
     for number in range(1, candidates + 1):
         wins, losses = _run(-MARGIN, n, 0.90, runs, number)
@@ -146,22 +146,23 @@ def attempts_table(full: bool) -> Table:
     return Table(
         "Several attempts on the same cases",
         "The chance that any of several candidates, all exactly at the limit of 5 points (agreement 0.90), is promoted, "
-        f"{runs:,} runs a row, through `Comparison.p_value` at the levels of `statistics.spending`, which the gate takes: not "
-        "declared, the k-th is held to 6 alpha / (pi k)^2; declared, each to alpha / K. Two other ways are shown for comparison. "
-        "With up to four planned looks each look has its part of the attempt's level; every look counts.",
-        ("candidates", "same answer as another candidate in", "cases", "looks"),
+        f"{runs:,} runs a row, through `Comparison.p_value` at the gate's levels (`statistics.spending`): without a declaration, "
+        "the k-th has level 6 alpha / (pi k)^2; with one, each has alpha / K. Two other ways are shown for comparison. "
+        "With up to four interim analyses, each has a part of the attempt's level, and a promotion at any of them counts.",
+        ("candidates", "same answer as another candidate in", "cases", "analyses"),
         (Column("not declared", ALPHA), Column("declared", ALPHA), Column("alpha / k"), Column("alpha each")),
         tuple(jobs),
     )
 
 
 def attempts_power_table(full: bool) -> Table:
-    """What the shared level costs."""
+    """The cost of sharing the level."""
     runs = 4_000 if full else 500
     settings = [(number, better) for number in ((1, 2, 5, 10) if full else (1, 5)) for better in (0.0, 0.02)]
     return Table(
         "What several attempts cost",
-        f"The chance to promote a good candidate as the k-th: 386 cases, margin 5 points, agreement 0.90, {runs:,} runs a row.",
+        "The chance to promote a good candidate that is the k-th: 386 cases, margin 5 points, agreement 0.90, "
+        f"{runs:,} runs a row.",
         ("the candidate is the", "and is"),
         (Column("not declared"), Column("5 declared"), Column("at alpha")),
         tuple((attempts_power, (*setting, runs)) for setting in settings),
@@ -169,7 +170,7 @@ def attempts_power_table(full: bool) -> Table:
 
 
 def attempts_power(number: int, better: float, runs: int) -> Row:
-    """How often a good candidate is promoted as the k-th one."""
+    """How often a good candidate that is the k-th is promoted."""
     wins, losses = (each[:, -1] for each in _run(better, 386, 0.90, runs))
     shares = (SCHEMES[0](number, number), SCHEMES[1](number, 5) if number <= 5 else 0.0, 1.0)
     rates = [Rate.of(wins >= _least_at(386, ALPHA * share)[losses]) if share else "" for share in shares]

@@ -10,14 +10,14 @@ from distilltest.statistics import prediction_powered, tango
 
 MARGIN = 0.05
 LENIENT = (0.20, 0.08)
-"""How often the judge lets a wrong answer pass: of the candidate, of the teacher."""
+"""How often the judge passes a wrong answer of the candidate, and of the teacher."""
 
 
 def judged(better: float, n: int, labels: int, alike: float, runs: int) -> Row:
-    """The teacher passes 80 %, the candidate 80 % plus ``better``; people labelled the first cases."""
+    """The teacher passes 80 %, the candidate 80 % plus ``better``. People labelled the first cases."""
     rolls = dice("judged", better, n, labels, alike)
     teacher = rolls.random((runs, n)) < 0.80
-    rate = (0.80 + better - alike * 0.80) / (1.0 - alike)  # where it does not answer like the teacher
+    rate = (0.80 + better - alike * 0.80) / (1.0 - alike)  # its pass rate where it does not answer like the teacher
     candidate = np.where(rolls.random((runs, n)) < alike, teacher, rolls.random((runs, n)) < rate)
     ours, theirs = (
         passed | (rolls.random((runs, n)) < lenient)
@@ -50,15 +50,15 @@ def table(full: bool) -> Table:
     ]
     return Table(
         "Judges",
-        "The judge lets 20 % of the candidate's wrong answers pass, and 8 % of the teacher's; people labelled "
+        "The judge passes 20 % of the candidate's wrong answers and 8 % of the teacher's. People labelled "
         f"some of the cases. {runs:,} runs a row, margin 5 points, through `statistics.prediction_powered`. "
-        "Believing the judge, and the t test of the labels alone, are shown for comparison.",
+        "The judge without correction, and the t test of the labels alone, are shown for comparison.",
         ("the candidate is", "cases", "labelled", "answers like the teacher in"),
         (
             Column("promoted at the limit", ALPHA),
             Column("promoted, good candidate"),
             Column("labels alone"),
-            Column("believing the judge"),
+            Column("the judge alone"),
         ),
         tuple((judged, (*setting, runs)) for setting in settings),
     )

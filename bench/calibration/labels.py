@@ -1,4 +1,4 @@
-"""Gates that people's labels decide, as they run: few labels, many, in clusters, at planned looks; and one-sided losses."""
+"""Gates with people's labels: few or many labels, clusters, interim analyses, and one-sided losses."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ MARGIN = 0.05
 RULE = not_worse_than("teacher", margin=MARGIN)
 _exact = lru_cache(maxsize=200_000)(exact_unconditional.p_value)
 RAW = 40
-"""Runs that are also decided by the judge alone, which takes longest and is hardly in doubt."""
+"""The number of runs that are also decided by the judge alone, which is slow and rarely in doubt."""
 BLIND = 0.7
-"""How often the judge lets an answer pass that the candidate got wrong."""
+"""How often the judge passes a wrong answer of the candidate."""
 Booleans = np.ndarray
 
 
 def answers(better: float, n: int, cluster: int, rolls: np.random.Generator) -> tuple[Booleans, Booleans, Booleans]:
-    """What people would say of teacher and candidate, and what the judge says of the candidate.
+    """People's grades of teacher and candidate, and the judge's grades of the candidate.
 
-    The teacher passes 80 %; documents decide together whether the candidate is like it, where there are any.
+    The teacher passes 80 %. If there are documents, the candidate's losses come in whole documents.
     """
     documents = np.repeat(np.arange(-(-n // cluster)), cluster)[:n]
     teacher = rolls.random(n) < 0.80
@@ -42,7 +42,7 @@ def answers(better: float, n: int, cluster: int, rolls: np.random.Generator) -> 
 def table_of(
     teacher: Booleans, candidate: Booleans, judged: Booleans, labelled: Booleans, cluster: int
 ) -> ResultsTable:
-    """What the runner would hand to the gate."""
+    """The table that the runner would pass to the gate."""
     n = len(teacher)
     known = labelled.tolist()
 
@@ -58,7 +58,7 @@ def table_of(
 
 
 def gate(better: float, n: int, labels: int, cluster: int, looks: bool, runs: int) -> Row:
-    """How often the gate promotes, and how often it would by the judge alone."""
+    """How often the gate promotes with labels, and with the judge alone."""
     rolls = dice("labels", better, n, labels, cluster, looks)
     plan = InterimAnalyses.plan(n, ALPHA, early=looks)
     promoted, believed = np.zeros(runs, bool), np.zeros(min(runs, RAW), bool)
@@ -83,7 +83,7 @@ def gate(better: float, n: int, labels: int, cluster: int, looks: bool, runs: in
 
 
 def _ends(whole: ResultsTable, plan: InterimAnalyses) -> bool:
-    """Whether the gate promotes, at whichever look it ends; without intervals, which take most of its time and decide nothing."""
+    """Whether the gate promotes at any analysis. Leaves out the intervals, which take most of the time and do not matter here."""
     with (
         patch.object(Comparison, "interval", return_value=(-1.0, 1.0)),
         patch.object(exact_unconditional, "p_value", _exact),
@@ -92,7 +92,7 @@ def _ends(whole: ResultsTable, plan: InterimAnalyses) -> bool:
             verdict = decide(RULE, whole.cut(range(count)), alpha=plan.level(number))
             if number == plan.last or plan.stop([RULE], verdict, number):
                 return verdict.status is Status.PROMOTE
-    raise AssertionError("the last look ends it")
+    raise AssertionError("the last analysis ends the run")
 
 
 def table(full: bool) -> Table:
@@ -110,19 +110,19 @@ def table(full: bool) -> Table:
     jobs = [(gate, (better, *kind, runs)) for better in (-MARGIN, 0.0) for kind in kinds]
     return Table(
         "People's labels",
-        f"The judge lets {BLIND:.0%} of the candidate's wrong answers pass, and errs on no other. People labelled a "
-        "random choice of the cases; in documents, the candidate's losses come together. Four looks are those of "
-        f"`--stop-early`. {runs:,} runs a row, margin 5 points, through `decide` and `Looks.stop`. *Believing the judge* is the "
-        "same gate without labels; until labels decided wherever they are declared, that is what the rows with fewer than "
-        "200 labels, with documents and with four looks were.",
-        ("the candidate is", "cases", "labelled pairs", "cases are", "looks"),
-        (Column("promoted at the limit", ALPHA), Column("promoted, good candidate"), Column("believing the judge")),
+        f"The judge passes {BLIND:.0%} of the candidate's wrong answers and makes no other error. People labelled a random "
+        "sample of the cases; in documents, the candidate's losses come together. Four analyses are those of "
+        f"`--stop-early`. {runs:,} runs a row, margin 5 points, through `decide` and `InterimAnalyses.stop`. *The judge alone* "
+        "is the same gate without labels. Earlier versions ignored the labels in the rows with fewer than 200 labels, with "
+        "documents and with four analyses.",
+        ("the candidate is", "cases", "labelled pairs", "cases are", "analyses"),
+        (Column("promoted at the limit", ALPHA), Column("promoted, good candidate"), Column("the judge alone")),
         tuple(jobs),
     )
 
 
 def one_sided(margin: float, n: int, labels: int, misses: float, wins: float, runs: int) -> Row:
-    """The candidate hardly wins anything: few labels that differ decide the mean and the judge's weight."""
+    """The candidate wins almost nothing, so a few labels that differ determine the mean and the judge's weight."""
     rolls = dice("one-sided", margin, n, labels, misses, wins)
     promoted, alone = [], []
     for _ in range(runs):
@@ -151,9 +151,9 @@ def one_sided_table(full: bool) -> Table:
         ]
     return Table(
         "People's labels, and losses on one side",
-        f"The candidate is exactly at the limit, loses, and hardly wins; the judge misses some of it. {runs:,} runs a row, "
-        "through `statistics.prediction_powered`. Estimating the judge's weight once, from the same labels, promoted up to 0.10 "
-        "of these. *Labels alone* is the exact test on the labelled pairs.",
+        "The candidate is exactly at the limit, with losses and almost no wins; the judge misses some losses. "
+        f"{runs:,} runs a row, through `statistics.prediction_powered`. Estimating the judge's weight once, from the same "
+        "labels, promoted up to 0.10 of these candidates. *Labels alone* is the exact test on the labelled pairs.",
         ("margin", "cases", "labelled pairs", "the judge misses", "won"),
         (Column("promoted at the limit", ALPHA), Column("labels alone", ALPHA)),
         tuple((one_sided, (*setting, runs)) for setting in settings),

@@ -1,4 +1,4 @@
-"""Answers that never come, and more often where the candidate would have been wrong."""
+"""Answers that never arrive, more often in cases that the candidate would have got wrong."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from distilltest.gate.comparison import Comparison
 MARGIN = 0.05
 TEACHER = 0.90
 HARD = 0.25
-"""The share of hard cases: long ones, say. All that the candidate loses is there."""
+"""The share of hard cases, for example long ones. The candidate loses only there."""
 
 
 @cache
@@ -22,7 +22,7 @@ def _promotes(wins: int, losses: int, n: int) -> bool:
 
 
 def missing(worse: float, n: int, silent: float, runs: int) -> Row:
-    """The candidate fails to answer a share of the hard cases that it would get wrong, and a tenth of that of all others."""
+    """The candidate leaves unanswered a share of the hard cases that it would get wrong, and a tenth of that of all others."""
     rolls = dice("missing", worse, n, silent)
     hard = rolls.random((runs, n)) < HARD
     teacher = rolls.random((runs, n)) < TEACHER
@@ -39,7 +39,7 @@ def missing(worse: float, n: int, silent: float, runs: int) -> Row:
 
 
 def table(full: bool) -> Table:
-    """By the worst case, and with such cases left out."""
+    """With missing answers counted as wrong, and with such cases left out."""
     runs = 5_000 if full else 500
     settings = [
         (worse, n, silent)
@@ -48,10 +48,10 @@ def table(full: bool) -> Table:
     ]
     return Table(
         "Answers that never come",
-        "A quarter of the cases are hard, and the candidate loses only there. It can never answer some of the hard cases that "
+        "A quarter of the cases are hard, and the candidate loses only there. It does not answer some of the hard cases that "
         f"it would get wrong, and a tenth of that share of the others. {runs:,} runs a row, margin 5 points, through "
         "`Comparison.p_value`, with a missing answer counted as wrong, as the gate does. Leaving such cases out, which most "
-        "tools do, is shown for comparison: not to answer is then a way to win.",
+        "tools do, is shown for comparison: a model can then win by not answering.",
         ("the candidate is", "cases", "never answered"),
         (
             Column("promoted at the limit", ALPHA),

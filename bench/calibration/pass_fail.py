@@ -1,4 +1,4 @@
-"""Pass and fail, one trial a case: exact, and beside it the tests that most tools would use."""
+"""Pass and fail with one trial per case: the gate's exact test, and common tests for comparison."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def rule(delta: float) -> str:
 
 
 def errors(n: int, delta: float) -> Row:
-    """The largest error of the gate, and of Tango's test alone; at any agreement where the cases are not too many for that."""
+    """The largest error of the gate and of Tango's test alone, over all agreements unless there are too many cases."""
     lowest = 0.0 if n <= 386 else 0.70
     gate = least_wins(n, delta, ALPHA, gate_p, lowest)
     score = least_wins(n, delta, ALPHA, tango.p_value, lowest)
@@ -39,12 +39,11 @@ def table(full: bool) -> Table:
     jobs = [(errors, (n, delta)) for delta in LIMITS for n in sizes]
     return Table(
         "Pass and fail",
-        "Enumerated, so these figures have no error of their own: all outcomes that promote are found by asking "
-        "the gate's own comparison (`Comparison.p_value`), and their exact chances are added up at 400 "
-        "agreements, of which the worst is shown (above 386 cases, of those from 0.70 to 1). *Agreement* is the "
-        "share of cases in which both models pass or both fail. A row of `better_than` by 5 points is at once "
-        "the chance to block wrongly under `not_worse_than` with 5 points. Tango's score test alone is shown for "
-        "comparison.",
+        "These figures are enumerated and have no standard error: the gate's own comparison (`Comparison.p_value`) finds "
+        "all outcomes that promote, and their exact chances are added up at 400 agreements. The worst is shown (above 386 "
+        "cases, the worst from 0.70 to 1). *Agreement* is the share of cases in which both models pass or both fail. A row "
+        "of `better_than` by 5 points is also the chance to block wrongly under `not_worse_than` with 5 points. Tango's "
+        "score test alone is shown for comparison.",
         ("rule", "cases"),
         (
             Column("worst, agreement 0.70 to 0.95", ALPHA),
@@ -56,7 +55,7 @@ def table(full: bool) -> Table:
 
 
 def power(n: int, delta: float, agreement: float, better: float) -> Row:
-    """The chance to promote a good candidate: the gate, Tango's test, two samples that are not paired."""
+    """The chance to promote a good candidate with the gate, Tango's test and an unpaired two-sample test."""
     win, loss = np.array([(1 - agreement + better) / 2]), np.array([(1 - agreement - better) / 2])
     setting = (rule(delta), str(n), f"{agreement:.2f}", f"{points(better)} points")
     found = [
@@ -67,7 +66,7 @@ def power(n: int, delta: float, agreement: float, better: float) -> Row:
 
 
 def _two_samples(wins: int, losses: int, n: int, delta: float) -> float:
-    """The z test of two rates as if other cases had been asked, at a pass rate of the teacher of 0.80."""
+    """The z test of two rates as if the cases were different ones, for a teacher with a pass rate of 0.80."""
     theirs = 0.80
     ours = min(1.0, max(0.0, theirs + (wins - losses) / n))
     error = sqrt((theirs * (1 - theirs) + ours * (1 - ours)) / n)
@@ -75,16 +74,16 @@ def _two_samples(wins: int, losses: int, n: int, delta: float) -> float:
 
 
 def power_table(full: bool) -> Table:
-    """Power beside the best."""
+    """Power, compared with other tests."""
     settings = [(386, 0.05, 0.90, 0.0), (100, 0.05, 0.95, 0.0)]
     if full:
         settings += [(386, 0.05, 0.80, 0.0), (386, 0.0, 0.90, 0.05)]
         settings += [(1000, 0.02, 0.90, 0.0), (1000, 0.02, 0.95, 0.0), (1500, 0.02, 0.90, 0.0)]
     return Table(
         "What it costs to be exact",
-        "The chance to promote a candidate that deserves it, enumerated in the same way: of the gate, of Tango's "
-        "score test (slightly above its level, so not quite comparable), and of the z test of two rates that "
-        "forgets which case is which.",
+        "The chance to promote a candidate that deserves it, enumerated in the same way: for the gate, for Tango's "
+        "score test (slightly above its level, so not quite comparable), and for the z test of two rates, which "
+        "ignores the pairing of cases.",
         ("rule", "cases", "agreement", "candidate is better by"),
         (Column("the gate"), Column("Tango"), Column("not paired")),
         tuple((power, setting) for setting in settings),
@@ -92,7 +91,7 @@ def power_table(full: bool) -> Table:
 
 
 def obvious(name: str, n: int, delta: float, below: float) -> Row:
-    """The gates that come to mind first, at their worst agreement from 0.70 to 0.95."""
+    """The first gates that come to mind, at their worst agreement from 0.70 to 0.95."""
     tests = {"score at least the teacher's less the margin": _plain, "Wald interval": _wald}
     least = least_wins(n, delta, ALPHA, tests[name], 0.6)
     win, loss = at_limit(delta + below, 0.70, 0.95)
@@ -124,7 +123,7 @@ def not_significant() -> Row:
 
 
 def peeking(n: int, delta: float, every: int, runs: int) -> Row:
-    """Look again until it passes."""
+    """How often a valid test passes at some point if it is repeated until it passes."""
     rolls = dice("peeking", n, every).random((runs, n))
     loss = (0.10 + delta) / 2  # agreement 0.90, exactly at the limit
     wins, losses = np.cumsum(rolls < 0.10 - loss, axis=1), np.cumsum((rolls >= 0.10 - loss) & (rolls < 0.10), axis=1)
@@ -140,7 +139,7 @@ def peeking(n: int, delta: float, every: int, runs: int) -> Row:
 
 
 def obvious_table(full: bool) -> Table:
-    """Why not the obvious gates."""
+    """The errors of the obvious gates."""
     plain = "score at least the teacher's less the margin"
     jobs = [(obvious, (plain, n, 0.05, 0.0)) for n in (30, 100, 386)]
     jobs.append((obvious, (plain, 386, 0.05, 0.02)))
@@ -148,8 +147,8 @@ def obvious_table(full: bool) -> Table:
     jobs += [(not_significant, ()), (peeking, (386, 0.05, 20, 20_000 if full else 1_000))]
     return Table(
         "The obvious gates",
-        "What the same candidates would get from the gates that come to mind first (margin 5 points). Nothing "
-        "here is checked: these rates are why the gate is not one of these.",
+        "How often the first gates that come to mind promote the same candidates (margin 5 points). These rates are not "
+        "checked: they show why the gate is a different one.",
         ("gate", "cases", "the candidate is"),
         (Column("promoted"),),
         tuple(jobs),

@@ -14,7 +14,7 @@ Floats = np.ndarray
 
 
 def smooth(dice: np.random.Generator, size: tuple[int, int], mean: float) -> Floats:
-    """A bell from 30 points below the mean to 30 above."""
+    """A bell-shaped distribution from 30 points below the mean to 30 above."""
     return mean + 0.6 * (dice.beta(2.0, 2.0, size) - 0.5)
 
 
@@ -49,7 +49,7 @@ def gate(differences: Floats, delta: float) -> bool:
 
 
 def t_test(differences: Floats, delta: float) -> Floats:
-    """Whether the t test promotes, for each run; without any variance it is certain of itself."""
+    """Whether the t test promotes, for each run. Without variance it always does if the mean is above the limit."""
     n = differences.shape[1]
     error = differences.std(axis=1, ddof=1) / np.sqrt(n)
     t = (differences.mean(axis=1) + delta) / np.maximum(error, 1e-12)
@@ -70,7 +70,7 @@ def table(full: bool) -> Table:
     return Table(
         "Scores",
         f"Simulated, {runs:,} runs a row, through `Comparison.p_value`, which is the anchored mean test here. The "
-        "t test, which most tools use, is shown for comparison: look at the collapses.",
+        "t test, which most tools use, is shown for comparison. Note its errors in the rows with collapses.",
         ("scores", "rule", "cases"),
         (Column("the gate", ALPHA), Column("t test")),
         tuple(jobs),
@@ -78,7 +78,7 @@ def table(full: bool) -> Table:
 
 
 def power_table(full: bool) -> Table:
-    """Power beside the t test, where that is valid."""
+    """Power compared with the t test, on data for which the t test is valid."""
     runs = 2_000 if full else 100
     settings = [
         ("smooth", 100, 0.05, 0.05),
@@ -88,7 +88,8 @@ def power_table(full: bool) -> Table:
     ]
     return Table(
         "What it costs to assume no shape",
-        f"The chance to promote a candidate that is as good as the teacher, {runs:,} runs a row, where the t test is valid too.",
+        f"The chance to promote a candidate that is as good as the teacher, {runs:,} runs a row, on data for which the t test "
+        "is valid.",
         ("scores", "rule", "cases"),
         (Column("the gate"), Column("t test")),
         tuple((errors, (*setting, runs)) for setting in settings),
@@ -96,7 +97,7 @@ def power_table(full: bool) -> Table:
 
 
 def trials(n: int, k: int, alike: float, runs: int) -> Row:
-    """Several trials a case; the difficulty of a case is shared by both models in a share of the cases."""
+    """Several trials per case. In a share of the cases, both models find the case equally difficult."""
     delta, rolls = 0.05, dice("trials", n, k, alike)
     theirs_luck, other = rolls.random((runs, n)), rolls.random((runs, n))
     ours_luck = np.where(rolls.random((runs, n)) < alike, theirs_luck, other)
@@ -109,18 +110,17 @@ def trials(n: int, k: int, alike: float, runs: int) -> Row:
 
 
 def trials_table(full: bool) -> Table:
-    """Trials of a case."""
+    """Several trials per case."""
     runs = 2_000 if full else 200
     settings = [(n, 5, alike) for alike in (0.8, 0.0) for n in (30, 100, 386)]
     if full:
         settings.append((100, 10, 0.0))
     return Table(
         "Trials",
-        f"Five trials of every case, {runs:,} runs a row. A case has its own chance to be answered well "
-        "(beta-distributed: mostly close to 0 or 1), and the candidate's are 5 points lower on average: exactly "
-        "at the limit of `not_worse_than` with 5 points. The gate takes the mean of a case's trials as one "
-        "value. Taking each trial for a case, which is shown for comparison, errs where the models find "
-        "different cases hard.",
+        f"Five trials of every case, {runs:,} runs a row. Each case has its own chance of a right answer "
+        "(beta-distributed, mostly close to 0 or 1). The candidate's chances are 5 points lower on average, exactly "
+        "at the limit of `not_worse_than` with 5 points. The gate uses the mean of a case's trials as one value. "
+        "Counting each trial as a case, which is shown for comparison, errs if the models find different cases hard.",
         ("same difficulty for both models in", "cases", "trials"),
         (Column("the gate", ALPHA), Column("trials pooled as cases")),
         tuple((trials, (*setting, runs)) for setting in settings),

@@ -17,7 +17,7 @@ Floats = np.ndarray
 
 
 def _either_sign(share: float, *sizes: float) -> Callable[[np.random.Generator], Floats]:
-    """A share of the cases differ, by one of the sizes, in either direction."""
+    """A share of the cases differs by one of the sizes, in either direction."""
 
     def drawn(rolls: np.random.Generator) -> Floats:
         return np.where(rolls.random(400) < share, rolls.choice([-1.0, 1.0], 400) * rolls.choice(sizes, 400), 0.0)
@@ -38,7 +38,7 @@ KINDS: dict[str, Callable[[np.random.Generator], Floats]] = {
 def _blocks(
     d: Floats, tags: Sequence[tuple[str, ...]], clusters: Sequence[str] = (), margin: float | None = None
 ) -> bool:
-    """Whether the guard blocks a candidate that differs so from the teacher."""
+    """Whether the guard blocks a candidate with these differences from the teacher."""
     values = {"teacher": tuple(np.maximum(0.0, -d).tolist()), "candidate": tuple(np.maximum(0.0, d).tolist())}
     binary = bool(np.all(np.isin(d, (-1.0, 0.0, 1.0))))
     table = ResultsTable(tuple(map(str, range(d.size))), values, binary=binary, tags=tags, clusters=clusters)
@@ -46,7 +46,7 @@ def _blocks(
 
 
 def errors(kind: str, tags: str, drop: float, runs: int) -> Row:
-    """How often the gate blocks; the first topic's candidate is worse by the drop."""
+    """How often the gate blocks if the candidate is worse by ``drop`` in the first topic."""
     rolls = dice(kind, tags, drop)
     blocked, seen = [], []
     for _ in range(runs):
@@ -63,10 +63,10 @@ def table(full: bool) -> Table:
     runs = 400 if full else 40
     return Table(
         "Slices",
-        "Ten topics of 40 cases, in some rows also two lengths and three languages across; nothing got worse "
-        f"anywhere, {runs:,} runs a row, through `decide`. `no_slice_regresses` may block such a candidate with "
-        f"{FAMILY_LEVEL:.2f} at most, over all slices together. Blocking on any observed drop of more than 5 "
-        "points is shown for comparison.",
+        "Ten topics of 40 cases, in some rows also two lengths and three languages that cut across the topics. The "
+        f"candidate is not worse in any slice; {runs:,} runs a row, through `decide`. `no_slice_regresses` may block such a "
+        f"candidate with a chance of at most {FAMILY_LEVEL:.2f}, over all slices together. Blocking on any observed drop of more "
+        "than 5 points is shown for comparison.",
         ("differences", "tags", "the candidate"),
         (Column("the gate blocks", FAMILY_LEVEL), Column("any drop of more than 5 points")),
         tuple(
@@ -79,7 +79,7 @@ def table(full: bool) -> Table:
 
 
 def margin_errors(count: int, drop: float, kind: str, runs: int) -> Row:
-    """How often the gate blocks a candidate that is worse by so much in every slice, with a margin of 5 points and without."""
+    """How often the gate blocks a candidate that is worse by ``drop`` in every slice, with and without a margin of 5 points."""
     rolls = dice("margin", count, drop, kind)
     tags = tuple(
         (f"topic {i % 8}", f"length {i % 2}") if kind == "overlapping" else (f"topic {i % 8}",) for i in range(count)
@@ -106,9 +106,10 @@ def margin_table(full: bool) -> Table:
         settings += [(400, 0.05, "topics"), (800, 0.05, "topics"), (800, 0.02, "topics"), (800, 0.10, "topics")]
     return Table(
         "Slices with a margin",
-        "Eight slices, in some rows two more across; the candidate is worse by the same in all of them, "
-        f'{runs:,} runs a row. `no_slice_regresses("teacher", margin=0.05)` may block one that is within the margin with '
-        f"{FAMILY_LEVEL:.2f} at most. The guard without a margin is shown for comparison, with a fifth of the runs.",
+        "Eight slices, in some rows with two more that cut across them. The candidate is worse by the same amount in all of "
+        f'them, {runs:,} runs a row. `no_slice_regresses("teacher", margin=0.05)` may block a candidate within the margin '
+        f"with a chance of at most {FAMILY_LEVEL:.2f}. The guard without a margin is shown for comparison, with a fifth of the "
+        "runs.",
         ("cases", "tags", "the candidate is"),
         (Column("blocked within the margin", FAMILY_LEVEL), Column("blocked beyond it"), Column("without a margin")),
         tuple((margin_errors, (*setting, runs)) for setting in settings),
@@ -116,7 +117,7 @@ def margin_table(full: bool) -> Table:
 
 
 def document_errors(size: int, runs: int) -> Row:
-    """How often the gate blocks where documents are won or lost as a whole, and how often without knowing of them."""
+    """How often the gate blocks if documents are won or lost as a whole, with and without the clusters."""
     rolls = dice("documents", size)
     blocked, ignored = [], []
     clusters = tuple(str(i // size) for i in range(400))
@@ -128,7 +129,7 @@ def document_errors(size: int, runs: int) -> Row:
 
 
 def documents_table(full: bool) -> Table:
-    """False blocks where there are clusters."""
+    """False blocks with clusters."""
     runs = 400 if full else 20
     return Table(
         "Slices of documents",
@@ -140,12 +141,12 @@ def documents_table(full: bool) -> Table:
 
 
 def power_table(full: bool) -> Table:
-    """What the guard sees."""
+    """The guard's power."""
     runs = 200 if full else 20
     kinds = ("10 % of the cases differ", "scores, 60 % of the cases differ")
     return Table(
-        "What the guard over slices sees",
-        f"The chance to block where one topic of ten got worse, {runs:,} runs a row.",
+        "What the guard over slices detects",
+        f"The chance to block if one of ten topics got worse, {runs:,} runs a row.",
         ("differences", "tags", "the candidate"),
         (Column("the gate blocks"), Column("any drop of more than 5 points")),
         tuple((errors, (kind, "overlapping", drop, runs)) for kind in kinds for drop in (0.10, 0.20, 0.30)),

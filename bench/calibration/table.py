@@ -1,4 +1,4 @@
-"""What a table is made of: columns, jobs that compute a row each, rates with their error."""
+"""The parts of a table: columns, jobs that compute one row each, and rates with standard errors."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from typing import Any
 import numpy as np
 
 ALPHA = 0.05
-"""One-sided, as the gate's default."""
+"""The gate's default level, one-sided."""
 ERRORS = 3.0
-"""So many standard errors of the simulation are no failure."""
+"""A rate fails if it is above its level by more than this number of standard errors."""
 
 
 @dataclass(frozen=True)
 class Rate:
-    """How often something happened."""
+    """The share of runs with an event."""
 
     value: float
     runs: int | None = None
-    """Simulated runs, None where it was enumerated and has no error."""
+    """The number of simulated runs; None if the rate was enumerated and has no standard error."""
 
     @classmethod
     def of(cls, happened: Sequence[bool] | np.ndarray) -> Rate:
-        """From one answer a run."""
+        """The rate of True among the runs."""
         return cls(float(np.mean(happened)), len(happened))
 
     def above(self, limit: float) -> bool:
-        """Whether it is above a limit by more than the simulation's own error."""
+        """Whether the rate is above a limit by more than the simulation's error allows."""
         error = 0.0 if self.runs is None else sqrt(limit * (1.0 - limit) / self.runs)
-        return not self.value <= limit + ERRORS * error + 1e-9  # no number is no pass
+        return not self.value <= limit + ERRORS * error + 1e-9  # written so that NaN counts as above
 
     def __str__(self) -> str:
         if self.runs is None:
@@ -46,13 +46,13 @@ class Column:
 
     name: str
     limit: float | None = None
-    """What no rate in it may be above; None for a column that is shown for comparison."""
+    """The maximum of each rate; None for a column that is shown for comparison."""
 
 
 Row = tuple[tuple[str, ...], tuple[Rate | str, ...]]
-"""The setting in words, and what was measured, one a column."""
+"""The setting in words, and one measured value per column."""
 Job = tuple[Callable[..., Row], tuple[Any, ...]]
-"""A function of a module, and what it is called with."""
+"""A module-level function and its arguments."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,14 @@ class Table:
 
     title: str
     text: str
-    """What was done, through which functions, and how to read it."""
+    """What was simulated, through which functions, and how to read the table."""
     setting: tuple[str, ...]
-    """The names of the columns that say what was measured."""
+    """The names of the columns that describe the setting."""
     columns: tuple[Column, ...]
     jobs: tuple[Job, ...]
 
     def failures(self, rows: Sequence[Row]) -> list[str]:
-        """The rows that are above their limit, in words."""
+        """Describe the rates above their limit."""
         return [
             f"{self.title}, {', '.join(setting)}: {column.name} is {rate}, above {column.limit}"
             for setting, rates in rows
@@ -78,13 +78,13 @@ class Table:
 
 
 def compute(job: Job) -> Row:
-    """One row, in a process of its own."""
+    """Compute one row."""
     function, arguments = job
     return function(*arguments)
 
 
 def dice(*what: Any) -> np.random.Generator:
-    """Random numbers that are the same in every run, whichever process computes the row."""
+    """A generator with a seed that depends only on the arguments, so that every run draws the same numbers."""
     return np.random.default_rng(zlib.crc32(repr(what).encode()))
 
 
