@@ -94,8 +94,8 @@ def result_of(
         models=plan.models,
         metric=plan.evaluation.metric,
         trials=plan.evaluation.trials,
-        alpha=plan.looks.alpha,
-        level=level if plan.looks.last else None,
+        alpha=plan.analyses.alpha,
+        level=level if plan.analyses.last else None,
         configured_alpha=plan.configured_alpha,
         forgotten_attempts=plan.forgotten_attempts,
         verdict=verdict,
@@ -137,7 +137,7 @@ def _on_copies(table: ResultsTable) -> list[str]:
         return []
     note = (
         f"The {len(table.case_ids)} cases ask only {table.requests} different things. One answer serves all cases that ask the "
-        "same, so these are one cluster: copies prove nothing more. Take them out, or declare clusters of your own."
+        "same, so these form one cluster: copies are no further evidence. Remove them, or declare your own clusters."
     )
     return [note]
 
@@ -156,7 +156,7 @@ def _on_repeats(plan: Plan, table: ResultsTable) -> list[str]:
         if repeats(role, table, MOSTLY):
             found.append(
                 f"{role}: {answers.identical} of {answers.answers} answers are the same, {answers.commonest!r}. "
-                "Read some cases: an answer to every question is hardly an answer."
+                "Read some cases: one answer to every question is rarely right."
             )
         elif _many(answers.empty, answers.answers):
             found.append(f"{role}: {answers.empty} of {answers.answers} answers are empty, and graded as they are.")
@@ -171,13 +171,13 @@ def notes_on(models: Mapping[str, Model], outcomes: Sequence[Outcome]) -> list[s
         cut_off, refused, silent, total = answers.cut_off, answers.refused, answers.silent, len(answers.latencies)
         if _many(cut_off, total):
             found.append(
-                f"{role}: {cut_off} of {total} answers were cut off at the token limit, and graded as far as they go. "
+                f"{role}: {cut_off} of {total} answers were cut off at the token limit, and graded as they are. "
                 f"Raise max_completion_tokens of {model.model}, or check the context length of its server."
             )
         if _many(refused, total):
             found.append(
                 f"{role}: {refused} of {total} answers are refusals, and graded like any answer. "
-                "Read some of them: a refusal may be right, or it may be the prompt that is refused."
+                "Read some of them: a refusal may be right, or the prompt may be the problem."
             )
         if silent:
             found.append(

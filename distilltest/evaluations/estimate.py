@@ -94,7 +94,7 @@ def estimate(plan: Plan, config: Config, store: Store, *, fresh: bool, judged: i
     """
     slots = [slot for chunk in plan.chunks() for slot in plan.slots(chunk)]
     keys = store.known_keys([slot.request.key for slot in slots])
-    alpha = plan.looks.level(plan.looks.last)
+    alpha = plan.analyses.level(plan.analyses.last)
     before = _before(plan, store)
     counts = Counter(tag for case in plan.cases for tag in case.tags)
     closest = ObservedValues.assumed(_closest(plan, before), 1.0, 0.0, "tango")
@@ -215,7 +215,7 @@ def _rule(rule: Rule, plan: Plan, before: ResultsTable | None, alpha: float) -> 
         known = rule.seen(before)
     seen = known or _assumed(rule, plan)
     if seen is None:
-        return RuleEstimate(name, "no size to plan for yet" if rule.proves else "a guard; it needs no size")
+        return RuleEstimate(name, "no estimate yet" if rule.proves else "a guard; it needs no estimate")
     basis = _basis(seen, plan, known=known is not None)
     as_seen = needed(seen, seen.mean, alpha) if known else None
     again = f"; {_named(as_seen)} if it stays as last time" if known and seen.mean > seen.limit else ""

@@ -1,4 +1,4 @@
-"""What becomes of an exception that a test function or a grader raises: a failed grade, or a mistake of the suite."""
+"""Exceptions of test functions and graders: a failed grade, or an error in the suite."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ def failed_by(error: Exception, name: str) -> Grade:
         SuiteError: A module or a name is missing, which would fail for any answer.
     """
     place = _place(error)
-    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     if isinstance(error, ImportError | NameError):
-        raise SuiteError(f"{said}{place}. The answer has nothing to do with it: install the module, or mend the code.")
-    return Grade(name, 0.0, False, brief(" ".join(said.split())) + place, raised=f"{type(error).__name__}{place}")
+        raise SuiteError(f"{text}{place}. This would fail for any answer: install the module, or fix the code.")
+    return Grade(name, 0.0, False, brief(" ".join(text.split())) + place, raised=f"{type(error).__name__}{place}")
 
 
 def named(error: SuiteError, case: Case, role: str, completion: Completion) -> SuiteError:
     """The error, with the case that it occurred on."""
     if repr(case.id) in str(error):
         return error
-    said = brief(completion.text, 200)
-    return SuiteError(f"{error}\nwhile grading case {case.id!r} ({case.place}) on {role}, which answered {said!r}")
+    text = brief(completion.text, 200)
+    return SuiteError(f"{error}\nwhile grading case {case.id!r} ({case.place}) on {role}, which answered {text!r}")
 
 
 def _place(error: Exception) -> str:

@@ -76,7 +76,7 @@ class Health:
         self._name = name
         self._rows = {case: row for row, case in enumerate(case_ids)}
         self._tallies = dict[str, _Tally]()
-        self._said = dict[str, _RoleAnswers]()
+        self._role_answers = dict[str, _RoleAnswers]()
         self._through = bytearray(len(self._rows))
         """Per case, whether an answer had none of the grades that exist only for failures."""
         self._graded, self._raised = Counter[str](), Counter[str]()
@@ -94,10 +94,10 @@ class Health:
         Raises:
             SuiteError: The test function raised on every one of the first answers.
         """
-        said = self._said.get(role)
-        if said is None:
-            said = self._said[role] = _RoleAnswers()
-        said.add(answer)
+        answers = self._role_answers.get(role)
+        if answers is None:
+            answers = self._role_answers[role] = _RoleAnswers()
+        answers.add(answer)
         if not grades:
             return
         names: dict[str, int] = {}
@@ -136,13 +136,13 @@ class Health:
                 raise self._mistake("every one of the first")
 
     def check(self) -> None:
-        """Complain where the test function raises on most answers: which is known only when all are graded.
+        """Fail if the test function raises on most answers of every role. Call this once all answers are graded.
 
-        "Most" is asked of every role by itself. An untuned base that never writes JSON raises on all of its answers, and that is
-        its fault; if no role gets through, it is the suite's.
+        If it raises for one role only, the role may be at fault, such as an untuned base that never writes JSON. If it raises for
+        every role, the suite is.
 
         Raises:
-            SuiteError: It does, on more than half of the answers of each role.
+            SuiteError: The test function raised on more than half of the answers of each role.
         """
         counts = [(role, count) for role, count in self._graded.items() if count]
         if counts and all(2 * self._raised[role] > count for role, count in counts):
@@ -154,7 +154,7 @@ class Health:
 
     def answers(self) -> dict[str, AnswerHealth]:
         """Role → the health of its answers."""
-        return {role: said.health() for role, said in self._said.items()}
+        return {role: answers.health() for role, answers in self._role_answers.items()}
 
     def fails_nothing(self) -> bool:
         """Whether every grade of every answer passes, so that it is unknown whether any answer can fail."""
@@ -172,7 +172,7 @@ class Health:
         if found and all(grader.passed == grader.graded for grader in found):
             each = "every grader passes" if len(found) > 1 else f"{found[0].name} passes"
             notes.append(
-                f"Here {each} all {self._graded.total()} answers: it tells no role from another. Check that it can fail."
+                f"Here {each} all {self._graded.total()} answers, and so does not distinguish the roles. Check that it can fail."
             )
         return [*notes, *self._on_exceptions()]
 
@@ -188,9 +188,9 @@ class Health:
         each = ", ".join(f"{role} {self._raised[role]} of {total}" for role, total in self._graded.items() if total)
         return SuiteError(
             f"{self._name}: grading raised an exception on {how_many} {self._graded.total()} answers ({each}), most often "
-            f"{commonest}, {count} times. No role gets through, so it is a mistake of the suite and says nothing about the "
-            "models: mend the test function. Where an answer may lack what it reads, let it check first; completion.json() makes "
-            f"an answer that is not JSON a failed grade.\nThe first: {self._first}"
+            f"{commonest}, {count} times. No role gets through, so this is an error in the suite and says nothing about the "
+            "models: fix the test function. If an answer may lack what it reads, let it check first; completion.json() turns "
+            f"an answer that is not JSON into a failed grade.\nThe first: {self._first}"
         )
 
     def _health(self, name: str, tally: _Tally) -> GraderHealth:

@@ -191,6 +191,6 @@ def _check_agreement(use: _Use, known: Calibration | None, least: float | None) 
     if known.ac1_low < least:
         raise SuiteError(
             f"{grader}: judge {name!r} agrees with people by {known.ac1:.2f} (AC1, {known.n} labels), which may be "
-            f"as little as {known.ac1_low:.2f}, and the suite demands {least:g}. Label more answers, mend the judge's "
+            f"as little as {known.ac1_low:.2f}, and the suite demands {least:g}. Label more answers, improve the judge's "
             "prompt, or take another judge."
         )

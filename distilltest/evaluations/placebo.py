@@ -144,36 +144,36 @@ def texts_in(body: BoundBody) -> list[str]:
     found = dict[str, None]()
     seen = set[int]()
 
-    def look(value: Any, depth: int) -> None:
+    def search(value: Any, depth: int) -> None:
         if depth > _DEPTH or id(value) in seen or len(found) > _TEXTS:
             return
         seen.add(id(value))
         if isinstance(value, str):
             found[value] = None
         elif isinstance(value, re.Pattern):
-            look(value.pattern, depth)
+            search(value.pattern, depth)
         elif isinstance(value, CodeType):
             for constant in value.co_consts:
-                look(constant, depth)
+                search(constant, depth)
         elif isinstance(value, FunctionType):
-            look(value.__code__, depth)
+            search(value.__code__, depth)
             names = set(_names(value.__code__))
             for name, other in value.__globals__.items():
                 if name in names:
-                    look(other, depth + 1)
+                    search(other, depth + 1)
             for cell in value.__closure__ or ():
-                look(cell.cell_contents, depth + 1)
+                search(cell.cell_contents, depth + 1)
         elif isinstance(value, Mapping):
             for pair in value.items():
-                look(pair, depth + 1)
+                search(pair, depth + 1)
         elif isinstance(value, list | tuple | set | frozenset):
             for each in value:
-                look(each, depth + 1)
+                search(each, depth + 1)
 
-    look(body.body, 0)
+    search(body.body, 0)
     for value in body.arguments.values():
-        look(value, 1)
-        look(getattr(value, "_function", None), 1)  # the function behind a grader of your own
+        search(value, 1)
+        search(getattr(value, "_function", None), 1)  # the function behind a grader of your own
     return list(found)
 
 

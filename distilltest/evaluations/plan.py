@@ -55,7 +55,7 @@ class Plan:
     """Configured roles that neither a rule nor the test function names: asked only if a grader needs their answer."""
     root: Path
     """The folder of relative paths."""
-    looks: InterimAnalyses
+    analyses: InterimAnalyses
     """When the gate decides: once, at the end, unless the run may stop early."""
     leaked: tuple[str, ...] = ()
     """Ids of the cases in the candidate's training file, if that file is known."""
@@ -153,7 +153,7 @@ class Plan:
             idle=idle,
             root=config.root,
             vacant=vacant,
-            looks=InterimAnalyses.plan(len(cases), config.alpha, stop_early),
+            analyses=InterimAnalyses.plan(len(cases), config.alpha, stop_early),
             labels=labels,
         )
 
@@ -201,10 +201,10 @@ class Plan:
 
     def chunks(self) -> list[range]:
         """The positions of the cases, by chunk. No chunk spans an interim analysis."""
-        starts = (0, *self.looks.cases)
+        starts = (0, *self.analyses.cases)
         return [
             range(start, min(start + CHUNK, end))
-            for begin, end in zip(starts, self.looks.cases, strict=False)
+            for begin, end in zip(starts, self.analyses.cases, strict=False)
             for start in range(begin, end, CHUNK)
         ]
 

@@ -103,25 +103,25 @@ class Runner:
         chunks = plan.chunks()
         for number, chunk in enumerate(chunks):
             following = chunks[number + 1] if number + 1 < len(chunks) else None
-            look = plan.looks.cases.index(chunk.stop) if chunk.stop in plan.looks.cases else None
+            analysis = plan.analyses.cases.index(chunk.stop) if chunk.stop in plan.analyses.cases else None
             # Requests after an interim analysis are sent only if it does not stop the evaluation.
-            slots = self._fetch(plan, chunk, None if look is not None else following)
+            slots = self._fetch(plan, chunk, None if analysis is not None else following)
             if following is None:
                 then()
-            answers = self._grade(slots, body, context, settle=look is not None)
+            answers = self._grade(slots, body, context, settle=analysis is not None)
             graded = self._keep(plan, answers, health, confusion, len(outcomes), failed)
             failed += sum(outcome.failure is not None for outcome in graded)
             outcomes.extend(graded)
-            if look is None:
+            if analysis is None:
                 continue
             health.check()
             cases = plan.cases[: chunk.stop]
             table = table_of(plan, self.config, cases, outcomes, health, body)
-            verdict = decide(plan.gate, table, alpha=plan.looks.level(look))
-            reason = plan.looks.stop(plan.gate, verdict, look)
+            verdict = decide(plan.gate, table, alpha=plan.analyses.level(analysis))
+            reason = plan.analyses.stop(plan.gate, verdict, analysis)
             if reason is not None:
                 break
-        notes = [*confusion.notes(), *plan.notes, *_looked(plan, look or 0, reason)]
+        notes = [*confusion.notes(), *plan.notes, *_note_on_analyses(plan, analysis or 0, reason)]
         if plan.labels is not None:
             from distilltest.evaluations.labels import note_on
 
@@ -136,7 +136,7 @@ class Runner:
             outcomes,
             store=self.store,
             run_id=self.run_id,
-            level=plan.looks.level(look or 0),
+            level=plan.analyses.level(analysis or 0),
             judges=context.uses(),
             health=health,
             notes=tuple(notes),
@@ -263,17 +263,19 @@ def _outcome(graded: GradedAnswer, labels: Labels | None) -> Outcome:
     )
 
 
-def _looked(plan: Plan, look: int, reason: str | None) -> list[str]:
+def _note_on_analyses(plan: Plan, analysis: int, reason: str | None) -> list[str]:
     """A sentence about the interim analyses, and the calls that stopping early saved."""
-    if not plan.looks.last:
+    if not plan.analyses.last:
         return []
-    asked, total = plan.looks.cases[look], len(plan.cases)
-    bound = plan.looks.level(look)
+    asked, total = plan.analyses.cases[analysis], len(plan.cases)
+    bound = plan.analyses.level(analysis)
     level = (
-        f"each rule was held to a level of {bound:.4f} there" if bound >= 0.0001 else "at a level of under 0.0001 there"
+        f"each rule was held to a level of {bound:.4f} there"
+        if bound >= 0.0001
+        else "each rule was held to a level below 0.0001 there"
     )
     if reason is None:
-        return [f"Looked {look + 1} times, up to the last of {total} cases; {level}. No call was saved."]
+        return [f"Interim analyses: {analysis + 1}, the last of all {total} cases; {level}. No call was saved."]
     saved = (total - asked) * len(plan.models) * plan.evaluation.trials
-    where = f"look {look + 1} of {plan.looks.last + 1}, after {asked} of {total} cases"
+    where = f"interim analysis {analysis + 1} of {plan.analyses.last + 1}, after {asked} of {total} cases"
     return [f"Stopped at {where}: {saved:,} calls were saved; {level}."]

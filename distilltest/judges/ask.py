@@ -41,12 +41,12 @@ class Judgement:
         """The grade, with the verdict and the reasons of one vote for it."""
         reasons = next((v.reasons for v in self.votes if v.verdict == self.verdict), self.votes[0].reasons)
         counted = f" ({', '.join(v.verdict for v in self.votes)})" if len(self.votes) > 1 else ""
-        said = " ".join(reasons.split())
+        text = " ".join(reasons.split())
         return Grade(
             name,
             self.score,
             self.passed,
-            f"judge: {self.verdict}{counted}: {said}" if said else f"judge: {self.verdict}",
+            f"judge: {self.verdict}{counted}: {text}" if text else f"judge: {self.verdict}",
         )
 
 
@@ -70,14 +70,16 @@ async def ask(
         raise SuiteError(
             f"{question.grader}: votes={votes!r}, combine={combine!r}: votes must be 1 or more, combine majority or mean."
         )
-    said = tuple(await together([_vote(question, judge, complete, trial) for trial in range(votes)]))
+    given = tuple(await together([_vote(question, judge, complete, trial) for trial in range(votes)]))
     if question.scores and combine == "majority":
-        counts = Counter(vote.verdict for vote in said)
-        best = min(said, key=lambda vote: (-counts[vote.verdict], vote.score))
-        return Judgement(best.verdict, best.score, best.verdict in question.passing, said)
-    score = sum(vote.score for vote in said) / len(said)
-    passed = said[0].verdict in question.passing if question.scores and votes == 1 else score >= question.pass_threshold
-    return Judgement(said[0].verdict if votes == 1 else f"{score:.2f}", score, passed, said)
+        counts = Counter(vote.verdict for vote in given)
+        best = min(given, key=lambda vote: (-counts[vote.verdict], vote.score))
+        return Judgement(best.verdict, best.score, best.verdict in question.passing, given)
+    score = sum(vote.score for vote in given) / len(given)
+    passed = (
+        given[0].verdict in question.passing if question.scores and votes == 1 else score >= question.pass_threshold
+    )
+    return Judgement(given[0].verdict if votes == 1 else f"{score:.2f}", score, passed, given)
 
 
 def first_request(question: Question, judge: Judge, trial: int = 0) -> Request:

@@ -73,8 +73,8 @@ class Calibration:
         """Measure the agreement from pairs of people's and judge's labels."""
         names = tuple(labels)
         counts = [[0] * len(names) for _ in names]
-        for people, said in pairs:
-            counts[names.index(people)][names.index(said)] += 1
+        for people, judged in pairs:
+            counts[names.index(people)][names.index(judged)] += 1
         found = from_table(counts, names, alpha=0.025)
         kappa, ac1 = found.kappa, found.ac1
         return cls(

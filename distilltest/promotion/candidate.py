@@ -55,7 +55,7 @@ def with_attempt(plan: Plan, store: Store, since: float, declared: int | None = 
         SuiteError: Those before it spent all of it.
     """
     attempt = attempt_of(plan, store)
-    turn, alpha = store.turn(attempt, since, declared), plan.looks.alpha
+    turn, alpha = store.turn(attempt, since, declared), plan.analyses.alpha
     if not turn.share:
         raise SuiteError(_exhausted(plan, turn.number, declared))
     level = alpha * turn.share
@@ -66,7 +66,7 @@ def with_attempt(plan: Plan, store: Store, since: float, declared: int | None = 
     if attempt.dataset != plan.dataset.fingerprint:
         note += f" {plan.dataset.name} has changed since the first of them, and half of it or more is the same."
     forgotten = _forgotten(store, attempt)
-    held = _held_to(plan, replace(plan.looks, alpha=level), note, *forgotten)
+    held = _held_to(plan, replace(plan.analyses, alpha=level), note, *forgotten)
     return replace(held, share=turn.share, forgotten_attempts=forgotten)
 
 
@@ -95,25 +95,25 @@ def with_first_looks(plan: Plan, store: Store) -> Plan:
     Judged first with ``--stop-early``, the level at the end stays what it was there; judged first on all cases, it is judged at
     the end again, where nothing is left to be saved.
     """
-    first, early = store.get_state(looks_of(attempt_of(plan, store))), plan.looks.last > 0
+    first, early = store.get_state(looks_of(attempt_of(plan, store))), plan.analyses.last > 0
     if first is None or plan.narrowed is not None or (first == _EARLY) == early:
         return plan
-    alpha = plan.looks.alpha
+    alpha = plan.analyses.alpha
     if early:
         looks = InterimAnalyses.plan(len(plan.cases), alpha, early=False)
         note = "This candidate was judged on all cases before: it is judged at the end again, without --stop-early."
     else:
         planned = InterimAnalyses.plan(len(plan.cases), alpha, early=True)
         level = planned.level(planned.last)
-        looks = replace(plan.looks, alpha=level)
+        looks = replace(plan.analyses, alpha=level)
         note = f"This candidate was judged with --stop-early first: the level at the end stays {level:.4f}."
     return _held_to(plan, looks, note)
 
 
 def _held_to(plan: Plan, looks: InterimAnalyses, *notes: str) -> Plan:
     """The plan with other looks than the configured ones, and why."""
-    configured = plan.configured_alpha or plan.looks.alpha
-    return replace(plan, looks=looks, configured_alpha=configured, notes=(*plan.notes, *notes))
+    configured = plan.configured_alpha or plan.analyses.alpha
+    return replace(plan, analyses=looks, configured_alpha=configured, notes=(*plan.notes, *notes))
 
 
 def counted(
@@ -129,7 +129,7 @@ def counted(
         store.set_state(state_keys.TEXTS.of(attempt.dataset), sketch(plan.dataset))
     its_own = store.record_attempt(attempt, at=time.time(), since=since, share=plan.share, declared=declared)
     if store.get_state(looks_of(attempt)) is None:
-        store.set_state(looks_of(attempt), _EARLY if plan.looks.last else "at the end")
+        store.set_state(looks_of(attempt), _EARLY if plan.analyses.last else "at the end")
     if its_own or verdict.status is not Status.PROMOTE:
         return result
     why = "incomplete: another candidate was judged on this dataset meanwhile. Run again: the answers are stored"
@@ -213,7 +213,7 @@ def with_leaks(plan: Plan, store: Store, leave_out: bool) -> Plan:
     if not cases:
         raise SuiteError(f"{plan.id}: --without-leaked leaves no case: the candidate was trained on all of them.")
     note += f" {len(inside)} cases were left out, because the candidate was trained on them."
-    return replace(plan, cases=cases, looks=plan.looks.over(len(cases)), notes=(*plan.notes, note))
+    return replace(plan, cases=cases, analyses=plan.analyses.over(len(cases)), notes=(*plan.notes, note))
 
 
 def _overlap(plan: Plan, training: TrainingHistory, store: Store) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def render(run: RunReport) -> str:
     parts = [f"# {run.verdict.status.value.capitalize()}", prose(run.verdict.sentence)]
     for report in run.evaluations:
         known = len(run.evaluations) == 1 and run.verdict.sentence.startswith(report.verdict.sentence)
-        parts += _evaluation(report, said=known)
+        parts += _evaluation(report, with_sentence=not known)
     for name in run.not_judged:
         parts += [
             f"## {prose(name)}",
@@ -51,13 +51,13 @@ def render(run: RunReport) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _evaluation(report: EvaluationReport, *, said: bool) -> list[str]:
+def _evaluation(report: EvaluationReport, *, with_sentence: bool) -> list[str]:
     narrow = "" if report.evaluated == report.cases else f" of {report.cases}"
     trials = f", {report.trials} trials each" if report.trials > 1 else ""
     heads, rows = role_rows(report)
     parts = [
         f"## {prose(report.id)}",
-        *([] if said else [prose(report.verdict.sentence)]),
+        *([prose(report.verdict.sentence)] if with_sentence else []),
         "\n".join(f"- {line}" for line in meaning(report)),
         f"{report.evaluated}{narrow} cases of {code(report.dataset)}{trials}.",
         _numbers(heads, rows),
@@ -128,7 +128,9 @@ def _changes(report: EvaluationReport) -> list[str]:
         shown = changes[:MOST]
         note = f"The first {len(shown)} of {total}; the store has all." if total > len(shown) else ""
         roles = [sample.role for sample in shown[0].samples]
-        rows = [[*map(_long, (c.case_id, c.request, c.reference)), *(_said(c, role) for role in roles)] for c in shown]
+        rows = [
+            [*map(_long, (c.case_id, c.request, c.reference)), *(_answer(c, role) for role in roles)] for c in shown
+        ]
         parts.append(f"### {title} ({total})")
         body = table(["case", "request", "reference", *_words(roles)], rows)
         # Won cases are many and need no review: fold them.
@@ -143,7 +145,7 @@ def _graders(report: EvaluationReport) -> str:
     return table(_words(heads), cells)
 
 
-def _said(change: Change, role: str) -> str:
+def _answer(change: Change, role: str) -> str:
     sample = next((s for s in change.samples if s.role == role), None)
     if sample is None:
         return ""

@@ -203,7 +203,7 @@ def _role_line(result: EvaluationResult, role: str) -> RoleLine:
             compared += all(each.failure is None for each in trials) and any(each.passed is None for each in trials)
     latencies = sorted(answers.latencies)
     model = result.models[role]
-    said = result.answers.get(role, AnswerHealth(0))
+    health = result.answers.get(role, AnswerHealth(0))
     return RoleLine(
         role=role,
         model=model.model,
@@ -223,10 +223,10 @@ def _role_line(result: EvaluationResult, role: str) -> RoleLine:
         parameters=dict(model.parameters),
         cut_off=answers.cut_off,
         refused=answers.refused,
-        answers=said.answers,
-        empty=said.empty,
-        identical=said.identical,
-        commonest=said.commonest if 2 * said.identical > said.answers else "",
+        answers=health.answers,
+        empty=health.empty,
+        identical=health.identical,
+        commonest=health.commonest if 2 * health.identical > health.answers else "",
         without_usage=answers.silent,
         usd_at_least=result.usd_at_least.get(role),
         compared=compared,

@@ -36,7 +36,7 @@ def misspells(case, completion):
 
 
 def graded(body, says, health=None, roles=ROLES, cases=CASES, dice=None):
-    """The health of an evaluation in which a role says ``says(role, number)``."""
+    """The health of an evaluation in which a role answers ``says(role, number)``."""
     bound = BoundBody.of(body, body.__name__, ARGUMENTS)
     health = health or Health(body.__name__, [case.id for case in CASES])
     for role in roles:
@@ -69,14 +69,14 @@ def test_exceptions_on_few_answers_of_a_role_are_failed_grades_that_are_counted(
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_exceptions_on_most_answers_of_every_role_are_a_mistake_of_the_suite(seed):
+def test_exceptions_on_most_answers_of_every_role_are_an_error_in_the_suite(seed):
     health = graded(reads_json, lambda role, n: WRONG if n < 51 else RIGHT, dice=random.Random(seed))
     with pytest.raises(SuiteError, match=r"153 of 300 answers[\s\S]*JSONDecodeError \(test_health.py:\d+\), 153 times"):
         health.check()
 
 
 @pytest.mark.parametrize("innocent", ROLES)
-def test_a_role_that_gets_through_proves_the_test_function(innocent):
+def test_a_role_without_exceptions_clears_the_test_function(innocent):
     health = graded(reads_json, lambda role, n: RIGHT if role == innocent else WRONG)
     health.check()
     assert len(health.notes()) == 2
@@ -89,7 +89,7 @@ def test_a_body_that_raises_on_each_of_the_first_answers_is_not_tried_on_the_res
     assert ALL_OF_THE_FIRST == 20
 
 
-def test_an_answer_that_is_not_json_is_never_a_mistake_of_the_suite():
+def test_an_answer_that_is_not_json_is_never_an_error_in_the_suite():
     health = graded(asks_for_json, lambda role, n: WRONG)
     health.check()
     (grader,) = health.graders()
@@ -99,12 +99,12 @@ def test_an_answer_that_is_not_json_is_never_a_mistake_of_the_suite():
 
 
 @pytest.mark.parametrize(("body", "said"), [(needs_a_module, "no_such_module"), (misspells, "complection")])
-def test_what_no_answer_can_be_blamed_for_is_an_error_at_the_first_case(body, said):
+def test_an_exception_unrelated_to_the_answer_is_an_error_at_the_first_case(body, said):
     with pytest.raises(SuiteError, match=rf"{said}[\s\S]*while grading case 'c0' \(cases.jsonl:1\) on base"):
         graded(body, lambda role, n: RIGHT)
 
 
-def test_the_commonest_kind_of_reason_is_told_by_an_example():
+def test_the_commonest_kind_of_reason_is_shown_by_an_example():
     health = Health("test", ["c0"])
     for number in range(9):
         health.add(CASES[0], "base", answer("x"), [Grade("same", 0.0, False, f"'answer {number}' is not 'x'")])
@@ -114,13 +114,13 @@ def test_the_commonest_kind_of_reason_is_told_by_an_example():
     assert (second.name, second.everybody) == ("same 2", 1)
 
 
-def test_a_case_that_only_one_role_cannot_be_graded_on_is_not_one_that_nobody_passes():
+def test_a_case_that_raises_for_one_role_only_is_not_one_that_no_role_passes():
     health = graded(reads_json, lambda role, n: WRONG if role == "base" else RIGHT)
     raised = next(grader for grader in health.graders() if grader.name == "exception")
     assert (raised.nobody, raised.everybody, raised.passed, raised.graded) == (0, 0, 200, 300)
 
 
-def test_answers_are_counted_by_what_they_are():
+def test_answers_are_counted_by_kind():
     health = Health("test", [case.id for case in CASES])
     says = ["", " ", "same", "same", "same", "other"]
     for case, text in zip(CASES, says, strict=False):

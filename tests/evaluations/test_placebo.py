@@ -1,4 +1,4 @@
-"""What a test function makes of answers that no model gave."""
+"""Placebo answers: grading answers that no model gave."""
 
 import re
 
@@ -66,7 +66,7 @@ def has_fields(case, completion, json_match):
         (has_fields, {"json_match": RecordedGrader("json_match")}, OBJECTS, '{"spam":false}'),
     ],
 )
-def test_what_one_answer_would_pass_does_not_depend_on_how_it_is_compared(body, graders, cases, text):
+def test_the_constant_answer_does_not_depend_on_how_answers_are_compared(body, graders, cases, text):
     constant = constant_of(cases, bound(body, **graders), list(graders) or ["assert"], "pass")
     assert constant is not None
     assert constant.text == text
@@ -78,7 +78,7 @@ def test_spellings_of_a_label_count_together():
     constant = constant_of(cases, bound(matches, exact_match=RecordedGrader("exact_match")), ["exact_match"], "pass")
     assert constant is not None
     assert sum(constant.passes) == 20
-    folded = constant_answer(cases, ["exact_match"])  # which knows nothing of the options
+    folded = constant_answer(cases, ["exact_match"])  # which ignores the options
     assert folded is not None
     assert sum(folded.passes) < 20
 
@@ -91,14 +91,14 @@ def is_json(case, completion, valid_json):
     valid_json(completion.text)
 
 
-def test_one_answer_may_be_right_everywhere_only_where_the_form_is_looked_at():
+def test_one_answer_may_pass_everywhere_only_if_graders_check_its_form():
     constant = constant_of(NUMBERS, bound(wide, number=RecordedGrader("number")), ["number"], "pass")
     assert constant is not None
     assert set(constant.passes) == {1.0}
     assert constant_of(OBJECTS, bound(is_json, valid_json=RecordedGrader("valid_json")), ["valid_json"], "pass") is None
 
 
-def test_no_judge_is_asked_for_an_answer_that_no_model_gave():
+def test_no_judge_is_asked_about_an_answer_that_no_model_gave():
     def judged(case, completion):
         async def ask(bench):
             raise AssertionError
@@ -133,7 +133,7 @@ def own(case, completion, own):
         (own, {"own": CustomGrader(always_passes, "own")}),
     ],
 )
-def test_what_passes_whatever_is_said_is_found(body, graders):
+def test_a_test_function_that_passes_every_answer_is_found(body, graders):
     assert cannot_fail(CASES, bound(body, **graders))
 
 
@@ -202,11 +202,11 @@ def avoids(case, completion):
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_what_fails_for_some_answer_is_not_blamed(body, graders):
+def test_a_test_function_that_fails_some_answer_is_not_reported(body, graders):
     assert not cannot_fail(CASES, bound(body, **graders))
 
 
-def test_texts_are_found_in_what_a_test_function_refers_to():
+def test_strings_are_found_in_everything_that_a_test_function_names():
     assert {"as an ai", "lorem"} <= set(texts_in(bound(avoids_words)))
     assert "I'm sorry" in texts_in(bound(is_not_sorry))
     assert "secret" in texts_in(bound(own, own=CustomGrader(avoids, "own")))

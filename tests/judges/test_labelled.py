@@ -1,4 +1,4 @@
-"""Holding a judge against people: for every grader that asks one, and for each criterion by itself."""
+"""Calibrating judges: every grader that asks one, and each criterion separately."""
 
 import asyncio
 import json
@@ -53,7 +53,7 @@ def rows_of(grader, tmp_path, rows=None):
 
 
 def told(request):
-    """A judge that knows which answer is good, whatever the question is."""
+    """A judge that knows the good answer to every question."""
     content = request.messages[-1]["content"]
     schema = request.parameters["response_format"]["json_schema"]["schema"]["properties"]["verdict"]
     good = "\ngood\n" in content
@@ -78,7 +78,7 @@ def test_the_graders_that_ask_a_judge_are_all_here():
 
 
 @pytest.mark.parametrize("grader", GRADERS)
-def test_every_judged_grader_can_be_held_against_people(grader, tmp_path):
+def test_every_judged_grader_can_be_calibrated(grader, tmp_path):
     rows = rows_of(grader, tmp_path)
 
     async def ask():
@@ -103,13 +103,13 @@ def test_every_judged_grader_can_be_held_against_people(grader, tmp_path):
         ("preference", {"first": "x", "label": "1"}, 'no "second"'),
     ],
 )
-def test_a_row_that_cannot_be_used_is_named_with_its_line(grader, row, words, tmp_path):
+def test_an_invalid_row_is_reported_with_its_line(grader, row, words, tmp_path):
     with pytest.raises(DatasetError, match=words) as error:
         rows_of(grader, tmp_path, [row])
     assert "labels.jsonl:1" in str(error.value)
 
 
-def test_an_agreement_is_of_one_criterion(tmp_path):
+def test_agreement_belongs_to_one_criterion(tmp_path):
     polite, right = (criterion_of(criteria_question("x", what, root=tmp_path)) for what in ("Polite?", "Right?"))
     assert polite != right
     assert polite == criterion_of(criteria_question("another answer", "Polite?", root=tmp_path))

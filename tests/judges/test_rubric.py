@@ -72,7 +72,7 @@ def test_the_judge_is_shown_numbered_criteria_and_their_form():
         ({"a": 1}, 2),
     ],
 )
-def test_a_rubric_that_cannot_be_is_refused(criteria, threshold):
+def test_an_invalid_rubric_is_refused(criteria, threshold):
     with pytest.raises(SuiteError, match="rubric: criteria="):
         rubric_question("a", criteria, threshold, root=ROOT)
 

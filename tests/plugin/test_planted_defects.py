@@ -256,7 +256,7 @@ def said(result):
         line = re.sub(r": .* (\([^()]*\))$", r" \1", line)
     # How many answers came before it was clear depends on the order of arrival.
     line = re.sub(r"the first \d+ answers \([^)]*\)", "the first answers", line)
-    return re.sub(r", \d+ times\. No role gets through.*", ". No role gets through: a mistake of the suite …", line)
+    return re.sub(r", \d+ times\. No role gets through.*", ". No role gets through: an error in the suite …", line)
 
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: re.sub(r"\W+", "-", defect.words)[:50])

@@ -1,4 +1,4 @@
-"""Strategies: a run whose gate has any rules, on data of any kind, as a report shows it."""
+"""Strategies: reports of runs with any rules, on data of any kind."""
 
 from hypothesis import strategies as st
 
@@ -71,7 +71,7 @@ def tables(draw, kind):
     latencies = dict(zip(ROLES, list(zip(*(row["latencies"] for row in found), strict=True)) or [()] * 3, strict=True))
     human = {}
     if kind == "labels":
-        # People mostly say what the judge says, and not of every answer.
+        # People mostly agree with the judge, and label only some answers.
         odd = draw(st.integers(2, 9))
         for role, column in columns.items():
             human[role] = tuple(None if i % 5 == 4 else v if i % odd else 1.0 - v for i, v in enumerate(column))
@@ -100,7 +100,7 @@ def tables(draw, kind):
 
 
 def outcomes(table):
-    """What the table was made of."""
+    """The outcomes behind a table."""
     for row, name in enumerate(table.case_ids):
         for role in ROLES:
             value = table.values[role][row]

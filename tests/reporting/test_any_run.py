@@ -1,4 +1,4 @@
-"""Every rule on every kind of data goes through every renderer; and one that fails takes nothing else with it."""
+"""Every rule on every kind of data is rendered in every format; a format that fails affects no other."""
 
 import json
 import re
@@ -17,11 +17,11 @@ from distilltest.reporting.report import EvaluationReport, RunReport
 
 slow = settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 WRONG = re.compile(r"\b(None|nan|inf|Status\.\w+)\b|(?<![\d.])-0(?![\d.])|e-\d\d")
-"""What no person should read: a value that was not thought of."""
+"""Raw values that must never reach a reader."""
 
 
 def check(run):
-    """All forms of a run are made, and say the same."""
+    """Every format is rendered, and they agree."""
     made = formats.render_all(run)
     assert made.broken == ()
     (report,) = run.evaluations
@@ -40,7 +40,7 @@ def check(run):
 @pytest.mark.parametrize("kind", KINDS)
 @slow
 @given(st.data())
-def test_any_rule_on_any_data_is_shown_in_every_form(kind, data):
+def test_any_rule_on_any_data_is_rendered_in_every_format(kind, data):
     check(data.draw(runs(kind)))
 
 
@@ -58,7 +58,7 @@ NAMES = {"rule": "a rule of one's own", "sentence": "it is so"}
 
 
 def any_of(kind):
-    """A value of the type of a field, also one that is added tomorrow."""
+    """Any value of a field's type, including fields added later."""
     if kind in BY_TYPE:
         return BY_TYPE[kind]
     if get_origin(kind) is tuple:
@@ -75,7 +75,7 @@ TABLE = ResultsTable(("case 0",), dict.fromkeys(ROLES, (1.0,)), tags=(("a",),))
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(verdicts, min_size=1, max_size=3), st.sampled_from(Status))
-def test_whatever_a_rule_leaves_out_is_shown_as_unknown(rules, status):
+def test_values_that_a_rule_leaves_out_are_shown_as_unknown(rules, status):
     check(run_of(TABLE, Verdict(status, f"{status}: it is so", tuple(rules))))
 
 
@@ -88,7 +88,7 @@ def broken(run: RunReport) -> str:
 
 
 @pytest.mark.parametrize(("name", "left"), [("report.md", "report.json"), ("report.json", "report.md")])
-def test_a_form_that_fails_takes_no_other_with_it_and_does_not_promote(monkeypatch, tmp_path, name, left):
+def test_a_format_that_fails_affects_no_other_and_does_not_promote(monkeypatch, tmp_path, name, left):
     files = tuple(replace(each, render=broken) if each.name == name else each for each in formats.FILES)
     monkeypatch.setattr(formats, "FILES", files)
     made = formats.render_all(promoting())

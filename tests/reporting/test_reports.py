@@ -1,7 +1,6 @@
-"""Reports of the four verdicts as gold files: what a reviewer reads is what was meant.
+"""Reports of the four verdicts, compared with gold files.
 
-``python -m pytest tests/reporting --update-gold`` is no option on purpose: write a new gold file with
-``UPDATE_GOLD=1 python -m pytest tests/reporting`` and read the difference before it is committed.
+After an intended change, update them with ``UPDATE_GOLD=1 python -m pytest tests/reporting``, and read the difference.
 """
 
 import os
@@ -105,7 +104,7 @@ def run_report(verdict):
 
 @pytest.mark.parametrize("verdict", RATES)
 @pytest.mark.parametrize(("kind", "render"), [("md", markdown.render), ("txt", terminal.summary)])
-def test_the_report_is_the_gold_one(verdict, kind, render):
+def test_the_report_matches_the_gold_file(verdict, kind, render):
     report = run_report(verdict)
     assert report.verdict.status == verdict
     gold = GOLD / f"{verdict}.{kind}"
@@ -117,12 +116,12 @@ def test_the_report_is_the_gold_one(verdict, kind, render):
 
 
 @pytest.mark.parametrize("verdict", RATES)
-def test_a_failure_is_read_in_twenty_lines(verdict):
+def test_a_failure_message_has_at_most_twenty_lines(verdict):
     (evaluation,) = run_report(verdict).evaluations
     assert len(terminal.failure(evaluation).splitlines()) <= 20
 
 
-def test_the_json_form_comes_back_the_same():
+def test_a_report_survives_json():
     import orjson
 
     report = run_report("block")
@@ -168,7 +167,7 @@ def test_several_trials_show_how_often_one_and_how_often_all_pass():
     assert "75.0 %" in shown
 
 
-def test_what_is_expected_of_a_slice_is_rounded_as_all_differences_are():
+def test_expected_differences_of_slices_are_rounded_like_all_differences():
     names = [f"c{i}" for i in range(437)]
     columns = {
         "teacher": tuple(float(i % 7 > 0) for i in range(437)),
