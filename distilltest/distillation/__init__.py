@@ -1,1 +1,1 @@
-"""The distillation loop: collect the teacher's answers, write a training file, tune, evaluate."""
+"""Distill a model: collect the teacher's answers, write a training file, tune, evaluate."""

@@ -1,7 +1,7 @@
-"""Asking a model for every request, chunk after chunk, and keeping what it says.
+"""Collect a model's answers to many requests, chunk by chunk.
 
-The engine asks for nothing twice and keeps every answer before it is used, so a collection that was interrupted, killed or
-refused goes on where it was when the same requests are asked again.
+The engine sends no request twice and stores every answer before it is used. After an interruption, collecting the same requests
+again continues where it stopped.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from distilltest.store import Store
 from distilltest.training_files.inputs import TEXT_FIELDS, messages_of
 
 CHUNK = 500
-"""Requests that are in memory at a time, and as many that are being fetched meanwhile."""
+"""The requests of a chunk; the next chunk is prefetched, so twice as many are in memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request, and the case that it is for."""
+    """A request and its case."""
 
     case: Case
     request: Request
@@ -33,17 +33,17 @@ class Asked:
 
 @dataclass
 class Collected:
-    """What came of asking, counted while it comes."""
+    """Counts answers and failures while they arrive."""
 
     answers: int = 0
     failures: Counter[str] = field(default_factory=Counter)
-    """Kind of call failure → how many."""
+    """Kind of call failure → the number of failures."""
     sentences: dict[str, str] = field(default_factory=dict)
-    """Kind of call failure → what the first of them said."""
+    """Kind of call failure → the message of the first one."""
 
     @property
     def failed(self) -> int:
-        """Requests that got no answer."""
+        """The number of requests without an answer."""
         return self.failures.total()
 
     def add(self, failure: CallFailure) -> None:
@@ -59,17 +59,17 @@ def asked(
     labels: Mapping[str, str],
     sampling: Sampling | None = None,
 ) -> Iterator[Asked]:
-    """The requests for cases, one after the other.
+    """Make the requests for cases.
 
     Args:
-        cases: What to ask about.
-        model: Whom to ask.
-        prompt: What to ask; None asks with a case's own messages, or with its text as the user message.
-        labels: What the completions are kept with.
-        sampling: In which ways; once where it is None.
+        cases: The cases.
+        model: The model to send them to.
+        prompt: The prompt; None sends the messages of a case, or its text as the user message.
+        labels: The labels of the completions in the store.
+        sampling: How often and with which parameters each case is sent; once if None.
 
     Raises:
-        PromptError: The prompt names a field that a case does not have.
+        PromptError: The prompt uses a field that a case does not have.
         DatasetError: There is no prompt, and a case has neither messages nor a text.
     """
     sampling = sampling or Sampling()
@@ -82,7 +82,7 @@ def asked(
 
 
 def _why_nothing(case: Case) -> str:
-    """Why it is not known what to ask."""
+    """Why a case cannot be sent without a prompt."""
     name = next((name for name in TEXT_FIELDS if name in case.item), None)
     if name is None:
         return (
@@ -101,20 +101,20 @@ def collect(
     collected: Collected,
     progress: Callable[[int], None],
 ) -> Iterator[tuple[Asked, Completion]]:
-    """Ask for everything; what is in the store already is not asked again, but gets the labels too.
+    """Send requests; those whose answer is in the store are not sent, but their completions get the labels.
 
     Args:
-        engine: Where completions come from.
-        store: Where the engine keeps them.
-        requests: What to ask. They are read while others are being answered, and never all in memory.
-        collected: Counts what comes.
-        progress: Told after each answer how many there are, failures too.
+        engine: The engine that sends requests.
+        store: The store of the engine.
+        requests: The requests; they are read chunk by chunk.
+        collected: Counts answers and failures.
+        progress: Called after each answer or failure with their number.
 
     Yields:
-        Each request that has an answer with it, in the order of the requests, a chunk at a time.
+        Each answered request with its answer, in the order of the requests.
 
     Raises:
-        StoreError: An answer arrived and could not be made durable.
+        StoreError: An answer could not be stored.
     """
     source = iter(requests)
     done = 0
@@ -139,7 +139,7 @@ def collect(
 
 
 def _label(store: Store, some: list[Asked], answers: Mapping[int, Completion]) -> None:
-    """What was asked before under other labels, or under none, is found by these as well."""
+    """Add the labels to completions that were in the store before."""
     labels = some[0].request.metadata
     keys = [answer.key for answer in answers.values() if answer.from_store]
     if labels and keys:
@@ -147,10 +147,10 @@ def _label(store: Store, some: list[Asked], answers: Mapping[int, Completion]) -
 
 
 def count(store: Store, requests: Iterable[Asked]) -> tuple[int, int]:
-    """How many answers there will be, and how many calls that takes; reads everything, so mistakes show before it costs.
+    """Count the answers and the calls that they need. All requests are made, so mistakes show before anything is sent.
 
     Raises:
-        DistilltestError: A request cannot be made; the message says why.
+        DistilltestError: A request cannot be made.
     """
     total = 0
     calls = set[bytes]()

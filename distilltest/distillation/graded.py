@@ -1,4 +1,4 @@
-"""Picking answers by what an evaluation said of them: those that passed, the best of several, pairs of two roles."""
+"""Pick answers by their grades in an evaluation: those that passed, the best of several, pairs of two roles."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from distilltest.training_files.whole_file import LeftOut
 NOT_GRADED = "not graded"
 NONE_PASSED = "no answer passed"
 Trials = tuple[GradedCompletion, ...]
-"""What one role said to one case, in the order of trials."""
+"""One role's graded answers to one case, in the order of trials."""
 
 
 def trials_of(store: Store, evaluation: str, role: str, labels: Mapping[str, str] | None = None) -> list[Trials]:
-    """All graded answers of a role in an evaluation's latest run, case by case.
+    """Find the graded answers of a role in the latest run of an evaluation, case by case.
 
     Args:
         store: The store.
         evaluation: The node id.
-        role: Whose answers.
+        role: The role.
         labels: Only completions with these labels.
 
     Raises:
-        TrainingFileError: There are none.
+        TrainingFileError: There are no such answers.
     """
     wanted = (labels or {}).items()
     found = (each for each in store.find_graded(evaluation, role=role) if wanted <= each.stored.metadata.items())
@@ -52,7 +52,7 @@ def trials_of(store: Store, evaluation: str, role: str, labels: Mapping[str, str
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedRun:
-    """What the latest run of an evaluation asked, and with which files."""
+    """The files of the latest run of an evaluation."""
 
     evaluation: str
     """The node id."""
@@ -62,18 +62,18 @@ class EvaluatedRun:
 
 
 def sources(store: Store) -> list[EvaluatedRun]:
-    """Of each evaluation that the store knows."""
+    """The latest run of each evaluation in the store."""
     reports = [report for report in store.latest_evaluations() if "dataset" in report and report.get("roles")]
     return [EvaluatedRun(r["id"], r["dataset"], {line["role"]: line["prompt"] for line in r["roles"]}) for r in reports]
 
 
 def source_of(store: Store, evaluation: str) -> EvaluatedRun | None:
-    """Of one evaluation; None where it was interrupted before it had a report."""
+    """The latest run of one evaluation; None if it has no report."""
     return next((source for source in sources(store) if source.evaluation == evaluation), None)
 
 
 def cases_of(source: EvaluatedRun | None, root: Path, roles: Sequence[str]) -> dict[str, Case]:
-    """The cases of an evaluation by the messages that the roles were sent; not those whose files have changed since.
+    """Map the messages that the roles were sent to the cases of an evaluation; missing files give no cases.
 
     Raises:
         DistilltestError: The dataset or a prompt is broken.
@@ -89,13 +89,13 @@ def cases_of(source: EvaluatedRun | None, root: Path, roles: Sequence[str]) -> d
 
 
 def choose(trials: Trials, left_out: LeftOut, *, passed: bool, best: bool) -> GradedCompletion | None:
-    """One answer to learn from, of those of one case.
+    """Choose one answer to a case as an example; None if there is none.
 
     Args:
         trials: The answers.
-        left_out: Counts why there is none.
-        passed: Only answers that passed.
-        best: The one with the highest score, of several the first; without it the first of all.
+        left_out: Counts cases without an example.
+        passed: Choose only an answer that passed.
+        best: Choose the answer with the highest score; otherwise the first answer.
     """
     graded = [each for each in trials if each.passed is not None]
     if not graded:
@@ -118,10 +118,10 @@ def pick_graded(
     passed: bool,
     best: bool,
 ) -> Iterator[Picked]:
-    """For each case the chosen answer, with the messages that the student shall be asked with.
+    """Choose an answer to each case, and render the messages for the student.
 
     Raises:
-        PromptError: The prompt names a field that is not known.
+        PromptError: The prompt uses an unknown field.
     """
     for trials in groups:
         chosen = choose(trials, left_out, passed=passed, best=best)
@@ -136,14 +136,14 @@ def pairs(
     cases: Mapping[str, Case],
     left_out: LeftOut,
 ) -> Iterator[tuple[Picked, ScoredAnswer, ScoredAnswer]]:
-    """Two roles' answers to the same case: the first that passed of one, the first that failed of the other, where there are.
+    """Pair two roles' answers to the same case: the first that passed and the first that failed, or else the first of each.
 
     Args:
-        chosen: The answers of the role that is to be learned from, whole ones only.
-        rejected: The answers of the role that is not.
+        chosen: The usable answers of the role to learn from.
+        rejected: The usable answers of the other role.
         prompt: As in ``pick_graded``.
         cases: As in ``pick_graded``.
-        left_out: Counts cases that only one of the roles has answered.
+        left_out: Counts cases that only one of the roles answered.
     """
     others = {trials[0].case_id: trials for trials in rejected}
     for trials in chosen:
@@ -159,7 +159,7 @@ def pairs(
 
 
 def whole(groups: Iterable[Trials], left_out: LeftOut) -> Iterator[Trials]:
-    """Without refusals, cut-off and empty answers, which no preference can be learned from; those are counted."""
+    """Leave out and count refusals, cut-off answers and empty answers."""
     for trials in groups:
         reasons = [unfit(each.stored.completion) for each in trials]
         for reason in filter(None, reasons):
@@ -170,5 +170,5 @@ def whole(groups: Iterable[Trials], left_out: LeftOut) -> Iterator[Trials]:
 
 
 def as_answer(graded: GradedCompletion) -> ScoredAnswer:
-    """A graded answer as preferences see it."""
+    """Convert a graded answer for preference pairs."""
     return ScoredAnswer(graded.stored.completion.text, graded.passed, graded.score)

@@ -1,4 +1,4 @@
-"""What judging answers will cost, before anything is sent."""
+"""Estimate the cost of comparing answers with a judge, before anything is sent."""
 
 from __future__ import annotations
 
@@ -16,39 +16,39 @@ from distilltest.store import CompletionFilter, Store
 from distilltest.training_files.messages import last_user_text
 
 _SAMPLE = 200
-"""Stored answers of the judge from which the length of an answer is estimated."""
+"""The most stored answers of the judge that are used to estimate the length of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class JudgingCost:
-    """An estimate."""
+    """The estimated cost of comparing answers."""
 
     pairs: int
-    """The most that are compared."""
+    """The most pairs to compare."""
     known: int
-    """Questions of those that the store has an answer to; 0 unless every two answers are compared."""
+    """Questions whose answer is in the store; 0 unless every pair of answers is compared."""
     prompt_tokens: float
-    """Of the questions to send, by the length of their texts."""
+    """The tokens of the questions to send, estimated from the length of their texts."""
     answer_tokens: float | None
-    """Of an answer, as the judge's earlier ones had on average; None where there are none."""
+    """The average tokens of the judge's earlier answers; None if there are none."""
     usd: float | None
-    """None where the judge has no price; without answers to go by, of the prompts alone."""
+    """None if the judge has no price; without earlier answers, the cost of the prompts alone."""
 
     @property
     def questions(self) -> int:
-        """Each pair is asked about in both orders."""
+        """The most questions; each pair is compared in both orders."""
         return 2 * self.pairs
 
 
 def judging_cost(samples: Sequence[Samples], way: str, judge: Judge, config: Config, store: Store) -> JudgingCost:
-    """Estimate.
+    """Estimate the cost of comparing answers.
 
     Args:
-        samples: What is to be judged.
+        samples: The answers to compare.
         way: Which answers are compared: one of ``matches.WAYS``.
-        judge: Whom is asked.
-        config: Has the prices.
-        store: What was answered before.
+        judge: The judge.
+        config: The configuration, with the prices.
+        store: The store, with earlier answers of the judge.
     """
     pairs, known, tokens = 0, 0, 0.0
     for each in samples:
@@ -73,7 +73,7 @@ def judging_cost(samples: Sequence[Samples], way: str, judge: Judge, config: Con
 
 
 def _questions(samples: Samples, judge: Judge, root: Path) -> Iterator[Request]:
-    """All that could be asked about a request's answers."""
+    """The questions for every pair of answers, in both orders."""
     request = last_user_text(samples.asked)
     for one, other in combinations(samples.distinct, 2):
         for first, second in ((one, other), (other, one)):

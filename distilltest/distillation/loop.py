@@ -1,4 +1,4 @@
-"""``distilltest distill``: five steps from requests to a verdict, each resumable, each skipped when nothing changed."""
+"""``distilltest distill``: five steps from requests to a verdict; each can be resumed and is skipped if nothing changed."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ from distilltest.training_files.whole_file import LeftOut, TrainingFile
 
 STEPS = 5
 SHOWN = 3
-"""Reasons for another run that are told."""
+"""The most reasons for another run that are shown."""
 
 
 class ProgressBar(AbstractContextManager["ProgressBar"], Protocol):
     """A progress bar."""
 
     def __call__(self, done: int) -> None:
-        """So many are done."""
+        """Show how many are done."""
 
 
 @dataclass
 class Loop:
-    """One call of ``distilltest distill``."""
+    """One run of ``distilltest distill``."""
 
     config: Config
     store: Store
@@ -56,24 +56,24 @@ class Loop:
     bar: Callable[[str, int], ProgressBar]
     """Opens a progress bar: title, total."""
     why_again: Callable[[Store, str, str], list[str]]
-    """Store, run and model → why the run does not say what another one would, in words; empty where it does."""
+    """(Store, run, model) → the reasons why the run is out of date; empty if it is current."""
     force: bool = False
-    """Evaluate even where nothing has changed."""
+    """Evaluate even if nothing has changed."""
     train_limit: int | None = None
     suffix: str | None = None
     steps: int = STEPS
-    """How many there are in all, with those of the caller."""
+    """The number of all steps, including those of the caller."""
     clock: Callable[[], float] = time.perf_counter
     plan: Distillation = field(init=False)
     prompt: Prompt = field(init=False)
     student_prompt: Prompt = field(init=False)
     cases: tuple[Case, ...] = field(init=False)
     candidate: str = field(init=False)
-    """The tuned model, once the loop has run."""
+    """The tuned model, after the loop."""
     run_id: str = field(init=False)
-    """The run that decided about it."""
+    """The run that evaluated the candidate."""
     idle: bool = field(init=False, default=True)
-    """Whether nothing had to be done: nothing was sent, tuned or evaluated."""
+    """Whether nothing was sent, tuned or evaluated."""
 
     def __post_init__(self) -> None:
         config = self.config
@@ -91,7 +91,7 @@ class Loop:
         self.cases = read_inputs(config.root / self.plan.train, self.plan.train).cases[:limit]
 
     def run(self) -> int:
-        """All steps.
+        """Run all steps.
 
         Returns:
             The exit code of the evaluation.
@@ -190,7 +190,7 @@ class Loop:
             self.say(f"     run {before['run']} does not count any more: {'; '.join(why[:SHOWN])}{more}")
         self.say(f"4/{self.steps}  evaluation      pytest {self.plan.suites} --candidate {model}")
         earlier = self.store.latest_run()
-        self.store.close()  # pytest has it now
+        self.store.close()  # pytest opens it
         code, _ = run_to_its_end(
             [sys.executable, "-m", "pytest", self.plan.suites, "--candidate", model], self.config.root
         )
@@ -207,7 +207,7 @@ class Loop:
         return code
 
     def _why_again(self, before: dict[str, Any], model: str) -> list[str]:
-        """Why the run before is not repeated; empty where it is, or where there is none."""
+        """The reasons to run the evaluation again; empty if the run before is current or there is none."""
         if not before:
             return []
         if self.force:

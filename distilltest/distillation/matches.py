@@ -1,4 +1,4 @@
-"""Which answers to a request are compared to find one that is better and one that is worse: every two of them, or fewer."""
+"""Decide which answers to compare, to find a better and a worse one: every pair, or fewer."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 from itertools import combinations
 
 Match = Callable[[int, int], Awaitable[int | None]]
-"""Compares two answers by their numbers: the number of the better one, None for a tie."""
+"""Compares two answers by their numbers; returns the number of the better one, or None for a tie."""
 Found = tuple[int, int] | None
-"""The better and the worse answer, of which the judge preferred the one to the other; None where no answer beat another."""
+"""The numbers of the better and the worse answer, which the judge compared; None if no answer beat another."""
 WAYS = ("all", "best-worst", "tournament")
 
 
@@ -19,7 +19,7 @@ class CircleFound(Exception):
 
 
 def most(way: str, answers: int) -> int:
-    """The most pairs that are compared.
+    """The most pairs that are compared in a way.
 
     >>> [most(way, 8) for way in WAYS], [most(way, 3) for way in WAYS], [most(way, 1) for way in WAYS]
     ([28, 11, 7], [3, 3, 2], [0, 0, 0])
@@ -31,12 +31,13 @@ def most(way: str, answers: int) -> int:
 async def find(way: str, answers: int, match: Match) -> Found:
     """Find a better and a worse answer.
 
-    ``all`` compares every two: the one that wins most, and the one of those it beat that wins least. ``tournament`` lets the
-    winner of each pair go on: the last one, and the first that it beat. ``best-worst`` lets those that did not win in the first
-    round play for the last place as well, and compares the last one with the winner. No two are compared twice.
+    ``all`` compares every pair: the result is the answer with most wins, and the one with fewest wins among those it beat.
+    ``tournament`` is a knockout: the result is its winner, and the first answer that the winner beat. ``best-worst`` adds a
+    second knockout for the last place among the losers of the first round, and compares its loser with the winner. No pair is
+    compared twice.
 
     Raises:
-        CircleFound: The worse answer does as well as the better one.
+        CircleFound: The preferences contradict each other.
     """
     if answers < 2:
         return None
@@ -55,7 +56,7 @@ async def find(way: str, answers: int, match: Match) -> Found:
     players = list(range(answers))
     while len(players) > 1:
         winners, losers = await _round(players, once, beaten)
-        last = last or losers + winners[len(losers) :]  # whoever had no opponent has not won
+        last = last or losers + winners[len(losers) :]  # an answer without an opponent has not won
         players = winners
     best = players[0]
     if way == "tournament":
@@ -71,7 +72,7 @@ async def find(way: str, answers: int, match: Match) -> Found:
 
 
 async def _round(players: list[int], match: Match, beaten: dict[int, list[int]]) -> tuple[list[int], list[int]]:
-    """Each with the next one; of a tie the first goes on, and an odd one out goes on without an opponent."""
+    """Compare each answer with the next one; the first advances from a tie, and an odd one out advances without an opponent."""
     pairs = list(zip(players[::2], players[1::2], strict=False))
     results = await asyncio.gather(*(match(one, other) for one, other in pairs))
     winners, losers = [], []

@@ -1,4 +1,4 @@
-"""Learning only from answers that are right (rejection sampling), where the training requests have references."""
+"""Keep only answers that match the reference (rejection sampling)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ WRONG = "not the reference"
 
 
 def keep_matching(answers: Iterable[tuple[Case, Completion]], left_out: LeftOut) -> Iterator[tuple[Case, Completion]]:
-    """The answers that are the reference of their request, or one of its alternatives, but for space at the ends.
+    """Yield the answers that equal the reference of their case or an alternative, except for space at the ends.
 
     Args:
-        answers: What was asked, with what was answered.
-        left_out: The others are counted here.
+        answers: The cases and their answers.
+        left_out: Counts the other answers.
 
     Raises:
-        DatasetError: A request has no reference.
+        DatasetError: A case has no reference.
     """
     for case, said in answers:
         if not isinstance(case.reference, str):

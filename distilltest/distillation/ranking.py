@@ -1,4 +1,4 @@
-"""Ranking several answers to a request by a judge: pairs of them in both orders, the best preferred to the worst."""
+"""Rank the answers to a request with a judge, which compares pairs in both orders; the best is preferred to the worst."""
 
 from __future__ import annotations
 
@@ -31,46 +31,46 @@ class Samples:
     """Several answers to one request."""
 
     asked: tuple[Message, ...]
-    """What they answer: what the judge sees."""
+    """The messages of the request, as the judge sees them."""
     texts: tuple[str, ...]
     messages: tuple[tuple[Message, ...], ...]
-    """For each text, what the student shall be asked with: answers may come from several system prompts."""
+    """For each text, the messages for the student; answers can come from several system prompts."""
 
     @property
     def distinct(self) -> tuple[str, ...]:
-        """Those of the answers that differ, in order; empty ones are none."""
+        """The distinct answers, in order, without empty ones."""
         return tuple(dict.fromkeys(text for text in self.texts if text.strip()))
 
     def pairs(self, way: str) -> int:
-        """How often the judge compares two, at most; see :mod:`distilltest.distillation.matches`."""
+        """The most pairs that the judge compares; see :mod:`distilltest.distillation.matches`."""
         return most(way, len(self.distinct))
 
 
 @dataclass
 class Ranking:
-    """One judge at work; counts what it does."""
+    """Ranks answers with a judge, and counts agreements and failures."""
 
     judge: Judge
     complete: Complete
-    """Where its answers come from."""
+    """Completes the judge's requests."""
     root: Path
     progress: Callable[[int], None]
-    """Told after each pair how many there were."""
+    """Called after each pair with the number of pairs."""
     pairs: str = "all"
     """Which answers are compared: one of ``WAYS``."""
     done: int = 0
     agreed: int = 0
-    """Pairs in which both orders said the same."""
+    """Pairs on which both orders agree."""
     failures: Counter[str] = field(default_factory=Counter)
-    """Kind of failure → pairs without a verdict."""
+    """Kind of failure → the number of pairs without a verdict."""
     sentences: dict[str, str] = field(default_factory=dict)
-    """Kind of failure → what the first of them said."""
+    """Kind of failure → the message of the first one."""
 
     async def preferences(self, samples: Sequence[Samples], left_out: LeftOut) -> list[PreferencePair]:
-        """The clear ones, in the order of the samples.
+        """Find the clear preferences, in the order of the samples.
 
         Args:
-            samples: The answers, request by request.
+            samples: The answers to each request.
             left_out: Counts requests without a clear preference.
         """
         found = await asyncio.gather(*map(self._rank, samples))
@@ -104,11 +104,11 @@ class Ranking:
         if found is None:
             return TIE if all(isinstance(result, Compared) and result.agree for result in compared) else DISAGREE
         best, worst = found
-        messages = samples.messages[samples.texts.index(texts[best])]  # those that the better answer was given to
+        messages = samples.messages[samples.texts.index(texts[best])]
         return PreferencePair(messages, texts[best], texts[worst])
 
     async def _compare(self, samples: Samples, one: str, other: str) -> Compared | str:
-        """What the judge said, or the kind of its failure."""
+        """The comparison of the judge, or the kind of its failure."""
         try:
             result = await compare(partial(self._ask, last_user_text(samples.asked)), one, other)
         except JudgeFailed as failure:

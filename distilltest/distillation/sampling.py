@@ -1,4 +1,4 @@
-"""In how many ways each request is asked: samples, temperatures, top_p, system prompts."""
+"""Sample each request several times: with several temperatures, values of top_p and system prompts."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from distilltest.records import Message, Model, Request
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """Every combination of these is asked; what is empty stays as the model and the prompt have it."""
+    """Every combination of these values is sent; an empty one keeps the value of the model or the prompt."""
 
     samples: int = 1
-    """Answers to ask for in each combination: trials of the same request."""
+    """The answers for each combination: trials of the same request."""
     temperatures: tuple[float, ...] = ()
     top_ps: tuple[float, ...] = ()
     systems: tuple[str, ...] = ()
-    """System prompts, each in the place of the one that a request has."""
+    """System prompts; each replaces the one of the request."""
 
     @property
     def ways(self) -> int:
-        """Answers to each request.
+        """The number of answers to each request.
 
         >>> Sampling(samples=2, temperatures=(0.2, 0.8), systems=("Be short.", "Be kind.", "Be both.")).ways
         12
@@ -30,12 +30,12 @@ class Sampling:
         return self.samples * max(1, len(self.temperatures)) * max(1, len(self.top_ps)) * max(1, len(self.systems))
 
     def requests(self, model: Model, messages: tuple[Message, ...], labels: Mapping[str, str]) -> Iterator[Request]:
-        """What is sent for one request.
+        """Make all requests for one list of messages.
 
         Args:
-            model: Whom to ask.
-            messages: What to ask.
-            labels: What the completions are kept with, here and on the server.
+            model: The model to send them to.
+            messages: The messages.
+            labels: The labels of the completions, in the store and on the server.
         """
         for system, temperature, top_p, trial in product(
             self.systems or (None,), self.temperatures or (None,), self.top_ps or (None,), range(self.samples)
@@ -57,7 +57,7 @@ class Sampling:
             )
 
     def in_words(self) -> str:
-        """The combinations, empty where there is one only.
+        """The combinations; an empty text if there is only one.
 
         >>> Sampling(samples=2, temperatures=(0.2, 0.8)).in_words()
         ' × 2 temperatures × 2 samples'
@@ -71,13 +71,13 @@ class Sampling:
         return "".join(f" × {count} {name}" for count, name in counts if count > 1)
 
     def never_differ(self, model: Model) -> bool:
-        """Whether several samples are asked for at temperature 0, where they hardly differ."""
+        """Whether several samples are sent at temperature 0, at which they hardly differ."""
         known = self.temperatures or (model.parameters.get("temperature"),)
         return self.samples > 1 and 0 in known
 
 
 def with_system(messages: tuple[Message, ...], system: str) -> tuple[Message, ...]:
-    """The messages with another system prompt: in the place of those at the beginning, or before all others.
+    """Replace the system messages at the beginning, or add one before all messages.
 
     >>> with_system(({"role": "system", "content": "a"}, {"role": "user", "content": "b"}), "c")
     ({'role': 'system', 'content': 'c'}, {'role': 'user', 'content': 'b'})

@@ -1,4 +1,4 @@
-"""Picking stored completions to learn from, with the messages that the student shall be asked with."""
+"""Pick stored completions as examples, with the messages for the student."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from distilltest.training_files.messages import last_user_text
 
 @dataclass(frozen=True, slots=True)
 class Picked:
-    """A completion that shall become an example."""
+    """A completion that was picked as an example."""
 
     stored: StoredCompletion
     messages: tuple[Message, ...]
-    """What the student is asked with."""
+    """The messages for the student."""
     cluster: str | None = None
-    """The cluster of the case that was asked, where the case is known."""
+    """The cluster of the case; None if the case is unknown or has none."""
 
     @property
     def request(self) -> str:
-        """What goes by for telling examples apart: the last user message."""
+        """The last user message."""
         return last_user_text(self.messages)
 
 
 def by_messages(prompt: Prompt | None, cases: Iterable[Case]) -> dict[str, Case]:
-    """Fingerprint of the messages that were sent → the case: how a stored completion finds the case that it answers.
+    """Map the fingerprint of the messages that were sent to the case, to find the case of a stored completion.
 
     Args:
-        prompt: What the cases were asked with; None where their messages or texts were sent alone.
+        prompt: The prompt that was sent; None if the messages or texts of the cases were sent alone.
         cases: The cases.
     """
     sent = ((prompt.render(case) if prompt else messages_of(case), case) for case in cases)
@@ -43,7 +43,7 @@ def by_messages(prompt: Prompt | None, cases: Iterable[Case]) -> dict[str, Case]
 def pick(
     stored: Iterable[StoredCompletion], prompt: Prompt | None, cases: Mapping[str, Case]
 ) -> tuple[list[Picked], int]:
-    """Give each completion its messages; of several answers to one request the first given is kept.
+    """Render each completion; of several answers to one request, only the newest is kept.
 
     Args:
         stored: The completions, the newest first.
@@ -51,10 +51,10 @@ def pick(
         cases: As in ``render``.
 
     Returns:
-        The completions, and how many older answers were left out.
+        The completions, and the number of older answers that were left out.
 
     Raises:
-        PromptError: The prompt names a field that is not known.
+        PromptError: The prompt uses an unknown field.
     """
     picked: list[Picked] = []
     seen: set[str] = set()
@@ -72,16 +72,16 @@ def pick(
 
 
 def render(stored: StoredCompletion, prompt: Prompt | None, cases: Mapping[str, Case]) -> Picked:
-    """A completion with the messages that the student shall be asked with.
+    """Combine a completion with the messages for the student.
 
     Args:
         stored: The completion.
-        prompt: The short prompt that replaces what was asked; None keeps that as it was.
-        cases: From ``by_messages``. A completion whose case is not among them is rendered with one field, ``request``: the
-            last user message that was sent.
+        prompt: The student's prompt; None keeps the messages that were sent.
+        cases: The result of ``by_messages``. If the case of the completion is not among them, the prompt has one field,
+            ``request``, with the last user message that was sent.
 
     Raises:
-        PromptError: The prompt names a field that is not known.
+        PromptError: The prompt uses an unknown field.
     """
     case = cases.get(fingerprint(list(stored.messages)))
     messages = stored.messages if prompt is None else _render(prompt, case, stored.messages, stored.completion.key)

@@ -1,5 +1,5 @@
-"""Do we need more data? A model tuned at several sizes of the training file, each evaluated, and what that says.
+"""Measure whether more training data would help: tune a model on subsets of several sizes, and evaluate each.
 
-``subsets.py`` draws the sizes, ``measure.py`` tunes and evaluates, ``curve.py`` is the result, ``text.py``, ``markdown.py``
-and ``svg.py`` show it.
+``subsets.py`` draws the subsets, ``measure.py`` tunes and evaluates, ``curve.py`` is the result, and ``text.py``,
+``markdown.py`` and ``svg.py`` render it.
 """

@@ -1,4 +1,4 @@
-"""A learning curve: pass rate against the number of training examples, and the answer that it gives."""
+"""A learning curve: the pass rate against the number of training examples, and whether more data would help."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from distilltest.reporting.report import EvaluationReport, RoleLine
 
 SCHEMA_VERSION = 1
-"""Of the JSON form."""
+"""The version of the JSON format."""
 REFERENCES = ("base", "teacher")
 """Roles that are drawn as horizontal lines."""
 
@@ -23,7 +23,7 @@ class Share:
 
     @classmethod
     def of(cls, line: RoleLine) -> Share | None:
-        """What a report says of a role; None where it was not measured."""
+        """The share of a role in a report; None if it was not measured."""
         if line.rate is None or line.low is None or line.high is None:
             return None
         return cls(line.rate, line.low, line.high)
@@ -36,12 +36,12 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """The model that was tuned on so many examples."""
+    """The model that was tuned on a subset of the examples."""
 
     size: int
     model: str
     run: str
-    """Of the evaluation."""
+    """The run that evaluated the model."""
     share: Share
 
 
@@ -55,15 +55,15 @@ class Curve:
     metric: str
     """``pass`` or ``score``."""
     level: float
-    """Of the intervals: 0.9, say."""
+    """The confidence level of the intervals, such as 0.9."""
     points: tuple[Point, ...]
     """The smallest size first."""
     references: dict[str, Share]
-    """Base and teacher, where they were measured."""
+    """The shares of base and teacher, if they were measured."""
 
     @classmethod
     def of(cls, reports: list[tuple[int, str, EvaluationReport]]) -> Curve:
-        """From the reports of one evaluation: (size, run, report), the smallest size first."""
+        """Make a curve from the reports of one evaluation: (size, run, report), the smallest size first."""
         points = []
         for size, run, report in reports:
             line = next(line for line in report.roles if line.role == "candidate")
@@ -77,12 +77,12 @@ class Curve:
 
     @property
     def measure(self) -> str:
-        """What is on the vertical axis."""
+        """The label of the vertical axis."""
         return "pass rate" if self.metric == "pass" else "mean score"
 
     @property
     def before_last_doubling(self) -> Point | None:
-        """The largest size up to half of the last one; else the one before the last; None where there is only one."""
+        """The largest size up to half of the last one, or else the one before the last; None if there is only one."""
         if len(self.points) < 2:
             return None
         half = [point for point in self.points if 2 * point.size <= self.points[-1].size]
@@ -90,7 +90,7 @@ class Curve:
 
     @property
     def needs_more_data(self) -> bool | None:
-        """Whether the last doubling gained more than half the interval's width; None where there was none."""
+        """Whether the last doubling gained more than half the width of the interval; None if there is only one size."""
         before = self.before_last_doubling
         if before is None:
             return None
@@ -99,7 +99,7 @@ class Curve:
 
     @property
     def sentence(self) -> str:
-        """The answer: do we need more data?"""
+        """Whether more data would help, in words."""
         before, last = self.before_last_doubling, self.points[-1]
         if before is None:
             return "One size says nothing about more data: give at least two, each twice the one before."
@@ -116,7 +116,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class LearningCurve:
-    """Everything that one call measured."""
+    """The result of one ``distilltest learning-curve``."""
 
     created: str
     """ISO 8601, UTC."""
@@ -129,10 +129,10 @@ class LearningCurve:
     base: str
     """The model that was tuned."""
     curves: tuple[Curve, ...]
-    """One for each evaluation."""
+    """One curve for each evaluation."""
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values."""
+        """The JSON value of the result."""
         content = asdict(self)
         for plain, curve in zip(content["curves"], self.curves, strict=True):
             plain["needs_more_data"] = curve.needs_more_data
@@ -141,7 +141,7 @@ class LearningCurve:
 
 
 def percent(rate: float) -> str:
-    """A rate for people.
+    """A rate in percent.
 
     >>> percent(0.6923)
     '69.2 %'

@@ -1,4 +1,4 @@
-"""A learning curve as a page to read."""
+"""Render a learning curve as Markdown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from distilltest.untrusted.secrets import mask
 
 
 def render(curve: LearningCurve) -> str:
-    """The page: answers first, then the picture, then the numbers."""
+    """Render the answers, then the chart, then the numbers."""
     curve = mapped(curve, mask)
     parts = ["# Learning curve: do we need more data?"]
     if len(curve.curves) == 1:

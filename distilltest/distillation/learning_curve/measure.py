@@ -1,4 +1,4 @@
-"""Tuning at every size and evaluating every model; what was done before is found, not paid again."""
+"""Tune a model at every size and evaluate it; jobs and completions of earlier runs are reused."""
 
 from __future__ import annotations
 
@@ -29,33 +29,35 @@ if TYPE_CHECKING:
     from openai.types.fine_tuning import FineTuningJob
 
 PURPOSE = ("DISTILLTEST_PURPOSE", "learning-curve")
-"""The environment variable by which a run knows that it is no attempt at a promotion."""
+"""The environment variable, and its value, that tells a run not to count as an attempt at a promotion."""
 
 
 @dataclass
 class Measurement:
-    """One call of ``distilltest learning-curve``."""
+    """One run of ``distilltest learning-curve``."""
 
     config: Config
     store: Store
     server: TuningServer
     order: Order
-    """How the whole file would be tuned on; its files are replaced by the subsets'."""
+    """The order for the whole file; each subset replaces its training file."""
     subsets: list[Subset]
     seed: int
     suite: str
     say: Callable[[str], None]
     """Prints one line."""
     follow: Callable[[str], tuple[FineTuningJob, JobProgress]]
-    """Waits for a job to end, and shows how far it is."""
+    """Waits for a job to end, and shows its progress."""
 
     def run(self) -> LearningCurve:
-        """Start all jobs, wait for them, evaluate their models.
+        """Start all jobs, wait for them and evaluate their models.
 
         Raises:
-            DistilltestError: A job failed, an evaluation came to no result, or the server cannot be reached.
+            DistilltestError: A job failed, an evaluation has no result, or the server cannot be reached.
         """
-        jobs = [(subset, self._start(subset)) for subset in self.subsets]  # at once: a queue is waited in only once
+        jobs = [
+            (subset, self._start(subset)) for subset in self.subsets
+        ]  # all at once, to wait in the server's queue only once
         reports: dict[str, list[tuple[int, str, EvaluationReport]]] = {}
         for subset, job in jobs:
             model = self._tuned(subset, job)
@@ -98,7 +100,7 @@ class Measurement:
         return job.id
 
     def _tuned(self, subset: Subset, job_id: str) -> str:
-        """The model that a job makes, with the prompt it is asked with; it does not become the project's candidate."""
+        """Wait for a job and record the prompt of its model, which does not become the project's candidate."""
         job, _ = self.follow(job_id)
         model = result(job)
         order = self._order(subset)
@@ -106,7 +108,7 @@ class Measurement:
         return model
 
     def _evaluate(self, subset: Subset, model: str) -> tuple[str, list[EvaluationReport]]:
-        """Run pytest, as an evaluation that counts as no attempt."""
+        """Run pytest on a model; the run does not count as an attempt at a promotion."""
         started = time.perf_counter()
         before = self.store.latest_run()
         code, said = run_to_its_end(
@@ -145,7 +147,7 @@ class Measurement:
 
 
 def _remedy(report: EvaluationReport) -> str:
-    """What to do about missing answers."""
+    """The remedy for missing answers."""
     if report.verdict.transient or not report.verdict.unanswerable:
         return asking_again({})
     return f"{asking_again({PromptTooLong.kind: 2})} The first are: {', '.join(report.verdict.unanswerable[:5])}."

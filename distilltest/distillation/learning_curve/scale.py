@@ -1,4 +1,4 @@
-"""Where sizes and labels go, whatever is drawn with."""
+"""Positions of sizes and labels, for text and SVG."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from math import log2
 
 
 def places(sizes: Sequence[int]) -> list[float]:
-    """Sizes in [0, 1], so that each doubling is one step of the same width; one alone is in the middle.
+    """Place sizes in [0, 1] on a logarithmic scale; a single size is in the middle.
 
     >>> places([50, 100, 200])
     [0.0, 0.5, 1.0]
@@ -21,7 +21,7 @@ def places(sizes: Sequence[int]) -> list[float]:
 
 
 def apart(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Positions near the wanted ones, in their order, at least a gap apart and inside the limits.
+    """Move positions so that they are at least ``gap`` apart and within the limits; their order stays.
 
     >>> apart([10, 12, 40], 10, 0, 100)
     [6.0, 16.0, 40.0]

@@ -1,4 +1,4 @@
-"""Nested random subsets of a training file: what was in a small one is in every larger one."""
+"""Draw nested random subsets of a training file: each subset contains all smaller ones."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ USUAL_SIZES = (50, 100, 200, 400)
 
 @dataclass(frozen=True, slots=True)
 class Subset:
-    """Some examples of a training file, as a file."""
+    """A file with some examples of a training file."""
 
     size: int
     path: Path
 
 
 def write_subsets(path: Path, sizes: Sequence[int | None], folder: Path, seed: int) -> list[Subset]:
-    """Write a file for each size; for all examples it is the training file itself.
+    """Write a file for each size; the subset of all examples is the training file itself.
 
     Args:
         path: The training file.
-        sizes: How many examples each; None for all. Empty for the usual sizes that the file has enough examples for.
-        folder: Where the files go.
+        sizes: The number of examples of each subset; None for all. If empty, the default sizes up to the size of the file.
+        folder: The folder for the subsets.
         seed: The same seed draws the same examples.
 
     Returns:
@@ -52,7 +52,7 @@ def write_subsets(path: Path, sizes: Sequence[int | None], folder: Path, seed: i
                 f"--sizes: {size} is too large; {path} has {total:,} examples. Give sizes up to that, or `all`."
             )
     shuffled = list(range(total))
-    random.Random(seed).shuffle(shuffled)  # noqa: S311  # a draw that can be repeated, no secret
+    random.Random(seed).shuffle(shuffled)  # noqa: S311  # not a secret
     subsets = []
     for size in wanted:
         if size == total:

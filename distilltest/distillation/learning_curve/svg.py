@@ -1,4 +1,4 @@
-"""A learning curve as a picture: one panel for each evaluation, readable in light and dark surroundings."""
+"""Render a learning curve as SVG, with one panel for each evaluation and styles for light and dark themes."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from distilltest.distillation.learning_curve.scale import apart, places
 from distilltest.untrusted.edges import mapped, shown_line
 
 WIDTH, HEIGHT = 820, 440
-"""Of one panel, in pixels."""
+"""The size of one panel, in pixels."""
 LEFT, RIGHT, TOP, BOTTOM = 68, 150, 84, 64
 """Margins around the plotting area."""
 INSET = 44
-"""Between the area's edges and the first and last size."""
+"""The distance between the edges of the plotting area and the first and last size."""
 LINE = 18
-"""Between the middles of two labels above each other."""
+"""The line height of labels."""
 CHARACTER = 7.2
-"""Width of a character of a label, about."""
+"""The approximate width of a character of a label."""
 _STYLE = """
   svg { --ground: #ffffff; --ink: #1f2328; --soft: #59636e; --grid: #e4e8ec }
   svg { --tuned: #0b62d6; --teacher: #1a7f37; --base: #8250a8 }
@@ -38,7 +38,7 @@ _STYLE = """
 
 
 def render(curve: LearningCurve) -> str:
-    """The whole picture."""
+    """Render all panels."""
     curve = mapped(curve, shown_line)
     height = HEIGHT * len(curve.curves)
     lines = [
@@ -74,7 +74,7 @@ def _panel(curve: Curve) -> Iterator[str]:
 
 
 def _sizes(points: Sequence[Point], columns: Sequence[float], floor: float) -> Iterator[str]:
-    """Ticks for all sizes, and those of their names that have room; the last one always has."""
+    """Ticks for all sizes, and their labels as far as there is room; the last label is always shown."""
     free = float("inf")
     for point, column in reversed(list(zip(points, columns, strict=True))):
         yield f'<line class="axis" x1="{column:.1f}" x2="{column:.1f}" y1="{floor}" y2="{floor + 5}"/>'
@@ -99,7 +99,7 @@ def _curve(points: Sequence[Point], columns: Sequence[float]) -> Iterator[str]:
 
 
 def _names(curve: Curve, right: float, last_column: float) -> Iterator[str]:
-    """What each line is, in the right margin, moved apart where lines are near each other."""
+    """The names of the lines in the right margin, moved apart if they would overlap."""
     last = curve.points[-1]
     named = [("tuned", last.share.rate, last_column + 8), *((r, s.rate, right) for r, s in curve.references.items())]
     wanted = [_y(rate) for _, rate, _ in named]
@@ -111,7 +111,7 @@ def _names(curve: Curve, right: float, last_column: float) -> Iterator[str]:
 
 
 def _numbers(curve: Curve, columns: Sequence[float]) -> Iterator[str]:
-    """The rate at each size, above or below its bar, where it covers no other number or bar and, if it can, no line."""
+    """The rate at each size, above or below its bar, where it covers no number or bar and, if possible, no line."""
     lines = [_y(share.rate) for share in curve.references.values()]
     taken: list[tuple[float, float, float, float]] = []
     rows = list(zip(curve.points, columns, strict=True))

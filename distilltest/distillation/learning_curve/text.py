@@ -1,4 +1,4 @@
-"""A learning curve in the terminal."""
+"""Render a learning curve for the terminal."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from distilltest.distillation.learning_curve.scale import places
 from distilltest.untrusted.edges import mapped, shown_line
 
 WIDTH, ROWS = 56, 20
-"""Columns of the picture, and rows between 0 and 100 %."""
+"""The columns of the chart, and the rows between 0 and 100 %."""
 
 
 def summary(curve: LearningCurve) -> str:
-    """A picture, a table and an answer for each evaluation."""
+    """Render a chart, a table and a sentence for each evaluation."""
     curve = mapped(curve, shown_line)
     parts = []
     for each in curve.curves:
@@ -22,7 +22,7 @@ def summary(curve: LearningCurve) -> str:
 
 
 def table(curve: Curve) -> str:
-    """Sizes with their rates, base and teacher around them."""
+    """Render the rates of all sizes, between base and teacher."""
     rows = [[name, *_cells(curve, share), "", ""] for name, share in curve.references.items() if name != "teacher"]
     before: Point | None = None
     for point in curve.points:
@@ -40,7 +40,7 @@ def _cells(curve: Curve, share: Share) -> list[str]:
 
 
 def picture(curve: Curve) -> str:
-    """The curve with its intervals, base and teacher as lines; sizes go up by doublings."""
+    """Draw the curve with its intervals, and base and teacher as lines, on a logarithmic scale of sizes."""
     grid = [[" "] * WIDTH for _ in range(ROWS + 1)]
     names: dict[int, list[str]] = {}
     for role, share in curve.references.items():
