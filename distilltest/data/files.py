@@ -87,8 +87,8 @@ def read_bytes(path: Path, shown: str, error: type[DistilltestError], most: int 
         content = file.read(most + 1)
     if len(content) > most:
         raise error(
-            f"{shown}: more than {most // 1024**2} MB, and such a file is read as a whole. "
-            "Divide it; rows can be written as JSONL, which is read line by line."
+            f"{shown}: more than {most // 1024**2} MB, and a file of this format is read as a whole. "
+            "Split it, or write the rows as JSONL, which is read line by line."
         )
     return content
 

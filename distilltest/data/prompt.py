@@ -88,7 +88,7 @@ def _check(message: Any, subject: str) -> None:
     for expression in map(str.strip, _FIELD.findall(_last_field(message["content"])[0])):
         if not _PATH.match(expression):
             raise PromptError(
-                f"{subject}: {{{{ {expression:.60} }}}} is no field. "
+                f"{subject}: {{{{ {expression:.60} }}}} is not a field. "
                 "Write {{ item.name }}, where name is a field of the case."
             )
 

@@ -131,7 +131,7 @@ def _check_header(header: list[str], place: str, error: type[DistilltestError]) 
     other = next((sign for sign in (";", "\t") if sign in header[0]), None) if len(header) == 1 else None
     if other:
         name = "semicolons" if other == ";" else "tabs"
-        raise error(f"{place}: the columns are divided by {name}. Save the file with commas.")
+        raise error(f"{place}: the columns are separated by {name}. Save the file with commas.")
     seen: set[str] = set()
     for number, column in enumerate(header, start=1):
         if len(column) > _LONGEST_NAME:  # each row would repeat it

@@ -162,7 +162,7 @@ class Builder:
         if found is None:
             raise Wrong(self.line, f"{name}: there is no anchor &{short(event.anchor)} above it.")
         if isinstance(found, int):
-            raise Wrong(self.line, f"{name} stands inside of what it stands for, which begins on line {found}.")
+            raise Wrong(self.line, f"{name} is inside its own anchor, which begins on line {found}.")
         if self._wants_key() and not (found.is_text and isinstance(found.value, str)):
             raise Wrong(self.line, f"{name} as a key does not stand for a text. Keys are texts.")
         self._copied += found.values
@@ -213,7 +213,7 @@ class Builder:
         self._written += 1
         if self._written > 2 * MOST_VALUES:  # keys are values too
             raise Wrong(
-                self.line, f"more than {2 * MOST_VALUES:,} keys and values. Write so many rows as JSONL or CSV."
+                self.line, f"more than {2 * MOST_VALUES:,} keys and values. Write large datasets as JSONL or CSV."
             )
 
     def _free(self, anchor: str) -> None:

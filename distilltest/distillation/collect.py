@@ -86,12 +86,12 @@ def _why_nothing(case: Case) -> str:
     name = next((name for name in TEXT_FIELDS if name in case.item), None)
     if name is None:
         return (
-            f"it has {', '.join(map(repr, case.item))}, and without a prompt it is not known what to ask. Give the request in "
-            f'a field "messages" or {", ".join(TEXT_FIELDS)}, or name a prompt that takes other fields: --prompt FILE.'
+            f"it has {', '.join(map(repr, case.item))}, but no text to send. Give the request in "
+            f'a field "messages" or {", ".join(TEXT_FIELDS)}, or name a prompt that uses other fields: --prompt FILE.'
         )
     if case.item[name] in (None, "") or isinstance(case.item[name], str):
         return f"{name!r} is empty. Fill it or take the row out."
-    return f"{name!r} is no text. Write it in quotes, or name a prompt that takes it as it is: --prompt FILE."
+    return f"{name!r} is not a text. Write it in quotes, or name a prompt that uses it: --prompt FILE."
 
 
 def collect(

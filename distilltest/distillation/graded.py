@@ -41,7 +41,7 @@ def trials_of(store: Store, evaluation: str, role: str, labels: Mapping[str, str
     groups = [tuple(group) for _, group in groupby(found, key=attrgetter("case_id"))]
     if not groups:
         roles = dict.fromkeys(each.role for each in store.find_graded(evaluation))
-        ask = f"An evaluation asks what its rules need: add roles=[{role!r}] to it and run it again."
+        ask = f"An evaluation calls only the roles that its rules need: add roles=[{role!r}] to it and run it again."
         there = (
             f"There are answers of {', '.join(roles)}. {ask}" if roles else "Run it again: its answers were deleted."
         )

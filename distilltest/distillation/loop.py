@@ -187,7 +187,7 @@ class Loop:
         self.idle = False
         if why:
             more = f", and {len(why) - SHOWN} more" if len(why) > SHOWN else ""
-            self.say(f"     run {before['run']} does not count any more: {'; '.join(why[:SHOWN])}{more}")
+            self.say(f"     run {before['run']} is out of date: {'; '.join(why[:SHOWN])}{more}")
         self.say(f"4/{self.steps}  evaluation      pytest {self.plan.suites} --candidate {model}")
         earlier = self.store.latest_run()
         self.store.close()  # pytest opens it

@@ -58,7 +58,7 @@ def write_clean(
         for kind, said in KINDS.items():
             if kind != CLOSE or near:
                 for line in overlap.lines(kind):
-                    out.setdefault(line, f"what an evaluation asks: {said}")
+                    out.setdefault(line, f"leaked from an evaluation: {said}")
     for line in duplicate_lines(path, out):
         out[line] = DUPLICATE
     with whole_file(output) as lines:

@@ -181,7 +181,7 @@ def in_words(costs: Costs) -> list[str]:
             f"The training has paid for itself after {costs.break_even:,} calls of the tuned model instead of the teacher."
         )
     if costs.missing:
-        said.append(f"The price file does not say: {'; '.join(costs.missing)} (USD per million tokens).")
+        said.append(f"The price file has no price for: {'; '.join(costs.missing)} (USD per million tokens).")
     return said
 
 

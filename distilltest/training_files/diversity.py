@@ -154,7 +154,7 @@ def _lengths(words: array[int], lines: array[int]) -> Lengths | None:
 def in_words(found: Diversity) -> list[str]:
     """The findings as sentences, each with a recommendation."""
     if not found.examples or found.requests is None or found.answers is None:
-        return ["diversity: there is no example to look at."]
+        return ["diversity: the file has no examples."]
     return [*_duplicates_in_words(found), *_lengths_in_words(found.requests, found.answers), *_tags_in_words(found)]
 
 
@@ -193,7 +193,7 @@ def _tags_in_words(found: Diversity) -> list[str]:
     if not found.tagged:
         remedy = 'Give the lines "tags", or name the dataset that the requests come from with --tags DATASET.'
         return [
-            f"tags: of the evaluation's {len(found.tags):,} tags none can be looked for: no example has any. {remedy}"
+            f"tags: none of the evaluation's {len(found.tags):,} tags can be counted: no example has tags. {remedy}"
         ]
     none = [f"{tag} ({cases:,} cases)" for tag, (cases, examples) in found.tags.items() if not examples]
     thin = [f"{tag} ({examples})" for tag, (_, examples) in found.tags.items() if 0 < examples < THIN]

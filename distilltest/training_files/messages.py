@@ -48,7 +48,7 @@ def _message(message: Any, subject: str, calls: set[str]) -> Problem | None:
         return f'{subject}: "tool_call_id" names no call of a message before it. Give it the id of the call.', True
     unknown = [key for key in message if key not in _KEYS]
     if unknown:
-        return f"{subject} has fields that no message has: {', '.join(unknown)}. Take them out.", False
+        return f"{subject} has unknown fields: {', '.join(unknown)}. Take them out.", False
     return None
 
 
@@ -74,7 +74,7 @@ def _content(message: Mapping[str, Any], subject: str) -> str | None:
         if kind == "text" and not isinstance(part.get("text"), str):
             return f'{subject}: part {number} has no "text".'
         if kind != "text" and message["role"] != "user":
-            return f"{subject}: part {number} is {kind!r}; only user messages have parts that are no text."
+            return f"{subject}: part {number} is {kind!r}; only user messages can have parts other than text."
     return None
 
 
@@ -90,14 +90,14 @@ def _calls(message: Mapping[str, Any], subject: str) -> str | None:
     if calls is None:
         return None
     if message["role"] != "assistant":
-        return f'{subject}: "tool_calls" are the assistant\'s. Take them out.'
+        return f'{subject}: "tool_calls" are for assistant messages. Take them out.'
     if not isinstance(calls, list) or not calls:
         return f'{subject}: "tool_calls" is {kind_of(calls)}; it must be a list with at least one call, or not there.'
     for number, call in enumerate(calls, start=1):
         function = call.get("function") if isinstance(call, dict) else None
         if not isinstance(function, dict) or not isinstance(function.get("name"), str) or "id" not in call:
             return (
-                f'{subject}: call {number} is no {{"id": "…", "type": "function", "function": '
+                f'{subject}: call {number} is not {{"id": "…", "type": "function", "function": '
                 '{"name": "…", "arguments": "…"}}.'
             )
         arguments = function.get("arguments")

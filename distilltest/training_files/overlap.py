@@ -215,9 +215,9 @@ def in_words(overlap: Overlap, name: str) -> list[str]:
     said = [f"overlap: {total:,} of the {overlap.cases:,} cases of {name} overlap with the file: {', '.join(parts)}."]
     leaked = len(overlap.lines(EXACT, NORMALISED, INSIDE))
     if leaked:
-        lines = "line that has" if leaked == 1 else f"{leaked:,} lines that have"
+        lines = "line" if leaked == 1 else f"{leaked:,} lines"
         said.append(
-            f"  Take the {lines} what the evaluation asks out of the file: with them its verdict is worth nothing. "
+            f"  Take the {lines} with requests of the evaluation out of the file: with them its verdict is worth nothing. "
             "`distilltest dataset clean` does it."
         )
     if overlap.counts[CLOSE]:

@@ -163,7 +163,9 @@ def _messages(value: Any, subject: str) -> Sequence[Mapping[str, Any]]:
     if isinstance(value, list) and value:
         if all(isinstance(m, Mapping) and isinstance(m.get("role"), str) and "content" in m for m in value):
             return value
-        raise DatasetError(f'{subject} is a list with something that is no message. Each has "role" and "content".')
+        raise DatasetError(
+            f'{subject} is a list with an entry that is not a message. Each message has "role" and "content".'
+        )
     raise DatasetError(f"{subject} is {kind_of(value)}; it must be a text or a list of messages.")
 
 

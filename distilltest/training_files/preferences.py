@@ -108,7 +108,10 @@ def _same(preferred: str, rejected: str) -> Iterator[tuple[str, bool]]:
     if preferred == rejected:
         yield "preferred and non-preferred output are identical, so nothing can be learned. Take the example out.", True
     elif preferred.split() == rejected.split():
-        yield "preferred and non-preferred output differ in white space only. Is that what shall be learned?", False
+        yield (
+            "preferred and non-preferred output differ in white space only. Is that what the model should learn?",
+            False,
+        )
 
 
 def _beside(number: int, content: Mapping[str, Any], tally: FileTally, pairs: dict[bytes, int]) -> Iterator[Finding]:
@@ -125,4 +128,4 @@ def _beside(number: int, content: Mapping[str, Any], tally: FileTally, pairs: di
     pairs.setdefault(digest(request["messages"], wanted, unwanted), number)
     other = pairs.get(digest(request["messages"], unwanted, wanted))
     if other is not None:
-        yield Finding(number, f"prefers what line {other} rejects. Decide for one of them.", fatal=False)
+        yield Finding(number, f"prefers what line {other} rejects. Keep one of them.", fatal=False)

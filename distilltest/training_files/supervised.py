@@ -50,7 +50,7 @@ def _problems(content: Any) -> Iterator[tuple[str, bool]]:
     if answers and all(message.get("weight") == 0 for message in answers):
         yield 'every assistant message has "weight": 0, so nothing is learned. Give the answer 1.', True
     if not any(message.get("role") == "user" for message in messages):
-        yield "no message is the user's, so the example answers nothing. Add the request.", False
+        yield "there is no user message, so the example answers nothing. Add the request.", False
     yield from _tools(content, answers)
 
 
@@ -82,7 +82,7 @@ def _tools(content: Mapping[str, Any], answers: list[Any]) -> Iterator[tuple[str
     for number, tool in enumerate(tools, start=1):
         function = tool.get("function") if isinstance(tool, dict) else None
         if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-            yield f'tool {number} is no {{"type": "function", "function": {{"name": "…"}}}}.', True
+            yield f'tool {number} is not {{"type": "function", "function": {{"name": "…"}}}}.', True
             return
         names.add(function["name"])
     for answer in answers:

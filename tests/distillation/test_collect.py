@@ -269,7 +269,7 @@ def test_the_budget_is_kept_and_what_it_cost_is_said(project, server, capsys):
         (["requests.txt", "--out", "requests.txt"], "that is the file with the requests"),
         (["requests.txt", "--out", "requests.txt/x"], "requests.txt/x cannot be written"),
         (["none.txt"], "none.txt cannot be read: there is no such file"),
-        (["odd.jsonl"], "odd.jsonl:2: it has 'what', and without a prompt it is not known what to ask"),
+        (["odd.jsonl"], "odd.jsonl:2: it has 'what', but no text to send. Give"),
         (["odd.docx"], "odd.docx: it ends in '.docx'; requests are read from"),
     ],
 )

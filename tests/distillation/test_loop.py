@@ -116,7 +116,7 @@ def test_a_verdict_is_repeated_only_while_its_run_is_about_the_same_files(projec
     assert distill(project).returncode == 0
     write_rows(project / "test.jsonl", [f"switch over to branch new-{i}" for i in range(60)], "n")
     second = distill(project)
-    assert "does not count any more: the dataset test.jsonl has changed" in second.stdout
+    assert "is out of date: the dataset test.jsonl has changed" in second.stdout
     assert "pytest suites --candidate" in second.stdout
     configure(project, server.base_url)
     with (project / "distilltest.yaml").open("a") as config:
@@ -128,7 +128,7 @@ def test_a_verdict_is_repeated_only_while_its_run_is_about_the_same_files(projec
     assert not (project / "promotions.yaml").exists()
     suite = project / "suites" / "test_git.py"
     suite.write_text(suite.read_text().replace("at_least(0.8)", "at_least(0.99)"))
-    assert "does not count any more: the gate was [" in distill(project).stdout
+    assert "is out of date: the gate was [" in distill(project).stdout
 
 
 def test_leaked_requests_make_the_verdict_worthless(project):

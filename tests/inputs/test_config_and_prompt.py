@@ -141,16 +141,16 @@ def test_fields_are_filled_in_and_never_executed(tmp_path):
         ("- a\n", 'a prompt file has "messages:"'),
         ("messages:\n  - {role: boss, content: x}\n", "message 1 has the role 'boss'"),
         ("messages:\n  - {role: user}\n", 'message 1 needs "role" and "content"'),
-        ('messages:\n  - {role: user, content: "{{ itm.x }}"}\n', "message 1: {{ itm.x }} is no field"),
-        ('messages:\n  - {role: user, content: "{{ item.__class__() }}"}\n', "is no field"),
+        ('messages:\n  - {role: user, content: "{{ itm.x }}"}\n', "message 1: {{ itm.x }} is not a field"),
+        ('messages:\n  - {role: user, content: "{{ item.__class__() }}"}\n', "is not a field"),
         ("messages: [\n", "not YAML"),
         (
             "messages:\n  - {role: user, content: x}\n  - {role: [], content: x}\n",
             "p.yaml:3: message 2 has the role []",
         ),
         ("messages:\n  - {role: user, content: 2026}\n", 'message 1 needs "role" and "content"'),
-        ('messages:\n  - {role: user, content: "{{ item[' + "9" * 5000 + '] }}"}\n', "is no field"),
-        ("a: &a [x]\nmessages:\n  - &b [*b]\n", "p.yaml:3: *b stands inside of what it stands for"),
+        ('messages:\n  - {role: user, content: "{{ item[' + "9" * 5000 + '] }}"}\n', "is not a field"),
+        ("a: &a [x]\nmessages:\n  - &b [*b]\n", "p.yaml:3: *b is inside its own anchor"),
     ],
 )
 def test_a_mistake_in_a_prompt_is_named(tmp_path, text, words):

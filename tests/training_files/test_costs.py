@@ -72,7 +72,7 @@ def test_what_the_price_file_does_not_say_is_named_and_not_guessed():
     assert costs.training == pytest.approx(0.99)
     assert costs.missing == ("small: output", "large: input, output", "ft:small: input, output")
     assert estimate(TOKENS, {}, base="small", teacher="large").missing[-1] == "ft:small: training"
-    assert "does not say: small: output" in in_words(costs)[-1]
+    assert "has no price for: small: output" in in_words(costs)[-1]
 
 
 def test_the_price_of_a_fine_tune():

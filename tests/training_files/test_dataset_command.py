@@ -196,7 +196,7 @@ def test_check_against_an_evaluation(project, capsys):
         in said
     )
     assert "line 61  case c1  1.00" in said
-    assert "no example has any" in said
+    assert "no example has tags" in said
     (project / "source.jsonl").write_text('{"id": 1, "request": "Show the log", "tags": ["history"]}\n')
     assert main([*command, "source.jsonl"]) == REFUSED
     assert "Nothing is learned about stash (1 cases)" in capsys.readouterr().out
@@ -262,7 +262,7 @@ def test_clean_leaves_out_leaks_duplicates_and_bad_lines_and_says_so(project, ca
     said = capsys.readouterr().out
     assert "clean.jsonl: 61 examples" in said
     assert "left out: 1 (a platform would reject them)" in said
-    assert "left out: 1 (what an evaluation asks: except for case, space, punctuation and look-alikes)" in said
+    assert "left out: 1 (leaked from an evaluation: except for case, space, punctuation and look-alikes)" in said
     assert "left out: 1 (the same example again, except for case, space and punctuation)" in said
     whole = (project / "train.jsonl").read_bytes().splitlines()
     assert (project / "clean.jsonl").read_bytes().splitlines() == [*whole[:60], whole[63]]
@@ -289,7 +289,10 @@ def test_clean_keeps_near_lines_unless_it_is_told_not_to(project, capsys):
     [
         (["--output", "train.jsonl"], "that is the file itself"),
         (["--output", "c.jsonl", "--without-near"], "name their dataset with --against"),
-        (["--output", "c.jsonl", "--against", "all.jsonl"], "no line is fit to learn from (60 what an evaluation asks"),
+        (
+            ["--output", "c.jsonl", "--against", "all.jsonl"],
+            "no line is fit to learn from (60 leaked from an evaluation",
+        ),
     ],
 )
 def test_clean_says_what_is_wrong_and_writes_nothing(project, capsys, arguments, words):

@@ -68,12 +68,12 @@ def test_tags_can_come_from_the_dataset_of_the_requests(tmp_path):
     path = write(tmp_path / "f.jsonl", [example("Show the log!"), pair("other")])
     tags = {folded("show the log"): ("log",)}
     assert measure(path, evaluation_tags=[["log"]], tags_by_request=tags).tags == {"log": (1, 1)}
-    assert "no example has any" in in_words(measure(path, evaluation_tags=[["log"]]))[-1]
+    assert "no example has tags" in in_words(measure(path, evaluation_tags=[["log"]]))[-1]
 
 
 def test_files_with_nothing_in_them_say_so(tmp_path):
     path = write(tmp_path / "f.jsonl", [b"", b"{x"])
-    assert in_words(measure(path)) == ["diversity: there is no example to look at."]
+    assert in_words(measure(path)) == ["diversity: the file has no examples."]
     single = measure(write(path, [example("one")]))
     assert (single.near_duplicates, single.sampled) == (0, 1)
     assert len(in_words(single)) == 3

@@ -76,7 +76,7 @@ def test_every_line_that_leaks_is_named(tmp_path):
     found = find_overlap(write(tmp_path / "f.jsonl", rows), [("a", "undo it"), ("b", "Undo it")])
     assert found.lines("exact") == tuple(range(1, 2501))
     assert found.counts == {"exact": 1, "normalised": 1, "inside": 0, "near": 0}
-    assert "Take the 2,500 lines that have what the evaluation asks out" in "\n".join(in_words(found, "t"))
+    assert "Take the 2,500 lines with requests of the evaluation out" in "\n".join(in_words(found, "t"))
 
 
 def test_a_templated_dataset_ends_in_time_and_finds_the_closest(tmp_path):

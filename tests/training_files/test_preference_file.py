@@ -141,7 +141,7 @@ def test_columns_may_hold_messages(tmp_path):
         ([1], ":2: the row is a list"),
         ({"instruction": 7, "chosen": "a", "rejected": "b"}, ":2: 'instruction' is a number"),
         ({"instruction": "x", "chosen": {"a": 1}, "rejected": "b"}, ":2: 'chosen' is an object"),
-        ({"instruction": "x", "chosen": ["a"], "rejected": "b"}, "something that is no message"),
+        ({"instruction": "x", "chosen": ["a"], "rejected": "b"}, "an entry that is not a message"),
     ],
 )
 def test_a_wrong_row_is_named_with_its_line(tmp_path, row, words):

@@ -91,13 +91,13 @@ def test_a_good_file_has_no_findings(tmp_path):
         (of({"role": "user", "content": []}, answer()), '"content" is an empty list'),
         (of({"role": "user", "content": ["x"]}, answer()), 'part 1 has no "type"'),
         (of({"role": "user", "content": [{"type": "text"}]}, answer()), 'part 1 has no "text"'),
-        (of(USER, answer(content=[{"type": "image_url"}])), "only user messages have parts that are no text"),
+        (of(USER, answer(content=[{"type": "image_url"}])), "only user messages can have parts other than text"),
         (of(USER, answer(weight=0.5)), '"weight" is 0 or 1'),
         (of(USER, answer(weight=True)), '"weight" is 0 or 1'),
         (of({**USER, "weight": 1}, answer()), '"weight" is 0 or 1, and on assistant messages only'),
         (of(USER, answer(weight=0)), "nothing is learned"),
         (of(answer(), USER), "the last message is not the assistant's"),
-        (of({**USER, "tool_calls": [CALL]}, answer()), '"tool_calls" are the assistant\'s'),
+        (of({**USER, "tool_calls": [CALL]}, answer()), '"tool_calls" are for assistant messages'),
         (of(USER, answer(tool_calls=[])), '"tool_calls" is a list; it must be'),
         (of(USER, answer(tool_calls=[{"id": "c"}])), "call 1 is no"),
         (
@@ -121,8 +121,8 @@ def test_what_a_platform_rejects_is_fatal_and_has_its_line(tmp_path, row, words)
     [
         (example("request number 3"), "the same as line 4. Leave one out."),
         (example("request number 3", "git log"), "the request of line 4, but another answer"),
-        (of({"role": "system", "content": "x"}, answer()), "no message is the user's"),
-        (of({**USER, "mood": 1}, answer()), "fields that no message has: mood"),
+        (of({"role": "system", "content": "x"}, answer()), "there is no user message"),
+        (of({**USER, "mood": 1}, answer()), "has unknown fields: mood"),
         (of(USER, answer(tool_calls=[CALL])), 'there are no "tools"'),
         (
             of(USER, answer(tool_calls=[CALL]), tools=[{"function": {"name": "other"}}]),

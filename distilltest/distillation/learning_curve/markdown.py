@@ -21,8 +21,9 @@ def render(curve: LearningCurve) -> str:
         parts += [f"## {code(each.evaluation)}", f"{each.cases} cases.", _table(each)]
     parts.append(
         f"{code(curve.base)} was tuned on random subsets of {code(curve.file)} ({curve.examples:,} examples, seed {curve.seed}; "
-        f"each subset holds the smaller ones), at {code(curve.created)}. The evaluations count as no attempts at a promotion. "
-        "More data would help where the last doubling gained more than half the interval's width. The same as data: `curve.json`."
+        f"each subset holds the smaller ones), at {code(curve.created)}. "
+        "The evaluations do not count as attempts at a promotion. More data would help if the last doubling gained more "
+        "than half the interval's width. `curve.json` has the same data."
     )
     return "\n\n".join(parts) + "\n"
 

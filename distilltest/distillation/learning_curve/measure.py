@@ -66,9 +66,7 @@ class Measurement:
                 reports.setdefault(report.id, []).append((subset.size, run, report))
         whole = [each for each in reports.values() if len(each) == len(self.subsets)]
         if not whole:
-            raise DistilltestError(
-                f"No evaluation of {self.suite} was measured at every size; the lines above say which."
-            )
+            raise DistilltestError(f"No evaluation of {self.suite} was measured at every size; see the lines above.")
         return LearningCurve(
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             file=self._shown(self.order.path),
@@ -128,7 +126,7 @@ class Measurement:
             line = next((line for line in report.roles if line.role == "candidate"), None)
             if line is None or line.model != model:
                 raise DistilltestError(
-                    f"Run {run[0]} is not of {model}: another run began meanwhile. Run the same again."
+                    f"Run {run[0]} did not evaluate {model}: another run began in the meantime. Run the command again."
                 )
             if line.missing or line.rate is None or line.low is None or line.high is None:
                 raise DistilltestError(
