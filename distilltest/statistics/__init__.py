@@ -1,4 +1,4 @@
-"""Tests and intervals: pure functions, one topic a file, each with its paper.
+"""Statistical tests and intervals: pure functions, one topic for each module, with their papers.
 
-Every test here is one-sided and answers one question: how surprising would these data be if the claim were false?
+Every test is one-sided. Its p-value is the chance of data at least this favourable to the claim if the claim is false.
 """

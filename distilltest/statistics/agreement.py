@@ -1,4 +1,4 @@
-"""Agreement of two raters, say a judge and a human, beyond what chance explains.
+"""Agreement of two raters, such as a judge and a human, beyond chance.
 
 References:
     Cohen, J. (1960). A coefficient of agreement for nominal scales. Educational and Psychological Measurement 20, 37-46.
@@ -7,9 +7,9 @@ References:
     Gwet, K. L. (2008). Computing inter-rater reliability and its variance in the presence of high agreement. British
     Journal of Mathematical and Statistical Psychology 61, 29-48.
 
-Both are (agreement - chance)/(1 - chance). Kappa takes chance from each rater's own shares, and falls towards 0 when nearly
-all cases have one label, however well the raters agree; AC1 does not. Assumption: the cases are independent. The intervals are
-for reading, not for deciding: with 100 cases those of 90 % were measured to cover 84 to 89 %.
+Both coefficients are (agreement - chance)/(1 - chance). Kappa computes chance from each rater's own shares, and falls towards 0
+if nearly all cases have one label, however well the raters agree; AC1 does not. Assumption: the cases are independent. The
+intervals are for reading, not for deciding: with 100 cases, the measured coverage of 90 % intervals is 84 to 89 %.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Coefficient:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How two raters agree on the same cases."""
+    """The agreement of two raters on the same cases."""
 
     labels: tuple[Hashable, ...]
     table: tuple[tuple[int, ...], ...]
@@ -49,9 +49,9 @@ class Agreement:
     observed: float
     """The share of cases on which they agree."""
     kappa: Coefficient | None
-    """Cohen's; None where both raters used only one and the same label, which leaves it 0/0."""
+    """Cohen's kappa; None if both raters used the same single label, which makes it 0/0."""
     ac1: Coefficient
-    """Gwet's."""
+    """Gwet's AC1."""
 
 
 def evaluate(
@@ -63,13 +63,13 @@ def evaluate(
     """Compare the labels of two raters, case by case.
 
     Args:
-        first: The labels that the first rater gave, one a case.
-        second: Those of the second, for the same cases.
-        labels: All labels that there are, which AC1 depends on; the default is those that were used.
-        alpha: Of the two-sided 1 - 2·alpha intervals.
+        first: The first rater's labels, one for each case.
+        second: The second rater's labels of the same cases.
+        labels: All possible labels, which AC1 depends on; None for the labels in use.
+        alpha: The level of the two-sided 1 - 2·alpha intervals.
 
     Raises:
-        ValueError: There are no cases, not as many labels of each, or a label that is not among ``labels``.
+        ValueError: There are no cases, the numbers of labels differ, or a label is not among ``labels``.
 
     >>> agreement = evaluate(["pass", "pass", "fail", "pass"], ["pass", "fail", "fail", "pass"])
     >>> agreement.labels, agreement.table, agreement.observed, round(agreement.kappa.value, 3)
@@ -94,7 +94,7 @@ def from_table(table: ArrayLike, labels: Sequence[Hashable] | None = None, alpha
     """Compare two raters by their confusion table.
 
     Raises:
-        ValueError: It is not square, has no cases, or a cell is no count.
+        ValueError: The table is not square, has no cases, or a cell is not a count.
 
     Two pathologists and four stages of cancer in 118 slides: Agresti (2013), Categorical Data Analysis, 11.5, prints a
     kappa of 0.493 with a standard error of 0.057:
@@ -134,7 +134,7 @@ def from_table(table: ArrayLike, labels: Sequence[Hashable] | None = None, alpha
     shares = counts / n
     rows, columns = shares.sum(axis=1), shares.sum(axis=0)
     agreed = float(np.trace(shares))
-    # What a case in a cell adds to the chance agreement: its derivative by the share of the cell.
+    # The derivative of the chance agreement by the share of each cell.
     kappa_chance = float(rows @ columns)
     kappa_slopes = columns[:, None] + rows[None, :]
     mean = (rows + columns) / 2.0
@@ -155,8 +155,8 @@ def from_table(table: ArrayLike, labels: Sequence[Hashable] | None = None, alpha
 def _coefficient(shares: Floats, n: int, chance: float, slopes: Floats, alpha: float) -> Coefficient:
     """(agreed - chance)/(1 - chance), its standard error by the delta method, and its interval with Student's t.
 
-    No variance is no certainty: where no case disagrees, none agrees, or one rater has only one label, the interval is at
-    least that of the share that agrees (exact), as if chance were known.
+    If no case disagrees, none agrees, or one rater uses a single label, the variance is 0 but the uncertainty is not. The
+    interval then is at least the exact one of the share that agrees, as if chance were known.
     """
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""The anchored mean test: the mean of bounded differences, without any assumption about their shape.
+"""The anchored mean test: a test of the mean of bounded differences that assumes nothing about their shape.
 
 References:
     Gaffke, N. (2005). Three test statistics for a nonparametric one-sided hypothesis on the mean of a nonnegative
@@ -6,8 +6,8 @@ References:
     Learned-Miller, E. and Thomas, P. S. (2019). A new confidence interval for the mean of a bounded random variable.
     arXiv:1905.06208.
 
-The p-value is P(sum of g_i x_i <= 0) with independent g_i ~ Exp(1), over x = {d_i + delta} and one more value at the
-worst that could happen, -1 + delta. Assumption: the cases are independent and differences lie in [-1, 1].
+The p-value is P(sum of g_i x_i <= 0) with independent g_i ~ Exp(1), over x = {d_i + delta} and one more value,
+the worst possible one, -1 + delta. Assumptions: the cases are independent, and differences lie in [-1, 1].
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Complex = NDArray[np.complex128]
 
-# The integral: its step, where a power series of so many terms serves (0.3^30 is nothing to a float), values in a block.
+# The integral: its step, the range and number of terms of the power series (0.3^30 vanishes in a float), and the block size.
 _STEP = 0.05
 _NEAR = 0.3
 _TERMS = 30
 _BLOCK = 64
 _STEPS = 2**23
-"""A bound is searched in steps of one in so many."""
+"""The search for a bound has this many steps per unit."""
 
 
 def p_value(differences: ArrayLike, delta: float) -> float:
-    """How surprising the differences are if their true mean is at most -delta, in [0, 1].
+    """The p-value of the claim that the true mean is above -delta, in [0, 1].
 
     Args:
-        differences: Candidate minus other, one a case, each in [-1, 1].
+        differences: Candidate minus other, one for each case, in [-1, 1].
         delta: The margin, in (-1, 1).
 
     Raises:
         ValueError: There are no differences, or one is not in [-1, 1].
 
-    With one difference of 1 and margin 0 it is P(g1 <= g2):
+    For one difference of 1 and a margin of 0, it is P(g1 <= g2):
 
     >>> round(p_value([1.0], 0.0), 6)
     0.5
@@ -60,7 +60,7 @@ def p_value(differences: ArrayLike, delta: float) -> float:
     if not np.any(x < 0):
         return 0.0
     # Gil-Pelaez: P(S <= 0) = 1/2 - 1/pi * integral of Im(phi(t))/t over t > 0, 1/phi(t) = prod(1 - i t x).
-    # With t = exp(u) the integrand is smooth on the whole line, where the trapezoidal rule converges exponentially.
+    # With t = exp(u) the integrand is smooth on the whole line, and the trapezoidal rule converges exponentially.
     start = -0.5 * log(float(np.sum(x * x))) - 18.0
     u = np.arange(start, _end(x, start), _STEP)
     product = _product(np.exp(u), x)
@@ -71,7 +71,9 @@ def p_value(differences: ArrayLike, delta: float) -> float:
 
 
 def interval(differences: ArrayLike, alpha: float = 0.05, above: float | None = None) -> tuple[float, float]:
-    """The two-sided interval of the mean difference, by inverting the test: each end errs with alpha, the upper with ``above``.
+    """The two-sided interval of the mean difference, by inverting the test.
+
+    The error rate of the lower end is ``alpha``, that of the upper end ``above`` (or ``alpha``).
 
     >>> low, high = interval([0.1, 0.2, 0.15] * 40, 0.05)
     >>> low < 0.15 < high
@@ -95,11 +97,11 @@ def _end(x: Floats, start: float) -> float:
 
 
 def _product(t: Floats, x: Floats) -> Complex:
-    """prod(1 - i t x) for each t, in rising order."""
+    """prod(1 - i t x) for each of the rising values t."""
     import numpy as np
 
     near = int(np.searchsorted(t, _NEAR / np.max(np.abs(x))))
-    # Where all |t x| are small, log(1 - i t x) is a short power series, and the sums of powers are the same for each t.
+    # For small |t x|, log(1 - i t x) is a short power series whose sums of powers are the same for each t.
     factors = np.zeros(_TERMS + 1, dtype=complex)
     power = np.ones_like(x)
     for k in range(1, _TERMS + 1):
@@ -119,18 +121,18 @@ def _product(t: Floats, x: Floats) -> Complex:
 
 
 def _margin(differences: ArrayLike, alpha: float) -> float:
-    """The smallest margin, in steps of 2^-23, at which the claim is proven: p falls with the margin."""
+    """The smallest margin, in steps of 2^-23, at which the claim is proven. The p-value falls with the margin."""
     import numpy as np
 
     def excess(step: int) -> float:
         return log(max(p_value(d, step / _STEPS - 1.0), 1e-300) / alpha)
 
     d = np.asarray(differences, dtype=float)
-    # The bracket begins at the bound of a normal mean with one more case, at the worst.
+    # The bracket begins at the bound of a normal mean with one more case, the worst possible one.
     x = np.append(d, -1.0)
     guess = int(_STEPS * (1.0 - x.mean() + 1.645 * x.std() / sqrt(x.size)))
     width = max(2, int(_STEPS * 0.2 * x.std() / sqrt(x.size)))
-    low, high = 0, 2 * _STEPS  # margins of -1 and 1 are not looked at
+    low, high = 0, 2 * _STEPS  # margins of -1 and 1 are not evaluated
     at_low, at_high = log(1.0 / alpha), log(1e-300 / alpha)
     while high - low > 1:
         guess = min(max(guess, low + 1), high - 1)

@@ -1,4 +1,4 @@
-"""The regularised incomplete beta function, and what follows from it: binomial tails and Student's t.
+"""The regularised incomplete beta function, binomial tails and Student's t distribution.
 
 References:
     Press, W. H. et al. (2007). Numerical Recipes, 3rd edition, 6.1 (log-gamma by Lanczos) and 6.4 (continued fraction).
@@ -33,7 +33,7 @@ _LANCZOS = (
 )
 _TINY = 1e-300
 _AT_ONCE = 4
-"""Terms of the continued fraction between two looks at whether it has converged."""
+"""Terms of the continued fraction between two checks of its convergence."""
 
 
 def log_gamma(x: ArrayLike) -> Floats:
@@ -65,7 +65,7 @@ def incomplete(a: ArrayLike, b: ArrayLike, x: ArrayLike) -> Floats:
 
 
 def incomplete_at(a: float, b: float, x: float) -> float:
-    """The same of three numbers, for which arrays take ten times as long.
+    """I_x(a, b) for three numbers; ten times as fast as with arrays.
 
     >>> round(incomplete_at(2.0, 3.0, 0.5), 9)
     0.6875
@@ -74,12 +74,12 @@ def incomplete_at(a: float, b: float, x: float) -> float:
 
 
 def binomial_tail(passed: Ints, n: Ints, share: Floats, log_factorials: Floats) -> Floats:
-    """P(X >= passed) for each binomial X of n cases that pass with this share; ``passed`` is 1 to n.
+    """P(X >= passed) for each X ~ Bin(n, share).
 
     Args:
-        passed: At least so many pass.
-        n: Of so many.
-        share: The chance of each.
+        passed: The numbers of passes, from 1 to n.
+        n: The numbers of cases.
+        share: The chance that a case passes.
         log_factorials: The logarithms of 0!, 1!, 2! and so on up to the largest n.
 
     >>> import numpy as np
@@ -95,13 +95,13 @@ def binomial_tail(passed: Ints, n: Ints, share: Floats, log_factorials: Floats) 
 
 
 def _incomplete(a: Floats, b: Floats, x: Floats, rest: Floats, log_beta: Floats) -> Floats:
-    """The incomplete beta function, where 1 - x and the logarithm of 1 / B(a, b) are known."""
+    """The incomplete beta function, given 1 - x and the logarithm of 1 / B(a, b)."""
     import numpy as np
 
     a, b, x, rest = np.broadcast_arrays(a, b, x, rest)
     inside = (x > 0.0) & (rest > 0.0)
     at, rest = np.where(inside, x, 0.5), np.where(inside, rest, 0.5)
-    swap = at * (a + b + 2.0) > a + 1.0  # the fraction converges fast on the other side
+    swap = at * (a + b + 2.0) > a + 1.0  # on the other side the fraction converges fast
     a, b = np.where(swap, b, a), np.where(swap, a, b)
     at, rest = np.where(swap, rest, at), np.where(swap, at, rest)
     value = np.exp(log_beta + a * np.log(at) + b * np.log(rest)) * _fraction(a, b, at) / a
@@ -112,7 +112,7 @@ def _fraction(a: Floats, b: Floats, x: Floats) -> Floats:
     """The continued fraction of the incomplete beta function by Lentz's method."""
     import numpy as np
 
-    # Adding _TINY changes nothing but a denominator of exactly 0.
+    # Adding _TINY only changes a denominator of exactly 0.
     c = np.ones_like(x)
     d = np.asarray(1.0 / (1.0 - (a + b) * x / (a + 1.0) + _TINY))
     h = d.copy()
@@ -137,7 +137,7 @@ def _fraction(a: Floats, b: Floats, x: Floats) -> Floats:
 
 
 def _incomplete_at(a: float, b: float, x: float, rest: float) -> float:
-    """The incomplete beta function of numbers, where 1 - x is known."""
+    """The incomplete beta function of numbers, given 1 - x."""
     if x <= 0.0 or rest <= 0.0:
         return 0.0 if x <= 0.0 else 1.0
     log_beta = lgamma(a + b) - lgamma(a) - lgamma(b)
@@ -167,9 +167,9 @@ def _fraction_at(a: float, b: float, x: float) -> float:
 
 
 def student_tail(t: float, freedom: float) -> float:
-    """P(T >= t) for Student's t with so many degrees of freedom.
+    """P(T >= t) for Student's t with the given degrees of freedom.
 
-    >>> round(student_tail(1.812461, 10), 6)  # the 5 % point of every table
+    >>> round(student_tail(1.812461, 10), 6)  # the 5 % point in any table
     0.05
     """
     if freedom <= 0:
@@ -180,7 +180,7 @@ def student_tail(t: float, freedom: float) -> float:
 
 
 def student_tails(t: ArrayLike, freedom: float) -> Floats:
-    """P(T >= t) for each t, as :func:`student_tail`.
+    """:func:`student_tail` for each t.
 
     >>> student_tails([1.812461, -1.812461], 10).round(6).tolist()
     [0.05, 0.95]
@@ -208,7 +208,7 @@ def student_quantile(tail: float, freedom: float) -> float:
         raise ValueError(f"tail = {tail} is not in (0, 1)")
     if tail > 0.5:
         return -student_quantile(1.0 - tail, freedom)
-    # Newton from below: the tail is convex, and the normal quantile is never above Student's.
+    # Newton's method from below: the tail is convex, and the normal quantile is never above Student's.
     t = NormalDist().inv_cdf(1.0 - tail)
     log_front = lgamma((freedom + 1.0) / 2.0) - lgamma(freedom / 2.0) - 0.5 * log(freedom * pi)
     for _ in range(100):

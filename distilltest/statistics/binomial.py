@@ -13,17 +13,17 @@ from functools import lru_cache
 from math import exp, lgamma, log
 
 LARGE = 2_000
-"""Of more cases the sum of their chances is taken from the incomplete beta function, which does not go through all of them."""
+"""Above this number of cases the incomplete beta function replaces the sum over them."""
 
 
 def at_least(passed: int, n: int, share: float) -> float:
-    """P(X >= passed) for X ~ Bin(n, share): how surprising so many passes are if no more than ``share`` pass.
+    """P(X >= passed) for X ~ Bin(n, share): the p-value of the claim that more than ``share`` pass.
 
     >>> round(at_least(9, 10, 0.5), 6)
     0.010742
     """
     if n < 1 or not 0 <= passed <= n:
-        raise ValueError(f"{passed} of {n} are no counts")
+        raise ValueError(f"{passed} of {n} is not a possible count")
     if not 0.0 <= share <= 1.0:
         raise ValueError(f"share = {share} is not in [0, 1]")
     if passed == 0 or share == 1.0:
@@ -40,12 +40,14 @@ def at_least(passed: int, n: int, share: float) -> float:
 
 
 def at_most(passed: int, n: int, share: float) -> float:
-    """P(X <= passed) for X ~ Bin(n, share): the other side."""
+    """P(X <= passed) for X ~ Bin(n, share): the p-value of the opposite claim."""
     return at_least(n - passed, n, 1.0 - share)
 
 
 def interval(passed: int, n: int, alpha: float = 0.05, above: float | None = None) -> tuple[float, float]:
-    """The exact (Clopper-Pearson) two-sided interval of a rate: each end errs with alpha, the upper one with ``above``.
+    """The exact (Clopper-Pearson) two-sided interval of a rate.
+
+    The error rate of the lower end is ``alpha``, that of the upper end ``above`` (or ``alpha``).
 
     >>> low, high = interval(8, 10, 0.025)
     >>> round(low, 4), round(high, 4)
@@ -64,7 +66,7 @@ def _mass(begin: int, end: int, n: int, share: float) -> float:
 
 @lru_cache(maxsize=64)
 def _log_ways(n: int) -> list[float]:
-    """For each number of passes, the logarithm of in how many ways n cases can have it."""
+    """The logarithms of the binomial coefficients of n."""
     return [lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) for k in range(n + 1)]
 
 

@@ -11,21 +11,21 @@ References:
     Satterthwaite, F. E. (1946). An approximate distribution of estimates of variance components. Biometrics Bulletin 2,
     110-114. (A variance that rests on a few clusters has few degrees of freedom.)
 
-Two tests of a mean difference of at most -delta, of which the larger p counts:
+There are two tests of the null hypothesis that the mean difference is at most -delta. The larger p counts:
 
-- The jackknife t. Plain, it promotes up to a third of the candidates at the limit where a few documents are lost as a whole,
-  because the data often hold none of them, and 0.11 where a fifth are won or lost. So Hall's transformation corrects for
-  skewness to the bad side, and the degrees of freedom follow from the kurtosis: G - 1 at most. What the data do not hold is
-  reckoned with, too: for every population in which further clusters, the heavy ones first, are lost as a whole, the p of the
-  jackknife t against the mean that its other clusters must then have is multiplied by the chance to have met none of the
-  lost ones (``unmet``), and the largest product counts. Without further lost clusters it is the jackknife t. It asks for 59
-  clusters of one size where equal models must prove 5 points, and for more where a few hold most of the cases.
-- The sign-flip of whole clusters, which errs with skewed clusters only.
+- The jackknife t test. The plain test promotes up to a third of the candidates at the limit if a few documents are lost as a
+  whole, because the data often contain none of them, and 0.11 if a fifth are won or lost. So Hall's transformation corrects for
+  skewness to the bad side, and the degrees of freedom follow from the kurtosis: at most G - 1. The test also allows for
+  clusters that the sample missed. For every population in which further clusters, the heavy ones first, are lost as a whole, it
+  multiplies the p of the jackknife t, against the mean that the other clusters must then have, by the chance of a sample
+  without any lost cluster (``unmet``). The largest product counts; without further lost clusters it is the jackknife t. To
+  prove 5 points for equal models, it needs 59 clusters of one size, and more if a few clusters contain most of the cases.
+- The sign-flip of whole clusters, which errs only for skewed clusters.
 
-Counting clusters and not their weight promotes 0.25 of the candidates at the limit (and 0.6 where the others are all equal)
-where 100 documents have Pareto sizes and those of 20 cases or more are lost. The page on calibration has what this test does.
-Assumption: the clusters are independent, and none that matters is much larger than the largest one met; inside one, anything
-goes. The mean is that of the cases, so a large cluster has more weight.
+A test that counts clusters without their weights promotes 0.25 of the candidates at the limit if 100 documents have Pareto sizes
+and those of 20 cases or more are lost (0.6 if all others are equal). The calibration page has the error rates of this test.
+Assumptions: the clusters are independent, and no relevant cluster is much larger than the largest observed one. Cases within a
+cluster may depend on each other in any way. The mean is that of the cases, so a large cluster has more weight.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 FEWEST = 10
-"""With fewer clusters nothing is decided, nor with so many of unequal size that they weigh no more than fewer equal ones."""
+"""The smallest effective number of clusters with which the test decides."""
 _EVERY, _ALONE, _MIXED = 6, 12, 8
-"""Up to so many unknown values every mixture of low and high is tried; else how many alone, and how many drawn mixtures."""
+"""Up to 6 unknown values, all mixtures of low and high are tried; for more, 12 single values and 8 random mixtures."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,13 @@ class Weights:
 
     count: int
     effective: float
-    """The number of equal clusters that would tell as much, (sum of sizes)^2 / sum of squared sizes."""
+    """The number of clusters of equal size that carry the same information, (sum of sizes)^2 / sum of squared sizes."""
     heaviest: float
-    """The share of all cases that the largest cluster holds."""
+    """The share of all cases in the largest cluster."""
 
     @classmethod
     def of(cls, clusters: Sequence[Hashable]) -> Weights:
-        """Of the cluster of each case.
+        """Compute them from the cluster of each case.
 
         >>> Weights.of("aaaabbc")
         Weights(count=3, effective=2.3333333333333335, heaviest=0.5714285714285714)
@@ -72,50 +72,50 @@ class Weights:
 
     @property
     def enough(self) -> bool:
-        """Whether anything can be decided."""
+        """Whether there are enough clusters to decide."""
         return self.effective > FEWEST - 1e-9
 
 
 @dataclass(frozen=True)
 class Clustered:
-    """The mean difference of clustered cases, and how surprising it is if the true one is at most -delta."""
+    """The mean difference of clustered cases, and p-values of the claim that it is above -delta."""
 
     mean: float
     """The mean over all cases."""
     standard_error: float
-    """By the jackknife."""
+    """The jackknife standard error."""
     clusters: int
     effective: float
-    """The number of equal clusters that would tell as much."""
+    """The number of clusters of equal size that carry the same information."""
     jackknife: float | None
-    """The p-value of the corrected jackknife t; none with fewer than two clusters."""
+    """The p-value of the corrected jackknife t; None for a single cluster."""
     sign_flip: float
     """The p-value of the cluster sign-flip."""
     unmet: float | None
-    """The p-value of the jackknife t that reckons with lost clusters which were not met; at least that of the t alone."""
+    """The p-value of the jackknife t that allows for lost clusters missing from the sample; at least that of the t alone."""
     p: float | None
-    """The larger of the last two; None, that is undecided, where fewer than 10 equal clusters would tell as much."""
+    """The larger of ``sign_flip`` and ``unmet``; None (undecided) if the effective number of clusters is below 10."""
 
 
 def evaluate(differences: ArrayLike, clusters: Sequence[Hashable], delta: float, seed: int = 0) -> Clustered:
-    """Test a mean difference of at most -delta.
+    """Test the claim that the mean difference is above -delta.
 
     Args:
-        differences: Candidate minus other, one a case, each in [-1, 1].
+        differences: Candidate minus other, one for each case, in [-1, 1].
         clusters: The cluster of each case.
         delta: The margin, in (-1, 1).
-        seed: For the signs where there are more than 16 clusters.
+        seed: The seed of the signs, for more than 16 clusters.
 
     Raises:
-        ValueError: There are no differences, one is not in [-1, 1], or there is not one cluster a case.
+        ValueError: There are no differences, one is not in [-1, 1], or the number of clusters is not that of the cases.
 
-    Without skewness, ten clusters of one case are the ordinary t test (t = 1.5, 9 degrees of freedom: p = 0.0839 in any table):
+    Without skewness, ten clusters of one case give the ordinary t test (t = 1.5, 9 degrees of freedom: p = 0.0839 in any table):
 
     >>> result = evaluate([0.5, -0.25] * 5, range(10), 0.0625)
     >>> round((result.mean + 0.0625) / result.standard_error, 6), round(result.jackknife, 4)
     (1.5, 0.0839)
 
-    But had some clusters been lost as a whole, so few would often hold none of them:
+    But if some clusters are lost as a whole, a sample of ten often contains none of them:
 
     >>> round(result.unmet, 4)
     0.0911
@@ -130,7 +130,7 @@ def evaluate(differences: ArrayLike, clusters: Sequence[Hashable], delta: float,
 
 
 def jackknife_p(differences: ArrayLike, clusters: Sequence[Hashable], delta: float) -> float | None:
-    """The corrected jackknife t alone, one of the three tests of :func:`evaluate`; None for a single cluster.
+    """The p-value of the corrected jackknife t alone, as in :func:`evaluate`; None for a single cluster.
 
     >>> evaluate([0.5, -0.25] * 5, range(10), 0.0625).jackknife == jackknife_p([0.5, -0.25] * 5, range(10), 0.0625)
     True
@@ -140,7 +140,7 @@ def jackknife_p(differences: ArrayLike, clusters: Sequence[Hashable], delta: flo
 
 
 def unmet_p(differences: ArrayLike, clusters: Sequence[Hashable], delta: float) -> float | None:
-    """The jackknife t that reckons with clusters which were not met, alone; None for a single cluster.
+    """The p-value of the jackknife t that allows for missing clusters, alone; None for a single cluster.
 
     >>> evaluate([0.5, -0.25] * 5, range(10), 0.0625).unmet == unmet_p([0.5, -0.25] * 5, range(10), 0.0625)
     True
@@ -150,18 +150,18 @@ def unmet_p(differences: ArrayLike, clusters: Sequence[Hashable], delta: float) 
 
 
 def largest_p(low: ArrayLike, high: ArrayLike, clusters: Sequence[Hashable], delta: float) -> float | None:
-    """The largest p, but for the sign-flip, that was found for differences of which some are only known to lie in a range.
+    """The largest p found for differences that are known only by their ranges, without the sign-flip.
 
-    It is not always that of the lowest differences: a better one may be an outlier, and then the variance rises faster than
-    the mean. All are tried low and high, each one alone, and drawn mixtures: no proof, but what it misses is small.
+    The lowest differences do not always have the largest p: a better value may be an outlier that raises the variance faster
+    than the mean. The search tries all low, all high, single values and random mixtures. It is not a proof, but misses little.
 
     Args:
-        low: The lowest value that each difference can have.
-        high: The highest.
+        low: The lowest possible value of each difference.
+        high: The highest possible value.
         clusters: The cluster of each case.
         delta: The margin, in (-1, 1).
 
-    Clusters are a little better, and one answer is unknown. The better it is, the less is proven:
+    The clusters are a little better, and one answer is unknown. The better that answer, the less is proven:
 
     >>> known, clusters = [0.05, 0.06] * 20, [i // 4 for i in range(41)]
     >>> round(jackknife_p([*known, 0.05], clusters, 0.0), 9), round(jackknife_p([*known, 1.0], clusters, 0.0), 4)
@@ -188,9 +188,9 @@ def largest_p(low: ArrayLike, high: ArrayLike, clusters: Sequence[Hashable], del
 def interval(
     differences: ArrayLike, clusters: Sequence[Hashable], alpha: float = 0.05, above: float | None = None, seed: int = 0
 ) -> tuple[float, float] | None:
-    """The two-sided interval of the mean difference, by inverting the test; None where it is undecided.
+    """The two-sided interval of the mean difference, by inverting the test; None if there are too few clusters.
 
-    Each end errs with alpha, the upper one with ``above``.
+    The error rate of the lower end is ``alpha``, that of the upper end ``above`` (or ``alpha``).
 
     >>> low, high = interval([0.5, -0.25] * 18, [i // 3 for i in range(36)])
     >>> round(low, 3), round(high, 3)
@@ -204,7 +204,7 @@ def interval(
 
 
 def _mixtures(unknown: int) -> list[Floats]:
-    """How high each unknown value is in its range, from 0 to 1, in each of the completions that are tried."""
+    """The combinations to try: the position of each unknown value in its range, from 0 to 1."""
     import numpy as np
 
     dice = np.random.default_rng(0)
@@ -222,26 +222,26 @@ def _mixtures(unknown: int) -> list[Floats]:
 
 @dataclass(frozen=True)
 class _Data:
-    """What the tests need to know of the clusters."""
+    """The statistics of the clusters that the tests use."""
 
     count: int
     effective: float
     mean: float
     error: float
-    """The plain standard error by the jackknife."""
+    """The plain jackknife standard error."""
     skew: float
-    """The mean third power of the clusters' residuals, in units of a cluster of the mean size."""
+    """The mean third power of the clusters' residuals, in units of the mean cluster size."""
     kurtosis: float
     sizes: Floats
     chances: Floats
-    """Of populations with lost clusters: the chance to have met none of these."""
+    """For populations with lost clusters: the chance of a sample without any of them."""
     lost: Floats
-    """The share of all cases that they hold."""
+    """The share of all cases in the lost clusters."""
     flips: signs.Flips | None
 
     @classmethod
     def of(cls, differences: ArrayLike, clusters: Sequence[Hashable], seed: int | None) -> _Data:
-        """Without a seed, no signs are flipped."""
+        """Compute the statistics. Without a seed, no signs are flipped."""
         import numpy as np
 
         sums, sizes = _totals(differences, clusters)
@@ -268,7 +268,7 @@ class _Data:
 
     @property
     def enough(self) -> bool:
-        """Whether anything can be decided."""
+        """Whether there are enough clusters to decide."""
         return self.effective > FEWEST - 1e-9
 
     def mirrored(self) -> _Data:
@@ -278,7 +278,7 @@ class _Data:
         return replace(self, mean=-self.mean, skew=-self.skew, flips=self.flips.mirrored())
 
     def jackknife_p(self, delta: float) -> float | None:
-        """The corrected jackknife t; equal clusters have no variance and are no certainty: then only the unmet ones count."""
+        """The p-value of the corrected jackknife t. If equal clusters leave no variance, only missing clusters count."""
         if self.count < 2:
             return None
         if self.error < 1e-12:
@@ -286,14 +286,14 @@ class _Data:
         return beta.student_tail(self._corrected(self.mean + delta), self._freedom)
 
     def unmet_p(self, delta: float) -> float | None:
-        """The largest p over all populations with lost clusters that were not met."""
+        """The largest p over all populations with lost clusters that the sample missed."""
         import numpy as np
 
         if self.count < 2:
             return None
         if self.error < 1e-12:
             return self._all_equal(delta)
-        others = (self.lost - delta) / (1.0 - self.lost)  # the mean of the other clusters where that of all is -delta
+        others = (self.lost - delta) / (1.0 - self.lost)  # the mean of the other clusters if that of all is -delta
         tails = beta.student_tails(self._corrected(self.mean - others), self._freedom)
         return float(np.max(self.chances * tails))
 
@@ -302,7 +302,7 @@ class _Data:
         return unmet.chance(self.sizes, share)
 
     def _corrected(self, excess: skewness.T) -> skewness.T:
-        """The t of a mean above a limit by so much, corrected for skewness to the bad side; that to the good is not believed."""
+        """The t of a mean that exceeds a limit by ``excess``, corrected for skewness to the bad side only."""
         against = min(0.0, self.skew) / self.count**2 / self.error**3
         return skewness.corrected(excess / self.error, against)
 
@@ -312,17 +312,17 @@ class _Data:
 
 
 def _totals(differences: ArrayLike, clusters: Sequence[Hashable]) -> tuple[Floats, Floats]:
-    """The sum and the size of each cluster, in an order that does not depend on that of the cases."""
+    """The sum and the size of each cluster, in an order that does not depend on the order of the cases."""
     import numpy as np
 
     d = values.checked(differences, 1)
     if len(clusters) != d.size:
-        raise ValueError(f"{d.size} differences, but {len(clusters)} clusters: one a case is needed")
+        raise ValueError(f"{d.size} differences, but {len(clusters)} clusters: each case needs one")
     numbers = {cluster: number for number, cluster in enumerate(dict.fromkeys(clusters))}
     of = np.fromiter(map(numbers.__getitem__, clusters), np.intp, d.size)
     sizes = np.bincount(of).astype(float)
     if np.all(d == np.rint(d)):
-        sums = np.asarray(np.bincount(of, weights=d), dtype=float)  # whole numbers add up exactly in any order
+        sums = np.asarray(np.bincount(of, weights=d), dtype=float)  # sums of whole numbers are exact in any order
     else:
         ends = np.cumsum(sizes).astype(int).tolist()
         sorted_d = d[np.argsort(of, kind="stable")].tolist()

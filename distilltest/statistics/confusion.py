@@ -1,15 +1,15 @@
-"""What a classifier confuses: recall by label, and F1 over all labels."""
+"""The confusions of a classifier: recall by label, and F1 over all labels."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 Counts = Mapping[tuple[str, str], int]
-"""(expected label, given label) → how many answers. What stands for no label at all is a given label like any other."""
+"""(expected label, given label) → number of answers. An answer without a label counts as a given label of its own."""
 
 
 def recalls(counts: Counts) -> dict[str, float]:
-    """The share of right answers by expected label: those of an ordinary pass rate, within each label.
+    """Expected label → the pass rate of its cases.
 
     >>> recalls({("a", "a"): 3, ("a", "b"): 1, ("b", "b"): 2})
     {'a': 0.75, 'b': 1.0}
@@ -21,10 +21,10 @@ def recalls(counts: Counts) -> dict[str, float]:
 def macro_f1(counts: Counts) -> float:
     """The mean over expected labels of F1, the harmonic mean of precision and recall: 2·TP / (2·TP + FP + FN).
 
-    Rare labels count as much as frequent ones. A label that is given and never expected is a mistake of those that were
-    expected, and has no F1 of its own (scikit-learn counts it as 0).
+    Rare labels count as much as frequent ones. A label that is given but never expected counts as a mistake for the
+    expected labels, and has no F1 of its own (scikit-learn counts it as 0).
 
-    With the example of scikit-learn's ``f1_score``, whose macro average is 0.26:
+    The example of scikit-learn's ``f1_score`` has a macro average of 0.26:
 
     >>> true, given = [0, 1, 2, 0, 1, 2], [0, 2, 1, 0, 0, 1]
     >>> from collections import Counter
@@ -32,7 +32,7 @@ def macro_f1(counts: Counts) -> float:
     0.27
 
     Raises:
-        ValueError: There is no answer.
+        ValueError: There are no answers.
     """
     expected, given = _sums(counts, 0), _sums(counts, 1)
     if not expected:

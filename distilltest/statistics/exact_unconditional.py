@@ -8,13 +8,13 @@ References:
     Sidik, K. (2003). Exact unconditional tests for testing non-inferiority in matched-pairs design. Statistics in
     Medicine 22, 265-278.
 
-Assumption: the pairs are independent; nothing is asymptotic. The nuisance parameter is the chance that only the other
-passes. Its Clopper-Pearson interval comes from the losses alone, which keeps two promises: one more win never raises p
-(the interval stays, the tail shrinks), and the level holds at every point of the null hypothesis, not only at its edge
-(given the losses, fewer wins are less surprising, and the edge has a point with the same chance of a loss). Both hold among
-outcomes of equally many pairs. With one pair more the outcomes are others, and p wavers. Counted up to 20 wins and 20
-losses: one more pair that is won raises no p below 0.5 (at margins from 0 to 0.2); pairs that agree raise a p of at most
-0.05 by 0.010 at most (at a margin of 0.1).
+Assumption: the pairs are independent. Nothing is asymptotic. The nuisance parameter is the chance that only the other passes. Its
+Clopper-Pearson interval comes from the losses alone, which has two consequences. One more win never raises p, because the
+interval stays and the tail shrinks. The level holds at every point of the null hypothesis, not only at its boundary, because
+given the losses fewer wins are less extreme, and the boundary has a point with the same chance of a loss. Both hold for a fixed
+number of pairs. Another pair changes the possible outcomes, and p can move either way. Enumerated up to 20 wins and 20 losses:
+one more pair that is won raises no p below 0.5 (for margins from 0 to 0.2), and pairs that agree raise a p up to 0.05 by at most
+0.010 (for a margin of 0.1).
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 GAMMA = 0.0005
-"""The chance that the nuisance parameter lies outside its interval; it is added to p. For a level below 0.05, a hundredth."""
-# The largest chance is found on a grid, then closer around its peaks: to 0.1 % in 1,500 random cases.
+"""The chance that the nuisance parameter lies outside its interval, which is added to p. Levels below 0.05 use a hundredth."""
+# The maximum is found on a grid that is refined around its peaks: to 0.1 % in 1,500 random cases.
 _GRID = 36
 _PEAKS = 3
 _CLOSER = 9
@@ -44,24 +44,24 @@ _RESOLUTION = 2e-6
 
 
 def p_value(wins: int, losses: int, n: int, delta: float, gamma: float = GAMMA) -> float:
-    """How surprising the data are if the candidate is at least ``delta`` worse, in [gamma, 1].
+    """The p-value of the claim that the candidate is less than ``delta`` worse, in [gamma, 1].
 
     Args:
         wins: Pairs in which only the candidate passes.
         losses: Pairs in which only the other passes.
         n: All pairs.
         delta: The margin in (-1, 1); negative to claim an advantage.
-        gamma: As GAMMA, in (0, 1); smaller for a smaller level.
+        gamma: Like ``GAMMA``, in (0, 1); smaller for a smaller level.
 
     Raises:
-        ValueError: The counts are no counts of n pairs, or delta or gamma is out of its range.
+        ValueError: The counts are not possible for n pairs, or delta or gamma is out of range.
 
-    Where nobody differs, and n is near the least that can prove the claim, p is (1 - delta)^n + GAMMA:
+    If no pair differs, and n is near the smallest number that can prove the claim, p is (1 - delta)^n + GAMMA:
 
     >>> round(p_value(0, 0, 59, 0.05) - GAMMA, 9) == round(0.95**59, 9)
     True
 
-    At a margin of 0, five wins in five pairs have at most the probability 1/2 each:
+    At a margin of 0, each of five wins in five pairs has a probability of at most 1/2:
 
     >>> round(p_value(5, 0, 5, 0.0) - GAMMA, 6)
     0.03125
@@ -74,14 +74,14 @@ def p_value(wins: int, losses: int, n: int, delta: float, gamma: float = GAMMA) 
     least_wins = _least_wins(wins, losses, n, delta)
     low, high = _nuisance(losses, n, gamma)
     start = max(0.0, delta)
-    if high <= start:  # so few losses that even the edge's smallest chance of a loss is out
+    if high <= start:  # so few losses that the interval excludes even the smallest chance of a loss at the boundary
         candidates = np.array([start])
     else:
         # Steps of equal length in the square root are equal fractions of a standard deviation.
         candidates = start + np.linspace(sqrt(max(0.0, low - start)), sqrt(high - start), _GRID) ** 2
     chances = _tail(candidates, n, delta, least_wins)
     if candidates.size > 1:
-        # Closer around the highest peaks, and the corner, beyond which every pair differs and wins cannot keep up.
+        # Refine around the highest peaks, and add the corner, beyond which every pair differs.
         around = np.concatenate([[-1.0], chances, [-1.0]])
         peaks = np.flatnonzero((chances >= around[:-2]) & (chances >= around[2:]))
         peaks = peaks[np.argsort(-chances[peaks], kind="stable")[:_PEAKS]]
@@ -95,12 +95,12 @@ def p_value(wins: int, losses: int, n: int, delta: float, gamma: float = GAMMA) 
 def interval(wins: int, losses: int, n: int, alpha: float = 0.05, above: float | None = None) -> tuple[float, float]:
     """The two-sided interval of p(candidate) - p(other), by inverting the test.
 
-    Each end errs with alpha, the upper one with ``above``.
+    The error rate of the lower end is ``alpha``, that of the upper end ``above`` (or ``alpha``).
 
-    The lower end says "at most so much worse": minus the smallest margin at which the claim holds, rounded away from it
-    by no more than two millionths. Gamma is alpha/100, at most GAMMA. Because the outcomes are few, p does not fall
-    everywhere with the margin; where it crosses alpha more than once, the crossing next to Tango's bound is taken. So
-    decide by p, and show the interval.
+    The lower end is minus the smallest margin at which the claim holds, rounded outwards by at most two millionths: "at most
+    so much worse". Gamma is alpha/100, at most ``GAMMA``. Because the outcomes are discrete, p does not fall everywhere with
+    the margin. If it crosses alpha more than once, the crossing next to Tango's bound counts. So decide by p, and show the
+    interval.
 
     >>> low, high = interval(10, 12, 386)
     >>> round(low, 4), round(p_value(10, 12, 386, -low), 3)
@@ -112,7 +112,7 @@ def interval(wins: int, losses: int, n: int, alpha: float = 0.05, above: float |
 
 @lru_cache(maxsize=1024)
 def _nuisance(losses: int, n: int, gamma: float) -> tuple[float, float]:
-    """The Clopper-Pearson interval of the chance of a loss, with 1 - gamma."""
+    """The Clopper-Pearson interval of the chance of a loss, with confidence 1 - gamma."""
 
     def solve(a: float, b: float, share: float) -> float:
         low, high = 0.0, 1.0
@@ -127,7 +127,7 @@ def _nuisance(losses: int, n: int, gamma: float) -> tuple[float, float]:
 
 
 def _least_wins(wins: int, losses: int, n: int, delta: float) -> Ints:
-    """For each number of losses, the fewest wins that are as surprising as the data; one too many where none are."""
+    """For each number of losses, the fewest wins that are as extreme as the data; one more than possible if none are."""
     import numpy as np
 
     observed = _z_scores(np.array([wins]), np.array([losses]), n, delta)[0]
@@ -141,7 +141,7 @@ def _least_wins(wins: int, losses: int, n: int, delta: float) -> Ints:
 
 
 def _z_scores(wins: Ints, losses: Ints, n: int, delta: float) -> Floats:
-    """Tango's statistic as in ``tango.z_score``, for arrays."""
+    """``tango.z_score`` for arrays."""
     import numpy as np
 
     numerator = wins - losses + n * delta
@@ -155,12 +155,12 @@ def _z_scores(wins: Ints, losses: Ints, n: int, delta: float) -> Floats:
 
 
 def _tail(loss: Floats, n: int, delta: float, least_wins: Ints) -> Floats:
-    """The probability of the tail for each chance of a loss: a sum over losses of a binomial tail of wins."""
+    """The tail probability for each chance of a loss: a sum over losses of a binomial tail of wins."""
     import numpy as np
 
     loss = np.clip(loss, 0.0, 1.0)[:, None]
     win = np.clip(np.minimum(loss - delta, 1.0 - loss), 0.0, 1.0)
-    # Losses further than 7.5 standard deviations away have less than 1e-11 together.
+    # Losses beyond 7.5 standard deviations have a total probability below 1e-11.
     reach = int(7.5 * sqrt(n * float(np.max(loss * (1.0 - loss))))) + 12
     losses = np.rint(n * loss).astype(int) + np.arange(-reach, reach + 1)
     possible = (losses >= 0) & (losses <= n)

@@ -4,26 +4,26 @@ References:
     Angelopoulos, A. N., Bates, S., Fannjiang, C., Jordan, M. I. and Zrnic, T. (2023). Prediction-powered inference. Science
     382, 669-674.
     Angelopoulos, A. N., Duchi, J. C. and Zrnic, T. (2023). PPI++: Efficient prediction-powered inference. arXiv:2311.01453.
-    Zrnic, T. and Candès, E. J. (2024). Cross-prediction-powered inference. PNAS 121, e2322083121. (What is fitted has not seen
+    Zrnic, T. and Candès, E. J. (2024). Cross-prediction-powered inference. PNAS 121, e2322083121. (The fit does not use
     the label that it corrects.)
     Cameron, A. C. and Miller, D. L. (2015). A practitioner's guide to cluster-robust inference. Journal of Human Resources 50,
     317-372.
     Satterthwaite, F. E. (1946). An approximate distribution of estimates of variance components. Biometrics Bulletin 2, 110-114.
 
 The mean of the human differences y is estimated by mean(y - weight·f) + weight·mean(f of the others): the judge's mean over the
-cases without labels, and the judge's error where both are known. The weight that gives the smallest variance is
-cov(y, f)/((1 + n/N) var(f)), kept in [0, 1]; a useless judge gets the weight 0, and only the labels count.
+unlabelled cases, corrected by the judge's error on the labelled ones. The weight with the smallest variance is
+cov(y, f)/((1 + n/N) var(f)), clipped to [0, 1]. A useless judge gets the weight 0, so that only the labels count.
 
-Each label is corrected with a weight that is estimated without it, or without its whole cluster. One weight for all, from the
-same labels, promotes up to 0.10 of candidates at the limit where losses are one-sided: few labels that differ decide both the
-mean and the weight. For the same reason Student's t takes the place of the paper's normal distribution, with degrees of freedom
-that follow from the kurtosis and Hall's correction for skewness to the bad side; 1/(n + 2) is added to the variance of the
-labelled part, as if one more case in n + 2 had differed (see ``recovered``); and p is at least the chance not to have met the
-cases, or clusters, that were lost, among the labelled ones (``values.all_equal``).
+Each label is corrected with a weight estimated without this label, or without its whole cluster. One common weight, from the same
+labels, promotes up to 0.10 of candidates at the limit if losses are one-sided, because a few differing labels then decide both
+the mean and the weight. For the same reason this module deviates from the paper in three ways. Student's t replaces the normal
+distribution, with degrees of freedom from the kurtosis and Hall's correction for skewness to the bad side. The variance of the
+labelled part grows by 1/(n + 2), as if one more case in n + 2 had differed (see ``recovered``). And p is at least the chance that
+the labelled cases contain none of the lost cases or clusters (``values.all_equal``).
 
-In clusters, a cluster's contributions to the mean are added up, and the clusters are what is independent.
+For clustered cases, the contributions of each cluster to the mean are added up, and the clusters are independent.
 
-Assumption: the labelled cases are a random choice of all. The page on calibration has the errors that were measured.
+Assumption: the labelled cases are a random sample of all cases. The calibration page has the measured error rates.
 """
 
 from __future__ import annotations
@@ -46,34 +46,34 @@ _HALVINGS = 40
 
 @dataclass(frozen=True)
 class PredictionPowered:
-    """A mean difference by human labels, sharpened by a judge."""
+    """A mean difference by human labels, sharpened by a judge's values."""
 
     mean: float
     standard_error: float
     skew: float
     """The skewness of the mean."""
     freedom: float
-    """Degrees of freedom."""
+    """The degrees of freedom."""
     weight: float
-    """How much the judge counts (the paper's lambda), in [0, 1]: the mean of the labels' weights."""
+    """The weight of the judge (the paper's lambda), in [0, 1]: the mean of the labels' weights."""
     labelled: int
     cases: int
     heaviest: tuple[float, ...]
-    """The share of the labelled cases in the k heaviest clusters, for each k; in independent cases a case is a cluster."""
+    """The share of the labelled cases in the k heaviest clusters, for each k; an independent case is a cluster of its own."""
     classical: float
     """The mean of the human labels alone."""
     judged: float
-    """The mean of the judge alone, over all cases: what an uncorrected gate would believe."""
+    """The mean of the judge's values over all cases, which a gate without labels would use."""
     all_equal: bool
-    """Whether the human labels say the same in every case: then only their number is evidence."""
+    """Whether all human labels are equal, so that only their number is evidence."""
 
     def p_value(self, delta: float) -> float:
-        """How surprising the data are if the true mean is at most -delta."""
+        """The p-value of the claim that the true mean is above -delta."""
         values.checked_margin(delta)
         return max(self._student(delta), self._unseen(delta))
 
     def interval(self, alpha: float = 0.05, above: float | None = None) -> tuple[float, float]:
-        """The two-sided interval of the mean, inside [-1, 1]: where p is alpha, or that of the mirror image is ``above``."""
+        """The two-sided interval of the mean, inside [-1, 1], by inverting the test with ``alpha`` below and ``above`` above."""
         values.checked_level(alpha)
         return self._low(alpha), -self.mirrored()._low(above or alpha)
 
@@ -89,7 +89,7 @@ class PredictionPowered:
         )
 
     def _unseen(self, delta: float) -> float:
-        """The chance not to have met the clusters that would make the mean -delta, the heaviest first."""
+        """The chance that the sample misses the clusters, the heaviest first, that would make the mean -delta."""
         mean = self.classical if self.all_equal else max(-1.0, min(1.0, self.mean))
         if mean + delta <= 0.0:
             return 1.0
@@ -123,19 +123,19 @@ def estimate(
     """Estimate the mean difference.
 
     Args:
-        human: Candidate minus other by human labels, one a labelled case, each in [-1, 1].
-        judge: The same by the judge, for the same cases.
-        judge_only: The same by the judge, for the cases without labels; there may be none.
-        weight: How much the judge counts, in [0, 1]; chosen for the smallest variance by default.
-        clusters: The cluster of each labelled case; none where the cases are independent.
-        other_clusters: Those of the cases without labels.
+        human: Candidate minus other by human labels, one for each labelled case, in [-1, 1].
+        judge: The differences by the judge, for the same cases.
+        judge_only: The differences by the judge, for the unlabelled cases; may be empty.
+        weight: The weight of the judge, in [0, 1]; None for the one with the smallest variance.
+        clusters: The cluster of each labelled case; empty for independent cases.
+        other_clusters: The clusters of the unlabelled cases.
 
     Raises:
-        ValueError: There are fewer than two labelled cases, not one judge's value for each, not one cluster a case, a value is
-            not in [-1, 1], or the weight is not in [0, 1].
+        ValueError: There are fewer than two labelled cases, the numbers of values or clusters differ, a value is not in [-1, 1],
+            or the weight is not in [0, 1].
 
-    By hand: without the first of these four labels, cov(y, f) is 1/3, as without any other, and var(f), of all eight cases, is
-    15/56. So each weight is (1/3)/(2·15/56) = 28/45; mean(f) is 0.5 where labelled and 0.25 elsewhere:
+    By hand: without any one of these four labels, cov(y, f) is 1/3, and var(f) of all eight cases is 15/56. So each weight is
+    (1/3)/(2·15/56) = 28/45. mean(f) is 0.5 for the labelled cases and 0.25 for the others:
 
     >>> found = estimate([1, 1, 0, 0], [1, 1, 0, 0], [1, 0, 0, 0])
     >>> round(found.weight, 6) == round(28 / 45, 6), round(found.mean, 6) == round(0.5 - 7 / 45, 6)
@@ -153,7 +153,7 @@ def estimate(
     n, more = y.size, others.size
     clustered = bool(clusters or other_clusters)
     if clustered and (len(clusters) != n or len(other_clusters) != more):
-        raise ValueError(f"{n + more} cases, but {len(clusters) + len(other_clusters)} clusters: one a case is needed")
+        raise ValueError(f"{n + more} cases, but {len(clusters) + len(other_clusters)} clusters: each case needs one")
     everywhere = np.concatenate([f, others])
     group, groups = _numbered([*clusters, *other_clusters]) if clustered else (np.arange(n + more), n + more)
     if weight is not None and more:
@@ -192,7 +192,7 @@ def estimate(
 def from_columns(
     human: Sequence[float | None], judge: Sequence[float], clusters: Sequence[Hashable] = ()
 ) -> PredictionPowered:
-    """The same from one value of people and one of the judge a case, None where people said nothing.
+    """:func:`estimate` from one human label (None for an unlabelled case) and one judge's value for each case.
 
     >>> from_columns([1, 1, 0, 0, None, None, None, None], [1, 1, 0, 0, 1, 0, 0, 0]).cases
     8

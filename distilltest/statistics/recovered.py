@@ -1,15 +1,15 @@
-"""How much of the gap from base to teacher the candidate recovers.
+"""The share of the gap from base to teacher that the candidate recovers.
 
 Reference:
     Fieller, E. C. (1954). Some problems in interval estimation. Journal of the Royal Statistical Society B 16, 175-185.
 
-The share is a ratio of two means, (candidate - base)/(teacher - base), and a ratio over a gap that may be nothing has no
-interval of finite length. Fieller's interval holds every share f which the t test of mean(x - f·y) = 0 does not reject,
-x = candidate - base, y = teacher - base. Assumptions: the cases are independent, and the means near enough to normal. It says
-whether the gap is large enough to speak of a share of it; the bounds that are shown are those of the test that decides.
+The share is a ratio of two means, (candidate - base)/(teacher - base). If the gap may be 0, the ratio has no finite interval.
+Fieller's interval contains every share f that the t test of mean(x - f·y) = 0 does not reject, with x = candidate - base and
+y = teacher - base. Assumptions: the cases are independent, and the means are close to normal. Fieller's interval shows whether
+the gap is large enough for a share of it to mean something. The bounds in reports come from the test that decides.
 
-No variance is no certainty: to the variances of x and of y comes 1/(n + 2), as if one more case in n + 2 had differed by
-a whole point. (The same one more as in ``planning``.)
+Without variance there is still uncertainty, so 1/(n + 2) is added to the variances of x and y, as if one more case in n + 2 had
+differed by 1 (as in ``planning``).
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 _FAR = 100.0
-"""A bound of the recovered share is not looked for beyond."""
+"""The search for a bound of the recovered share ends here."""
 
 
 @dataclass(frozen=True)
 class Recovered:
-    """The recovered share with its two-sided 1 - 2·alpha interval, or that the gap is too small to say."""
+    """The recovered share with its two-sided 1 - 2·alpha interval; None if the gap is too small."""
 
     gap: float
     """Teacher minus base."""
     gain: float
     """Candidate minus base."""
     share: float | None
-    """Gain divided by gap: 1 like the teacher, 0 like the base, None where the gap is too small to say."""
+    """Gain divided by gap: 1 like the teacher, 0 like the base; None if the gap is too small."""
     low: float | None
     high: float | None
 
     @property
     def gap_too_small(self) -> bool:
-        """Whether the teacher is not shown to be better than the base."""
+        """Whether the teacher is not proven better than the base."""
         return self.share is None
 
 
@@ -52,12 +52,12 @@ def evaluate(candidate: ArrayLike, base: ArrayLike, teacher: ArrayLike, alpha: f
 
     Args:
         candidate: A score in [-1, 1] for each case.
-        base: The same for the model that the candidate was made from.
-        teacher: The same for the model to which it should come close.
-        alpha: Of the two-sided 1 - 2·alpha interval; the gap is large enough if a one-sided test shows it at alpha.
+        base: The scores of the untuned model.
+        teacher: The scores of the teacher.
+        alpha: The level of the two-sided 1 - 2·alpha interval, and of the one-sided test that must prove the gap.
 
     Raises:
-        ValueError: There are fewer than two cases, not as many of each, or a score is not in [-1, 1].
+        ValueError: There are fewer than two cases, the numbers of scores differ, or a score is not in [-1, 1].
 
     Of 100 cases the base passes 50, the teacher 90 and the candidate 80:
 
@@ -74,7 +74,7 @@ def evaluate(candidate: ArrayLike, base: ArrayLike, teacher: ArrayLike, alpha: f
     scores = [values.checked(each, 2, "scores") for each in (candidate, base, teacher)]
     n = scores[0].size
     if any(each.size != n for each in scores):
-        raise ValueError(f"scores of {[each.size for each in scores]} cases: the same cases are needed for all three")
+        raise ValueError(f"scores of {[each.size for each in scores]} cases: all three need the same cases")
     x, y = scores[0] - scores[1], scores[2] - scores[1]
     gain, gap = float(np.mean(x)), float(np.mean(y))
     extra = 1.0 / (n + 2)
@@ -100,17 +100,17 @@ def bounds(
     alpha: float = 0.05,
     above: float | None = None,
 ) -> tuple[float, float] | None:
-    """The shares between which the recovered one lies, by inverting the test that decides; None where clusters are too few.
+    """The interval of the recovered share, by inverting the test that decides; None if there are too few clusters.
 
-    Fieller's interval is that of another test, and would contradict the verdict now and then.
+    Fieller's interval belongs to another test, and would sometimes contradict the verdict.
 
     Args:
-        candidate: As of :func:`evaluate`, for which the gap must not be too small; scores in [0, 1].
-        base: The same.
-        teacher: The same.
-        clusters: The cluster of each case, none where the cases are independent.
-        alpha: How often each end may be wrong.
-        above: The same of the upper end; None for alpha.
+        candidate: A score in [0, 1] for each case. The gap must be large enough for :func:`evaluate`.
+        base: The scores of the base.
+        teacher: The scores of the teacher.
+        clusters: The cluster of each case; empty for independent cases.
+        alpha: The error rate of the lower end.
+        above: The error rate of the upper end; None for alpha.
 
     >>> base, candidate, teacher = ([1] * k + [0] * (100 - k) for k in (50, 80, 90))
     >>> low, high = bounds(candidate, base, teacher)
@@ -131,7 +131,7 @@ def bounds(
     def below(f: float) -> float:
         return excess(shown(c, b, t, f, clusters), alpha)
 
-    def mirrored(f: float) -> float:  # 1 - c recovers 1 - f of the gap from 1 - b to 1 - t, so to say
+    def mirrored(f: float) -> float:  # the claim that less than a share -f is recovered
         return excess(shown(c, b, t, -f, clusters, more=False), above or alpha)
 
     return _last_rejected(below, low, share - low), -_last_rejected(mirrored, -high, high - share)
@@ -146,21 +146,21 @@ def shown(
     *,
     more: bool = True,
 ) -> float | None:
-    """How surprising the scores are if no more than a share is recovered (``more=False``: no less); None: too few clusters."""
+    """The p-value of the claim that more than a share is recovered (``more=False``: less); None if clusters are too few."""
     import numpy as np
 
     from distilltest.statistics import anchored
     from distilltest.statistics import clusters as clustered
 
     c, b, t = (np.asarray(each, dtype=float) for each in (candidate, base, teacher))
-    # The contrast lies in [-1, 1] for a share in [0, 1]; for another one it is scaled to that.
+    # The contrast lies in [-1, 1] for a share in [0, 1], and is scaled to that for other shares.
     contrast = (c - (1.0 - share) * b - share * t) / max(1.0, abs(share), abs(1.0 - share))
     contrast = contrast if more else -contrast
     return clustered.evaluate(contrast, clusters, 0.0).p if clusters else anchored.p_value(contrast, 0.0)
 
 
 def _last_rejected(excess: Callable[[float], float], guess: float, width: float) -> float:
-    """The largest value at which ``excess``, which rises, is not above 0, to a two-thousandth of the width; at least -100."""
+    """The largest value at which the rising function ``excess`` is at most 0, to a two-thousandth of the width; at least -100."""
     close = max(1e-5, width / 2000.0)
     step = max(1e-4, width / 10.0)
     value = excess(guess)
@@ -191,14 +191,14 @@ def _last_rejected(excess: Callable[[float], float], guess: float, width: float)
 
 
 def gap_is_shown(low: ArrayLike, high: ArrayLike, alpha: float = 0.05) -> bool:
-    """Whether :func:`evaluate` finds the gap large enough wherever each difference teacher - base is in its range.
+    """Whether :func:`evaluate` finds the gap large enough for all values of teacher - base within their ranges.
 
-    Sufficient, not necessary: the least mean and the largest variance are taken together.
+    The condition is sufficient, not necessary: it combines the smallest mean with the largest variance.
 
     Args:
         low: The lowest value of teacher - base in each case.
-        high: The highest.
-        alpha: As above.
+        high: The highest value.
+        alpha: The level, as for :func:`evaluate`.
 
     >>> gap_is_shown([1.0] * 20 + [0.0] * 80, [1.0] * 20 + [0.0] * 80)
     True
@@ -212,7 +212,7 @@ def gap_is_shown(low: ArrayLike, high: ArrayLike, alpha: float = 0.05) -> bool:
     n, least = lowest.size, float(np.mean(lowest)) if lowest.size else 0.0
     if n < 2:
         return False
-    # Around any fixed point the squares sum to at least what they sum to around the mean.
+    # The sum of squares is smallest around the mean.
     spread = float(np.sum(np.maximum((lowest - least) ** 2, (highest - least) ** 2)))
     variance = (spread / (n - 1) + 1.0 / (n + 2)) / n
     return least > 0.0 and least * least > beta.student_quantile(alpha, n - 1) ** 2 * variance

@@ -1,14 +1,14 @@
-"""Estimates of many slices at once: each is drawn towards the mean of all, the more the less it says of its own.
+"""Estimates of many slices at once, shrunk towards the mean of all. Slices with larger errors shrink more.
 
 Reference:
     Morris, C. N. (1983). Parametric empirical Bayes inference: theory and applications. Journal of the American Statistical
     Association 78, 47-55.
 
 The largest drop of many small slices is mostly luck. If the true differences of slices vary around their mean with a variance A,
-the best estimate of one with the standard error s is B·mean + (1 - B)·seen, B = s^2/(s^2 + A). A is estimated from how much more
-the slices differ than their errors explain (DerSimonian and Laird 1986); the factor (k - 3)/(k - 1) and the wider interval allow
-for that. Fewer than four slices are shown as they are. Slices that overlap are treated as if they did not: it is for reading, not
-for deciding.
+the best estimate of a slice with the standard error s is B·mean + (1 - B)·observed, B = s^2/(s^2 + A). A is estimated from the
+variation between slices beyond their errors (DerSimonian and Laird 1986); the factor (k - 3)/(k - 1) and the wider interval allow
+for the error of that estimate. Fewer than four slices are not shrunk. The method ignores overlap between slices, so use these
+estimates for reading, not for deciding.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from typing import NamedTuple
 
 FEWEST = 4
 _REACH = 1.6449
-"""Of a 90 % interval."""
+"""The reach of a 90 % interval, in standard errors."""
 
 
 class Shrunken(NamedTuple):
-    """What to expect of one slice."""
+    """The shrunk estimate of one slice."""
 
     estimate: float
     low: float
     high: float
-    """The 90 % interval."""
+    """The ends of the 90 % interval are ``low`` and ``high``."""
 
 
 def shrunken(seen: Sequence[float], errors: Sequence[float]) -> list[Shrunken]:
-    """Estimates of slices, from what was seen in each and its standard error, above 0.
+    """Shrunk estimates of slices, from the observed value of each and its standard error, which is above 0.
 
-    Ten slices that differ by no more than their errors explain are nearly alike:
+    Ten slices that differ no more than their errors explain get similar estimates:
 
     >>> found = shrunken([-0.10, 0.05, 0.0, 0.02, -0.03, 0.01, -0.02, 0.04, 0.0, -0.01], [0.05] * 10)
     >>> round(found[0].estimate, 3), found[0].low < -0.03 < found[0].high
     (-0.025, True)
 
-    One that is far from the others, and well known, stays where it is:
+    A precise slice that is far from the others hardly moves:
 
     >>> [round(each.estimate, 2) for each in shrunken([-0.30, 0.0, 0.01, -0.01, 0.02], [0.01] * 5)]
     [-0.3, -0.0, 0.01, -0.01, 0.02]

@@ -1,12 +1,13 @@
-"""The sign-flip of whole clusters.
+"""The sign-flip test of whole clusters.
 
 References:
     Canay, I. A., Romano, J. P. and Shaikh, A. M. (2017). Randomization tests under an approximate symmetry assumption.
     Econometrica 85, 1013-1030.
 
-If nothing changed, the sum of a cluster's differences could as well have the other sign. The p-value is the share of patterns of
-signs under which the sum of all is at least that of the data. Up to 16 clusters every pattern is counted, else 9,999 drawn ones.
-Of more than 500 clusters only the heaviest 500 get signs of their own: the sum of all others is normal for any purpose.
+If nothing changed, the sum of a cluster's differences is as likely to have the other sign. The p-value is the share of patterns
+of signs for which the total is at least that of the data. Up to 16 clusters all patterns are counted, otherwise 9,999 random
+ones. Of more than 500 clusters, only the heaviest 500 get signs of their own, because the sum of all others is practically
+normal.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 EXACT = 16
-"""Up to so many clusters every pattern of signs is counted."""
+"""Up to this number of clusters all patterns of signs are counted."""
 DRAWS = 9_999
 HEAVIEST = 500
-"""Of more clusters, so many of the heaviest get signs of their own."""
+"""At most this number of clusters, the heaviest, get signs of their own."""
 _BLOCK = 500
 _REMEMBERED = 100
-"""The patterns of so many clusters are kept: 8 MB."""
+"""Patterns for up to this number of clusters are cached: 8 MB."""
 
 
 @dataclass(frozen=True)
@@ -38,21 +39,20 @@ class Flips:
     """The sums of the clusters under each pattern of signs."""
 
     sums: Floats
-    """Of all differences; the data's own pattern is the first."""
+    """The sum of all differences under each pattern. The first pattern is that of the data."""
     sizes: Floats
     rest: tuple[float, float, float]
-    """Of the clusters that get no sign of their own: the sums of D², of D·s and of s², with the sum D and the size s of each."""
+    """For the clusters without signs of their own, with sum D and size s: the sums of D², D·s and s²."""
     normal: Floats
-    """What their sum is under each pattern, in standard deviations; empty where every cluster has its sign."""
+    """The sum of those clusters under each pattern, in standard deviations; empty if every cluster has its sign."""
     symmetric: bool
     """Whether swapping the two models gives the same clusters."""
 
     @classmethod
     def of(cls, sums: Floats, sizes: Floats, seed: int) -> Flips:
-        """Flip clusters, of which the sums and sizes are given in the order of :func:`order`.
+        """Flip clusters, whose sums and sizes are in the order of :func:`order`.
 
-        The seeded signs fall on the clusters as one of the two models sees them, whichever is called the candidate: swapping the
-        models swaps the result exactly.
+        The seeded signs do not depend on which model is called the candidate: swapping the models swaps the result exactly.
         """
         import numpy as np
 
@@ -79,7 +79,7 @@ class Flips:
         return replace(self, sums=-self.sums, rest=(squares, -products, sizes))
 
     def p_value(self, delta: float) -> float:
-        """The share of patterns whose sum is at least that of the data, if the mean is -delta."""
+        """The share of patterns for which the sum is at least that of the data, if the mean is -delta."""
         import numpy as np
 
         shifted = self.sums + delta * self.sizes
@@ -90,14 +90,14 @@ class Flips:
 
 
 def order(sums: Floats, sizes: Floats) -> NDArray[np.intp]:
-    """An order of clusters that does not depend on that of the cases."""
+    """An order of clusters that does not depend on the order of the cases."""
     import numpy as np
 
     return np.lexsort((sums, sizes, np.abs(sums)))
 
 
 def _signs(count: int, seed: int) -> Iterable[Floats]:
-    """Patterns of signs, block by block: many clusters would fill the memory."""
+    """Patterns of signs, in blocks to limit memory."""
     if count <= _REMEMBERED:
         return (_few_signs(count, seed),)
     return _drawn(count, seed)

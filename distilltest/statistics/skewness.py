@@ -3,10 +3,10 @@
 Reference:
     Hall, P. (1992). On the removal of skewness by transformation. Journal of the Royal Statistical Society B 54, 221-228.
 
-Where a few cases are much worse than the rest, a t test sees too small a variance whenever it met too few of them. Hall's
+If a few cases are much worse than the rest, a sample with too few of them has too small a variance, and a t test errs. Hall's
 transformation of t, t + s·t^2/3 + s^2·t^3/27 + s/6 with s the skewness of the mean, removes the first-order error and rises
-with t. Assumptions: the cases are independent, and the data show what skewness there is: a collapse in one case of 100 that
-the sample did not meet is not corrected for. Where that is possible, use the anchored test.
+with t. Assumptions: the cases are independent, and the data show the skewness: the test does not correct for a collapse in one
+case of 100 that is missing from the sample. If such a collapse is possible, use the anchored test.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ T = TypeVar("T", float, "NDArray[np.float64]")
 
 
 def p_value(differences: ArrayLike, delta: float) -> float:
-    """How surprising the differences are if their true mean is at most -delta, in [0, 1].
+    """The p-value of the claim that the true mean is above -delta, in [0, 1].
 
     Args:
-        differences: Candidate minus other, one a case, each in [-1, 1].
+        differences: Candidate minus other, one for each case, in [-1, 1].
         delta: The margin, in (-1, 1).
 
     Raises:
@@ -38,7 +38,7 @@ def p_value(differences: ArrayLike, delta: float) -> float:
     >>> round(p_value([0.5, -0.25] * 5, 0.0625), 4)
     0.0839
 
-    With a tail to the bad side the same mean and standard error prove less:
+    With a tail of bad cases, the same mean and standard error prove less:
 
     >>> p_value([0.1] * 38 + [-0.6] * 2, 0.0) > 2 * p_value([0.1 - 0.1524, 0.1 + 0.0224] * 20, 0.0)
     True
@@ -53,7 +53,7 @@ def p_value(differences: ArrayLike, delta: float) -> float:
 def interval(differences: ArrayLike, alpha: float = 0.05, above: float | None = None) -> tuple[float, float]:
     """The two-sided interval of the mean difference, by inverting the test, inside [-1, 1].
 
-    Each end errs with alpha, the upper one with ``above``.
+    The error rate of the lower end is ``alpha``, that of the upper end ``above`` (or ``alpha``).
 
     >>> low, high = interval([0.5, -0.25] * 5)
     >>> round(low, 3), round(high, 3)
@@ -70,7 +70,7 @@ def interval(differences: ArrayLike, alpha: float = 0.05, above: float | None = 
 
 
 def corrected(t: T, skew: float) -> T:
-    """Hall's transformation of a t whose numerator has this skewness.
+    """Hall's transformation of a t statistic whose numerator has this skewness.
 
     >>> corrected(2.0, 0.0), round(corrected(2.0, -0.3), 4)
     (2.0, 1.5767)
@@ -79,7 +79,7 @@ def corrected(t: T, skew: float) -> T:
 
 
 def uncorrected(corrected_t: float, skew: float) -> float:
-    """The t of which Hall's transformation is this.
+    """The inverse of Hall's transformation.
 
     >>> round(uncorrected(corrected(2.0, -0.3), -0.3), 9)
     2.0

@@ -1,18 +1,18 @@
-"""Slices by tag: did the candidate get worse in any of them?
+"""Slices by tag: whether the candidate got worse in any of them.
 
 References:
     Westfall, P. H. and Young, S. S. (1993). Resampling-Based Multiple Testing. Wiley. (The distribution of the largest
-    statistic keeps the error of all slices together at the level, whatever their overlap.)
+    statistic keeps the family-wise error at the level, even if slices overlap.)
     Fisher, R. A. (1935). The Design of Experiments, 21. (Flipping the signs of paired differences.)
 
-The drop of a slice is -sum(d)/sqrt(sum(d^2)) over its cases. If nothing changed, each difference could as well have the
-other sign. So every case is flipped once, in all its slices together, and the p-value of a slice is the share of patterns
-in which the largest drop of any slice is at least its own. Cases of one cluster are flipped together, and d is then the sum
-of a cluster's differences in the slice. Assumption: the clusters are independent, or the cases where there are none.
+The drop of a slice is -sum(d)/sqrt(sum(d^2)) over its cases. If nothing changed, each difference is as likely to have the
+other sign. So each pattern flips a case in all its slices together, and the p-value of a slice is the share of patterns in
+which the largest drop of any slice is at least its own. Cases of one cluster are flipped together, and d is then the sum of
+a cluster's differences in the slice. Assumption: the clusters (without clusters, the cases) are independent.
 
-Scores, and clusters, can be lopsided although nothing changed on average: many lose a little and a few win much. Their signs
-cannot be flipped. So for these a drop must be one for a t test with Hall's correction for skewness, too (Bonferroni's way,
-times the number of slices); the larger p counts.
+Scores and clusters can be skewed although nothing changed on average: many lose a little and a few win much. Flipping signs is
+then not valid. So such a slice is also tested by a t test with Hall's correction for skewness (with Bonferroni's correction for
+the number of slices), and the larger p counts.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 FAMILY_LEVEL = 0.10
-"""The chance to block a candidate that got worse nowhere, over all slices together."""
+"""The chance to block a candidate that got worse in no slice, over all slices together."""
 EXACT = 14
-"""Up to so many cases, or clusters, with a difference every pattern of signs is counted."""
+"""Up to this number of cases (or clusters) with a difference, all patterns of signs are counted."""
 DRAWS = 9_999
 _BLOCK = 500
 
@@ -46,9 +46,9 @@ class Slice:
     tag: str
     cases: int
     difference: float
-    """The mean difference, candidate minus other; negative where the candidate is worse."""
+    """The mean difference, candidate minus other; negative if the candidate is worse."""
     p: float
-    """How surprising a drop like this one in any slice would be if nothing had changed."""
+    """The chance of a drop at least this large in any slice if nothing changed."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Slices:
 
     slices: tuple[Slice, ...]
     p: float
-    """That of the worst slice; 1 where there is none."""
+    """The p-value of the worst slice; 1 without slices."""
     regressed: tuple[str, ...]
     """The tags of the slices with p <= level."""
 
@@ -71,18 +71,18 @@ def largest_drop(
     *,
     corrected: bool = True,
 ) -> Slices:
-    """Look for a regression in any slice.
+    """Test for a regression in any slice.
 
     Args:
-        differences: Candidate minus other, one a case, each in [-1, 1].
+        differences: Candidate minus other, one for each case, in [-1, 1].
         tags: The tags of each case: none, one or many.
-        clusters: The cluster of each case; none where the cases are independent.
+        clusters: The cluster of each case; empty for independent cases.
         level: The family-wise level.
-        seed: For the signs where there are more than 14 cases (clusters) with a difference.
-        corrected: Ask the t test, too, where differences may be lopsided; without it p is smaller.
+        seed: The seed of the signs, for more than 14 cases (clusters) with a difference.
+        corrected: Also apply the t test if differences may be skewed. Without it p is smaller.
 
     Raises:
-        ValueError: A difference is not in [-1, 1], or there are not as many sets of tags, or clusters.
+        ValueError: A difference is not in [-1, 1], or the number of tags or clusters is not that of the cases.
 
     Five losses in five cases, in the only slice with differences, happen once in 2^5 patterns:
 
@@ -90,7 +90,7 @@ def largest_drop(
     >>> [(s.tag, s.difference, s.p) for s in found.slices], found.regressed
     ([('code', 0.0, 1.0), ('legal', -1.0, 0.03125), ('long', 0.0, 1.0)], ('legal',))
 
-    But if the five are from one document, they are one loss:
+    If the five are from one document, they count as one loss:
 
     >>> largest_drop([-1] * 5 + [0] * 5, [["legal"]] * 10, ["contract"] * 5 + [*range(5)]).p
     0.5
@@ -102,16 +102,16 @@ def largest_drop(
     d = values.checked(differences, 0)
     sets = [frozenset(each) for each in tags]
     if len(sets) != d.size:
-        raise ValueError(f"{d.size} differences, but {len(sets)} sets of tags: one a case is needed")
+        raise ValueError(f"{d.size} differences, but {len(sets)} sets of tags: each case needs one")
     if clusters and len(clusters) != d.size:
-        raise ValueError(f"{d.size} differences, but {len(clusters)} clusters: one a case is needed")
+        raise ValueError(f"{d.size} differences, but {len(clusters)} clusters: each case needs one")
     names = sorted(frozenset[str]().union(*sets))
     if not names:
         return Slices((), 1.0, ())
     member = np.array([[name in each for name in names] for each in sets], dtype=float)
     sums = d[:, None] * member
     observed, patterns = _drops(_by_cluster(sums, clusters) if clusters else sums, seed)
-    # An observed drop of nothing or less is no drop: no p-value is smaller than 1 for it.
+    # Without an observed drop, the p-value is 1.
     p = [1.0 if drop < 1e-12 else float(np.mean(patterns >= drop - 1e-9)) for drop in observed.tolist()]
     if corrected and (clusters or not np.all(np.isin(d, (-1.0, 0.0, 1.0)))):
         for i in range(len(names)):
@@ -127,7 +127,7 @@ def largest_drop(
 
 
 def _lopsided(losses: Floats, clusters: Sequence[Hashable]) -> float:
-    """How surprising the losses of one slice are if their mean is 0 or less, whatever their skewness."""
+    """The p-value of the claim that the mean loss in one slice is above 0, for any skewness."""
     if clusters:
         p = cluster_tests.jackknife_p(losses, clusters, 0.0)
         return 1.0 if p is None else p
@@ -135,7 +135,7 @@ def _lopsided(losses: Floats, clusters: Sequence[Hashable]) -> float:
 
 
 def _by_cluster(sums: Floats, clusters: Sequence[Hashable]) -> Floats:
-    """The sum of each cluster in each slice, from that of each case."""
+    """The sum of each cluster in each slice, from the values of the cases."""
     import numpy as np
 
     numbers: dict[Hashable, int] = {}
@@ -146,16 +146,16 @@ def _by_cluster(sums: Floats, clusters: Sequence[Hashable]) -> Floats:
 
 
 def _drops(sums: Floats, seed: int) -> tuple[Floats, Floats]:
-    """The drop of each slice, and the largest of each pattern of signs; the data's own pattern is one of them.
+    """The drop of each slice, and the largest drop under each pattern of signs, including that of the data.
 
     Args:
-        sums: What each case (cluster) adds to each slice.
-        seed: For the signs.
+        sums: The difference of each case (cluster) in each slice.
+        seed: The seed of the signs.
     """
     import numpy as np
 
     squares = (sums * sums).sum(axis=0)
-    # In an order that depends neither on that of the cases nor on which model is called the candidate.
+    # An order that depends neither on the order of the cases nor on which model is called the candidate.
     order = np.lexsort((*sums.T, *np.abs(sums).T))
     order = order[np.any(sums[order] != 0.0, axis=1)]
     weights = -sums[order] / np.sqrt(np.where(squares > 0, squares, 1.0))

@@ -4,8 +4,8 @@ Reference:
     Tango, T. (1998). Equivalence test and confidence interval for the difference in proportions for the paired-sample
     design. Statistics in Medicine 17, 891-908.
 
-Assumption: the pairs are independent. The test is asymptotic: exactly at the limit it promotes a little more often than
-alpha says for small samples (the worst measured error above 1,000 pairs is 0.051 for 0.05).
+Assumption: the pairs are independent. The test is asymptotic: for small samples, a candidate exactly at the limit is promoted a
+little more often than alpha (the worst measured error above 1,000 pairs is 0.051 for 0.05).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _NORMAL = NormalDist()
 
 
 def z_score(wins: int, losses: int, n: int, delta: float) -> float:
-    """The score statistic of H0: p(candidate) - p(other) <= -delta; large values speak against H0.
+    """The score statistic of H0: p(candidate) - p(other) <= -delta; large values are evidence against H0.
 
     Args:
         wins: Pairs in which only the candidate passes.
@@ -26,7 +26,7 @@ def z_score(wins: int, losses: int, n: int, delta: float) -> float:
         delta: The margin in (-1, 1); negative to claim an advantage.
 
     Raises:
-        ValueError: The counts are no counts of n pairs, or delta is not in (-1, 1).
+        ValueError: The counts are not possible for n pairs, or delta is not in (-1, 1).
 
     The published example (Tango 1998, 44 pairs, of which 43 agree and one is lost, margin 0.1):
 
@@ -34,7 +34,7 @@ def z_score(wins: int, losses: int, n: int, delta: float) -> float:
     1.708564
     """
     if n < 1 or wins < 0 or losses < 0 or wins + losses > n:
-        raise ValueError(f"{wins} wins and {losses} losses are no counts of {n} pairs")
+        raise ValueError(f"{wins} wins and {losses} losses are not possible in {n} pairs")
     if not -1.0 < delta < 1.0:
         raise ValueError(f"delta = {delta} is not in (-1, 1)")
     numerator = wins - losses + n * delta
@@ -44,15 +44,15 @@ def z_score(wins: int, losses: int, n: int, delta: float) -> float:
     q = (sqrt(max(0.0, b * b - 4.0 * a * c)) - b) / (2.0 * a)
     variance = n * (2.0 * q - delta * (1.0 + delta))
     if variance <= 1e-12 * n:
-        # No variance is no certainty: only a data set without any evidence gets here.
+        # Only data without any evidence have no variance.
         return 0.0 if abs(numerator) < 1e-9 * n else (inf if numerator > 0 else -inf)
     return numerator / sqrt(variance)
 
 
 def p_value(wins: int, losses: int, n: int, delta: float) -> float:
-    """How surprising the data are if the candidate is at least ``delta`` worse, in [0, 1].
+    """The p-value of the claim that the candidate is less than ``delta`` worse, in [0, 1].
 
-    Where nobody differs in any pair, the exact value (1 - delta)^n replaces the asymptotic one: it is 1 at delta = 0.
+    If no pair differs, the exact value (1 - delta)^n replaces the asymptotic one: it is 1 at delta = 0.
 
     >>> round(p_value(0, 1, 44, 0.1), 7)
     0.0437658
@@ -68,9 +68,9 @@ def p_value(wins: int, losses: int, n: int, delta: float) -> float:
 def interval(wins: int, losses: int, n: int, alpha: float = 0.05, above: float | None = None) -> tuple[float, float]:
     """The two-sided interval of p(candidate) - p(other): the values that no one-sided test rejects.
 
-    Each end errs with alpha, the upper one with ``above``.
+    The error rate of the lower end is ``alpha``, that of the upper end ``above`` (or ``alpha``).
 
-    Its lower end says "at most so much worse": the smallest margin at which the claim would hold.
+    The lower end is minus the smallest margin at which the claim holds: "at most so much worse".
 
     >>> low, high = interval(10, 12, 386)
     >>> round(low, 4), round(p_value(10, 12, 386, -low), 4)

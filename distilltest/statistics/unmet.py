@@ -1,18 +1,17 @@
-"""Clusters that were not met: how many of the heavy ones could be lost although none of them is in the data.
+"""Unmet clusters: lost clusters that are missing from the sample.
 
-Where the long documents are the ones that a candidate loses, few of them carry the whole loss, and a test that counts clusters
-sees plenty of others without any. So imagine a population like the data, but for clusters that are lost as a whole, each with a
-chance of its own, and ask how probable it is to have met none of them. Of all populations in which the lost clusters hold a share
-c of the cases, the most probable one to look like these data loses a cluster of weight w with the chance 1 - theta/w if that is
-above 0: the heavier ones more often, and light ones never (the maximum of a product for a given sum). For equal clusters it is
-(1 - c)^G.
+If a candidate loses the long documents, a few of them carry the whole loss, and a test that counts clusters sees many others
+without a loss. So consider a population like the data in which some clusters are lost as a whole, each with its own chance, and
+compute the chance U that a sample contains none of them. Of all populations in which lost clusters contain a share c of the
+cases, the one with the largest U loses a cluster of weight w with the chance 1 - theta/w if that is above 0: heavier clusters
+more often, and light ones never (the maximum of a product for a given sum). For G equal clusters, U(c) is (1 - c)^G.
 
-This is a bound for every test: one that promotes data without such clusters with the chance b promotes that population with the
-chance b·U(c) at least, so at the level alpha no test has a power above alpha/U(c).
+This bounds every test: a test that promotes data without such clusters with the chance b promotes that population with at least
+the chance b·U(c). So at the level alpha no test has a power above alpha/U(c).
 
-The heaviest clusters of a sample need not weigh what they weigh in the population: a sample with two long documents could as
-well have held three. So one more cluster like the heaviest counts in the weights, and not in the chance. For equal clusters this
-changes nothing; for Pareto sizes it takes errors of 0.06 to 0.12 below 0.05.
+The heaviest clusters may have another weight in the population than in the sample: a sample with two long documents could as well
+have contained three. So the weights, but not the chance, include one more cluster like the heaviest. For equal clusters this
+changes nothing; for Pareto sizes it reduces error rates of 0.06 to 0.12 to below 0.05.
 """
 
 from __future__ import annotations
@@ -28,11 +27,11 @@ if TYPE_CHECKING:
 _STEP = 0.05
 """Chances are tried in steps of 5 % of their value."""
 _LEAST = 10.0
-"""Chances below exp(-10) decide nothing."""
+"""Chances below exp(-10) do not matter."""
 
 
 def chance(sizes: Floats, share: float) -> float:
-    """The chance to have met none of the lost clusters if they hold a share of all cases.
+    """The chance that a sample contains no lost cluster, if the lost clusters contain a share of all cases.
 
     Args:
         sizes: The cases in each cluster.
@@ -42,7 +41,7 @@ def chance(sizes: Floats, share: float) -> float:
     >>> round(chance(np.ones(59), 0.05), 4)  # 0.95^59
     0.0485
 
-    Half of the cases are in four clusters. If only these are lost, 59 clusters tell little:
+    If only the four clusters that contain half of the cases are lost, 59 clusters carry little information:
 
     >>> round(chance(np.array([14.0] * 4 + [1.0] * 55), 0.05), 2)
     0.69
@@ -56,9 +55,7 @@ def chance(sizes: Floats, share: float) -> float:
     weights, logs, held = _heaviest_first(sizes)
     counts = np.arange(1, weights.size + 1)
     lighter = np.append(weights[1:], 0.0)
-    with_more = (
-        held - (counts + 1) * lighter
-    )  # from which share on the next lighter cluster is among the lost ones, too
+    with_more = held - (counts + 1) * lighter  # the share from which on the next lighter cluster is lost, too
     wanted = share * (1.0 + weights[0])
     i = min(int(np.searchsorted(with_more, wanted)), weights.size - 1)
     threshold = (held[i] - wanted) / (counts[i] + 1)
@@ -66,7 +63,7 @@ def chance(sizes: Floats, share: float) -> float:
 
 
 def scenarios(sizes: Floats) -> tuple[Floats, Floats]:
-    """Falling chances to have met none of the lost clusters, from 1, and the share of the cases that the lost ones hold.
+    """Chances, falling from 1, that a sample contains no lost cluster, and the shares of the cases in lost clusters.
 
     >>> import numpy as np
     >>> chances, shares = scenarios(np.array([14.0] * 4 + [1.0] * 55))
@@ -78,7 +75,7 @@ def scenarios(sizes: Floats) -> tuple[Floats, Floats]:
     weights, logs, held = _heaviest_first(sizes)
     counts = np.arange(1, weights.size + 1)
     wanted = -np.arange(0.0, _LEAST, _STEP)
-    # The chance at which the next lighter cluster is among the lost ones, too.
+    # The chance at which the next lighter cluster is lost, too.
     with np.errstate(divide="ignore"):
         with_more = counts * np.log(np.append(weights[1:], 0.0)) - logs
     i = np.minimum(np.searchsorted(-with_more, -wanted), weights.size - 1)
@@ -88,7 +85,7 @@ def scenarios(sizes: Floats) -> tuple[Floats, Floats]:
 
 
 def _heaviest_first(sizes: Floats) -> tuple[Floats, Floats, Floats]:
-    """The weight of each cluster, the sums of the logarithms, and what the first ones hold, with one more like the heaviest."""
+    """The weights of the clusters, the sums of their logarithms, and the sums of the weights with one more like the heaviest."""
     import numpy as np
 
     weights = np.sort(sizes)[::-1] / np.sum(sizes)

@@ -1,6 +1,6 @@
-"""What every test of a mean shares: checked values, and what equal values can prove.
+"""Checks of arguments, and the evidence of equal values, for all tests of a mean.
 
-The tests of means assume differences of scores in [0, 1], so the worst that a case can do is -1.
+The tests assume differences of scores in [0, 1], so the worst value of a case is -1.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def checked(values: ArrayLike, least: int, what: str = "differences") -> Floats:
 
     array = np.asarray(values, dtype=float)
     if array.ndim != 1 or array.size < least:
-        raise ValueError(f"{what}: at least {least} are needed, one a case")
+        raise ValueError(f"{what}: at least {least} are needed, one for each case")
     if not np.all(np.abs(array) <= 1.0):  # NaN is not <= 1
         raise ValueError(f"{what} must be numbers in [-1, 1]")
     return array
@@ -53,10 +53,10 @@ def checked_level(alpha: float) -> float:
 
 
 def all_equal(value: float, n: int, delta: float) -> float:
-    """The p-value of n differences that are all equal: the chance not to meet the cases in which the candidate collapses.
+    """The p-value of n equal differences: the chance of a sample without any case in which the candidate collapses.
 
-    A share e of cases at the worst, -1, and the rest at ``value`` has the mean -delta if e = (value + delta)/(value + 1);
-    then n cases without a collapse have the probability (1 - e)^n. With value 0 that is (1 - delta)^n, as for pass/fail.
+    If a share e = (value + delta)/(value + 1) of the cases collapses to -1 and the rest is at ``value``, the mean is -delta, and
+    n cases contain no collapse with probability (1 - e)^n. For a value of 0 that is (1 - delta)^n, as for pass and fail.
 
     >>> round(all_equal(0.0, 59, 0.05), 4)
     0.0485
@@ -69,7 +69,7 @@ def all_equal(value: float, n: int, delta: float) -> float:
 
 
 def all_equal_margin(value: float, n: int, alpha: float) -> float:
-    """The smallest margin at which n equal differences prove the claim: where ``all_equal`` is alpha.
+    """The smallest margin at which n equal differences prove the claim, so that ``all_equal`` is alpha.
 
     >>> round(all_equal_margin(0.0, 59, 0.05), 4)
     0.0495

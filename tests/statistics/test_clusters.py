@@ -114,7 +114,7 @@ def test_few_clusters_are_undecided(n):
         ([], [], "at least 1"),
         ([float("nan")], [1], "numbers"),
         ([1.5], [1], "numbers"),
-        ([0.0, 0.0], [1], "one a case"),
+        ([0.0, 0.0], [1], "each case needs one"),
     ],
 )
 def test_impossible_data_are_refused(differences, labels, message):

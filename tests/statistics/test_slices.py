@@ -120,7 +120,7 @@ def test_one_loss_is_no_evidence():
 
 
 def test_impossible_data_are_refused():
-    with pytest.raises(ValueError, match="one a case"):
+    with pytest.raises(ValueError, match="each case needs one"):
         slices.largest_drop([0.0, 1.0], [["a"]])
     with pytest.raises(ValueError, match="numbers"):
         slices.largest_drop([float("nan")], [["a"]])
