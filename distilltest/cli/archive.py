@@ -1,4 +1,4 @@
-"""``distilltest archive``: save what a hosted platform keeps, and check the copy."""
+"""``distilltest archive``: save your data from a hosted platform, and check the copy."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from distilltest.cli import say
-from distilltest.cli.resuming import resumable
-from distilltest.cli.selection import positive
+from distilltest.cli.options import add_action, add_root, positive, resumable
 
 if TYPE_CHECKING:
     from distilltest.exchange.archive.manifest import Manifest
@@ -20,83 +19,71 @@ if TYPE_CHECKING:
 OPENAI = "https://api.openai.com/v1"
 KEY_VARIABLE = "OPENAI_API_KEY"
 _EVERY = 15.0
-"""Seconds between two lines of progress where there is no terminal."""
+"""Seconds between two lines of progress without a terminal."""
 _SHOWN = 10
-"""Refusals that the summary shows; the manifest has all of them."""
+"""Refusals in the summary; the manifest has all of them."""
 _TEXT = """\
-Save what a hosted platform keeps for you before it is switched off, and check the copy at any time.
+Save your data from a hosted platform before it is switched off, and check the copy at any time.
 
   export OPENAI_API_KEY=...
   distilltest archive openai                  save everything to archive/
-  distilltest archive verify archive/         is it still what was saved?
+  distilltest archive verify archive/         check that nothing in it has changed
 """
 _OPENAI = """\
 Save all evals with their runs and output items, stored completions with their messages, fine-tuning jobs with their
-events and checkpoints, the files that these name, and the models with their shutdown dates. Every object is kept
-exactly as the server sent it. Nothing is changed on the server.
+events and checkpoints, the files that they refer to, and the models with their shutdown dates. Every object is saved
+exactly as the server sent it. Nothing changes on the server.
 
-  distilltest archive openai                                everything of api.openai.com, to archive/
+  distilltest archive openai                                everything on api.openai.com, to archive/
   distilltest archive openai --output backup/2026-11-25     to another folder
   distilltest archive openai --server azure                 from a server of distilltest.yaml, with its key
   distilltest archive openai --base-url http://localhost:4000/v1
-  distilltest archive openai --refresh                      add what is new since the archive was finished
+  distilltest archive openai --refresh                      add objects created since the archive was finished
 
 The key comes from the environment: OPENAI_API_KEY, or the variable that distilltest.yaml names for --server. It is never
-written anywhere. OPENAI_ORG_ID and OPENAI_PROJECT_ID are sent too if they are set.
+written to disk. OPENAI_ORG_ID and OPENAI_PROJECT_ID are sent too if they are set.
 
-If the command is interrupted, run it again: it goes on, and does not ask again for what it has. A finished archive is
-left as it is; --refresh reads the lists again, and the contents of runs and jobs that had not ended, and never deletes
-anything. What the server refuses is listed in the summary and in manifest.json.
+If the command is interrupted, run it again: it fetches only what is missing. It does not touch a finished archive, unless
+you add --refresh, which reads the lists again, and the contents of runs and jobs that had not ended, and never deletes
+anything. The summary and manifest.json list everything that the server refused.
 
-Exit codes: 0 everything was saved or refused, 11 requests failed and the same command may still get them, 3 an error
-that the message explains.
+Exit codes: 0 everything was saved or refused, 11 some requests failed and the same command may still get them, 3 an error,
+explained by the message.
 """
 _VERIFY = """\
-Read every file of an archive again, and compare its size, hash and number of objects with manifest.json. A file that was
-cut, changed or lost is named, and so is one that does not belong there.
+Read every file of an archive again, and compare its size, hash and number of objects with manifest.json. Lists every file
+that was truncated, changed or lost, or that does not belong there.
 
   distilltest archive verify archive/
 
-Exit codes: 0 all is well, 1 something is not, 3 there is no finished archive.
+Exit codes: 0 the archive is intact, 13 it is not, 3 there is no finished archive.
 """
 
 
 def add(commands: Any) -> None:
     """Declare the commands."""
-    group = commands.add_parser(
+    group = add_action(
+        commands,
         "archive",
-        help="save evals, completions, jobs and files of a hosted platform before it ends",
-        description=_TEXT,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "save evals, completions, jobs and files of a hosted platform before it is switched off",
+        _TEXT,
     )
     actions = group.add_subparsers(title="actions", metavar="ACTION", required=True)
-    openai = actions.add_parser(
-        "openai",
-        help="save everything that a server with the OpenAI API keeps",
-        description=_OPENAI,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    openai = add_action(actions, "openai", "save everything from a server with the OpenAI API", _OPENAI, run_openai)
     openai.add_argument(
-        "--output", type=Path, default=Path("archive"), metavar="FOLDER", help="where to (default archive/)"
+        "--output", type=Path, default=Path("archive"), metavar="FOLDER", help="the folder to write (default: archive/)"
     )
     where = openai.add_mutually_exclusive_group()
     where.add_argument("--server", metavar="NAME", help="a server of distilltest.yaml")
-    where.add_argument("--base-url", metavar="URL", help=f"the server's address (default {OPENAI})")
+    where.add_argument("--base-url", metavar="URL", help=f"the server's address (default: {OPENAI})")
     openai.add_argument(
-        "--concurrency", type=positive, default=8, metavar="N", help="requests in flight at once (default 8)"
+        "--concurrency", type=positive, default=8, metavar="N", help="requests in flight at once (default: 8)"
     )
-    openai.add_argument("--refresh", action="store_true", help="ask for what is new since the archive was finished")
-    openai.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
+    openai.add_argument("--refresh", action="store_true", help="add objects created since the archive was finished")
+    add_root(openai)
     resumable(openai)
-    openai.set_defaults(run=run_openai)
-    check = actions.add_parser(
-        "verify",
-        help="compare an archive with its manifest",
-        description=_VERIFY,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    check.add_argument("archive", type=Path, metavar="ARCHIVE", help="its folder")
-    check.set_defaults(run=run_verify)
+    check = add_action(actions, "verify", "compare an archive with its manifest", _VERIFY, run_verify)
+    check.add_argument("archive", type=Path, metavar="ARCHIVE", help="the archive's folder")
 
 
 def run_openai(arguments: argparse.Namespace) -> int:
@@ -114,7 +101,7 @@ def run_openai(arguments: argparse.Namespace) -> int:
             progress=progress,
         )
     if not asked:
-        say.line(f"{arguments.output} is finished; nothing was asked. To add what is new since then: --refresh")
+        say.line(f"{arguments.output} is finished; nothing was requested. To add objects created since then: --refresh")
     _summarize(arguments.output, manifest)
     return 0 if manifest.complete else INCOMPLETE
 
@@ -166,12 +153,11 @@ def _source(arguments: argparse.Namespace) -> ArchivedServer:
             "or name a server of distilltest.yaml: --server NAME."
         )
     if not key.isascii() or not key.isprintable():
-        raise ConfigError(f"The key in {KEY_VARIABLE} has characters that no key has. Copy it again.")
+        raise ConfigError(f"The key in {KEY_VARIABLE} has characters that a key cannot have. Copy it again.")
     return ArchivedServer(base_url, base_url, key or None, f"Check the key in {KEY_VARIABLE}.")
 
 
 def _summarize(output: Path, manifest: Manifest) -> None:
-
     _print_counts(output, manifest)
     for title, listed in (("Refused by the server", manifest.refused), ("Failed", manifest.failed)):
         if listed:
@@ -208,7 +194,7 @@ def _size(number: int) -> str:
 
 
 class _Progress:
-    """What has been saved: a bar on a terminal, a line now and then in a log."""
+    """Shows what has been saved: a bar on a terminal, a line now and then in a log."""
 
     def __init__(self) -> None:
         from tqdm import tqdm
@@ -222,7 +208,7 @@ class _Progress:
         return self
 
     def __call__(self, kind: str, number: int) -> None:
-        """Count what has been saved."""
+        """Count saved objects."""
         self._counts[kind] = self._counts.get(kind, 0) + number
         if self._terminal:
             self._bar.set_postfix_str(self._said, refresh=False)

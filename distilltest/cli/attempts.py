@@ -1,52 +1,47 @@
-"""``distilltest attempts``."""
+"""``distilltest attempts``: list and forget."""
 
 from __future__ import annotations
 
 import argparse
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilltest.cli import say
+from distilltest.cli.options import add_action, add_root
 
 if TYPE_CHECKING:
     from distilltest.store import Recorded
 
 _TEXT = """\
-The candidates that were judged on each dataset since the last promotion. They share the level of the gate: the more there are,
-the less is left for the next one, because the best of many is promoted by luck.
+An attempt is a candidate that was evaluated on a dataset since the last promotion. All attempts share the level of the gate:
+the more there are, the less is left for the next one, because the best of many may be promoted by luck.
 
-  distilltest attempts list                   one line an attempt, and what it spent of the level
-  distilltest attempts forget 3 --reason R    stop counting one
+  distilltest attempts list                   one line per attempt, with the share of the level that it used
+  distilltest attempts forget 3 --reason R    stop counting an attempt
 
-Forget an attempt if it was no fair one: its suite, its prompt or its tools were broken, and have been changed. Do not forget one
-because its verdict was not liked. The reason stands in every later report on the dataset, and in promotions.yaml.
+Forget an attempt if its suite, prompt or tools were broken and have been fixed since. Do not forget one because you dislike
+its verdict. Every later report on the dataset shows the reason, and so does promotions.yaml.
 """
 
 
 def add(commands: Any) -> None:
     """Declare the commands."""
-    group = commands.add_parser(
-        "attempts",
-        help="candidates that share the level of the gate: list, forget",
-        description=_TEXT,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    group = add_action(commands, "attempts", "candidates that share the level of the gate: list, forget", _TEXT)
     actions = group.add_subparsers(title="actions", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="one line an attempt")
+    listing = actions.add_parser("list", help="list attempts, one line each")
     listing.set_defaults(run=run_list)
-    forget = actions.add_parser("forget", help="stop counting one")
+    forget = actions.add_parser("forget", help="stop counting an attempt")
     forget.add_argument("number", type=int, metavar="N", help="its number, as `list` shows it")
     forget.add_argument(
         "--reason", required=True, metavar="REASON", help="what was broken; every later report shows it"
     )
     forget.set_defaults(run=run_forget)
     for action in (listing, forget):
-        action.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
+        add_root(action)
 
 
 def run_list(arguments: argparse.Namespace) -> int:
-    """Show every attempt since the last promotion, and those that were forgotten."""
+    """Show every attempt since the last promotion, and all forgotten ones."""
     from distilltest.cli.promote import open_session
 
     session = open_session(arguments.root)
@@ -57,7 +52,7 @@ def run_list(arguments: argparse.Namespace) -> int:
     finally:
         session.close()
     if not counted and not forgotten:
-        say.line("No candidate has been judged since the last promotion.")
+        say.line("No candidate has been evaluated since the last promotion.")
         return 0
     rows = [
         [
@@ -76,7 +71,7 @@ def run_list(arguments: argparse.Namespace) -> int:
 
 
 def run_forget(arguments: argparse.Namespace) -> int:
-    """Forget one."""
+    """Stop counting an attempt."""
     from distilltest.cli.promote import open_session
     from distilltest.errors import DistilltestError
     from distilltest.promotion import candidate
@@ -90,11 +85,13 @@ def run_forget(arguments: argparse.Namespace) -> int:
         if found is None:
             known = ", ".join(str(row.number) for row in session.store.attempts()) or "none"
             raise DistilltestError(
-                f"There is no attempt {arguments.number} (there are: {known}). See: distilltest attempts list"
+                f"There is no attempt {arguments.number} (the attempts are: {known}). See: distilltest attempts list"
             )
     finally:
         session.close()
-    say.line(f"Attempt {found.number} ({found.attempt.name}, {found.attempt.evaluation}) counts no longer: {reason}")
+    say.line(
+        f"Attempt {found.number} ({found.attempt.name}, {found.attempt.evaluation}) is no longer counted: {reason}"
+    )
     return 0
 
 

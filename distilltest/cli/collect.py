@@ -1,4 +1,4 @@
-"""``distilltest collect``: a model's answers to requests, into the store."""
+"""``distilltest collect``: store a model's answers to requests."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilltest.cli import say
-from distilltest.cli.resuming import resumable
-from distilltest.cli.selection import label
+from distilltest.cli.options import add_action, add_labels, add_root, positive, resumable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,80 +19,74 @@ if TYPE_CHECKING:
     from distilltest.records import Completion, Model
 
 _TEXT = """\
-Ask a model for every request of a file and keep the answers in the store, from where `distilltest dataset` writes training
-files.
+Send every request of a file to a model and keep the answers in the store. `distilltest dataset` makes training files of them.
 
   distilltest collect --role teacher --dataset requests.txt --metadata task=git
-      one request a line, each sent as the user message
+      one request per line, each sent as the user message
   distilltest collect --role teacher --dataset train.jsonl --prompt prompt.yaml --metadata task=git
-      each row goes into the prompt: {{ item.request }} is its field "request"
+      each row fills in the prompt: {{ item.request }} is its field "request"
   distilltest collect --dataset train.jsonl --samples 4 --temperature 0.3,1.0 --system "Be brief." --system long.txt
-      16 answers to each request, of which the best, or pairs of a better and a worse one, make a training file
+      16 answers to each request; the best ones, or pairs of a better and a worse one, make a training file
 
-Requests are read from JSONL, JSON (a list, or {"requests": [...]}), YAML, CSV with a header, Parquet, and plain lines; evaluation
-datasets are fine. Without --prompt a row's "messages" are sent as they are, or else its "request", "prompt", "question",
-"instruction", "input", "query" or "text" as the user message; an "instruction" together with its "input".
+Requests are JSONL, JSON (a list, or {"requests": [...]}), YAML, CSV with a header, Parquet, or plain lines; datasets of
+evaluations work too. Without --prompt, a row's "messages" are sent as they are. If it has none, its "request", "prompt",
+"question", "instruction", "input", "query" or "text" is the user message; an "instruction" is joined with its "input".
 
-Everything is read and counted before anything is sent, so mistakes in the file cost nothing. Each answer is durable before
-it is counted: whatever stops the command, the same command goes on from there and asks only for what is missing. The
-budget of distilltest.yaml holds. Exit code 11: some calls failed; the message says whether to run again.
+The whole file is read and counted before anything is sent, so mistakes in it cost nothing. Each answer is durable before it
+is counted: after any interruption, the same command sends only the missing requests. The budget of distilltest.yaml applies.
+
+Exit code 11: some calls failed; the message says whether to run again.
 """
 
 
 def add(commands: Any) -> None:
     """Declare the command."""
-    command = commands.add_parser(
-        "collect",
-        help="ask a model for every request of a file, into the store",
-        description=_TEXT,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    command = add_action(
+        commands, "collect", "send every request of a file to a model, and store the answers", _TEXT, run
     )
-    command.add_argument("--role", default="teacher", help="whom to ask: a role of distilltest.yaml (default: teacher)")
-    command.add_argument("--model", help="another model than the role's, on the role's server unless --server is given")
-    command.add_argument("--server", metavar="NAME", help="a server of distilltest.yaml; goes with --model")
+    command.add_argument("--role", default="teacher", help="the role in distilltest.yaml to ask (default: teacher)")
+    command.add_argument(
+        "--model", help="a model in place of the role's, on the role's server unless --server is given"
+    )
+    command.add_argument("--server", metavar="NAME", help="a server of distilltest.yaml; requires --model")
     command.add_argument("--dataset", type=Path, required=True, metavar="FILE", help="the requests")
-    command.add_argument("--prompt", type=Path, metavar="FILE", help="what to ask (default: the request alone)")
+    command.add_argument("--prompt", type=Path, metavar="FILE", help="the prompt (default: the request alone)")
     command.add_argument(
         "--system",
         action="append",
         default=[],
         metavar="TEXT",
-        help="a system prompt, or a .txt or .md file with one, instead of the prompt's; each of several is asked",
+        help="a system prompt, or a .txt or .md file with one, in place of the prompt's own; may be repeated to try each",
     )
     command.add_argument(
         "--samples",
-        type=_count,
+        type=positive,
         default=1,
         metavar="N",
-        help="answers to each request, in each combination (default 1)",
+        help="answers per request and combination of settings (default: 1)",
     )
     command.add_argument(
-        "--temperature", type=_temperatures, default=(), metavar="T[,T…]", help="each of these is asked"
+        "--temperature", type=_temperatures, default=(), metavar="T[,T…]", help="one temperature or several to try"
     )
-    command.add_argument("--top-p", type=_shares, default=(), metavar="P[,P…]", help="each of these is asked")
     command.add_argument(
-        "--metadata", type=label, action="append", default=[], metavar="KEY=VALUE", help="keep with this label"
+        "--top-p", type=_shares, default=(), metavar="P[,P…]", help="one value of top_p or several to try"
     )
-    command.add_argument("--limit", type=_count, metavar="N", help="only the first N requests")
-    command.add_argument("--out", type=Path, metavar="FILE", help="write the answers to a JSONL file too, one a line")
-    command.add_argument("--dry-run", action="store_true", help="say how many calls it is, and send nothing")
-    command.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
+    add_labels(command, "--metadata", "label the completions")
+    command.add_argument("--limit", type=positive, metavar="N", help="only the first N requests")
+    command.add_argument(
+        "--out", type=Path, metavar="FILE", help="also write the answers to a JSONL file, one per line"
+    )
+    command.add_argument("--dry-run", action="store_true", help="count the calls and send nothing")
+    add_root(command)
     resumable(command)
-    command.set_defaults(run=run)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return int(text)
 
 
 def _temperatures(text: str) -> tuple[float, ...]:
-    return _numbers(text, 2.0, "temperatures from 0 to 2, with commas between")
+    return _numbers(text, 2.0, "a list of temperatures from 0 to 2, separated by commas")
 
 
 def _shares(text: str) -> tuple[float, ...]:
-    return _numbers(text, 1.0, "numbers from 0 to 1, with commas between")
+    return _numbers(text, 1.0, "a list of numbers from 0 to 1, separated by commas")
 
 
 def _numbers(text: str, most: float, what: str) -> tuple[float, ...]:
@@ -109,7 +102,7 @@ def _numbers(text: str, most: float, what: str) -> tuple[float, ...]:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Count, ask, say what came of it."""
+    """Count the calls, make them, and report the result."""
     from collections import Counter
     from itertools import islice
 
@@ -144,7 +137,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     def requests(seen: SeenRows | None = None) -> Iterator[Asked]:
         for case in islice(iter_inputs(arguments.dataset, seen=seen), arguments.limit):
-            if seen is not None and prompt is None:  # the first time they are read
+            if seen is not None and prompt is None:  # only in the first pass
                 unused.update(unused_fields(case))
             yield from asked([case], model, prompt, labels, sampling)
 
@@ -155,7 +148,7 @@ def run(arguments: argparse.Namespace) -> int:
         for name, rows in unused.items():
             say.line(
                 f"remark: {rows:,} rows of {arguments.dataset} have a field {name!r} that is not sent. If it belongs to the "
-                f"request, name a prompt that has {{{{ item.{name} }}}}: --prompt FILE"
+                f"request, give a prompt that has {{{{ item.{name} }}}}: --prompt FILE"
             )
         if arguments.dry_run:
             return 0
@@ -170,7 +163,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _model(arguments: argparse.Namespace, config: Config) -> Model:
-    """Whom to ask."""
+    """The model to ask."""
     from distilltest.errors import ConfigError
     from distilltest.records import Model
 
@@ -180,21 +173,21 @@ def _model(arguments: argparse.Namespace, config: Config) -> Model:
         raise ConfigError(f"--server {arguments.server}: which model there? Add --model MODEL.")
     if arguments.server not in config.servers:
         raise ConfigError(
-            f"--server {arguments.server}: there is none of that name (there are {', '.join(config.servers)})."
+            f"--server {arguments.server}: unknown server. distilltest.yaml has {', '.join(config.servers)}."
         )
     server = config.servers[arguments.server]
     return Model(arguments.model, server.name, server.base_url, arguments.model)
 
 
 def _system(text: str) -> str:
-    """A system prompt: the text itself, or what is in the file that it names."""
+    """A system prompt: the text itself, or the content of the file that it names."""
     from distilltest.data import read_bytes, text_of
     from distilltest.errors import PromptError
 
     if not text.lower().endswith((".txt", ".md")) or "\n" in text:
         if text.strip():
             return text
-        raise PromptError("--system: the text is empty. Leave the option out for requests as they are.")
+        raise PromptError("--system: the text is empty. Leave out the option to send requests without a system prompt.")
     shown = f"--system {text}"
     said = text_of(read_bytes(Path(text), shown, PromptError), shown, PromptError).strip()
     if not said:
@@ -208,13 +201,13 @@ def _say_before(
     said = f"{model.role} ({model.model}): {_many(total // sampling.ways, 'request')}{sampling.in_words()}"
     say.line(f"{said}: {_many(total, 'answer')}, {_many(calls, 'call')} to make")
     if twice:
-        say.line(f"left out: {twice:,} rows of {arguments.dataset} that say the same as another one")
+        say.line(f"left out: {twice:,} rows of {arguments.dataset} that repeat another one")
     if sampling.never_differ(model):
-        say.line("remark: at temperature 0 the samples of a request hardly differ; give --temperature 0.8, say")
+        say.line("remark: at temperature 0 the samples of a request hardly differ; try --temperature 0.8")
 
 
 def _take(answers: Iterator[tuple[Asked, Completion]], out: Path | None) -> None:
-    """Read all answers, and write them where they shall go."""
+    """Read all answers, and write them to a file if there is one."""
     import orjson
 
     from distilltest.training_files.whole_file import whole_file
@@ -257,7 +250,7 @@ def _say_after(
     if counts.from_store:
         parts.append(f"{counts.from_store:,} from the store")
     if counts.shared:
-        parts.append(f"{counts.shared:,} that another process fetched")
+        parts.append(f"{counts.shared:,} fetched by another process")
     if counts.new:
         parts.append(f"{counts.prompt_tokens:,} tokens in, {counts.completion_tokens:,} out")
         price = config.prices.get(model.model)

@@ -1,32 +1,31 @@
-"""``distilltest completions``: its commands and what they take."""
+"""Declare ``distilltest completions`` and its actions."""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from distilltest.cli.selection import add_filters, key_prefix, label, positive
+from distilltest.cli.options import add_action, add_labels, add_root, deferred, positive
+from distilltest.cli.selection import add_filters, key_prefix
 
 _IMPORT = """\
-Add completions that were given elsewhere. Each gets the key that this project's own request would have, so that a run
-finds it and asks nothing: the same server address, model, messages and parameters. Where the model is one of
-distilltest.yaml, it counts as asked with the parameters that stand there. What the store has stays as it is.
+Add completions that were collected elsewhere. Each gets the key that this project's own request would have: the same
+server address, model, messages and parameters. A later run then finds it and sends nothing. If the model is in
+distilltest.yaml, the parameters there count as the ones it was asked with. Completions already in the store stay as they are.
 
-A file has one JSON object a line, in any of these forms:
-  {"messages": [...], "answer": "..."}              the answer as a text; "model", "metadata", "created" (Unix time) and
-  {"messages": [...], "completion": ...}            parameters such as "temperature" may stand beside; a completion is a
-                                                    text, an assistant's message, or a chat completion object
+A file has one JSON object per line, in any of these forms:
+  {"messages": [...], "answer": "..."}              the answer as text; "model", "metadata", "created" (Unix time) and
+  {"messages": [...], "completion": ...}            parameters such as "temperature" are optional; a completion is
+                                                    text, an assistant message, or a chat completion object
   {"messages": [..., {"role": "assistant", ...}]}   the last message is the answer
   {"id": "chatcmpl-...", "choices": [...], "messages": [...]}      an OpenAI chat completion with its messages
-  {"request": {...}, "response": {...}}             a body as it was sent, and the chat completion
-  {"request": ..., "completion": ..., ...}          what `distilltest completions export` wrote
+  {"request": {...}, "response": {...}}             a request body and its chat completion
+  {"request": ..., "completion": ..., ...}          the output of `distilltest completions export`
 """
 _REDACT = """\
-Replace what should not be read in the text of requests and answers, in the server's body, in labels, and in what runs of
-the store say of these completions. Keys stay: a redacted completion is still found by its request. What is replaced is
-gone from the store's files; there is no way back. Files below reports/ and training files are not touched.
+Replace sensitive text in requests and answers, in the response bodies, in labels, and in what the runs in the store
+recorded about these completions. Keys stay the same, so a request still finds its redacted completion. The replaced text
+is gone from the store's files for good. Files in reports/ and training files are not changed.
 """
 
 
@@ -35,54 +34,46 @@ def add(commands: Any) -> None:
     group = commands.add_parser(
         "completions",
         help="stored completions: list, show, tag, export, delete, import, redact",
-        description="What is in the store, and what becomes of it.",
+        description="Read, label, clean, import and export the completions in the store.",
     )
     actions = group.add_subparsers(title="actions", metavar="ACTION", required=True)
-    _add_looking(actions)
+    _add_reading(actions)
     _add_changing(actions)
     _add_exchange(actions)
 
 
-def _action(actions: Any, name: str, short: str, text: str, run: Callable[[argparse.Namespace], int]) -> Any:
-    action = actions.add_parser(
-        name, help=short, description=text, formatter_class=argparse.RawDescriptionHelpFormatter
+def _add_reading(actions: Any) -> None:
+    text = "Show a page of stored completions, newest first, and the command for the next page."
+    listing = add_action(
+        actions, "list", "list stored completions, page by page", text, deferred("completions_show", "list_page")
     )
-    action.set_defaults(run=run)
-    return action
-
-
-def _add_looking(actions: Any) -> None:
-    text = "Show a page of the stored completions, the newest first, and the command for the next page."
-    listing = _action(actions, "list", "stored completions, page by page", text, run_list)
     add_filters(listing)
-    listing.add_argument("--limit", type=positive, default=20, metavar="N", help="how many make a page (default 20)")
-    listing.add_argument("--after", metavar="PLACE", help="the page behind this place: the command for it is printed")
-    listing.add_argument("--oldest-first", action="store_true", help="turn the order around")
+    listing.add_argument("--limit", type=positive, default=20, metavar="N", help="completions per page (default: 20)")
+    listing.add_argument("--after", metavar="PLACE", help="start after this place; the page before prints the command")
+    listing.add_argument("--oldest-first", action="store_true", help="reverse the order")
     listing.add_argument(
-        "--jsonl", action="store_true", help="whole completions, one JSON object a line, as export writes"
+        "--jsonl", action="store_true", help="print whole completions as JSON, one per line, as export writes them"
     )
     text = "Show one completion: request, answer, labels, usage, latency, cost, and how evaluations graded it."
-    show = _action(actions, "show", "everything about one completion", text, run_show)
+    show = add_action(actions, "show", "show one completion in full", text, deferred("completions_show", "show"))
     show.add_argument("key", type=key_prefix, metavar="KEY", help="the beginning of its key, as `list` shows it")
-    show.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
+    add_root(show)
 
 
 def _add_changing(actions: Any) -> None:
-    text = "Give labels to stored completions, or take labels away. What was sent to a server stays as it was."
-    tag = _action(actions, "tag", "change labels", text, run_tag)
+    text = "Add labels to stored completions, or remove them. The request that was sent does not change."
+    tag = add_action(actions, "tag", "change labels", text, deferred("completions_change", "tag"))
     add_filters(tag, everything=True)
-    tag.add_argument(
-        "--set", action="append", default=[], type=label, metavar="KEY=VALUE", help="give this label; may be repeated"
-    )
-    tag.add_argument(
-        "--remove", action="append", default=[], metavar="KEY", help="take this label away; may be repeated"
-    )
-    tag.add_argument("--dry-run", action="store_true", help="only say how many")
-    text = "Delete stored completions. A run that needs one asks for it again; what earlier runs recorded stays."
-    delete = _action(actions, "delete", "delete a selection", text, run_delete)
+    add_labels(tag, "--set", "add this label")
+    tag.add_argument("--remove", action="append", default=[], metavar="KEY", help="remove this label; may be repeated")
+    tag.add_argument("--dry-run", action="store_true", help="count the completions and change nothing")
+    text = "Delete stored completions. A run that needs one asks for it again; the records of earlier runs stay."
+    delete = add_action(actions, "delete", "delete completions", text, deferred("completions_change", "delete"))
     add_filters(delete, everything=True)
-    delete.add_argument("--yes", action="store_true", help="do not ask")
-    redact = _action(actions, "redact", "take out what should not be read", _REDACT, run_redact)
+    delete.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    redact = add_action(
+        actions, "redact", "replace sensitive text", _REDACT, deferred("completions_change", "redact_selection")
+    )
     add_filters(redact, everything=True)
     redact.add_argument(
         "--find",
@@ -98,90 +89,37 @@ def _add_changing(actions: Any) -> None:
         metavar="REGEX",
         help="a regular expression of your own; may be repeated",
     )
-    redact.add_argument("--replace", metavar="TEXT", help="what stands there instead (default: [email], [phone], ...)")
-    redact.add_argument("--dry-run", action="store_true", help="only say what would be found, with examples")
-    redact.add_argument("--yes", action="store_true", help="do not ask")
+    redact.add_argument("--replace", metavar="TEXT", help="the replacement (default: [email], [phone], ...)")
+    redact.add_argument("--dry-run", action="store_true", help="count the matches, show examples, and change nothing")
+    redact.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 
 
 def _add_exchange(actions: Any) -> None:
-    text = "Write completions into a JSONL file that `import` reads back without loss, the oldest first."
-    export = _action(actions, "export", "write a selection into a file", text, run_export)
-    export.add_argument("file", type=Path, metavar="FILE", help="where to write")
+    text = "Write completions to a JSONL file, oldest first. `import` reads it back without loss."
+    export = add_action(
+        actions, "export", "write completions to a file", text, deferred("completions_exchange", "export")
+    )
+    export.add_argument("file", type=Path, metavar="FILE", help="the file to write")
     add_filters(export)
-    come = _action(actions, "import", "add completions from a file or from a server", _IMPORT, run_import)
-    come.add_argument("file", type=Path, nargs="?", metavar="FILE", help="JSONL")
-    come.add_argument(
-        "--from-server", action="store_true", help="pull what the server stored (store=True); goes on where it was"
+    take = add_action(
+        actions,
+        "import",
+        "add completions from a file or a server",
+        _IMPORT,
+        deferred("completions_exchange", "import_completions"),
     )
-    come.add_argument("--server", metavar="NAME", help="the server of distilltest.yaml that gave the answers")
-    come.add_argument(
-        "--model", help="what answered where a line does not say it; with --from-server: only completions of this model"
+    take.add_argument("file", type=Path, nargs="?", metavar="FILE", help="a JSONL file")
+    take.add_argument(
+        "--from-server",
+        action="store_true",
+        help="fetch the completions that the server stored (store=True), from where the last import ended",
     )
-    come.add_argument(
-        "--metadata",
-        action="append",
-        default=[],
-        type=label,
-        metavar="KEY=VALUE",
-        help="with --from-server: only with this label; may be repeated",
+    take.add_argument("--server", metavar="NAME", help="the server of distilltest.yaml that gave the answers")
+    take.add_argument(
+        "--model", help="the model of lines that name none; with --from-server: only completions of this model"
     )
-    come.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        type=label,
-        metavar="KEY=VALUE",
-        help="give this label to all; may be repeated",
-    )
-    come.add_argument("--skip-bad", action="store_true", help="keep the good lines of a file although others are bad")
-    come.add_argument("--from-start", action="store_true", help="with --from-server: look at all of them again")
-    come.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
-
-
-def run_list(arguments: argparse.Namespace) -> int:
-    """Show a page."""
-    from distilltest.cli.completions_show import list_page
-
-    return list_page(arguments)
-
-
-def run_show(arguments: argparse.Namespace) -> int:
-    """Show one."""
-    from distilltest.cli.completions_show import show
-
-    return show(arguments)
-
-
-def run_tag(arguments: argparse.Namespace) -> int:
-    """Change labels."""
-    from distilltest.cli.completions_change import tag
-
-    return tag(arguments)
-
-
-def run_delete(arguments: argparse.Namespace) -> int:
-    """Delete."""
-    from distilltest.cli.completions_change import delete
-
-    return delete(arguments)
-
-
-def run_redact(arguments: argparse.Namespace) -> int:
-    """Redact."""
-    from distilltest.cli.completions_change import redact_selection
-
-    return redact_selection(arguments)
-
-
-def run_export(arguments: argparse.Namespace) -> int:
-    """Write a file."""
-    from distilltest.cli.completions_exchange import export
-
-    return export(arguments)
-
-
-def run_import(arguments: argparse.Namespace) -> int:
-    """Read a file, or a server."""
-    from distilltest.cli.completions_exchange import import_completions
-
-    return import_completions(arguments)
+    add_labels(take, "--metadata", "with --from-server: only completions with this label")
+    add_labels(take, "--set", "add this label to all")
+    take.add_argument("--skip-bad", action="store_true", help="import the good lines of a file even if others are bad")
+    take.add_argument("--from-start", action="store_true", help="with --from-server: start from the first one again")
+    add_root(take)

@@ -7,37 +7,35 @@ from pathlib import Path
 from typing import Any
 
 from distilltest.cli import say
-from distilltest.cli.resuming import resumable
+from distilltest.cli.options import add_root, resumable
 
 
 def add(commands: Any) -> None:
     """Declare the command."""
     command = commands.add_parser(
         "distill",
-        help="the whole loop: teacher, training file, fine-tuning, evaluation, verdict",
+        help="run the whole loop: teacher, training file, fine-tuning, evaluation, verdict",
         description=(
-            "Ask the teacher for every training request, write and check a training file, tune the student with a job, "
-            "evaluate the tuned model, and name the report. What has been done and has not changed is not done again; "
-            "an interrupted call goes on where it was. What to do stands under `distillation:` in distilltest.yaml. A verdict is "
-            "repeated only if `distilltest promote` would take its run: nothing that the run was about has changed."
+            "Ask the teacher every training request, write and check a training file, tune the student, evaluate the tuned "
+            "model, and name the report. Configure it under `distillation:` in distilltest.yaml. Steps whose inputs have "
+            "not changed are skipped; after an interruption, the same command resumes. An earlier verdict is reused only if "
+            "`distilltest promote` would accept its run, because nothing that the run depends on has changed."
         ),
         epilog=(
-            "Exit codes: 0 every evaluation says promote (with --promote: the model is promoted), 1 something blocks, "
-            "10 undecided, 11 incomplete or stopped by --time-limit; with --promote also if the promotion is refused, as "
-            "`distilltest promote` ends. 3 an error that the message explains, 130 interrupted."
+            "Exit codes: 0 every evaluation says promote (with --promote: the model is promoted), 1 an evaluation blocks, "
+            "10 undecided, 11 incomplete or stopped by --time-limit, 3 an error, explained by the message, 130 interrupted. "
+            "If --promote is refused, the code is that of `distilltest promote`."
         ),
     )
-    command.add_argument(
-        "--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml (default: here)"
-    )
-    command.add_argument("--train-limit", type=int, metavar="N", help="learn from the first N training requests only")
+    add_root(command)
+    command.add_argument("--train-limit", type=int, metavar="N", help="use only the first N training requests")
     command.add_argument("--suffix", help="part of the tuned model's name")
     command.add_argument(
         "--promote",
         action="store_true",
         help="promote the tuned model if the verdict says so (see distilltest promote)",
     )
-    command.add_argument("--force", action="store_true", help="evaluate even where nothing has changed")
+    command.add_argument("--force", action="store_true", help="evaluate even if nothing has changed")
     resumable(command)
     command.set_defaults(run=run)
 
@@ -85,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _promoted(root: Path, model: str, run_id: str) -> tuple[int, str]:
-    """Promote a model on a run, if that has not been done: the exit code, and what came of it."""
+    """Promote a model on the evidence of a run, unless that was done before; return the exit code and a description."""
     from distilltest.cli.promote import exit_code, open_session
     from distilltest.exit_codes import PROMOTED
     from distilltest.promotion import NAME

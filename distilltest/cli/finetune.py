@@ -1,4 +1,4 @@
-"""``distilltest finetune``: start, list, show, watch, cancel, checkpoints."""
+"""``distilltest finetune``: declare its actions, and list, show or cancel jobs."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from typing import Any
 
 from distilltest.cli import say
 from distilltest.cli.opening import connect, open_store
-from distilltest.cli.resuming import resumable
+from distilltest.cli.options import add_action, add_labels, add_root, deferred, positive, resumable
 
 _START = """\
-Start a fine-tuning job on a training file, supervised or preference (DPO), over the server of `base`.
+Start a fine-tuning job on a training file, supervised or preference (DPO), on the server of `base`.
 
   distilltest finetune start train.jsonl --watch
       check the file, upload it, start the job, follow it to its end
   distilltest finetune start train.jsonl --validation held_out.jsonl --epochs 3 --suffix git --watch --set-candidate
-      the tuned model's name goes into distilltest.yaml when the job has succeeded
+      write the tuned model's name into distilltest.yaml when the job has succeeded
   distilltest finetune start train.jsonl --then-dpo preferences.jsonl --watch
-      first supervised tuning, then preferences on top of its result
+      tune on examples first, then tune the result on preferences
 
-A file that a platform would reject is refused before anything is uploaded. The same command again finds the job that was
-started before, running or finished, and starts nothing: it can be killed and repeated at any moment. --again starts a
-new job. --epochs, --batch-size and --learning-rate-multiplier are for FILE's job, --beta is for preferences.
+A file that a platform would reject is refused before anything is uploaded. If the same command started a job before,
+running or finished, it finds that job and starts nothing, so you can stop and repeat it at any time. --again starts a new
+job. --epochs, --batch-size and --learning-rate-multiplier apply to FILE's job, --beta to preferences.
 """
 _WATCH = """\
-Follow a job until it ends: a live line on a terminal, a line for each event elsewhere. Lost connections are waited out.
-Ctrl-C leaves the job running; the same command follows it again. Where the job is the first of --then-dpo, the second
-one is started and followed too.
+Follow a job until it ends, with a live line on a terminal and one line per event elsewhere. Lost connections are retried.
+Ctrl-C leaves the job running; the same command follows it again. After the first job of --then-dpo, the second one is
+started and followed too.
 
 When the job has succeeded, its model is the candidate of `pytest suites/`.
 """
-_NOTIFY = "run this when the job has ended, with DISTILLTEST_JOB, DISTILLTEST_STATUS and DISTILLTEST_MODEL set"
+_NOTIFY = "run this command when the job has ended, with DISTILLTEST_JOB, DISTILLTEST_STATUS and DISTILLTEST_MODEL set"
 
 
 def add(commands: Any) -> None:
@@ -40,25 +40,27 @@ def add(commands: Any) -> None:
     group = commands.add_parser(
         "finetune",
         help="start and follow fine-tuning jobs",
-        description="Fine-tuning jobs on the server of `base`, over the OpenAI API.",
+        description="Start and follow fine-tuning jobs on the server of `base`, over the OpenAI API.",
     )
     actions = group.add_subparsers(title="actions", metavar="ACTION", required=True)
-    _add_start(_action(actions, "start", "check a training file and start a job on it", _START, run_start))
-    listing = _action(actions, "list", "the newest jobs", "The server's newest jobs.", run_list)
-    listing.add_argument("--limit", type=_whole, default=20, metavar="N", help="how many (default 20)")
-    show = _action(actions, "show", "everything about a job", "Everything the server says about a job.", run_show)
-    watch = _action(
-        actions, "watch", "follow a job until it ends; it can be left and followed again", _WATCH, run_watch
+    _add_start(
+        _action(
+            actions, "start", "check a training file and start a job on it", _START, deferred("finetune_start", "run")
+        )
     )
-    watch.add_argument("job", nargs="?", metavar="JOB", help="default: the newest unfinished job")
+    listing = _action(actions, "list", "list the newest jobs", "List the server's newest jobs.", run_list)
+    listing.add_argument("--limit", type=positive, default=20, metavar="N", help="the number of jobs (default: 20)")
+    show = _action(actions, "show", "show a job in full", "Show everything that the server says about a job.", run_show)
+    watch = _action(actions, "watch", "follow a job until it ends; you can leave and come back", _WATCH, run_watch)
+    watch.add_argument("job", nargs="?", metavar="JOB", help="the job's id (default: the newest unfinished job)")
     _add_end(watch)
     resumable(watch)
     cancel = _action(actions, "cancel", "cancel a job", "Cancel a job that has not ended.", run_cancel)
     checkpoints = _action(
         actions,
         "checkpoints",
-        "the models on a job's way",
-        "The models that a job made on its way. Each can be evaluated: pytest suites/ --candidate MODEL.",
+        "list a job's intermediate models",
+        "List the intermediate models of a job. You can evaluate each: pytest suites/ --candidate MODEL.",
         run_checkpoints,
     )
     for action in (show, cancel, checkpoints):
@@ -66,34 +68,36 @@ def add(commands: Any) -> None:
 
 
 def _action(actions: Any, name: str, short: str, text: str, run: Callable[[argparse.Namespace], int]) -> Any:
-    action = actions.add_parser(
-        name, help=short, description=text, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    action.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
-    action.set_defaults(run=run)
+    action = add_action(actions, name, short, text, run)
+    add_root(action)
     return action
 
 
 def _add_start(start: Any) -> None:
     start.add_argument("file", type=Path, metavar="FILE", help="the training file: JSONL, supervised or preference")
     start.add_argument(
-        "--method", choices=("auto", "supervised", "dpo"), default="auto", help="default: what the file is made for"
+        "--method", choices=("auto", "supervised", "dpo"), default="auto", help="default: recognized by the file"
     )
-    start.add_argument("--then-dpo", type=Path, metavar="FILE2", help="then tune the result on these preferences")
+    start.add_argument(
+        "--then-dpo", type=Path, metavar="FILE2", help="afterwards, tune the result on these preferences"
+    )
     start.add_argument("--model", metavar="BASE", help="the model to tune (default: base of distilltest.yaml)")
-    start.add_argument("--validation", type=Path, metavar="FILE", help="examples to measure on and not to learn from")
-    start.add_argument("--epochs", type=whole_or_auto, metavar="N|auto", help="times that each example is seen")
-    start.add_argument("--batch-size", type=whole_or_auto, metavar="N|auto", help="examples in one step")
+    start.add_argument("--validation", type=Path, metavar="FILE", help="held-out examples for the validation loss")
+    start.add_argument("--epochs", type=whole_or_auto, metavar="N|auto", help="passes over the examples")
+    start.add_argument("--batch-size", type=whole_or_auto, metavar="N|auto", help="examples per step")
     start.add_argument(
-        "--learning-rate-multiplier", type=_positive_or_auto, metavar="X|auto", help="1 is the usual rate"
+        "--learning-rate-multiplier", type=_positive_or_auto, metavar="X|auto", help="1 is the server's usual rate"
     )
-    start.add_argument("--beta", type=_beta_or_auto, metavar="X|auto", help="preferences: how close to stay, 0 to 2")
+    start.add_argument(
+        "--beta",
+        type=_beta_or_auto,
+        metavar="X|auto",
+        help="preferences: how close to stay to the model, 0 to 2",
+    )
     start.add_argument("--suffix", type=_suffix, help="part of the tuned model's name, up to 64 characters")
-    start.add_argument("--seed", type=int, metavar="N", help="for a job that can be repeated, as far as the server can")
-    start.add_argument(
-        "--metadata", action="append", default=[], type=_label, metavar="KEY=VALUE", help="a label of the job"
-    )
-    start.add_argument("--again", action="store_true", help="start a new job, even where there is one for the same")
+    start.add_argument("--seed", type=int, metavar="N", help="makes a job repeatable, as far as the server supports it")
+    add_labels(start, "--metadata", "a label of the job")
+    start.add_argument("--again", action="store_true", help="start a new job even if the same one was started before")
     start.add_argument("--watch", action="store_true", help="follow the job until it ends")
     _add_end(start)
     resumable(start)
@@ -101,20 +105,16 @@ def _add_start(start: Any) -> None:
 
 def _add_end(action: Any) -> None:
     action.add_argument(
-        "--set-candidate", action="store_true", help="write the tuned model into distilltest.yaml when it is there"
+        "--set-candidate",
+        action="store_true",
+        help="write the tuned model into distilltest.yaml when the job has succeeded",
     )
     action.add_argument("--notify", metavar="COMMAND", help=_NOTIFY)
 
 
-def _whole(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
-    return int(text)
-
-
 def whole_or_auto(text: str) -> int | str:
-    """A whole number from 1, or ``auto``."""
-    return text if text == "auto" else _whole(text)
+    """Parse a whole number from 1, or ``auto``."""
+    return text if text == "auto" else positive(text)
 
 
 def _positive_or_auto(text: str) -> float | str:
@@ -141,22 +141,6 @@ def _suffix(text: str) -> str:
     if not 0 < len(text) <= 64:
         raise argparse.ArgumentTypeError(f"a suffix has 1 to 64 characters, not {len(text)}")
     return text
-
-
-def _label(text: str) -> tuple[str, str]:
-    key, sign, value = text.partition("=")
-    if not sign or not 0 < len(key) <= 64 or len(value) > 512:
-        raise argparse.ArgumentTypeError(
-            f"{text[:80]!r} is not KEY=VALUE with a key of 64 and a value of 512 characters"
-        )
-    return key, value
-
-
-def run_start(arguments: argparse.Namespace) -> int:
-    """Start a job."""
-    from distilltest.cli import finetune_start
-
-    return finetune_start.run(arguments)
 
 
 def run_watch(arguments: argparse.Namespace) -> int:
@@ -230,17 +214,17 @@ def run_checkpoints(arguments: argparse.Namespace) -> int:
         found = server.checkpoints(arguments.job)
     finetune_watch.print_checkpoints(config, found)
     if not found:
-        say.line(f"{arguments.job} has no checkpoints (yet), or server {server.name!r} keeps none.")
+        say.line(f"{arguments.job} has no checkpoints yet, or server {server.name!r} keeps none.")
     return 0
 
 
 def method_of(job: Any) -> str:
-    """How a job tunes."""
+    """The method of a job."""
     return str(job.method.type) if job.method else "supervised"
 
 
 def time_of(seconds: float) -> str:
-    """A time for people, UTC."""
+    """Format a Unix time, in UTC."""
     from datetime import UTC, datetime
 
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}"

@@ -1,4 +1,4 @@
-"""``distilltest finetune start``: the files are checked, then the job is started, then it is followed if so asked."""
+"""``distilltest finetune start``: check the files, start the job, and follow it with ``--watch``."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from distilltest.training_files.preferences import preference_findings
 from distilltest.training_files.supervised import supervised_findings
 
 _SHOWN = 10
-"""Errors of a file that are printed."""
+"""Errors printed for a file."""
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Start a job, or find the one that was started for the same."""
+    """Start a job, or find the one that the same command started before."""
     if not arguments.watch and (arguments.set_candidate or arguments.notify):
         raise DistilltestError(
-            "--set-candidate and --notify act when the job has ended: add --watch, or give them to `distilltest finetune watch`."
+            "--set-candidate and --notify act when the job has ended: add --watch, or pass them to `distilltest finetune watch`."
         )
     method = check(arguments.file, arguments.method)
     if arguments.validation:
@@ -51,12 +51,12 @@ def run(arguments: argparse.Namespace) -> int:
     if job.status != "succeeded":
         say.line(f"Follow it{then}: distilltest finetune watch {job.id}")
         if config.server(server.name).embedded:
-            say.line("The embedded server works only while a command of distilltest runs (`distilltest serve`, say).")
+            say.line("The embedded server works only while a distilltest command runs, such as `distilltest serve`.")
     return 0
 
 
 def orders(arguments: argparse.Namespace, config: Config, method: str) -> tuple[Order, ...]:
-    """What the command line asks for."""
+    """Make orders for jobs from the command line."""
     given = {
         "n_epochs": arguments.epochs,
         "batch_size": arguments.batch_size,
@@ -65,7 +65,7 @@ def orders(arguments: argparse.Namespace, config: Config, method: str) -> tuple[
     }
     labels = dict(arguments.metadata)
     if MARK in labels or len(labels) > 15:
-        raise DistilltestError(f"A job has up to 15 labels of yours, and {MARK!r} is not one of them: it is ours.")
+        raise DistilltestError(f"A job takes up to 15 labels, and {MARK!r} is reserved for distilltest.")
     shared = {"suffix": arguments.suffix, "seed": arguments.seed, "metadata": labels}
     first = Order.of(
         arguments.model or config.model("base").model,
@@ -83,18 +83,18 @@ def orders(arguments: argparse.Namespace, config: Config, method: str) -> tuple[
 
 
 def check(path: Path, method: str, *, held_out: bool = False) -> str:
-    """Refuse a file that a platform would reject, and say how many remarks there are.
+    """Refuse a file that a platform would reject, and print the number of remarks.
 
     Args:
         path: The file.
-        method: ``auto``: what the file is made for.
-        held_out: Whether it is for validation, where few examples do.
+        method: ``auto`` recognizes it by the file.
+        held_out: Whether the file is for validation, where a few examples are enough.
 
     Returns:
         The method that the file is fit for.
 
     Raises:
-        TrainingFileError: It would be rejected; the message names lines and remedies.
+        TrainingFileError: A platform would reject it; the message names lines and remedies.
     """
     if method == "auto":
         method = DPO if is_preference_file(path) else SUPERVISED
@@ -115,5 +115,5 @@ def check(path: Path, method: str, *, held_out: bool = False) -> str:
         raise TrainingFileError(f"{path} is not fit for {method} tuning; nothing was uploaded.\n{shown}{rest}")
     if remarks:
         word = "remark" if remarks == 1 else "remarks"
-        say.aside(f"{path}: {remarks} {word}; `distilltest dataset check` says more")
+        say.aside(f"{path}: {remarks} {word}; `distilltest dataset check` shows them")
     return method

@@ -1,4 +1,4 @@
-"""Following a job on the command line, and what is done when it has ended."""
+"""Follow a job on the command line, and act when it has ended."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """What shall be done when the job has ended."""
+    """What to do when the job has ended."""
 
     set_candidate: bool = False
     """Write the model's name into distilltest.yaml."""
@@ -42,7 +42,7 @@ class End:
 def watch(
     config: Config, server: TuningServer, store: Store, sequence: Sequence | None, identity: str, end: End
 ) -> int:
-    """Follow a job, and those that come after it, to the end.
+    """Follow a job, and the one that comes after it, to the end.
 
     Returns:
         The exit code.
@@ -66,7 +66,7 @@ def watch(
         say.aside("")
         say.aside(f"The job goes on without you. Follow it again: distilltest finetune watch {identity}")
         if config.server(server.name).embedded:
-            say.aside("(The embedded server pauses it until the next command of distilltest.)")
+            say.aside("(The embedded server pauses it until the next distilltest command.)")
         return INCOMPLETE if isinstance(asked, TimeIsUp) else INTERRUPTED
     try:
         _conclude(config, server, store, sequence, job, progress, end)
@@ -115,7 +115,7 @@ def _print_end(job: FineTuningJob, progress: JobProgress) -> None:
 
 
 def print_checkpoints(config: Config, checkpoints: Several[FineTuningJobCheckpoint]) -> None:
-    """Print a table of models that can be evaluated; nothing where there are none."""
+    """Print a table of checkpoints, if there are any."""
     if not checkpoints:
         return
 
@@ -145,7 +145,7 @@ def suites_of(config: Config) -> str:
 
 
 def _notify(command: str | None, job: FineTuningJob) -> None:
-    """Run the user's command; that it fails is worth a line, not an error."""
+    """Run the user's command; if it fails, print a line."""
     if command is None:
         return
     told = {
@@ -156,30 +156,32 @@ def _notify(command: str | None, job: FineTuningJob) -> None:
     sys.stdout.flush()
     done = subprocess.run(command, shell=True, check=False, env={**os.environ, **told})  # noqa: S602  # the user's own
     if done.returncode:
-        say.aside(f"--notify: the command ended with exit code {done.returncode}.")  # it may hold a token
+        say.aside(
+            f"--notify: the command ended with exit code {done.returncode}."
+        )  # not the command: it may hold a token
 
 
 class Display(Protocol):
     """Shows a job while it runs."""
 
     def told(self, event: Event) -> None:
-        """Something happened."""
+        """Show an event."""
 
     def shown(self, progress: JobProgress) -> None:
-        """This is how far it is."""
+        """Show the progress."""
 
     def __enter__(self) -> Any: ...
     def __exit__(self, *_: object) -> None: ...
 
 
 def display_for(stream: Any) -> Display:
-    """A live line on a terminal that can move its cursor, a line an event elsewhere."""
+    """A live line on a terminal that can move its cursor, one line per event elsewhere."""
     live = stream.isatty() and os.environ.get("TERM") != "dumb"
     return LiveLine(stream) if live else EventLines(stream)
 
 
 class EventLines:
-    """A line for each event."""
+    """Prints one line per event."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -197,14 +199,14 @@ class EventLines:
         say.line(f"{time.strftime('%H:%M:%S', time.gmtime(event.created))}  {level}{event.message}", self._stream)
 
     def shown(self, progress: JobProgress) -> None:
-        """Print that there is no news, once."""
+        """Print once that the server does not answer."""
         if progress.trouble and not self._trouble:
             say.line(f"{time.strftime('%H:%M:%S', time.gmtime())}  {progress.trouble}", self._stream)
         self._trouble = bool(progress.trouble)
 
 
 class LiveLine:
-    """One line that is written anew; warnings and errors stay above it."""
+    """Overwrites one line; warnings and errors stay above it."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = raw(stream)
@@ -216,12 +218,12 @@ class LiveLine:
         self._write("\r\x1b[K")
 
     def told(self, event: Event) -> None:
-        """Keep what should not be overlooked."""
+        """Print warnings and errors above the line."""
         if event.level != "info":
             self._write(f"\r\x1b[K{shown_line(f'{event.level}: {event.message}')}\n")
 
     def shown(self, progress: JobProgress) -> None:
-        """Write the line anew."""
+        """Overwrite the line."""
         width = shutil.get_terminal_size().columns - 1
         self._write(f"\r\x1b[K{live_line(mapped(progress, shown_line), time.time(), width)}")
 
@@ -231,7 +233,7 @@ class LiveLine:
 
 
 def live_line(progress: JobProgress, now: float, width: int) -> str:
-    """How far a job is, in one line; what matters least falls off at the end.
+    """Format a job's progress as one line; a narrow terminal cuts off the end, which matters least.
 
     >>> live_line(JobProgress("ftjob-1", "running", 3, 6, 160.0, (0.5, 0.3, 0.2), (0.4,)), 100.0, 99)
     'ftjob-1 running  step 3 of 6  done in about 1 min  training loss 0.2 █▃▁  validation loss 0.4 ▁'
@@ -254,7 +256,7 @@ def live_line(progress: JobProgress, now: float, width: int) -> str:
 
 
 def in_words(seconds: float) -> str:
-    """A duration for people.
+    """Format a duration for people.
 
     >>> in_words(8.4), in_words(60), in_words(3725)
     ('8 s', '1 min', '1 h 2 min')

@@ -1,4 +1,4 @@
-"""``distilltest init``."""
+"""``distilltest init``: write a small project."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def add(commands: Any) -> None:
     command = commands.add_parser(
         "init",
         help="write a small project into a folder",
-        description="Write a project that runs at once; nothing is overwritten.",
+        description="Write a small project that runs right away. Existing files are never overwritten.",
     )
     command.add_argument(
         "folder", nargs="?", type=Path, default=Path(), metavar="DIR", help="the folder (default: here)"

@@ -1,4 +1,4 @@
-"""``distilltest judge``."""
+"""``distilltest judge``: calibrate a judge, and sample answers for people to label."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilltest.cli import say
-from distilltest.cli.resuming import resumable
+from distilltest.cli.options import add_root, resumable
 
 if TYPE_CHECKING:
     from distilltest.judges.calibration import Calibration
@@ -24,28 +24,32 @@ GRADERS = (
     "preference",
 )
 MOST = 10
-"""Disagreements that are shown."""
+"""Disagreements that are printed."""
 
 
 def add(commands: Any) -> None:
     """Declare the commands."""
-    group = commands.add_parser("judge", help="model judges", description="Model judges of distilltest.yaml.")
+    group = commands.add_parser(
+        "judge", help="calibrate model judges", description="Work with the model judges of distilltest.yaml."
+    )
     actions = group.add_subparsers(title="actions", metavar="ACTION", required=True)
     calibrate = actions.add_parser(
         "calibrate",
-        help="hold a judge against human labels",
+        help="compare a judge with human labels",
         description=(
-            "Ask a judge for answers that people have labelled, and say how far it agrees with them. Each row of the file has an "
-            'id, the "answer" and the human "label", and what the grader needs: "criteria" (criteria_match), "reference" '
+            "Let a judge grade answers that people have labelled, and measure how far they agree. Each row of the file has an "
+            'id, the "answer", the human "label", and the fields of the grader: "criteria" (criteria_match), "reference" '
             '(semantic_similarity, factuality), "question" (factuality, label_model, score_model), the values of the prompt '
-            '(custom_prompt), "first" and "second" instead of an answer (preference; the label is 1, 2 or tie). The result is '
-            "kept for this judge, this prompt and this criterion, shown in every report that uses them, and a suite may demand "
-            "it of the lower end of its interval: requires_agreement=0.7."
+            '(custom_prompt), or "first" and "second" in place of an answer (preference; the label is 1, 2 or tie). The result '
+            "is stored for this judge, prompt and criterion, and every report that uses them shows it. A suite can require a "
+            "minimum for the lower end of the interval: requires_agreement=0.7."
         ),
     )
-    calibrate.add_argument("--labels", required=True, metavar="FILE", help="JSONL, JSON, YAML, CSV or Parquet")
-    calibrate.add_argument("--grader", required=True, choices=GRADERS, help="the judged grader to calibrate")
-    calibrate.add_argument("--judge", metavar="NAME", help="the judge's name (default: the one under judge:)")
+    calibrate.add_argument(
+        "--labels", required=True, metavar="FILE", help="the labelled answers: JSONL, JSON, YAML, CSV or Parquet"
+    )
+    calibrate.add_argument("--grader", required=True, choices=GRADERS, help="the grader whose judge is calibrated")
+    calibrate.add_argument("--judge", metavar="NAME", help="the judge's name (default: the one under `judge:`)")
     calibrate.add_argument("--prompt", metavar="FILE", help="a prompt of your own, as in the suite")
     calibrate.add_argument(
         "--choices",
@@ -58,38 +62,42 @@ def add(commands: Any) -> None:
         "--span", nargs=2, type=float, metavar=("LOW", "HIGH"), default=(0.0, 1.0), help="score_model: as in the suite"
     )
     calibrate.add_argument(
-        "--pass-threshold", type=float, metavar="SHARE", default=0.5, help="score_model: as in the suite (default 0.5)"
+        "--pass-threshold", type=float, metavar="SHARE", default=0.5, help="score_model: as in the suite (default: 0.5)"
     )
-    calibrate.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
+    add_root(calibrate)
     resumable(calibrate)
     calibrate.set_defaults(run=run_calibrate)
     sample = actions.add_parser(
         "sample",
-        help="write a sheet of answers for people to label",
+        help="write a file of answers for people to label",
         description=(
-            "Choose random cases of an evaluation's last run and write the answers of all roles to a file, shuffled and without "
-            'a word on who gave them. People fill in "passed": true or false. With @evaluation(labels=FILE) the gate decides by '
-            "what they said: alone, or, with 200 labelled pairs or more, sharpened by the judge."
+            "Draw random cases from an evaluation's last run and write the answers of all roles to a file, shuffled and without "
+            'the names of the models. People fill in "passed": true or false. With @evaluation(labels=FILE) the gate decides by '
+            "these labels alone, or, with 200 labelled pairs or more, by the labels and the judge's grades together."
         ),
     )
     sample.add_argument(
-        "evaluation", metavar="EVALUATION", help="a test's node id, or its end: test_meets_the_criteria"
+        "evaluation", metavar="EVALUATION", help="a test's node id, or the end of it: test_meets_the_criteria"
     )
-    sample.add_argument("--out", required=True, type=Path, metavar="FILE", help="JSONL; must not be there yet")
-    sample.add_argument("--cases", type=int, default=250, metavar="N", help="at most so many cases (default 250)")
+    sample.add_argument(
+        "--out", required=True, type=Path, metavar="FILE", help="the JSONL file to write; it must not exist"
+    )
+    sample.add_argument(
+        "--cases", type=int, default=250, metavar="N", help="the largest number of cases (default: 250)"
+    )
     sample.add_argument(
         "--against",
         action="append",
         metavar="ROLE",
-        help="whom the candidate is compared with; may be repeated (default: every role of the run)",
+        help="a role that the candidate is compared with; may be repeated (default: every role of the run)",
     )
-    sample.add_argument("--seed", type=int, default=1, metavar="N", help="another seed chooses other cases")
-    sample.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
+    sample.add_argument("--seed", type=int, default=1, metavar="N", help="the seed for drawing cases")
+    add_root(sample)
     sample.set_defaults(run=run_sample)
 
 
 def run_sample(arguments: argparse.Namespace) -> int:
-    """Write a sheet for people to fill in."""
+    """Write a file for people to fill in."""
     import orjson
 
     from distilltest.cli.opening import open_store
@@ -101,7 +109,7 @@ def run_sample(arguments: argparse.Namespace) -> int:
         raise DistilltestError(f"--cases {arguments.cases}: at least one.")
     if arguments.out.exists():
         raise DistilltestError(
-            f"{arguments.out} is there already, perhaps with labels. Give another name, or move it away."
+            f"{arguments.out} exists already, perhaps with labels. Give another name, or move it away."
         )
     with open_store(load_config(arguments.root.resolve())) as store:
         evaluation = store.find_evaluation(arguments.evaluation)
@@ -126,7 +134,7 @@ def run_sample(arguments: argparse.Namespace) -> int:
 
 
 def run_calibrate(arguments: argparse.Namespace) -> int:
-    """Ask, compare, keep."""
+    """Ask the judge, compare its verdicts with the labels, and store the result."""
     from datetime import UTC, datetime
 
     from distilltest.completions.engine import Engine
@@ -213,7 +221,7 @@ def _show(measured: Calibration, example: Labelled | None) -> None:
     say.line(f"the same label: {agree} of {measured.n}")
     say.line(
         f"AC1 {measured.ac1:.2f} ({measured.ac1_low:.2f} to {measured.ac1_high:.2f}), Cohen's kappa {kappa}; 95 % intervals; "
-        f"a suite may demand up to requires_agreement={max(0.0, int(100 * measured.ac1_low) / 100):.2f}"
+        f"a suite can require up to requires_agreement={max(0.0, int(100 * measured.ac1_low) / 100):.2f}"
     )
     say.line()
 

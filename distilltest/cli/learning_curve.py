@@ -1,4 +1,4 @@
-"""``distilltest learning-curve``."""
+"""``distilltest learning-curve``: tune and evaluate at several sizes of the training file."""
 
 from __future__ import annotations
 
@@ -8,58 +8,63 @@ from typing import TYPE_CHECKING, Any
 
 from distilltest.cli import finetune, say
 from distilltest.cli.opening import connect, open_store
-from distilltest.cli.resuming import resumable
+from distilltest.cli.options import add_action, add_root, resumable
 
 if TYPE_CHECKING:
     from distilltest.config import Config
     from distilltest.distillation.learning_curve.curve import LearningCurve
 
 _TEXT = """\
-Do we need more data? Tune at several sizes of the training file, evaluate each tuned model, draw pass rate against size.
+Would more training data help? Tune at several sizes of the training file, evaluate each model, and plot pass rate by size.
 
   distilltest learning-curve
       at 50, 100, 200 and 400 examples of the file that `distilltest distill` wrote
   distilltest learning-curve --file train.jsonl --sizes 100,200,400,all --suite suites/test_git_commands.py
 
-The subsets are random and nested: what is in a small one is in every larger one. All jobs are started at once. The same
-command again finds its jobs and the answers it has: it can be killed and repeated at any moment, and pays nothing twice.
-The evaluations count as no attempts at a promotion, and the project's candidate stays who it is.
+The subsets are random and nested: every larger one contains the smaller ones. All jobs start at once. You can stop the
+command and repeat it at any time: it finds its jobs and stored answers, and pays for nothing twice. The evaluations do not
+count as attempts at a promotion, and the project's candidate does not change.
 
-The answer goes to the terminal and to reports/learning-curve-<time>/: curve.md, curve.svg and curve.json.
+The result goes to the terminal and to reports/learning-curve-<time>/: curve.md, curve.svg and curve.json.
 """
 
 
 def add(commands: Any) -> None:
     """Declare the command."""
-    command = commands.add_parser(
+    command = add_action(
+        commands,
         "learning-curve",
-        help="do we need more data? tune and evaluate at several sizes of the training file",
-        description=_TEXT,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "would more data help? tune and evaluate at several sizes of the training file",
+        _TEXT,
+        run,
     )
-    command.add_argument("--file", type=Path, metavar="FILE", help="the training file (default: distill's)")
     command.add_argument(
-        "--sizes", type=_sizes, default=[], metavar="N,N,…", help="how many examples; `all` for the whole file"
+        "--file", type=Path, metavar="FILE", help="the training file (default: the one that distill wrote)"
     )
-    command.add_argument("--suite", metavar="PATH", help="what pytest runs (default: as in distilltest.yaml)")
-    command.add_argument("--seed", type=int, default=0, metavar="N", help="which examples are drawn (default 0)")
     command.add_argument(
-        "--epochs", type=finetune.whole_or_auto, metavar="N|auto", help="for every job (default: the server decides)"
+        "--sizes", type=_sizes, default=[], metavar="N,N,…", help="numbers of examples; `all` is the whole file"
     )
-    command.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
+    command.add_argument("--suite", metavar="PATH", help="the path that pytest runs (default: as in distilltest.yaml)")
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="the seed for drawing examples (default: 0)")
+    command.add_argument(
+        "--epochs",
+        type=finetune.whole_or_auto,
+        metavar="N|auto",
+        help="passes per job (default: the server decides)",
+    )
+    add_root(command)
     resumable(command)
-    command.set_defaults(run=run)
 
 
 def _sizes(text: str) -> list[int | None]:
     parts = [part.strip() for part in text.split(",")]
     if not all(part == "all" or (part.isdecimal() and int(part) > 0) for part in parts):
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of sizes such as 50,100,200 or 100,all")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of sizes such as 50,100,200 or 100,all")
     return [None if part == "all" else int(part) for part in parts]
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure, draw and answer."""
+    """Measure, plot and report."""
     import sys
 
     from distilltest.cli.finetune_start import check
@@ -92,9 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
     say.document(text.summary(curve))
     say.line()
     shown = folder.relative_to(config.root) if folder.is_relative_to(config.root) else folder
-    say.line(
-        f"read {shown / 'curve.md'} (the picture: {shown / 'curve.svg'}, the same as data: {shown / 'curve.json'})"
-    )
+    say.line(f"read {shown / 'curve.md'} (the plot: {shown / 'curve.svg'}, the data: {shown / 'curve.json'})")
     return 0
 
 
@@ -112,7 +115,7 @@ def _file(arguments: argparse.Namespace, config: Config) -> Path:
 
 
 def _write(config: Config, curve: LearningCurve) -> Path:
-    """Write the three files, each whole or not at all."""
+    """Write the three files, each atomically; return their folder."""
     from distilltest.data.whole_files import write_whole
     from distilltest.distillation.learning_curve import markdown, svg
     from distilltest.reporting.json import document

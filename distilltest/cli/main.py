@@ -1,4 +1,4 @@
-"""Parsing the command line, and the one place that turns errors into messages and exit codes."""
+"""Parse the command line, run the command, and turn errors into messages and exit codes."""
 
 from __future__ import annotations
 
@@ -52,18 +52,17 @@ _EPILOG = """\
 First steps:
   distilltest init            write a small project into this folder
   distilltest distill         ask the teacher, tune the student, evaluate it
-  pytest suites/              evaluate again; exit code 0: it may be promoted
-  distilltest promote         put it into production, on the record
+  pytest suites/              evaluate again; exit code 0 means the model may be promoted
+  distilltest promote         promote the model and record why in promotions.yaml
 
-Exit codes: 0 done; 2 a wrong command line; 3 an error that the message explains; 70 a bug in distilltest; 130 Ctrl-C,
-SIGTERM or SIGHUP.
-distill and promote end as pytest does: 0 promote, 1 block, 10 undecided, 11 incomplete, 12 an evaluation could not run.
-A check or verification that finds a fault ends with 13.
+Exit codes: 0 done; 2 invalid command line; 3 an error, explained by the message; 13 a check or verification found a fault;
+70 a bug in distilltest; 130 Ctrl-C, SIGTERM or SIGHUP.
+distill and promote use pytest's codes: 0 promote, 1 block, 10 undecided, 11 incomplete, 12 an evaluation could not run.
 """
 
 
 _RESUMES = "Everything that had arrived is kept: the same command goes on from here."
-"""Of a command that declares ``resumes``, because it keeps every answer when it arrives."""
+"""Printed for a command that declares ``resumes``, because it stores every answer as it arrives."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -99,7 +98,7 @@ def _main(arguments: Sequence[str] | None) -> int:
             if getattr(chosen, "time_limit", None):
                 interruption.limit(seconds_of(chosen.time_limit))
             code = int(chosen.run(chosen))
-            sys.stdout.flush()  # a reader that has gone is met here, not when the interpreter ends
+            sys.stdout.flush()  # raises BrokenPipeError here rather than when the interpreter ends
             return code
     except DistilltestError as error:
         _say(f"distilltest: error: {error}")
@@ -120,7 +119,9 @@ def _main(arguments: Sequence[str] | None) -> int:
         if error.filename is None or error.strerror is None:
             _say(f"distilltest: {unexpected(error)}")
             return INTERNAL_ERROR
-        _say(f"distilltest: error: {error.filename}: {error.strerror}. Change the path or its rights, and run again.")
+        _say(
+            f"distilltest: error: {error.filename}: {error.strerror}. Change the path or its permissions, and run again."
+        )
         _trace()
         return ERROR
     except Exception as error:
@@ -129,7 +130,7 @@ def _main(arguments: Sequence[str] | None) -> int:
 
 
 def _say(text: str) -> None:
-    """Say it to whoever reads standard error, if anybody does."""
+    """Print on standard error, unless it is closed."""
     with contextlib.suppress(OSError, ValueError):
         say.error(text)
 
@@ -140,6 +141,6 @@ def _trace() -> None:
 
 
 def _let_go_of_output() -> None:
-    """Write nothing more to a pipe that nobody reads, so that the interpreter does not complain of it when it ends."""
+    """Redirect standard output to the null device, so that the interpreter does not complain about the closed pipe."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from distilltest.cli import say
+from distilltest.cli.options import add_root
 
 
 def add(commands: Any) -> None:
     """Declare the commands."""
-    report = commands.add_parser("report", help="print the report of the last run, or of another one")
-    report.add_argument("run_id", nargs="?", metavar="RUN", help="a folder's name below reports/")
-    report.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
+    report = commands.add_parser("report", help="print the report of the last run or of another one")
+    report.add_argument(
+        "run_id", nargs="?", metavar="RUN", help="the name of a folder in reports/ (default: the newest)"
+    )
+    add_root(report)
     report.set_defaults(run=run_report)
     schema = commands.add_parser("schema", help="print the JSON Schema of distilltest.yaml")
     schema.set_defaults(run=run_schema)

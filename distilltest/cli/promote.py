@@ -1,4 +1,4 @@
-"""``distilltest promote``."""
+"""``distilltest promote``: promote a model, or say why not."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilltest.cli import say
+from distilltest.cli.options import add_action, add_root
 
 if TYPE_CHECKING:
     from distilltest.promotion.entry import Entry
@@ -14,39 +15,33 @@ if TYPE_CHECKING:
     from distilltest.pytest_plugin.session import Session
 
 _TEXT = """\
-Put a model into production: append an entry to promotions.yaml and keep the report that proved it, if the latest whole run
-of every required evaluation on the model says promote. Otherwise nothing is written, and each evaluation says why not.
+Put a model into production. If the latest complete run of every required evaluation on the model says promote, append an entry
+to promotions.yaml and keep the report as proof. Otherwise write nothing, and show what each evaluation says against it.
 
-  distilltest promote                     the candidate: of distilltest.yaml, or the one that `distilltest distill` tuned last
+  distilltest promote                     the candidate of distilltest.yaml, or the last one that `distilltest distill` tuned
   distilltest promote ft:gpt-4o-mini:…    another model
-  distilltest promote --override "reason" in spite of what speaks against it; the reason stands in promotions.yaml for good
+  distilltest promote --override "reason" promote it anyway; promotions.yaml records the reason
 
-Required is what `promotion: {require: [NODE ID, FILE or GLOB, …]}` in distilltest.yaml names. Without it: every evaluation that
-the suite now has in the files and folders that whole pytest runs on the model were asked for, and those that proved the model
-now in production. A run that was narrowed (-k, -m, --limit, --tag, --case), interrupted or incomplete does not count, nor one
-that is older than the suite: whose dataset, prompts, gate, models or test file are no longer what they were.
+The required evaluations are those in `promotion: {require: [NODE ID, FILE or GLOB, …]}` of distilltest.yaml. Without that key,
+they are every evaluation that the suite now has in the files and folders that you ran pytest on for this model, and those
+that proved the model now in production. A run does not count if it was narrowed (-k, -m, --limit, --tag, --case),
+interrupted or incomplete, or if its dataset, prompts, gate, models or test file have changed since.
 
-Exit codes: 0 promoted (or already), 1 something blocks, 10 undecided, 11 incomplete, 3 an error that the message explains.
+Exit codes: 0 promoted (now or before), 1 an evaluation blocks, 10 undecided, 11 incomplete, 3 an error, explained by the message.
 """
 
 
 def add(commands: Any) -> None:
     """Declare the command."""
-    command = commands.add_parser(
-        "promote",
-        help="put a model into production, if its evaluations prove it",
-        description=_TEXT,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = add_action(commands, "promote", "put a model into production if its evaluations prove it", _TEXT, run)
     command.add_argument("model", nargs="?", metavar="MODEL", help="the model (default: the candidate)")
-    command.add_argument("--override", metavar="REASON", help="promote whatever the evaluations say, and record why")
-    command.add_argument("--offline", action="store_true", help="ask no server for the model's shutdown date")
-    command.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
-    command.set_defaults(run=run)
+    command.add_argument("--override", metavar="REASON", help="promote regardless of the evaluations, and record why")
+    command.add_argument("--offline", action="store_true", help="do not ask the server for the model's shutdown date")
+    add_root(command)
 
 
 def open_session(root: Path, candidate: str | None = None) -> Session:
-    """The configuration and the store, as a pytest session has them."""
+    """Open the configuration and the store as a pytest session does."""
     from distilltest.pytest_plugin.session import Options, Session
 
     return Session(root.resolve(), Options({"candidate": candidate} if candidate else {}), command="")
@@ -58,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     from distilltest.promotion.promote import Promoter
 
     if arguments.override is not None and not arguments.override.strip():
-        raise DistilltestError("--override needs a reason: why is the model promoted without a proof?")
+        raise DistilltestError("--override needs a reason: why is the model promoted without proof?")
     session = open_session(arguments.root, arguments.model)
     try:
         model = session.config.model("candidate").model
@@ -78,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def exit_code(result: Result) -> int:
-    """What a command ends with that wanted to promote."""
+    """The exit code of a command that tried to promote."""
     from distilltest.exit_codes import OF_VERDICT
 
     return OF_VERDICT[result.status]

@@ -1,12 +1,12 @@
-"""``distilltest promotions``."""
+"""``distilltest promotions``: list, show, verify, rollback."""
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilltest.cli import say
+from distilltest.cli.options import add_action, add_root
 
 if TYPE_CHECKING:
     from distilltest.promotion.entry import Entry
@@ -14,41 +14,37 @@ if TYPE_CHECKING:
 _TEXT = """\
 The history in promotions.yaml: which model is in production, who put it there, and what proved it.
 
-  distilltest promotions list                 one line an entry, the newest last
-  distilltest promotions show 3               all of one entry; the newest without a number
+  distilltest promotions list                 one line per entry, the newest last
+  distilltest promotions show 3               the whole entry; without a number, the newest
   distilltest promotions verify               recompute hashes, fingerprints and verdicts; exit code 13 on an edit
-  distilltest promotions rollback --reason R  put the promotion before back into production, by a new entry
+  distilltest promotions rollback --reason R  append an entry that puts the previous promotion back into production
 """
 _VERIFY = """\
-Recompute what promotions.yaml says: each entry's hash and its link to the entry before, the hashes of the kept reports, what
-the kept reports say, and each verdict: from the outcomes in the store where it has the run, else from the report's own numbers
-as far as they go. Datasets, prompts and training files that have changed since are remarks. Exit code 1 on an edit.
+Recompute everything that promotions.yaml claims: the hash of each entry and its link to the previous one, the hashes and the
+content of the kept reports, and each verdict. Verdicts are computed from the outcomes in the store; if the run is not in the
+store, from the numbers in the report, as far as possible. Datasets, prompts and training files that have changed since are
+remarks. Exit code 13: something was edited.
 """
 
 
 def add(commands: Any) -> None:
     """Declare the commands."""
-    group = commands.add_parser(
-        "promotions",
-        help="what was promoted: list, show, verify, rollback",
-        description=_TEXT,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    group = add_action(commands, "promotions", "the history of promotions: list, show, verify, rollback", _TEXT)
     actions = group.add_subparsers(title="actions", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="one line an entry")
+    listing = actions.add_parser("list", help="list entries, one line each")
     listing.set_defaults(run=run_list)
-    show = actions.add_parser("show", help="all of one entry")
+    show = actions.add_parser("show", help="show one entry in full")
     show.add_argument("number", nargs="?", type=int, metavar="N", help="the entry (default: the newest)")
     show.set_defaults(run=run_show)
     check = actions.add_parser("verify", help="detect edits", description=_VERIFY)
     check.set_defaults(run=run_verify)
     back = actions.add_parser("rollback", help="put an earlier promotion back into production")
-    back.add_argument("number", nargs="?", type=int, metavar="N", help="which one (default: the one before)")
-    back.add_argument("--reason", required=True, metavar="REASON", help="why; it stands in promotions.yaml for good")
-    back.add_argument("--offline", action="store_true", help="ask no server for the model's shutdown date")
+    back.add_argument("number", nargs="?", type=int, metavar="N", help="the entry (default: the previous promotion)")
+    back.add_argument("--reason", required=True, metavar="REASON", help="why; recorded in promotions.yaml")
+    back.add_argument("--offline", action="store_true", help="do not ask the server for the model's shutdown date")
     back.set_defaults(run=run_rollback)
     for action in (listing, show, check, back):
-        action.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the folder of distilltest.yaml")
+        add_root(action)
 
 
 def run_list(arguments: argparse.Namespace) -> int:
@@ -88,14 +84,14 @@ def _in_short(entry: Entry) -> str:
 
 
 def run_show(arguments: argparse.Namespace) -> int:
-    """Show one entry, as it stands in the file."""
+    """Show one entry as the file has it."""
     from distilltest.data import yaml_of
     from distilltest.promotion.history import History
 
     written = History.load(arguments.root.resolve()).find(arguments.number)
     entry = written.entry
     if entry.override:
-        say.line(f"OVERRIDE: promoted without a proof, because: {entry.override.reason}")
+        say.line(f"OVERRIDE: promoted without proof, because: {entry.override.reason}")
         say.line()
     say.document(yaml_of(dict(written.content)))
     return 0
@@ -122,7 +118,7 @@ def run_verify(arguments: argparse.Namespace) -> int:
         for remark in each.remarks:
             say.line(f"  remark: {remark}")
     for folder in left:
-        say.line(f"remark: {folder} belongs to no entry: a promotion was interrupted, or its entry was taken out.")
+        say.line(f"remark: {folder} belongs to no entry: a promotion was interrupted, or its entry was removed.")
     edits = [*problems, *(edit for each in checked for edit in each.edits)]
     for edit in edits:
         say.line(f"EDITED: {edit}")
@@ -131,7 +127,7 @@ def run_verify(arguments: argparse.Namespace) -> int:
 
 
 def run_rollback(arguments: argparse.Namespace) -> int:
-    """Go back."""
+    """Put an earlier promotion back into production."""
     from distilltest.cli.promote import open_session
     from distilltest.errors import DistilltestError
     from distilltest.promotion.promote import Promoter

@@ -1,4 +1,4 @@
-"""``distilltest serve``."""
+"""``distilltest serve``: serve the API by hand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from distilltest.cli import say
 
 _EPILOG = """\
-Tune a model of your own, and ask the result:
+Tune a model of your own, and evaluate the result:
   distilltest serve --trainer transformers --base-model ~/models/small --port 8000
   (in distilltest.yaml)  servers: {mine: {base_url: "http://127.0.0.1:8000/v1"}}
                          models:  {base: {server: mine, model: small}, ...}
@@ -23,38 +23,38 @@ def add(commands: Any) -> None:
     """Declare the command."""
     command = commands.add_parser(
         "serve",
-        help="serve the API by hand: the embedded models, or a language model of your own that jobs tune",
+        help="serve the API: the embedded models, or a language model of your own that jobs can tune",
         description=(
-            "Serve OpenAI's API on 127.0.0.1 (and nowhere else): chat completions, stored completions, files, fine-tuning "
-            "jobs. Without options its models are a rule book and a retrieval learner, no language models. With --trainer "
-            "transformers it serves a Hugging Face causal language model, and its jobs really tune it (LoRA, supervised "
-            "and DPO); that needs: pip install 'distilltest[train]'. GET /distilltest/stats counts what it answered."
+            "Serve the OpenAI API on 127.0.0.1 only: chat completions, stored completions, files, fine-tuning jobs. By "
+            "default its models are a rule book and a retrieval learner, not language models. With --trainer transformers "
+            "it serves a Hugging Face causal language model and its jobs tune that model (LoRA, supervised and DPO); this "
+            "needs pip install 'distilltest[train]'. GET /distilltest/stats counts the answers."
         ),
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument("--port", type=int, default=8000, help="the port (default 8000; 0 takes a free one)")
+    command.add_argument("--port", type=int, default=8000, help="the port (default: 8000; 0 chooses a free one)")
     command.add_argument(
         "--data",
         type=Path,
         metavar="DIR",
-        help="where files, jobs and tuned models are kept (default .distilltest/embedded, or .distilltest/trainer)",
+        help="the folder for files, jobs and tuned models (default: .distilltest/embedded, or .distilltest/trainer)",
     )
     command.add_argument(
-        "--latency-ms", type=float, default=0.0, metavar="MS", help="time that each chat completion takes in addition"
+        "--latency-ms", type=float, default=0.0, metavar="MS", help="delay each chat completion by this time"
     )
     trainer = command.add_argument_group("a language model of your own")
     trainer.add_argument(
-        "--trainer", choices=("embedded", "transformers"), default="embedded", help="what answers and learns"
+        "--trainer", choices=("embedded", "transformers"), default="embedded", help="the models that answer and learn"
     )
-    trainer.add_argument("--base-model", metavar="MODEL", help="a folder that save_pretrained wrote, or a hub id")
+    trainer.add_argument("--base-model", metavar="MODEL", help="a folder written by save_pretrained, or a hub id")
     trainer.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto takes cuda where there is one"
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto uses cuda if available"
     )
     trainer.add_argument(
         "--chat-template",
         metavar="FILE",
-        help="a Jinja file in the place of the tokenizer's own template, or the word plain for a plain one",
+        help="a Jinja file that replaces the tokenizer's template, or the word plain for a simple one",
     )
     command.set_defaults(run=run)
 
@@ -97,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _trainer(arguments: argparse.Namespace, folder: Path) -> Callable[[Any], Any]:
-    """Load the base model, and make what stands behind the server from it.
+    """Load the base model, and return a function that makes the server's models from it.
 
     Raises:
         ConfigError: The extra is missing, or the model cannot be loaded.
@@ -107,7 +107,7 @@ def _trainer(arguments: argparse.Namespace, folder: Path) -> Callable[[Any], Any
     from distilltest.errors import ConfigError
     from distilltest.trainer.extra import require_extra
 
-    # what these libraries find old in each other is no news to who tunes a model
+    # These libraries warn about each other's deprecated calls, which a user cannot fix.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"(accelerate|datasets|peft|transformers|trl)\.")
     if arguments.base_model is None:
         raise ConfigError("--trainer transformers needs a model to tune: add --base-model FOLDER, or a hub id.")
@@ -122,13 +122,13 @@ def _trainer(arguments: argparse.Namespace, folder: Path) -> Callable[[Any], Any
 
 
 def _refuse_options(arguments: argparse.Namespace) -> None:
-    """Say of options of the other trainer that they change nothing here.
+    """Refuse options that only apply to the other trainer.
 
     Raises:
-        ConfigError: There is one.
+        ConfigError: One is given.
     """
     from distilltest.errors import ConfigError
 
     for name, given in (("--base-model", arguments.base_model), ("--chat-template", arguments.chat_template)):
         if given is not None:
-            raise ConfigError(f"{name} is for a language model of your own: add --trainer transformers.")
+            raise ConfigError(f"{name} applies to a language model of your own: add --trainer transformers.")

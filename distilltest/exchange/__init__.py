@@ -1,1 +1,1 @@
-"""What comes in from other tools and platforms, and what goes out to them."""
+"""Import completions from other tools and platforms, export and redact them, and archive a platform's data."""

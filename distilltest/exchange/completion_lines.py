@@ -1,11 +1,11 @@
-"""The one shape of a stored completion as a line of JSON: what ``list --jsonl`` and ``export`` write and ``import`` reads.
+"""A stored completion as one line of JSON: ``list --jsonl`` and ``export`` write it, ``import`` reads it.
 
 ::
 
     {"request": {...}, "completion": {...}, "metadata": {...}, "response": "..."}
 
-``request`` is the body as it was sent, ``completion`` our record of the answer, ``metadata`` the labels as they are now, and
-``response`` the server's body as a text (``response_base64`` where it is no UTF-8).
+``request`` is the body that was sent, ``completion`` our record of the answer, ``metadata`` the current labels, and
+``response`` the server's response body as text (``response_base64`` if it is not UTF-8).
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ _SHAPE: dict[str, tuple[type, ...]] = {
     "trial": _WHOLE,
     "from_store": (bool,),
 }
-"""What each field of a record is."""
+"""The fields of a record and their types."""
 
 
 class BadLine(ValueError):
-    """Why a line cannot be imported, and the remedy: a sentence without the line's place."""
+    """A line that cannot be imported; the message has the reason and the remedy, but not the line's place."""
 
 
 def to_line(row: StoredRow) -> bytes:
-    """A line, without its end."""
+    """Format a completion as a line, without the line break."""
     content: dict[str, Any] = {
         "request": orjson.Fragment(row.request),
         "completion": orjson.Fragment(row.answer),
@@ -68,14 +68,14 @@ def is_line(content: Any) -> bool:
 
 
 def from_line(content: dict[str, Any]) -> StoredRow:
-    """The row that a line was written from.
+    """Parse a line that ``to_line`` wrote.
 
     Raises:
-        BadLine: It was changed, or is of another version.
+        BadLine: The line was changed, or comes from another version.
     """
     request, recorded, labels = content["request"], content["completion"], content.get("metadata", {})
     if not isinstance(request, dict) or not isinstance(request.get("messages", request.get("input")), list | str):
-        raise BadLine('"request" is no body of a request with "messages". Export the completion again.')
+        raise BadLine('"request" is not a request body with "messages". Export the completion again.')
     completion = _record(recorded)
     return StoredRow(
         key=completion.key,
@@ -92,7 +92,7 @@ def from_line(content: dict[str, Any]) -> StoredRow:
 
 
 def check_labels(labels: Any) -> dict[str, str]:
-    """Labels within the API's limits.
+    """Check that labels are within the API's limits.
 
     Raises:
         BadLine: They are not.
@@ -102,12 +102,12 @@ def check_labels(labels: Any) -> dict[str, str]:
     if labels is None:
         return {}
     if not isinstance(labels, dict) or len(labels) > MOST_LABELS:
-        raise BadLine(f'"metadata" is an object with at most {MOST_LABELS} labels.')
+        raise BadLine(f'"metadata" must be an object with at most {MOST_LABELS} labels.')
     for name, value in labels.items():
         if not isinstance(value, str) or len(name) > LONGEST_NAME or len(value) > LONGEST_VALUE:
             raise BadLine(
                 f"label {name[:LONGEST_NAME]!r}: a name has up to {LONGEST_NAME} characters, a value is a text of up to "
-                f"{LONGEST_VALUE}. Write numbers as texts."
+                f"{LONGEST_VALUE}. Write numbers as strings."
             )
     return dict(labels)
 
@@ -116,7 +116,7 @@ def _record(content: dict[str, Any]) -> Completion:
     unknown = [name for name in content if name not in _SHAPE]
     if unknown:
         raise BadLine(
-            f'"completion" has the field {unknown[0]!r}, which this distilltest does not know. Upgrade it, or take the field out.'
+            f'"completion" has the field {unknown[0]!r}, which this distilltest does not know. Upgrade it, or remove the field.'
         )
     required = {"key", "server", "model", "text", "finish_reason"}
     for name, kinds in _SHAPE.items():
@@ -126,12 +126,14 @@ def _record(content: dict[str, Any]) -> Completion:
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
             raise BadLine(f'"completion.{name}" is {value!r:.60}. Export the completion again.')
     if len(content["key"]) != 64 or set(content["key"]) - set("0123456789abcdef"):
-        raise BadLine(f'"completion.key" is {content["key"]!r:.80}, no key of a completion. Export it again.')
+        raise BadLine(
+            f'"completion.key" is {content["key"]!r:.80}, which is not the key of a completion. Export it again.'
+        )
     try:
         usage = Usage(**content.get("usage", {}))
         calls = tuple(ToolCall(**call) for call in content.get("tool_calls", ()))
     except TypeError:
-        raise BadLine('"completion.usage" or "completion.tool_calls" is not as it was. Export it again.') from None
+        raise BadLine('"completion.usage" or "completion.tool_calls" is invalid. Export it again.') from None
     more = {"usage": usage, "tool_calls": calls, "from_store": False}
     return Completion(**{f.name: content[f.name] for f in fields(Completion) if f.name in content} | more)
 
@@ -142,7 +144,7 @@ def _response(content: dict[str, Any]) -> bytes:
         try:
             return base64.b64decode(content["response_base64"], validate=True)
         except (binascii.Error, TypeError, ValueError):
-            raise BadLine('"response_base64" is no Base64. Export the completion again.') from None
+            raise BadLine('"response_base64" is not Base64. Export the completion again.') from None
     if not isinstance(text, str):
-        raise BadLine('"response" is no text. Export the completion again.')
+        raise BadLine('"response" is not a string. Export the completion again.')
     return text.encode()

@@ -1,4 +1,4 @@
-"""Writing completions into a JSONL file, whole or not at all."""
+"""Write completions to a JSONL file, atomically."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from distilltest.store import CompletionFilter, Store
 
 
 def export_file(path: Path, store: Store, selection: CompletionFilter) -> int:
-    """Write a selection, the oldest first, for the file's owner only; a file that is there is replaced at the end.
+    """Write a selection, oldest first, readable by the owner only; replace an existing file when all is written.
 
     Returns:
-        How many completions were written; with none, no file is.
+        The number of completions written; if there are none, no file is written.
 
     Raises:
-        DistilltestError: The file cannot be written; one that was there is as it was.
+        DistilltestError: The file cannot be written; an existing one is unchanged.
     """
     rows = store.each_row(selection)
     first = next(rows, None)

@@ -1,4 +1,4 @@
-"""What a completion from elsewhere must have been asked as, so that a run of this project finds it in the store."""
+"""Choose the server, model and parameters of an imported completion, so that a run of this project finds it."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ _DEFAULTS: dict[str, Any] = {
     "logprobs": False,
     "response_format": {"type": "text"},
 }
-"""What a server reports where nothing was asked for. A seed it makes up."""
+"""Parameters that a server reports although they were not sent. It also reports a seed of its own."""
 _DATE = re.compile(r"-\d{4}-?\d{2}-?\d{2}\Z")
 
 
 def choose_server(config: Config, name: str | None) -> Server:
-    """The server that completions come from: the one that is named, or the only one that the models are on.
+    """The server that completions come from: the named one, or the only one that the models use.
 
     Raises:
-        ConfigError: There is no such server, or there are several.
+        ConfigError: The server is unknown, or the models use several.
     """
     place = config.source or config.root / "distilltest.yaml"
     if name is None:
@@ -56,7 +56,7 @@ def choose_server(config: Config, name: str | None) -> Server:
         if len(used) != 1:
             raise ConfigError(
                 f"The models of {place} are on several servers ({', '.join(sorted(used))}). Say with --server which one gave "
-                "these answers: a completion is found again by the server's address."
+                "these answers: the store finds a completion by the server's address."
             )
         name = used.pop()
     if name not in config.servers:
@@ -67,17 +67,17 @@ def choose_server(config: Config, name: str | None) -> Server:
 def identify(
     config: Config, server: Server, model: str, told: Mapping[str, Any], *, by_server: bool
 ) -> tuple[str, dict[str, Any]]:
-    """The model and the parameters that make the key of a completion.
+    """The model and parameters for the key of a completion.
 
-    Where a configured model of the server is the one that answered (``gpt-4o`` also for ``gpt-4o-2024-08-06``), and nothing that
-    is told contradicts its parameters, it was asked as it is configured. Otherwise what is told counts.
+    If a configured model of the server gave the answer (``gpt-4o`` also matches ``gpt-4o-2024-08-06``), and the known
+    parameters do not contradict the configured ones, use the configuration. Otherwise use the known parameters.
 
     Args:
         config: The project's configuration.
-        server: Where the completion comes from.
-        model: The model that is named.
-        told: Parameters that are known.
-        by_server: They are what the server reports, so that its defaults and its seed say nothing.
+        server: The server that gave the completion.
+        model: The model's name in the source.
+        told: Known parameters.
+        by_server: The server reported the parameters, so its defaults and its seed are ignored.
     """
     known = {name: value for name, value in told.items() if name in PARAMETERS and value is not None}
     said = {name: value for name, value in known.items() if not (by_server and _says_nothing(name, value))}

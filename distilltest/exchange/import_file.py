@@ -1,4 +1,4 @@
-"""Importing a JSONL file of requests and answers, in one transaction."""
+"""Import a JSONL file of requests and answers, in one transaction."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from distilltest.store import Adding, Store
 from distilltest.training_files.lines import read_lines
 
 MOST_SHOWN = 20
-"""Bad lines that are told one by one."""
+"""Bad lines that are printed."""
 
 
 @dataclass
 class Imported:
-    """What came of an import."""
+    """The result of an import."""
 
     added: int = 0
     known: int = 0
-    """They were in the store already."""
+    """Completions that the store had already."""
     empty: int = 0
-    """Of the added ones, those that say nothing: no text, no tool call, no refusal."""
+    """Added completions with an empty answer: no text, no tool call, no refusal."""
     first_empty: str = ""
-    """Where the first of them is."""
+    """The place of the first empty one."""
     bad: int = 0
     shown: list[str] = field(default_factory=list)
-    """The first of the bad ones: where, what and the remedy."""
+    """The first bad ones: place, problem and remedy."""
 
     def count(self, added: bool, empty: bool, where: str) -> None:
-        """Count a good one."""
+        """Count a good line."""
         self.added += added
         self.known += not added
         if added and empty:
@@ -42,13 +42,13 @@ class Imported:
             self.first_empty = self.first_empty or where
 
     def complain(self, where: str, problem: str) -> None:
-        """Count a bad one."""
+        """Count a bad line."""
         self.bad += 1
         if len(self.shown) < MOST_SHOWN:
             self.shown.append(brief_lines(f"{where}: {problem}"))
 
     def complaints(self) -> list[str]:
-        """The bad ones, in lines."""
+        """The bad ones, one line each."""
         more = self.bad - len(self.shown)
         return [*self.shown, *([f"… and {more:,} more"] if more else [])]
 
@@ -61,19 +61,19 @@ def import_file(
     skip_bad: bool = False,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Imported:
-    """Add every completion of a file that the store does not have. Memory is flat in the file's size.
+    """Add every completion of a file that the store does not have, in constant memory.
 
     Args:
-        path: JSONL.
-        store: Where to.
-        place: What holds for all of them.
-        skip_bad: Keep the good lines although there are bad ones.
-        progress: Told now and then how many lines were read.
+        path: The JSONL file.
+        store: The store to add to.
+        place: The context that all completions share.
+        skip_bad: Import the good lines even if others are bad.
+        progress: Called now and then with the number of lines read.
 
     Raises:
         TrainingFileError: The file cannot be read.
-        BadLines: There are bad lines and ``skip_bad`` is not set; nothing was kept.
-        StoreError: The store failed; nothing was kept.
+        BadLines: There are bad lines and ``skip_bad`` is not set; nothing was imported.
+        StoreError: The store failed; nothing was imported.
     """
     result = Imported()
     with store.adding() as adding:
@@ -84,8 +84,8 @@ def import_file(
                     result.count(*_keep(line.content, adding, place), at(path, line.number))
                 except BadLine as bad:
                     problem = str(bad)
-                except orjson.JSONEncodeError:  # it reads deeper nests than it writes
-                    problem = "objects or lists are nested more than 250 deep. Make it flatter."
+                except orjson.JSONEncodeError:  # orjson reads deeper nesting than it writes
+                    problem = "objects or lists are nested more than 250 levels deep. Flatten them."
             if problem is not None:
                 result.complain(at(path, line.number), problem)
             if line.number % 1000 == 0:
@@ -95,13 +95,13 @@ def import_file(
             complaints = "\n".join(result.complaints())
             raise BadLines(
                 f"{complaints}\nNothing was imported, because {result.bad:,} of {result.bad + good:,} lines are bad. "
-                "Mend them, or keep the good ones with --skip-bad."
+                "Fix them, or import the good ones with --skip-bad."
             )
     return result
 
 
 def _keep(content: object, adding: Adding, place: ImportContext) -> tuple[bool, bool]:
-    """Keep what a line says: whether it is new, and whether it says nothing."""
+    """Add a line's completion; return whether it is new, and whether its answer is empty."""
     if not is_line(content):
         answered = read_answered(content)
         return answered.keep(adding, place), answered.empty

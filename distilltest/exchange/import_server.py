@@ -1,4 +1,4 @@
-"""Pulling the completions that a server stored, page by page; an interrupted import goes on behind its last page."""
+"""Import the completions that a server stored, page by page; an interrupted import resumes after its last page."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from openai.types.chat import ChatCompletion
 
 PAGE = 100
-"""Completions that are asked for, and kept, at once."""
+"""Completions that are fetched, and added, at once."""
 _AT_ONCE = 8
-"""Requests for messages in flight; there is one for each completion."""
+"""Requests for messages in flight; each completion needs one."""
 
 
 @contextmanager
 def server_errors(server: str) -> Iterator[None]:
-    """Say in our words what a server's errors on stored completions mean.
+    """Translate the official client's errors about stored completions into ours.
 
     Raises:
-        EndpointMissing: The server stores no completions.
+        EndpointMissing: The server does not store completions.
         AuthenticationFailed: The key is wrong, or may not read them.
-        DistilltestError: It refused, or cannot be reached.
+        DistilltestError: The server refused, or cannot be reached.
     """
     import openai
 
@@ -55,10 +55,10 @@ def server_errors(server: str) -> Iterator[None]:
         ) from None
     except openai.APIConnectionError as error:
         raise DistilltestError(
-            f"Server {server!r} is not reachable: {error} Run the same command again: it goes on behind the last page."
+            f"Server {server!r} is not reachable: {error} Run the same command again: it resumes after the last page."
         ) from None
-    except (openai.APIError, ValueError) as error:  # no JSON, say
-        raise DistilltestError(f"Server {server!r} answered what is no list of stored completions: {error}") from None
+    except (openai.APIError, ValueError) as error:  # for example, not JSON
+        raise DistilltestError(f"Server {server!r} did not answer with a list of stored completions: {error}") from None
 
 
 def import_from_server(
@@ -73,17 +73,16 @@ def import_from_server(
 ) -> Imported:
     """Add every stored completion of a server that the store does not have.
 
-    Each page is one transaction together with its place in the server's list: what was killed goes on there, and nothing is
-    kept twice.
+    Each page and its place in the server's list are one transaction, so a killed import resumes there and adds nothing twice.
 
     Args:
-        client: Of the server.
-        store: Where to.
-        place: What holds for all of them.
-        model: Only of this model.
-        metadata: Only with these labels.
-        from_start: Look at all pages again, also at those of earlier imports.
-        progress: Told after each page how many completions were looked at.
+        client: A client of the server.
+        store: The store to add to.
+        place: The context that all completions share.
+        model: Only completions of this model.
+        metadata: Only completions with these labels.
+        from_start: Read all pages again, including those of earlier imports.
+        progress: Called after each page with the number of completions read.
 
     Raises:
         DistilltestError: The server has no such endpoint, refused, or cannot be reached.
@@ -100,8 +99,8 @@ def import_from_server(
                 page = client.chat.completions.list(
                     after=after or omit, limit=PAGE, model=model or omit, metadata=labels or omit, order="asc"
                 )
-            except AttributeError:  # what the openai package makes of a page of HTML
-                raise ValueError("it is no JSON") from None
+            except AttributeError:  # raised by the openai package for an HTML page
+                raise ValueError("it is not JSON") from None
             data = _checked(page.data)
             if not data:
                 return result
@@ -122,7 +121,7 @@ def import_from_server(
 
 
 def _known_place(client: OpenAI, after: str | None) -> str | None:
-    """Where to go on: behind a completion that the server still has."""
+    """The completion to resume after, if the server still has it."""
     import openai
 
     if after is None:
@@ -154,7 +153,7 @@ def _with_messages(client: OpenAI, completion: ChatCompletion) -> Answered | Bad
 
 
 def _message(told: dict[str, Any]) -> dict[str, Any]:
-    """A message as it was sent: without its id and what the server adds."""
+    """A message as it was sent: without its id and the fields that the server adds."""
     parts = told.pop("content_parts", None)
     if parts and not told.get("content"):
         told["content"] = parts

@@ -1,4 +1,4 @@
-"""Chat requests with their answers, as other programs write them."""
+"""Read chat requests with their answers, as other programs write them."""
 
 from __future__ import annotations
 
@@ -25,37 +25,37 @@ _FORMS = (
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A request, and the answer that it got somewhere."""
+    """A request and its answer from elsewhere."""
 
     messages: tuple[Message, ...]
     content: Mapping[str, Any]
     """The answer as a chat completion object."""
     response: bytes
-    """The server's body; nothing where there was none."""
+    """The server's response body; empty if there is none."""
     model: str | None
-    """None where the source does not name it."""
+    """None if the source does not name it."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     by_server: bool = False
-    """The parameters are what the server reports."""
+    """Whether the server reported the parameters."""
     labels: Mapping[str, str] = field(default_factory=dict)
     created: float | None = None
-    """Unix time, None where the source does not say it."""
+    """Unix time; None if the source does not have it."""
 
     @property
     def empty(self) -> bool:
-        """Whether the answer says nothing: no text, no tool call, no refusal."""
+        """Whether the answer is empty: no text, no tool call, no refusal."""
         said = self.content["choices"][0]["message"]
         return says_nothing(text_of(said.get("content")), said.get("tool_calls"), said.get("refusal"))
 
     def keep(self, adding: Adding, place: ImportContext) -> bool:
-        """Put it into the store; False where it is there already.
+        """Add it to the store; return False if the store has it already.
 
         Raises:
-            BadLine: It names no model, and there is no other one to take.
+            BadLine: It names no model, and the import has no default.
         """
         named = self.model or place.model
         if named is None:
-            raise BadLine('no "model" is named. Add it to the line, or give --model.')
+            raise BadLine('there is no "model". Add it to the line, or give --model.')
         model, parameters = identify(place.config, place.server, named, self.parameters, by_server=self.by_server)
         labels = check_labels({**self.labels, **place.labels})
         created = place.now if self.created is None else self.created
@@ -79,15 +79,15 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class ImportContext:
-    """What holds for all completions of one import."""
+    """The context that all completions of one import share."""
 
     config: Config
     server: Server
-    """Where they were given."""
+    """The server that gave the answers."""
     now: float
-    """Unix time: when those that do not say it arrived."""
+    """Unix time: the arrival of completions whose source does not have it."""
     model: str | None = None
-    """What answered where the source does not say it."""
+    """The model of completions whose source does not name it."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """Labels that all of them get."""
 
@@ -123,7 +123,7 @@ def read_answered(content: Any) -> Answered:
 
 
 def from_server(content: Mapping[str, Any], messages: Sequence[Message]) -> Answered:
-    """A chat completion object, as servers store it, with the messages that it answered.
+    """Read a chat completion object, as servers store it, with the messages that it answered.
 
     Raises:
         BadLine: It is broken.
@@ -136,15 +136,15 @@ def from_server(content: Mapping[str, Any], messages: Sequence[Message]) -> Answ
 
 
 def says_nothing(text: str, *others: object) -> bool:
-    """Whether there is neither a text nor anything else in an answer."""
+    """Whether an answer has neither text nor anything else."""
     return not text.strip() and not any(others)
 
 
 def check_messages(messages: Any) -> tuple[Message, ...]:
-    """Messages of a request.
+    """Check the messages of a request.
 
     Raises:
-        BadLine: They are none.
+        BadLine: They are not messages.
     """
     if not isinstance(messages, list) or not messages:
         raise BadLine(f'no "messages". Each line is {_FORMS}.')
@@ -167,7 +167,7 @@ def check_messages(messages: Any) -> tuple[Message, ...]:
 def _pair(content: Mapping[str, Any]) -> Answered:
     request = content["request"]
     if not isinstance(request, dict):
-        raise BadLine(f'"request" is no object. Each line is {_FORMS}.')
+        raise BadLine(f'"request" is not an object. Each line is {_FORMS}.')
     messages = check_messages(request.get("messages"))
     given, response = _completion(content["response"])
     return Answered(
@@ -182,7 +182,7 @@ def _pair(content: Mapping[str, Any]) -> Answered:
 
 
 def _completion(answer: Any) -> tuple[dict[str, Any], bytes]:
-    """A chat completion object for an answer, and the bytes of what a server said."""
+    """A chat completion object for an answer, and the server's response body."""
     if isinstance(answer, str):
         return {"choices": [{"message": {"content": answer}, "finish_reason": "stop"}]}, b""
     if isinstance(answer, dict) and "choices" in answer:
@@ -202,7 +202,7 @@ def _completion(answer: Any) -> tuple[dict[str, Any], bytes]:
         reason = "tool_calls" if answer.get("tool_calls") else "stop"
         made, _ = _completion({"choices": [{"message": answer, "finish_reason": reason}]})
         return made, b""
-    raise BadLine('the answer is neither a text, nor an assistant\'s message, nor an object with "choices".')
+    raise BadLine('the answer is neither text, nor an assistant message, nor an object with "choices".')
 
 
 _ANY = Request("", "", "", ())
@@ -210,7 +210,7 @@ _ANY = Request("", "", "", ())
 
 def _assistant(message: Any) -> dict[str, Any]:
     if not isinstance(message, dict):
-        raise BadLine('"choices[0].message" is no message.')
+        raise BadLine('"choices[0].message" is not a message.')
     said = message.get("content")
     if said is not None and not isinstance(said, str | list):
         raise BadLine(f"the answer's content is {said!r:.60}. It is a text, or null.")

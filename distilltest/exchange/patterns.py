@@ -1,4 +1,4 @@
-"""Patterns of what should not be read by everybody. Each finds common forms, and none finds all: look at ``--dry-run`` first."""
+"""Patterns for sensitive text. Each finds common forms, and none finds all of them: check with ``--dry-run`` first."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ _PHONE = r"""
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """Something to find in texts."""
+    """A kind of text to find."""
 
     name: str
     expression: re.Pattern[str]
     replacement: str
-    """What stands there instead."""
+    """The text to put in its place."""
     accepts: Callable[[str], bool] = lambda _: True
-    """Whether what was found is meant."""
+    """Whether a match counts."""
 
     def replace(self, text: str, found: Callable[[str], None]) -> str:
-        """Put the replacement in, and tell what was found."""
+        """Replace every match, and pass it to ``found``."""
 
         def put(match: re.Match[str]) -> str:
             if not match[0] or not self.accepts(match[0]):
@@ -56,7 +56,7 @@ class Pattern:
 
 
 def card_number(text: str) -> bool:
-    """Whether digits are the number of a card: 13 to 19 of them, with a right check digit (ISO/IEC 7812-1).
+    """Whether a text is a card number: 13 to 19 digits with a correct check digit (ISO/IEC 7812-1).
 
     >>> card_number("4111 1111 1111 1111"), card_number("4111 1111 1111 1112")
     (True, False)
@@ -67,7 +67,7 @@ def card_number(text: str) -> bool:
 
 
 def ip_address(text: str) -> bool:
-    """Whether a text is an address, and not just a few letters and colons.
+    """Whether a text is an IP address, not just a few letters and colons.
 
     >>> [ip_address(text) for text in ("10.0.0.1", "10.0.0.256", "2001:db8::1", "::", "a::b", "12:30:45")]
     [True, False, True, False, False, False]
@@ -93,12 +93,12 @@ _BUILT_IN: dict[str, tuple[str, Callable[[str], bool]]] = {
     ),
     "phone": (_PHONE, _phone),
 }
-"""In the order in which they are applied: the surer ones first."""
+"""In the order in which they are applied: the most certain first."""
 NAMES = tuple(_BUILT_IN)
 
 
 def built_in(name: str, replacement: str | None = None) -> Pattern:
-    """A pattern by its name; what it finds becomes ``[name]`` unless something else is said.
+    """A built-in pattern by name; a match becomes ``[name]``, or the given replacement.
 
     >>> built_in("email").replace("write to Ann.Lee+git@mail.example.org, please", print)
     Ann.Lee+git@mail.example.org
@@ -110,15 +110,15 @@ def built_in(name: str, replacement: str | None = None) -> Pattern:
 
 
 def own(text: str, replacement: str | None = None) -> Pattern:
-    """A pattern of the user's own; what it finds becomes ``[redacted]`` unless something else is said.
+    """A pattern of the user's; a match becomes ``[redacted]``, or the given replacement.
 
     Raises:
-        ValueError: It is no regular expression, or finds the empty text.
+        ValueError: It is not a regular expression, or matches the empty text.
     """
     try:
         expression = re.compile(text)
     except re.error as error:
-        raise ValueError(f"{text!r} is no regular expression: {error}") from None
+        raise ValueError(f"{text!r} is not a regular expression: {error}") from None
     if expression.match(""):
-        raise ValueError(f"{text!r} finds the empty text; ask for at least one sign")
+        raise ValueError(f"{text!r} matches the empty text; require at least one character")
     return Pattern(text, expression, "[redacted]" if replacement is None else replacement)

@@ -1,4 +1,4 @@
-"""Taking out of stored completions what should not be read: in the request, the answer, the server's body and what runs say."""
+"""Redact stored completions: the request, the answer, the response body, and what runs recorded about them."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from distilltest.exchange.patterns import Pattern
 from distilltest.store import CompletionFilter, Store, Texts
 
 EXAMPLES = 3
-"""Different findings of each pattern that are kept to be shown."""
+"""Distinct examples kept for each pattern."""
 _NOT_TEXT = frozenset(
     "key server model finish_reason served_id served_model system_fingerprint id object role type tool_call_id service_tier "
     "request_id case_id kind against embedding".split()
 )
-"""Fields whose values name things: nothing is found in them."""
+"""Fields whose values are identifiers; they are not searched."""
 
 
 @dataclass
 class Findings:
-    """What was found in requests and answers."""
+    """Matches in requests and answers."""
 
     counts: Counter[str] = field(default_factory=Counter)
     """By the pattern's name."""
     examples: dict[str, list[str]] = field(default_factory=dict)
-    """Some of what was found, by the pattern's name."""
+    """Some matches, by the pattern's name."""
     completions: int = 0
-    """Completions in which something was found."""
+    """Completions with a match."""
 
     def note(self, name: str, text: str) -> None:
-        """One more."""
+        """Count a match."""
         self.counts[name] += 1
         shown = self.examples.setdefault(name, [])
         if len(shown) < EXAMPLES and text not in shown:
@@ -43,14 +43,15 @@ class Findings:
 def redact(
     store: Store, selection: CompletionFilter, patterns: Sequence[Pattern], *, dry_run: bool = False
 ) -> Findings:
-    """Replace what the patterns find, in one transaction.
+    """Replace all matches of the patterns, in one transaction.
 
-    Keys stay, so that a redacted completion is still found by its request. Reasons of grades and the examples of reports in the
-    store that show these completions are redacted too. ``Store.scrub`` must follow: until then the files may hold the old texts.
+    Keys stay the same, so that a request still finds its redacted completion. The reasons of grades and the examples in
+    stored reports that show these completions are redacted too. Call ``Store.scrub`` afterwards: until then the store's
+    files may contain the old texts.
 
     Args:
-        store: Where.
-        selection: Which completions.
+        store: The store.
+        selection: The completions to redact.
         patterns: Applied one after the other.
         dry_run: Only count.
     """
@@ -72,13 +73,13 @@ def redact(
 
 
 def _untold(_: str, __: str) -> None:
-    """What is found here was counted elsewhere."""
+    """Ignore a match that was counted elsewhere."""
 
 
 def _redact(
     encoded: bytes, patterns: Sequence[Pattern], found: Callable[[str, str], None], counted_elsewhere: str = ""
 ) -> bytes:
-    """The same JSON, or text where it is none, with replacements; the same bytes where nothing is found."""
+    """Redact JSON, or text that is not JSON; return the same bytes if nothing matches."""
     changed = False
 
     def clean(text: str, told: Callable[[str, str], None]) -> str:

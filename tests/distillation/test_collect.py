@@ -259,7 +259,7 @@ def test_the_budget_is_kept_and_what_it_cost_is_said(project, server, capsys):
         (["requests.txt", "--server", "s"], "which model there? Add --model MODEL"),
         (
             ["requests.txt", "--server", "x", "--model", "m"],
-            "--server x: there is none of that name (there are s, embedded)",
+            "--server x: unknown server. distilltest.yaml has s, embedded",
         ),
         (["requests.txt", *(f"--metadata=k{n}=v" for n in range(17))], "17 labels, but a completion has at most 16"),
         (["requests.txt", "--prompt", "none.yaml"], "there is no such prompt file"),
@@ -288,11 +288,11 @@ def test_mistakes_are_named_before_anything_is_sent(project, server, capsys, arg
     [
         ("--samples", "0", "is not a whole number from 1"),
         ("--limit", "x", "is not a whole number from 1"),
-        ("--temperature", "0.2;1", "is not temperatures from 0 to 2"),
-        ("--temperature", "3", "is not temperatures from 0 to 2"),
-        ("--metadata", "task", "'task' is no label; write KEY=VALUE"),
+        ("--temperature", "0.2;1", "is not a list of temperatures from 0 to 2"),
+        ("--temperature", "3", "is not a list of temperatures from 0 to 2"),
+        ("--metadata", "task", "'task' is not a label; write KEY=VALUE"),
         ("--metadata", "k=" + "v" * 513, "its value up to 512"),
-        ("--top-p", "nan", "is not numbers from 0 to 1"),
+        ("--top-p", "nan", "is not a list of numbers from 0 to 1"),
     ],
 )
 def test_options_that_cannot_be_meant_are_a_wrong_command_line(project, capsys, option, value, words):

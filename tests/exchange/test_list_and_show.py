@@ -120,15 +120,15 @@ def test_an_embedding_is_shown_by_its_text(project):
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["list", "--limit", "0"], 2, "no whole number from 1"),
+        (["list", "--limit", "0"], 2, "not a whole number from 1"),
         (["list", "--since", "yesterday"], 2, "write 2026-11-20"),
         (["list", "--since", "99999999999d"], 2, "write 2026-11-20"),
         (["list", "--metadata", "task"], 2, "write KEY=VALUE"),
-        (["list", "--key", "xyz"], 2, "no beginning of a key"),
+        (["list", "--key", "xyz"], 2, "cannot begin a key"),
         (["list", "--after", "somewhere"], 3, "no place of the list"),
         (["list", "--grade", "good"], 2, "invalid choice"),
-        (["show", "hello"], 2, "no beginning of a key"),
-        (["list", "--root", "nowhere/at/all", "--key", "a" * 65], 2, "no beginning of a key"),
+        (["show", "hello"], 2, "cannot begin a key"),
+        (["list", "--root", "nowhere/at/all", "--key", "a" * 65], 2, "cannot begin a key"),
     ],
 )
 def test_a_wrong_command_line_is_told_in_a_sentence(project, arguments, code, words):

@@ -180,7 +180,7 @@ def test_evaluations_of_a_curve_know_what_they_are_for(project):
         ((), 3, "Name a training file with --file"),
         (("--file", "gone.jsonl"), 3, "there is no such file"),
         (("--file", "train.jsonl", "--sizes", "10,41"), 3, "has 40 examples"),
-        (("--file", "train.jsonl", "--sizes", "ten"), 2, "no list of sizes"),
+        (("--file", "train.jsonl", "--sizes", "ten"), 2, "not a list of sizes"),
         (("--file", "train.jsonl", "--sizes", "10", "--suite", "nowhere"), 3, "came to no verdict (exit code 4)"),
     ],
 )

@@ -117,7 +117,7 @@ def test_a_file_that_changed_before_its_turn_is_not_tuned_on(project):
         (lambda root: None, ("--then-dpo", "train.jsonl"), "this is a supervised example"),
         (lambda root: None, ("--beta", "0.1"), "--beta is for preferences"),
         (lambda root: None, ("--notify", "true"), "add --watch"),
-        (lambda root: None, ("--metadata", "distilltest=x"), "it is ours"),
+        (lambda root: None, ("--metadata", "distilltest=x"), "is reserved for distilltest"),
         (lambda root: None, ("--model", "embedded-teacher"), "takes no new fine-tuning jobs"),
         (lambda root: None, ("--model", "nobody"), "The model `nobody` does not exist"),
     ],

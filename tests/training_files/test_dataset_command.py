@@ -135,7 +135,7 @@ def test_sft_with_too_few_examples_is_unfit(project, capsys):
 def test_a_label_that_is_none_is_a_wrong_command_line(capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["dataset", "sft", "--output", "f", "--metadata", "task"])
-    assert "'task' is no label; write KEY=VALUE" in capsys.readouterr().err
+    assert "'task' is not a label; write KEY=VALUE" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("share", ["0", "1", "x", "nan"])

@@ -1,1 +1,1 @@
-"""A copy of everything that a hosted platform keeps for its users: evals, stored completions, jobs and their files."""
+"""Save everything that a hosted platform stores for a user: evals, completions, jobs and their files."""

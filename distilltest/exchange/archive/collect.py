@@ -1,4 +1,4 @@
-"""What is fetched, in which order, and where it is put."""
+"""Fetch every object of a server, in order, and put it into the archive's files."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from distilltest.exchange.archive.pages import Item, Page, encode, identifier, o
 from distilltest.exchange.archive.references import named_files
 
 PAGE = 100
-"""Objects in one page: the most that the platform's lists give."""
+"""Objects per page: the platform's maximum."""
 
 TOP = ("models", "evals", "chat/completions", "fine_tuning/jobs")
-"""The lists that everything else hangs on."""
+"""The lists from which everything else is reached."""
 
 Each = Callable[[Any], Awaitable[None]]
 
@@ -33,43 +33,43 @@ class Listing:
     """Below the server's address."""
     file: Path
     kind: str
-    """What it lists, for the progress display."""
+    """The kind of its objects, for the progress display."""
     order: str | None = "asc"
-    """The oldest first, so that what is new comes last; None if the list cannot be ordered."""
+    """Oldest first, so that new objects come last; None if the list cannot be ordered."""
     paged: bool = True
 
 
 class Collector:
-    """Fetches everything into a folder; what is there already is not asked for."""
+    """Fetches everything into a folder, except what the folder has already."""
 
     def __init__(self, fetcher: Fetcher, root: Path, concurrency: int, progress: Callable[[str, int], None]) -> None:
         """Prepare.
 
         Args:
-            fetcher: How to ask.
-            root: Where to put it.
+            fetcher: Sends the requests.
+            root: The archive's folder.
             concurrency: Requests in flight at once.
-            progress: Told of what has been saved: its kind, and how many.
+            progress: Called with the kind and number of saved objects.
         """
         self._fetcher = fetcher
         self._root = root
         self._progress = progress
         self._conversations = asyncio.Semaphore(4 * concurrency)
-        """Completions whose messages are asked for; their list waits for them, so that it never runs far ahead."""
+        """Limits the completions whose messages are being fetched, so that their list never runs far ahead."""
         self.not_fetched: list[NotFetched] = []
-        """What the server did not give."""
+        """Requests that the server refused or failed."""
 
     async def models(self) -> None:
-        """All models, with their shutdown dates."""
+        """Save all models, with their shutdown dates."""
         await self._list(Listing("models", self._root / MODELS, "models", order=None, paged=False))
 
     async def everything(self) -> None:
-        """All that an archive has, models apart."""
+        """Save everything except the models."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._evals(group))
             group.create_task(self._completions())
             group.create_task(self._jobs(group))
-        async with asyncio.TaskGroup() as group:  # when all is there that may name a file
+        async with asyncio.TaskGroup() as group:  # after everything that may refer to a file
             for named in named_files(self._root):
                 group.create_task(self._file(named))
 
@@ -128,7 +128,7 @@ class Collector:
             messages.finish()
 
     async def _messages(self, completion: Any, messages: GrowingFile) -> None:
-        """The messages that a stored completion answers: one line for each completion."""
+        """Save the messages that a stored completion answers, as one line."""
         try:
             path = self._path("chat/completions", completion, "messages")
             if path is None:
@@ -145,7 +145,7 @@ class Collector:
             self._conversations.release()
 
     async def _file(self, named: str) -> None:
-        """A file's metadata and content."""
+        """Save a file's metadata and content."""
         path = self._path("files", {"id": named})
         if path is None:
             return
@@ -161,7 +161,7 @@ class Collector:
             self.not_fetched.append(refusal)
 
     def _path(self, before: str, owner: Any, after: str = "") -> str | None:
-        """The address of something that belongs to an object, unless its id cannot be part of an address."""
+        """The path of something that belongs to an object; None if the object's id cannot be part of an address."""
         found = identifier(owner)
         part = address_part(found) if found else None
         if part is None:
@@ -171,7 +171,7 @@ class Collector:
         return f"{before}/{part}/{after}".rstrip("/")
 
     async def _index(self, listing: Listing, name: str, each: Each) -> None:
-        """Keep each object of a list in a folder of its own, and the list of the folders."""
+        """Save each object of a list in its own folder, and an index of the folders."""
         folders: set[str] = set()
 
         def line(item: Item) -> bytes | None:
@@ -194,12 +194,12 @@ class Collector:
         line: Callable[[Item], bytes | None] = lambda item: one_line(item.raw),
         each: Each | None = None,
     ) -> None:
-        """Keep a list, from where an earlier command has left it.
+        """Save a list, from where an earlier command stopped.
 
         Args:
-            listing: Which one.
-            line: Makes the line that is kept of an object; None keeps none.
-            each: Told of each line, also of those that an earlier command has kept.
+            listing: The list.
+            line: Makes an object's line in the file; None leaves the object out.
+            each: Called for each line, including those that an earlier command saved.
         """
         lines = GrowingFile(listing.file)
         if lines.complete:
@@ -240,7 +240,7 @@ class Collector:
             lines.finish()
 
     async def _pages(self, listing: Listing, after: str | None) -> AsyncIterator[tuple[Item, ...]]:
-        """The pages of a list behind an object, each asked for when the one before has been dealt with."""
+        """The pages of a list after an object; each is fetched when the one before has been processed."""
         options: dict[str, str | int | None] = {"limit": PAGE, "order": listing.order} if listing.paged else {}
         mark, pages = after, 0
         while True:
@@ -250,14 +250,14 @@ class Collector:
                 unknown = [name for name in options if name in refusal.message.lower()]
                 if refusal.status not in (400, 422) or not unknown:
                     raise
-                for name in unknown:  # a server with narrower rules
+                for name in unknown:  # a server that rejects an option
                     del options[name]
                 continue
             cursor = _cursor(page)
             if cursor is not None and cursor in (after, mark):
                 if page.has_more:
                     raise NotFetched(listing.path, None, "the server sends the same page again and again", final=True)
-                return  # it gives everything at once, and ignores where to go on
+                return  # the server returns everything at once, and ignores `after`
             yield page.items
             if not listing.paged or not page.items or page.has_more is False:
                 return
@@ -265,9 +265,9 @@ class Collector:
                 raise NotFetched(listing.path, None, "the last object has no id to go on from", final=True)
             after, pages = cursor, pages + 1
             if pages & (pages - 1) == 0:
-                mark = cursor  # found again, if the pages go round in a circle
+                mark = cursor  # seen again if the pages form a cycle
 
 
 def _cursor(page: Page) -> str | None:
-    """Where the next page begins, as the official client reads it."""
+    """The cursor of the next page, as the official client determines it."""
     return (page.items[-1].id if page.items else None) or page.last_id

@@ -1,4 +1,4 @@
-"""Asking a server for what it keeps: a few requests at once, within its rate limits, again after passing failures."""
+"""Fetch objects from a server: a few requests at once, within its rate limits, with retries."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LONGEST_WAIT = 600.0
-"""Seconds that are waited when a server asks for patience; if it asks for more, the command ends."""
+"""The longest wait in seconds that a server may ask for; beyond it, the command ends."""
 _ATTEMPTS = 6
-"""How often a request is sent that fails for a passing reason."""
+"""Attempts for a request whose failure may be temporary."""
 _RATE_LIMITED_ATTEMPTS = 30
 _PIECE = 1 << 20
 _EXTRA_HEADERS = {"OPENAI_ORG_ID": "OpenAI-Organization", "OPENAI_PROJECT_ID": "OpenAI-Project"}
@@ -32,21 +32,21 @@ _EXTRA_HEADERS = {"OPENAI_ORG_ID": "OpenAI-Organization", "OPENAI_PROJECT_ID": "
 
 
 class NotFetched(Exception):
-    """The server did not give something; the rest of the archive does not need it."""
+    """The server did not return an object; the archive continues without it."""
 
     def __init__(self, path: str, status: int | None, message: str, *, final: bool) -> None:
         super().__init__(message)
         self.path = path
-        """What was asked for, below the server's address."""
+        """The request's path, relative to the server's address."""
         self.status = status
         """The HTTP status; None if the answer could not be used."""
         self.message = message
         self.final = final
-        """Whether the server refused. Otherwise it failed, and another run may succeed."""
+        """Whether the server refused; otherwise it failed, and another run may succeed."""
 
 
 class Fetcher:
-    """All requests to one server."""
+    """Sends all requests to one server."""
 
     def __init__(
         self,
@@ -59,16 +59,16 @@ class Fetcher:
         key_help: str = "Check the key.",
         first_wait: float = 0.5,
     ) -> None:
-        """Prepare; nothing is connected yet. Use it as a context, inside an event loop.
+        """Prepare without connecting. Use it as an async context manager.
 
         Args:
-            base_url: With its ``/v1``.
-            api_key: Sent as a bearer token; None sends none.
+            base_url: The server's address, including ``/v1``.
+            api_key: Sent as a bearer token, unless it is None.
             concurrency: Requests in flight at once.
-            per_minute: Requests a minute at most.
-            timeout: Seconds without a byte after which an attempt has failed.
+            per_minute: The maximum of requests per minute.
+            timeout: Seconds without a byte after which an attempt fails.
             key_help: What to do if the key is refused.
-            first_wait: Seconds until a failed request is sent again; they double each time, up to 8.
+            first_wait: Seconds before the first retry; doubled each time, up to 8.
         """
         self._base_url = base_url
         self._key = api_key
@@ -83,7 +83,7 @@ class Fetcher:
         self._answered = False
         self._probed: tuple[str, Page | NotFetched] | None = None
         self.requests = 0
-        """Requests that were sent, repetitions included."""
+        """Requests sent, including retries."""
 
     async def __aenter__(self) -> Self:
         import aiohttp
@@ -104,10 +104,10 @@ class Fetcher:
         await self._session.close()
 
     async def probe(self, path: str) -> None:
-        """Ask for a list ahead of time: is anybody there, and is the key accepted?
+        """Fetch a list ahead of time, to check that the server can be reached and accepts the key.
 
         Raises:
-            DistilltestError: Nobody is there, or the key is refused.
+            DistilltestError: The server cannot be reached, or refuses the key.
         """
         try:
             self._probed = (path, await self.page(path))
@@ -115,11 +115,11 @@ class Fetcher:
             self._probed = (path, refusal)
 
     async def page(self, path: str, **query: str | int | None) -> Page:
-        """One page of a list.
+        """Fetch one page of a list.
 
         Raises:
             NotFetched: The server refused or failed.
-            DistilltestError: Going on makes no sense.
+            DistilltestError: No request can succeed.
         """
         if self._probed is not None and self._probed[0] == path:
             answer, self._probed = self._probed[1], None
@@ -134,11 +134,11 @@ class Fetcher:
             raise NotFetched(path, None, message, final=False) from None
 
     async def json(self, path: str) -> bytes:
-        """One object, as the server sent it.
+        """Fetch one object, as the server sent it.
 
         Raises:
             NotFetched: The server refused or failed.
-            DistilltestError: Going on makes no sense.
+            DistilltestError: No request can succeed.
         """
         body = await self._ask(path, {}, _read)
         try:
@@ -149,11 +149,11 @@ class Fetcher:
         raise NotFetched(path, None, f"the answer is not a JSON object: {self._shown(body)}", final=False)
 
     async def download(self, path: str, target: Path) -> None:
-        """A file's content, written piece by piece; nobody sees half of it.
+        """Download a file's content in pieces, and replace the target atomically.
 
         Raises:
             NotFetched: The server refused or failed.
-            DistilltestError: Going on makes no sense.
+            DistilltestError: No request can succeed.
         """
 
         async def save(response: aiohttp.ClientResponse) -> None:
@@ -176,13 +176,13 @@ class Fetcher:
         *,
         elsewhere: bool = False,
     ) -> T:
-        """Send until it succeeds, is refused, or has failed too often.
+        """Send a request until it succeeds, is refused, or has failed too often.
 
         Args:
-            path: Below the server's address.
-            query: What stands behind it; None leaves a value out.
-            use: What is done with the response.
-            elsewhere: A redirect is followed. Storage may be another server's; the key does not go there.
+            path: Relative to the server's address.
+            query: The query parameters; None leaves one out.
+            use: Reads the response.
+            elsewhere: Follow redirects, because storage may be on another server; the key is not sent there.
         """
         attempt = 0
         while True:
@@ -246,7 +246,7 @@ class Fetcher:
         raise NotFetched(path, status, message, final=True)
 
     async def _wait_for_turn(self) -> None:
-        """Keep the pace of requests_per_minute, and a pause that the server asked for."""
+        """Wait for the pace of requests_per_minute, and for a pause that the server asked for."""
         loop = asyncio.get_running_loop()
         while (wait := self._next_start - loop.time()) > 0:  # noqa: ASYNC110 - a time is waited for, not an event
             await asyncio.sleep(wait)  # meanwhile another request may have been told to wait longer
@@ -281,7 +281,7 @@ class Fetcher:
         return self._clean(repr(body[:200].decode(errors="replace").strip())) if body.strip() else "(no words)"
 
     def _clean(self, text: str) -> str:
-        """On one line, without the key, which a server may repeat, and without signs that steer a terminal."""
+        """Put a text on one line, without the key, which a server may repeat, and without control characters."""
         return shown_line(" ".join(text.split()))
 
 
@@ -290,7 +290,7 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
 
 
 class _Again(Exception):
-    """Failed for a reason that may pass."""
+    """A failure that may be temporary."""
 
     def __init__(
         self, status: int | None, message: str, retry_after: float | None = None, *, broke_off: bool = False

@@ -1,4 +1,4 @@
-"""The folder of an archive: whose it is, whether it is finished, and that only one command writes to it."""
+"""The folder of an archive: its server, its state, and the lock that lets only one command write to it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from distilltest.exchange.archive.pages import parse
 
 MANIFEST = "manifest.json"
 UNFINISHED = "unfinished.json"
-"""There while an archive is being written, with what the next command must know."""
+"""Exists while an archive is being written; has the state for the next command."""
 LOCK = ".lock"
 _OWN = {MANIFEST, UNFINISHED, LOCK, f"{LOCK}-journal"}
-"""Files that are not part of what was saved."""
+"""Files of our own in an archive."""
 MODELS = "models.jsonl"
 EVALS = "evals/index.jsonl"
 JOBS = "jobs/index.jsonl"
@@ -31,17 +31,17 @@ _ENDED = {"completed", "canceled", "cancelled", "failed", "succeeded"}
 
 
 class ArchiveFolder:
-    """The folder that a command writes an archive to. Use it as a context: it is locked meanwhile."""
+    """The folder that a command writes an archive to; it is locked from ``open`` to ``close``."""
 
     def __init__(self, root: Path, server: str) -> None:
-        """Look at the folder; nothing is written yet.
+        """Read the state of the folder; nothing is written yet.
 
         Args:
             root: The folder, which may not exist yet.
             server: The server's address, without credentials.
 
         Raises:
-            DistilltestError: It is a file, holds something else, or holds the archive of another server.
+            DistilltestError: It is a file, has other content, or is the archive of another server.
         """
         self.root = root
         self._server = server
@@ -58,13 +58,16 @@ class ArchiveFolder:
         self.new = state is None
         """Whether there is no archive yet."""
         self.finished = (root / MANIFEST).exists() and not (root / UNFINISHED).exists()
-        """Whether an earlier command has saved everything that the server gives."""
+        """Whether an earlier command has saved everything."""
         self.started: str = (state or {}).get("started") or _now()
         """When the first command began."""
         self._setting_aside = bool((state or {}).get("setting_aside"))
 
     def open(self, *, refresh: bool = False) -> None:
-        """Make the folder, lock it, and have what may have grown asked again if the archive is finished.
+        """Make the folder and lock it.
+
+        Args:
+            refresh: If the archive is finished, mark everything that may have grown to be read again.
 
         Raises:
             DistilltestError: It cannot be written, or another command writes to it.
@@ -95,7 +98,7 @@ class ArchiveFolder:
         """Unlock the folder.
 
         Args:
-            finished: The archive is complete, its manifest is written.
+            finished: The archive is complete and its manifest is written.
         """
         if self._lock is None:
             return
@@ -111,7 +114,7 @@ class ArchiveFolder:
         return not any(True for _ in files_of(self.root))
 
     def discard(self) -> None:
-        """Leave nothing behind of an archive that holds nothing."""
+        """Remove an empty archive."""
         self.close(finished=True)
         with contextlib.suppress(OSError):  # the folder was there before, or is the current one
             self.root.rmdir()
@@ -121,7 +124,7 @@ class ArchiveFolder:
         write_whole(self.root / UNFINISHED, orjson.dumps(state, option=orjson.OPT_INDENT_2) + b"\n")
 
     def _set_aside(self) -> None:
-        """Have the server asked again for what may have grown or changed. May be interrupted and repeated."""
+        """Mark everything that may have grown or changed to be read again. Safe to interrupt and repeat."""
         for parent, names in (
             ("evals/*/runs/*/run.json", ("output_items",)),
             ("jobs/*/job.json", ("events", "checkpoints")),
@@ -140,10 +143,10 @@ class ArchiveFolder:
 
 
 def read_state(root: Path) -> dict[str, Any] | None:
-    """What is known of an archive: of the unfinished one, else of the finished one; None if the folder holds none.
+    """Read the state of an unfinished archive, or of a finished one; None if the folder has no archive.
 
     Raises:
-        DistilltestError: It is damaged.
+        DistilltestError: The state is damaged.
     """
     for name in (UNFINISHED, MANIFEST):
         path = root / name
@@ -164,7 +167,7 @@ def read_state(root: Path) -> dict[str, Any] | None:
 
 
 def files_of(root: Path) -> Iterator[Path]:
-    """Every file of an archive but its manifest and what a running command keeps, in a stable order."""
+    """The saved files of an archive, without its manifest and state, in a stable order."""
     for path in sorted(root.rglob("*")):
         if (path.is_symlink() or not path.is_dir()) and path.relative_to(root).as_posix() not in _OWN:
             yield path

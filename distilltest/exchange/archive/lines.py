@@ -1,4 +1,4 @@
-"""One JSON object a line, appended page by page: a killed command goes on behind the last whole line."""
+"""Files with one JSON object per line, appended page by page; a killed command resumes after the last whole line."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from distilltest.data.whole_files import unwritable
 from distilltest.exchange.archive.pages import identifier, parse
 
 PART = ".part"
-"""Ends the name of a file that is not complete."""
+"""The suffix of an incomplete file."""
 OLD = ".old"
-"""Ends the name of a complete file that is being read again from the server."""
+"""The suffix of a complete file that is being fetched again."""
 
 
 class GrowingFile:
@@ -25,7 +25,7 @@ class GrowingFile:
         self.part = path.with_name(path.name + PART)
         """The file while it grows."""
         self.old = path.with_name(path.name + OLD)
-        """What an earlier run had, until the new file is complete."""
+        """The file of an earlier run, until the new one is complete."""
 
     @property
     def complete(self) -> bool:
@@ -39,7 +39,7 @@ class GrowingFile:
                 yield parse(line)
 
     def resume(self) -> Iterator[Any]:
-        """The objects that an earlier command has saved; what it left behind the last whole line is cut off at the end."""
+        """The objects that an earlier command saved; a partial last line is truncated at the end."""
         if not self.part.exists():
             return
         whole = 0
@@ -54,7 +54,7 @@ class GrowingFile:
             os.truncate(self.part, whole)
 
     def append(self, lines: Iterable[bytes]) -> None:
-        """Add lines, each without its end.
+        """Append lines, given without line breaks.
 
         Raises:
             DistilltestError: The file cannot be written.
@@ -68,13 +68,13 @@ class GrowingFile:
                     while left:
                         left = left[file.write(left) :]
                 except OSError:
-                    file.truncate(size)  # the disk is full: keep no half line
+                    file.truncate(size)  # the disk is full: leave no partial line
                     raise
         except OSError as error:
             raise unwritable(self.path, error) from None
 
     def finish(self) -> None:
-        """Make the file complete. Objects of an earlier run that the server no longer lists are kept at the end.
+        """Complete the file. Objects of an earlier run that the server no longer lists are appended.
 
         Raises:
             DistilltestError: The file cannot be written.
@@ -93,23 +93,23 @@ class GrowingFile:
             raise unwritable(self.path, error) from None
 
     def give_up(self) -> None:
-        """Keep what there is if the server refuses the rest: nothing that an earlier command has saved is lost."""
+        """Keep the objects saved so far if the server refuses the rest."""
         if self.old.exists() or self.part.exists():
             self.finish()
 
     def start_over(self) -> None:
-        """Read the list again from its start, and keep what has been saved until it is complete."""
+        """Read the list again from its start; keep the saved objects until it is complete."""
         if self.part.exists():
             self.finish()
             self.set_aside()
 
     def set_aside(self) -> None:
-        """Have a complete list read again."""
+        """Mark a complete list to be read again."""
         if self.path.exists():
             self.path.replace(self.old)
 
     def reopen(self) -> None:
-        """Have a complete list go on behind its last object."""
+        """Let a complete list continue after its last object."""
         if self.path.exists():
             self.path.replace(self.part)
 

@@ -1,4 +1,4 @@
-"""The manifest: every file of an archive with its size and hash, how many objects there are, and what is not there."""
+"""The manifest: every file of an archive with its size, hash and number of objects, and everything that is missing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _KINDS = {
     "content": "file contents",
     "models.jsonl": "models",
 }
-"""The name of a file → what it holds."""
+"""File name → kind of objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,12 @@ class SavedFile:
     bytes: int
     sha256: str
     objects: int
-    """Lines of a ``.jsonl`` file, else 1."""
+    """The lines of a ``.jsonl`` file, otherwise 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What an archive holds."""
+    """The content of an archive."""
 
     server: str
     """The server's address."""
@@ -59,15 +59,15 @@ class Manifest:
     finished: str
     """When the last command ended, UTC."""
     complete: bool
-    """Whether the server gave or refused everything; otherwise some requests failed, and another run may succeed."""
+    """Whether every request succeeded or was refused; otherwise some failed, and another run may succeed."""
     files: dict[str, SavedFile]
-    """By path below the archive's folder."""
+    """Path relative to the archive's folder → file."""
     refused: list[dict[str, Any]] = field(default_factory=list)
     """Requests that the server refused: path, status and message."""
     failed: list[dict[str, Any]] = field(default_factory=list)
-    """Requests that failed after all repetitions."""
+    """Requests that failed after all retries."""
     prompts: dict[str, str] = field(default_factory=dict)
-    """Ids of reusable prompts, each with a file that names it."""
+    """Id of a reusable prompt → a file that refers to it."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -81,7 +81,7 @@ class Manifest:
 
 
 def count(files: dict[str, SavedFile]) -> dict[str, int]:
-    """Objects by kind, every kind named."""
+    """Objects by kind, including kinds without any."""
     found = Counter(dict.fromkeys(_KINDS.values(), 0))
     for name, saved in files.items():
         if (kind := _KINDS.get(name.rpartition("/")[2])) is not None:
@@ -90,7 +90,7 @@ def count(files: dict[str, SavedFile]) -> dict[str, int]:
 
 
 def write(root: Path, server: str, started: str, not_fetched: Sequence[NotFetched]) -> Manifest:
-    """Tidy an archive up, read every file once, and write the manifest.
+    """Clean up an archive, read every file once, and write the manifest.
 
     Raises:
         DistilltestError: A file cannot be read or written.
@@ -117,7 +117,7 @@ def write(root: Path, server: str, started: str, not_fetched: Sequence[NotFetche
 
 
 def examine(path: Path) -> tuple[SavedFile, list[str]]:
-    """A file's size, hash and objects, and the ids of reusable prompts in it; it is read piece by piece.
+    """Read a file in pieces: its size, hash and objects, and the ids of reusable prompts in it.
 
     Raises:
         DistilltestError: It cannot be read.
@@ -139,10 +139,10 @@ def examine(path: Path) -> tuple[SavedFile, list[str]]:
 
 
 def read(root: Path) -> Manifest:
-    """The manifest of an archive.
+    """Read the manifest of an archive.
 
     Raises:
-        DistilltestError: It is damaged, of another version, or cannot be read.
+        DistilltestError: It is damaged, from another version, or cannot be read.
     """
     path = root / MANIFEST
     try:
@@ -152,7 +152,7 @@ def read(root: Path) -> Manifest:
             raise ValueError("its bytes are not those that were saved")
         if content["format"] != FORMAT:
             raise DistilltestError(
-                f"{path} is of another version of distilltest: {content['format']!r:.60}. Upgrade it."
+                f"{path} is from another version of distilltest: {content['format']!r:.60}. Upgrade it."
             )
         files = {name: SavedFile(**values) for name, values in content["files"].items()}
         return Manifest(

@@ -1,4 +1,4 @@
-"""Folder names and address parts made from ids, which are whatever the server sends."""
+"""Make folder names and address parts from ids, which may contain anything."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from urllib.parse import quote
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}\Z")
 _UNSAFE = re.compile(r"[^a-z0-9_-]+")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)\Z")
-"""Names that Windows keeps for devices."""
+"""Names that Windows reserves for devices."""
 
 
 def folder_name(identifier: str) -> str:
-    """A folder name for an id: different ids get different names on every file system, and no name leaves its folder.
+    """Make a folder name from an id. Different ids get different names on every file system, and no name escapes its folder.
 
-    An id in plain lower case is its own name. Any other gets a part of its SHA-256, so that ids that differ only in case
-    stay apart where the file system ignores case.
+    An id in plain lower case is its own name. Others get a part of their SHA-256, so that ids that differ only in case stay
+    apart on file systems that ignore case.
 
     >>> folder_name("eval_67abd54d9b0081909a86353f6fb9317a")
     'eval_67abd54d9b0081909a86353f6fb9317a'
@@ -32,7 +32,7 @@ def folder_name(identifier: str) -> str:
 
 
 def address_part(identifier: str) -> str | None:
-    """An id as one part of an address, or None if it cannot be one.
+    """Quote an id as one part of an address; None if that is impossible.
 
     >>> address_part("a/b?c")
     'a%2Fb%3Fc'

@@ -1,4 +1,4 @@
-"""Cutting a page of a list into its objects without changing a byte of them."""
+"""Split a page of a list into its objects without changing a byte."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Item:
 
     @property
     def id(self) -> str | None:
-        """Its id, None if it has none."""
+        """Its id; None if it has none."""
         return identifier(self.value)
 
 
@@ -35,18 +35,18 @@ class Page:
 
     items: tuple[Item, ...]
     has_more: bool | None
-    """What the server says; None if it says nothing."""
+    """None if the server does not say."""
     last_id: str | None
 
 
 def identifier(value: Any) -> str | None:
-    """The id of an object, None if it has none."""
+    """The id of an object; None if it has none."""
     found = value.get("id") if isinstance(value, dict) else None
     return found if isinstance(found, str) and found else None
 
 
 def parse(text: bytes) -> Any:
-    """What a JSON text says; also one that is JSON only in the wider sense of Python's reader, as `split` accepts it.
+    """Parse JSON, including the extensions that Python's reader accepts, as ``split`` does.
 
     Raises:
         ValueError: It is not JSON.
@@ -61,12 +61,12 @@ def parse(text: bytes) -> Any:
 
 
 def encode(value: Any) -> bytes:
-    """A value as JSON on one line; half of a surrogate pair, which a server may send, is escaped."""
+    """Encode a value as JSON on one line; lone surrogates, which a server may send, are escaped."""
     return json.dumps(value).encode()
 
 
 def split(body: bytes) -> Page:
-    """Cut a response ``{"data": [...], "has_more": ...}`` into its objects.
+    """Split a response ``{"data": [...], "has_more": ...}`` into its objects.
 
     >>> split(b'{"object": "list", "data": [{"id": "a", "x": 1.50}], "has_more": false}').items[0].raw
     b'{"id": "a", "x": 1.50}'
@@ -88,7 +88,7 @@ def split(body: bytes) -> Page:
                 fields[name], position = _DECODER.raw_decode(text, position)
             position = _next(text, position, "}")
         if _skip(text, position + 1) != len(text):
-            raise ValueError("there is more behind the object")
+            raise ValueError("there is more after the object")
     except IndexError:
         raise ValueError("it breaks off") from None
     except RecursionError:
@@ -100,7 +100,7 @@ def split(body: bytes) -> Page:
 
 
 def one_line(raw: bytes) -> bytes:
-    r"""An object on one line: JSON allows line breaks only between its parts, where they mean nothing.
+    r"""Put an object on one line: JSON allows line breaks only between tokens, where they have no meaning.
 
     >>> one_line(b'{\n  "id": "a",\n  "text": "b  c"\n}')
     b'{"id": "a","text": "b  c"}'
@@ -119,12 +119,12 @@ def _array(text: str, position: int) -> tuple[tuple[Item, ...], int]:
 
 
 def _next(text: str, position: int, end: str) -> int:
-    """Where the next element begins, or where the end stands."""
+    """The position of the next element, or of the end."""
     position = _skip(text, position)
     if text[position] == ",":
         position = _skip(text, position + 1)
         if text[position] == end:
-            raise ValueError("a comma stands before the end")
+            raise ValueError("there is a comma before the end")
     elif text[position] != end:
         raise ValueError(f"there is no comma at character {position}")
     return position

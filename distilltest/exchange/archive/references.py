@@ -1,4 +1,4 @@
-"""What saved objects name: files that belong to them, and reusable prompts that no API exports."""
+"""Find what saved objects refer to: their files, and reusable prompts that no API exports."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ PROMPT = re.compile(rb"\bpmpt_[A-Za-z0-9]{8,64}\b")
 _FILE_KEYS = ("training_file", "validation_file", "result_files", "file_id", "file_ids")
 _HINTS = (b"_file", b'"file')
 _USERS = ("completions/", "output_items.jsonl")
-"""Saved data of users, in which a key may mean anything."""
+"""Files with users' data, in which a key may mean anything."""
 
 
 def named_files(root: Path) -> list[str]:
-    """The ids of the files that the evals, runs, jobs, output items and completions of an archive name.
+    """The ids of the files that the evals, runs, jobs, output items and completions of an archive refer to.
 
     Args:
         root: The archive.
@@ -49,7 +49,7 @@ def _objects(path: Path) -> Iterator[bytes]:
 
 
 def _walk(value: Any) -> Iterator[str]:
-    """Ids of files, wherever in an object they stand."""
+    """Ids of files, anywhere in an object."""
     pending = [value]
     while pending:
         value = pending.pop()

@@ -1,4 +1,4 @@
-"""Archiving a server: the probe, the folder, everything, the manifest."""
+"""Archive a server: probe it, open the folder, fetch everything, write the manifest."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ class ArchivedServer:
     """A server to archive."""
 
     name: str
-    """Its address, as the archive records it."""
+    """Its address in the archive's manifest."""
     base_url: str
-    """Its address, to call."""
+    """Its address for requests."""
     api_key: str | None
     key_help: str
     """What to do if the key is refused."""
     per_minute: int | None = None
-    """Requests a minute at most."""
+    """The maximum of requests per minute."""
     timeout: float = 60.0
-    """Seconds without a byte after which an attempt has failed."""
+    """Seconds without a byte after which an attempt fails."""
 
 
 def check_address(base_url: str) -> str:
-    """An address of a server, without a slash at its end.
+    """Check a server's address; return it without a slash at the end.
 
     Raises:
-        ConfigError: It is none, or has credentials in it.
+        ConfigError: It is not an address, or contains credentials.
     """
     parts = urlsplit(base_url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -59,22 +59,22 @@ def archive(
     first_wait: float = 0.5,
     progress: Callable[[str, int], None] = lambda _kind, _count: None,
 ) -> tuple[Manifest, bool]:
-    """Save everything that a server keeps.
+    """Save everything from a server.
 
     Args:
         source: The server.
-        output: The archive's folder; an unfinished archive in it is gone on with.
+        output: The archive's folder; an unfinished archive in it is continued.
         concurrency: Requests in flight at once.
-        refresh: Ask a finished archive's server again for what may have grown or changed.
-        first_wait: Seconds until a failed request is sent again; they double each time.
-        progress: Told of what has been saved: its kind, and how many.
+        refresh: If the archive is finished, read everything again that may have grown or changed.
+        first_wait: Seconds before the first retry; doubled each time.
+        progress: Called with the kind and number of saved objects.
 
     Returns:
-        The manifest, and whether anything was asked: a finished archive is left alone unless it is to be refreshed.
+        The manifest, and whether any request was sent: a finished archive is left alone without ``refresh``.
 
     Raises:
-        DistilltestError: The key is refused, the server cannot be reached or has nothing of all this, or the folder cannot be
-            written. What had arrived is kept.
+        DistilltestError: The key is refused, the server cannot be reached or has nothing to save, or the folder cannot be
+            written. Everything that had arrived is kept.
     """
     folder = ArchiveFolder(output, source.name)
     if folder.finished and not refresh:
@@ -105,7 +105,7 @@ def archive(
 async def _collect(fetcher: Fetcher, folder: ArchiveFolder, collector: Collector, refresh: bool) -> list[NotFetched]:
     async with fetcher:
         if folder.new or folder.finished:
-            await fetcher.probe(TOP[0])  # a wrong key or address changes nothing
+            await fetcher.probe(TOP[0])  # before anything is written
         folder.open(refresh=refresh)
         await collector.models()
         await collector.everything()
@@ -124,7 +124,7 @@ def _nothing(source: ArchivedServer, not_fetched: list[NotFetched]) -> str:
 
 
 def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error of a group that a user can mend, else any."""
+    """The error of a group that a user can fix, or any other."""
     found: list[BaseException] = []
     pending: list[BaseException] = [group]
     while pending:

@@ -1,4 +1,4 @@
-"""Is an archive still what was saved? Everything is read, hashed and counted again."""
+"""Verify an archive: read, hash and count everything again."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def verify(root: Path, progress: Callable[[int], None] = lambda _: None) -> tupl
 
     Args:
         root: The archive.
-        progress: Told how many files have been read.
+        progress: Called with the number of files read.
 
     Returns:
-        The manifest, and each problem as one line; none if all is well.
+        The manifest, and one line per problem.
 
     Raises:
         DistilltestError: There is no archive, or its manifest is damaged.
@@ -77,13 +77,13 @@ def _lost(saved: SavedFile, found: SavedFile) -> str:
 
 
 def _unlisted(root: Path, manifest: Manifest) -> Iterator[str]:
-    """Objects that an index names and the manifest does not have: both were edited, or an archive was put together by hand."""
+    """Objects that are in an index but not in the manifest: both were edited, or the archive was assembled by hand."""
     for pattern, name in _INDEXES:
         for index in sorted(root.glob(pattern)):
             try:
                 entries = [parse(line) for line in index.read_bytes().splitlines()]
             except ValueError:
-                continue  # its own line says that it was changed
+                continue  # already reported as changed
             for entry in entries:
                 folder = entry.get("folder") if isinstance(entry, dict) else None
                 path = f"{index.parent.relative_to(root).as_posix()}/{folder}/{name}"
