@@ -101,7 +101,7 @@ def run_openai(arguments: argparse.Namespace) -> int:
             progress=progress,
         )
     if not asked:
-        say.line(f"{arguments.output} is finished; nothing was requested. To add objects created since then: --refresh")
+        say.line(f"{arguments.output} is finished; nothing was asked. To add objects created since then: --refresh")
     _summarize(arguments.output, manifest)
     return 0 if manifest.complete else INCOMPLETE
 

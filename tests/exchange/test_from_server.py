@@ -151,9 +151,9 @@ def test_killed_in_the_middle_it_goes_on_and_keeps_nothing_twice(served, server)
         (501, b"", "give the file: distilltest completions import FILE"),
         (401, b'{"error": {"message": "no such key"}}', "Check its key"),
         (500, b"oops", "run the command again"),
-        (200, b"<html>hello</html>", "is no list of stored completions"),
-        (200, b"{half a", "is no list of stored completions"),
-        (200, b'{"object": "list", "data": "none"}', "is no list of stored completions"),
+        (200, b"<html>hello</html>", "did not answer with a list of stored completions"),
+        (200, b"{half a", "did not answer with a list of stored completions"),
+        (200, b'{"object": "list", "data": "none"}', "did not answer with a list of stored completions"),
     ],
 )
 def test_a_server_without_stored_completions_is_told_in_a_sentence(served, status, body, words):

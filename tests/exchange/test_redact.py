@@ -155,8 +155,8 @@ def test_the_numbers_of_an_embedding_are_no_telephone(project):
     [
         ([], "Say what to find"),
         (["--find", "name"], "there is no such pattern. There are secret, email, card, ip, phone"),
-        (["--pattern", "("], "is no regular expression"),
-        (["--pattern", "a*"], "finds the empty text"),
+        (["--pattern", "("], "is not a regular expression"),
+        (["--pattern", "a*"], "matches the empty text"),
         (["--find", "email"], "say --yes"),
     ],
 )
