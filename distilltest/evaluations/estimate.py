@@ -54,7 +54,7 @@ class RuleEstimate:
     rule: str
     shows: str
     hopeless: str = ""
-    """Why the rule can hardly be proven, and what helps; empty if it can."""
+    """Why the rule is unlikely to be proven, and what helps; empty otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +225,7 @@ def _rule(rule: Rule, plan: Plan, before: ResultsTable | None, alpha: float) -> 
         return RuleEstimate(name, f"there are {n:,} cases{again} ({basis})")
     if limit >= 0:
         effect = smallest_effect(seen, n, alpha)
-        far = f"{n} cases can hardly show any difference; add cases" if limit + effect >= 1 else ""
+        far = f"{n} cases are too few to show any difference; add cases" if limit + effect >= 1 else ""
         return RuleEstimate(name, f"a true difference of {points(limit + effect)} points or more{again} ({basis})", far)
     equal = needed(seen, 0.0, alpha)
     text = f"needs {_named(equal)} if they are equal, there are {n:,}{again} ({basis})"
@@ -233,7 +233,7 @@ def _rule(rule: Rule, plan: Plan, before: ResultsTable | None, alpha: float) -> 
         return RuleEstimate(name, text)
     more = f"add about {rounded(equal - n):,}" if equal is not None else "add cases"
     margin = smallest_effect(replace(seen, limit=0.0), n, alpha)
-    hint = f"hardly to be proven with {n:,} cases; {more}, or accept a margin of about {points(margin)} points"
+    hint = f"unlikely to be proven with {n:,} cases; {more}, or accept a margin of about {points(margin)} points"
     return RuleEstimate(name, text, hint)
 
 

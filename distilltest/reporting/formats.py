@@ -1,4 +1,4 @@
-"""The formats of a run's report. One that cannot be rendered affects neither the others nor the verdict's text."""
+"""The formats of a run's report. A format that fails to render affects no other format."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class ReportFormat:
     """How a run is rendered into one file, or onto the terminal."""
 
     name: str
-    """The name of the file in the run's folder."""
+    """The name of the file in the run's folder; for the terminal, its name in errors."""
     render: Callable[[RunReport], bytes]
     fallback: Callable[[Sequence[str]], str] | None = None
-    """Renders the verdicts and what went wrong, one sentence per line, where ``render`` raises."""
+    """Renders the verdicts and the errors, one sentence per line, if ``render`` raises."""
     purpose: str = ""
-    """What the file is for, on the terminal below the summary; empty for the file to read."""
+    """How the terminal describes the file below the summary; empty for the main file."""
 
 
 SUMMARY = ReportFormat(
@@ -41,7 +41,7 @@ FILES = (
     ReportFormat("report.md", lambda run: markdown.render(run).encode(), fallback=lambda lines: f"{block(lines)}\n"),
     ReportFormat("report.json", json.render, purpose="the same as data"),
 )
-"""Every file that a run writes: a new format is one more line here."""
+"""The files that a run writes. A new format is one more entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Reports:
     """A run in every format."""
 
     run: RunReport
-    """The run. Its verdict is not ``promote`` where a format could not be rendered, because a reviewer would miss it."""
+    """The run. Its verdict is never ``promote`` if a format could not be rendered, since a reviewer would miss it."""
     files: Mapping[str, bytes]
     """File name → content."""
     summary: str
@@ -73,7 +73,7 @@ class Reports:
             raise failed
 
     def to_read(self, folder: Path) -> str:
-        """Where the files are, in one line: the first to read, the others with their purpose."""
+        """A line that names the main file, and the others with their purpose."""
         first, *others = [each for each in FILES if each.name in self.files]
         also = "".join(f" ({each.purpose}: {folder / each.name})" for each in others)
         return f"read {folder / first.name}{also}"

@@ -38,7 +38,7 @@ def test_a_plan_says_what_it_costs_and_that_a_budget_will_not_do(project):
 def test_a_plan_hints_that_a_margin_is_hopeless(project):
     project.cases(30)
     out = project.run("--plan").stdout.str()
-    assert "hardly to be proven with 30 cases; add " in out
+    assert "unlikely to be proven with 30 cases; add " in out
     assert "Smallest difference by tag, in points: even (15 cases)" in out
 
 
