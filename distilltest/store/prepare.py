@@ -93,5 +93,5 @@ def _promoted(path: Path) -> list[str]:
         return _RUN.findall(read_bytes(path, str(path), StoreError).decode(errors="replace"))
     except StoreError as error:
         raise StoreError(
-            f"{error} It names the runs to keep, so nothing older than the retention period was deleted. Repair it, and run again."
+            f"{error} It names the runs to keep, so nothing older than the retention was deleted. Repair it, and run again."
         ) from None
