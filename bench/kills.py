@@ -23,7 +23,7 @@ from bench.once import counting, settled, stats, warm
 from distilltest.completions.engine import Engine
 from distilltest.config import load_config
 from distilltest.records import Completion, Request
-from distilltest.store import Store, moved
+from distilltest.store import Store, old_rows
 
 AT_ONCE = 20
 REQUESTS = 300
@@ -68,7 +68,7 @@ def ended(process: int, options: int = 0) -> bool:
 
 def migrations(kills: int, rows: int, chance: random.Random) -> str:
     """Kill migrations from schema 5; every other time, two processes migrate at once."""
-    moved._ROWS = 100  # many transactions
+    old_rows._ROWS = 100  # many transactions
     done = whole = 0
     with tempfile.TemporaryDirectory() as folder:
         source, path = Path(folder, "older/store.sqlite3"), Path(folder, "store/store.sqlite3")

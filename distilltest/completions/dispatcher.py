@@ -30,7 +30,7 @@ from distilltest.records import CallFailure, Completion, Request
 from distilltest.store import SavedCompletion
 
 Answer = Completion | CallFailure
-Told = Callable[[Answer | Exception], None]
+Receiver = Callable[[Answer | Exception], None]
 """Called on the loop with the result of a request: an answer, or an error unrelated to the call."""
 _AT_A_TIME = 500
 """Keys looked up in one turn of the loop."""
@@ -64,19 +64,19 @@ class Dispatcher:
     offline: bool = False
     spent: Callable[[Request, Completion], float] = lambda _request, _completion: 0.0
     """The cost of an answer, in USD."""
-    shares: Callable[[], None] = lambda: None
+    on_shared: Callable[[], None] = lambda: None
     """Called once, when this process first waits for an answer of another one."""
     clock: Callable[[], float] = time.time
     """Unix time."""
     broken: StoreError | None = None
     """Why nothing more is sent: an answer could not be stored."""
-    _told: dict[str, list[Told]] = field(default_factory=dict)
+    _receivers: dict[str, list[Receiver]] = field(default_factory=dict)
     """Key → callbacks of a pending request."""
     _failed: dict[str, CallFailure] = field(default_factory=dict)
     """Key → final failure in this session; later requests for the key get the same one."""
     _new: deque[Request] = field(default_factory=deque)
     """Requests to look up."""
-    _looking: bool = False
+    _lookup_due: bool = False
     _backlog: dict[str, deque[Request]] = field(default_factory=dict)
     """Server → requests to send."""
     _parked: dict[str, _Parked] = field(default_factory=dict)
@@ -84,50 +84,50 @@ class Dispatcher:
     _polling: asyncio.TimerHandle | None = None
     _committing: set[asyncio.Future[Any]] = field(default_factory=set)
 
-    def ask(self, requests: Iterable[Request], told: Told | None = None) -> None:
-        """Request completions, in order; ``told`` is called once for each.
+    def ask(self, requests: Iterable[Request], receiver: Receiver | None = None) -> None:
+        """Request completions, in order; ``receiver`` is called once for each.
 
-        Without ``told``, they are only prefetched.
+        Without ``receiver``, they are only prefetched.
         """
         for request in requests:
-            self.ask_one(request, told)
+            self.ask_one(request, receiver)
 
-    def ask_one(self, request: Request, told: Told | None = None) -> None:
+    def ask_one(self, request: Request, receiver: Receiver | None = None) -> None:
         """Request one completion."""
         key = request.key
-        waiting = self._told.get(key)
+        waiting = self._receivers.get(key)
         if waiting is not None:
-            if told is not None:
-                waiting.append(told)
+            if receiver is not None:
+                waiting.append(receiver)
         elif key in self._failed:
-            if told is not None:
-                told(self._failed[key])
+            if receiver is not None:
+                receiver(self._failed[key])
         else:
-            self._told[key] = [] if told is None else [told]
+            self._receivers[key] = [] if receiver is None else [receiver]
             self._new.append(request)
-            self._look_soon()
+            self._look_up_soon()
 
     # lookup
 
-    def _look_soon(self) -> None:
-        if not self._looking:
-            self._looking = True
-            asyncio.get_running_loop().call_soon(self._look)
+    def _look_up_soon(self) -> None:
+        if not self._lookup_due:
+            self._lookup_due = True
+            asyncio.get_running_loop().call_soon(self._look_up)
 
-    def _look(self) -> None:
+    def _look_up(self) -> None:
         """Look up new requests; those without a stored answer go into the backlog of their server."""
         some = [self._new.popleft() for _ in range(min(_AT_A_TIME, len(self._new)))]
-        self._looking = False
+        self._lookup_due = False
         if self._new:
-            self._look_soon()
-        with self._telling(some):
-            ahead = [request.key for request in some if not self._told[request.key]]
-            landed = self.reading.find(request.key for request in some if self._told[request.key])
+            self._look_up_soon()
+        with self._reporting_errors(some):
+            ahead = [request.key for request in some if not self._receivers[request.key]]
+            landed = self.reading.find(request.key for request in some if self._receivers[request.key])
             known = self.reading.known(ahead) if ahead else set[str]()
             missing = list[Request]()
             for request in some:
                 if request.key in known:
-                    del self._told[request.key]
+                    del self._receivers[request.key]
                 elif request.key in landed:
                     self._land(landed[request.key])
                 else:
@@ -136,7 +136,7 @@ class Dispatcher:
 
     def _land(self, completion: Completion) -> None:
         self.counts.from_store += completion.from_store
-        self._tell(completion.key, completion)
+        self._report(completion.key, completion)
 
     def _enqueue(self, requests: Sequence[Request], *, first: bool = False) -> None:
         if self.offline:
@@ -147,7 +147,7 @@ class Dispatcher:
             backlog = self._backlog.setdefault(request.server, deque())
             (backlog.appendleft if first else backlog.append)(request)
         for server in {request.server for request in requests}:
-            with self._telling([request for request in requests if request.server == server]):
+            with self._reporting_errors([request for request in requests if request.server == server]):
                 self.server_queue(server).wake()
 
     # sending: called by server queues
@@ -162,7 +162,7 @@ class Dispatcher:
         while backlog:
             some = [backlog.popleft() for _ in range(min(most, len(backlog)))]
             mine = list[Request]()
-            with self._telling(some):
+            with self._reporting_errors(some):
                 if self.broken is not None:
                     raise self.broken
                 mine = self._claim(some)
@@ -184,7 +184,7 @@ class Dispatcher:
             if key in landed:
                 self._land(landed[key])
             elif key in failures and failures[key][1] == self.session:  # another worker of this run tried
-                self._failed_elsewhere(failures[key][0])
+                self._record_failure(failures[key][0])
             elif key in claimed:
                 mine.append(request)
         self.claiming.give_back(claimed - {request.key for request in mine})
@@ -192,7 +192,7 @@ class Dispatcher:
 
     def _arrived(self, request: Request, arrived: Arrived | NotArrived) -> None:
         """Store the result. Nothing is awaited between arrival and this, so every answer that arrived is queued for the store."""
-        with self._telling([request], claimed=True):
+        with self._reporting_errors([request], claimed=True):
             self.counts.retried += max(0, arrived.attempts - 1)
             if isinstance(arrived, NotArrived):
                 if not isinstance(arrived.error, CallError):
@@ -202,7 +202,8 @@ class Dispatcher:
                     self.claiming.give_back([request.key])
                     return
                 self._commit(
-                    self.saving.save_failure(failure, self.session, self.clock()), partial(self._noted, request.key)
+                    self.saving.save_failure(failure, self.session, self.clock()),
+                    partial(self._failure_saved, request.key),
                 )
                 return
             completion, body, attempts = arrived
@@ -212,7 +213,7 @@ class Dispatcher:
             self.counts.usd += self.spent(request, completion)
             self.counts.prompt_tokens += completion.usage.prompt_tokens
             self.counts.completion_tokens += completion.usage.completion_tokens
-            saved = self.saving.save(request, completion, body, session=self.session, anew=self.fresh)
+            saved = self.saving.save(request, completion, body, session=self.session, fresh=self.fresh)
             self._commit(saved, partial(self._saved, request, completion))
 
     def _commit(self, future: asyncio.Future[Any], done: Callable[[asyncio.Future[Any]], None]) -> None:
@@ -221,7 +222,7 @@ class Dispatcher:
         future.add_done_callback(lambda ended: None if ended.cancelled() else done(ended))
 
     def _saved(self, request: Request, completion: Completion, future: asyncio.Future[SavedCompletion]) -> None:
-        with self._telling([request], claimed=True):
+        with self._reporting_errors([request], claimed=True):
             error = future.exception()
             if error is not None:
                 if isinstance(error, StoreError):
@@ -229,19 +230,19 @@ class Dispatcher:
                 raise error
             saved = future.result()
             if saved.mine:
-                self._tell(request.key, replace(completion, id=saved.id))
+                self._report(request.key, replace(completion, id=saved.id))
             else:  # another answer was committed first: all use that one
                 self._land(self.reading.find([request.key])[request.key])
             self.claiming.give_back([request.key])
 
-    def _noted(self, key: str, _: asyncio.Future[None]) -> None:
+    def _failure_saved(self, key: str, _: asyncio.Future[None]) -> None:
         self.claiming.give_back([key])
 
     # requests that other processes hold
 
     def _park(self, request: Request) -> None:
         if not self._parked:
-            self.shares()
+            self.on_shared()
         self._parked[request.key] = _Parked(request, self.clock())
         self._poll_later()
 
@@ -255,7 +256,7 @@ class Dispatcher:
         some = dict(list(self._parked.items())[:_AT_A_TIME])
         for key in some:
             del self._parked[key]
-        with self._telling([parked.request for parked in some.values()]):
+        with self._reporting_errors([parked.request for parked in some.values()]):
             landed = self.reading.find(some)
             failures = self.reading.failures(some.keys() - landed.keys())
             failed = {
@@ -268,9 +269,9 @@ class Dispatcher:
             for key, parked in some.items():
                 if key in landed:
                     self.counts.shared += 1
-                    self._tell(key, landed[key])
+                    self._report(key, landed[key])
                 elif key in failed:
-                    self._failed_elsewhere(failed[key])
+                    self._record_failure(failed[key])
                 elif key in free:  # the other process has ended
                     again.append(parked.request)
                 else:
@@ -283,20 +284,20 @@ class Dispatcher:
 
     def _fail(self, request: Request, error: CallError, attempts: int) -> CallFailure:
         failure = CallFailure(request.key, request.model, error.kind, str(error), attempts, error.permanent)
-        self._failed_elsewhere(failure)
+        self._record_failure(failure)
         return failure
 
-    def _failed_elsewhere(self, failure: CallFailure) -> None:
+    def _record_failure(self, failure: CallFailure) -> None:
         self.counts.failed += 1
         self._failed[failure.key] = failure
-        self._tell(failure.key, failure)
+        self._report(failure.key, failure)
 
-    def _tell(self, key: str, answer: Answer | Exception) -> None:
-        for told in self._told.pop(key, ()):
-            told(answer)
+    def _report(self, key: str, answer: Answer | Exception) -> None:
+        for receiver in self._receivers.pop(key, ()):
+            receiver(answer)
 
     @contextmanager
-    def _telling(self, requests: Sequence[Request], *, claimed: bool = False) -> Iterator[None]:
+    def _reporting_errors(self, requests: Sequence[Request], *, claimed: bool = False) -> Iterator[None]:
         """Report an exception inside the block to the callbacks of these requests; other requests go on."""
         try:
             yield
@@ -304,7 +305,7 @@ class Dispatcher:
             if claimed:
                 self.claiming.give_back([request.key for request in requests])
             for request in requests:
-                self._tell(request.key, error)
+                self._report(request.key, error)
 
     # closing
 
@@ -315,8 +316,8 @@ class Dispatcher:
         if self._committing:
             await asyncio.wait(self._committing)
         await asyncio.sleep(0)  # lets their callbacks run
-        for key in list(self._told):
-            self._tell(key, StoreError("The session was stopped."))
+        for key in list(self._receivers):
+            self._report(key, StoreError("The session was stopped."))
         self._backlog.clear()
         self._parked.clear()
         self._new.clear()

@@ -128,7 +128,7 @@ class Engine:
             arrivals.put(arrived.copy())
             arrived.clear()
 
-        def told(key: str, answer: Answer | Exception) -> None:
+        def receive(key: str, answer: Answer | Exception) -> None:
             if not arrived:
                 asyncio.get_running_loop().call_soon(hand_over)
             arrived.append((key, answer))
@@ -136,7 +136,7 @@ class Engine:
         def ask() -> None:
             dispatcher = self._dispatch()
             for key, indices in places.items():
-                dispatcher.ask_one(requests[indices[0]], partial(told, key))
+                dispatcher.ask_one(requests[indices[0]], partial(receive, key))
 
         if places:
             self._started().call_soon_threadsafe(ask)
@@ -203,7 +203,7 @@ class Engine:
                 fresh=self._fresh,
                 offline=self._offline,
                 spent=self._cost,
-                shares=partial(self._say, _SHARED),
+                on_shared=partial(self._say, _SHARED),
             )
         return self._dispatcher
 

@@ -27,7 +27,7 @@ class Saving(Protocol):
     """Makes answers durable: :class:`distilltest.store.Store`."""
 
     def save(
-        self, request: Request, completion: Completion, response: bytes, *, session: int, anew: bool
+        self, request: Request, completion: Completion, response: bytes, *, session: int, fresh: bool
     ) -> asyncio.Future[SavedCompletion]:
         """Save a completion."""
 

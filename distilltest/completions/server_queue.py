@@ -185,37 +185,37 @@ class ServerQueue:
         return bool(self._queue)
 
     async def _make(self, call: _Call) -> None:
-        standing = self._models[call.request.model]
+        breaker = self._models[call.request.model]
         try:
-            if not self._worth_sending(call, standing):  # before it uses a turn of the rate limit
+            if not self._worth_sending(call, breaker):  # before it uses a turn of the rate limit
                 return
             await self._wait_for_turn()
-            if not self._worth_sending(call, standing):
+            if not self._worth_sending(call, breaker):
                 return
         except CallError as error:
-            self._tell(call, NotArrived(error, call.attempts))
+            self._report(call, NotArrived(error, call.attempts))
             return
         if not call.attempts:
             call.began = asyncio.get_running_loop().time()
         call.attempts += 1
-        standing.in_flight += 1
+        breaker.in_flight += 1
         try:
             try:
                 completion, body = await self._client.chat(call.request)
             finally:
-                standing.in_flight -= 1
+                breaker.in_flight -= 1
         except CallError as failure:
-            self._failed(call, standing, failure)
+            self._failed(call, breaker, failure)
         except Exception as error:  # a bug: report it, and let the worker go on
-            self._tell(call, NotArrived(_unexpected(call.request, error), call.attempts))
+            self._report(call, NotArrived(_unexpected(call.request, error), call.attempts))
         else:
-            standing.succeeded()
+            breaker.succeeded()
             self._heard = asyncio.get_running_loop().time()
-            self._tell(call, Arrived(completion, body, call.attempts))
-        if standing.doubted is not None or self._held:
-            self._settle(call.request.model, standing)
+            self._report(call, Arrived(completion, body, call.attempts))
+        if breaker.doubted is not None or self._held:
+            self._settle(call.request.model, breaker)
 
-    def _tell(self, call: _Call, answer: Arrived | NotArrived) -> None:
+    def _report(self, call: _Call, answer: Arrived | NotArrived) -> None:
         """Call the callback. If it raises, report that as this call's failure; the worker goes on."""
         try:
             call.callback(answer)
@@ -236,7 +236,7 @@ class ServerQueue:
         if start > now:
             await asyncio.sleep(start - now)
 
-    def _failed(self, call: _Call, standing: CircuitBreaker, failure: CallError) -> None:
+    def _failed(self, call: _Call, breaker: CircuitBreaker, failure: CallError) -> None:
         call.failure = failure
         if not isinstance(failure, ServerUnreachable):
             self._heard = asyncio.get_running_loop().time()
@@ -244,8 +244,8 @@ class ServerQueue:
         if failure.retried and call.attempts <= self._server.max_retries and not self._given_up(call, failure, delay):
             self._waiting[call] = asyncio.get_running_loop().call_later(delay, self._again, call)
             return
-        self._learn(call, standing, failure)
-        self._tell(call, NotArrived(failure, call.attempts))
+        self._learn(call, breaker, failure)
+        self._report(call, NotArrived(failure, call.attempts))
 
     def _given_up(self, call: _Call, failure: CallError, delay: float) -> bool:
         """Whether the server was never reached, and the next attempt would be too late."""
@@ -268,21 +268,21 @@ class ServerQueue:
             self._next_start = max(self._next_start, asyncio.get_running_loop().time() + delay)
         return delay
 
-    def _learn(self, call: _Call, standing: CircuitBreaker, failure: CallError) -> None:
+    def _learn(self, call: _Call, breaker: CircuitBreaker, failure: CallError) -> None:
         """Apply one call's failure to the other calls of its model or server."""
-        standing.failed(failure)
+        breaker.failed(failure)
         # If the server answered other calls meanwhile, a refused connection does not close it.
         if failure.closes == "server" and not (isinstance(failure, NoConnection) and self._heard > call.began):
             self._closed = failure
-        if self._closed is not None or standing.closed is not None:
+        if self._closed is not None or breaker.closed is not None:
             self._try_now()
 
-    def _settle(self, model: str, standing: CircuitBreaker) -> None:
+    def _settle(self, model: str, breaker: CircuitBreaker) -> None:
         """Close a doubted model once no call in flight can restore it. When it is closed or restored, release its held calls."""
-        if standing.may_recover:
+        if breaker.may_recover:
             return
-        if standing.doubted is not None:
-            standing.conclude(f"{model} on server {self._server.name!r}")
+        if breaker.doubted is not None:
+            breaker.conclude(f"{model} on server {self._server.name!r}")
             self._try_now()
         self._queue.extendleft(reversed(self._held.pop(model, [])))
         self.wake()
@@ -294,17 +294,17 @@ class ServerQueue:
                 handle.cancel()
                 self._again(call)
 
-    def _worth_sending(self, call: _Call, standing: CircuitBreaker) -> bool:
+    def _worth_sending(self, call: _Call, breaker: CircuitBreaker) -> bool:
         """Whether to send a call now. Calls of a doubted model are held until those in flight return.
 
         Raises:
             CallError: Nothing may be sent, or an earlier call showed that this one would fail.
         """
-        known = self._closed or standing.closed
+        known = self._closed or breaker.closed
         if known is not None:
             raise call.failure if call.failure is not None and isinstance(known, NotSent) else copy.copy(known)
         self._check()
-        if standing.may_recover:
+        if breaker.may_recover:
             self._held.setdefault(call.request.model, []).append(call)
             return False
         return True
@@ -314,9 +314,9 @@ def _unexpected(request: Request, error: Exception) -> Exception:
     """The error to report for an exception that is not a CallError; our own errors (say, a full store) are passed on."""
     if isinstance(error, DistilltestError):
         return error
-    told = Unexpected(
+    wrapped = Unexpected(
         f"{request.model}: {type(error).__name__}: {error}. This is a bug in distilltest, not in the model. Please report it. "
         "Run again to repeat this request."
     )
-    told.__cause__ = error
-    return told
+    wrapped.__cause__ = error
+    return wrapped

@@ -11,8 +11,8 @@ from typing import Self
 
 from distilltest.store.connection import connect, explain
 from distilltest.store.migrations import Progress, silent
-from distilltest.store.place import StoreFile
 from distilltest.store.reading import Origins
+from distilltest.store.store_file import StoreFile
 from distilltest.store.writer import CompletionWriter
 
 

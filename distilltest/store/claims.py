@@ -17,7 +17,7 @@ from typing import Self
 from weakref import WeakSet
 
 from distilltest.errors import StoreError
-from distilltest.store.place import gone
+from distilltest.store.store_file import gone
 
 _PLACES = 2**62
 _F_OFD_SETLK = 37

@@ -61,7 +61,7 @@ class Completions(StoreConnection):
         return Reader(self._place, session, only_session=only_session)
 
     def save(
-        self, request: Request, completion: Completion, response: bytes, *, session: int = 0, anew: bool = False
+        self, request: Request, completion: Completion, response: bytes, *, session: int = 0, fresh: bool = False
     ) -> asyncio.Future[SavedCompletion]:
         """Save a completion, from a running event loop. The future is done when the row is durable.
 
@@ -70,9 +70,9 @@ class Completions(StoreConnection):
             completion: The answer.
             response: The server's body.
             session: The session that sent the request.
-            anew: Keep it beside answers of earlier sessions (``--fresh``); otherwise the first answer wins.
+            fresh: Keep it beside answers of earlier sessions (``--fresh``); otherwise the first answer wins.
         """
-        return self._writer.write(row_of(request, completion, response, session), anew=anew)
+        return self._writer.write(row_of(request, completion, response, session), fresh=fresh)
 
     def save_all(self, completions: Iterable[tuple[Request, Completion, bytes]]) -> None:
         """Save (request, completion, response) tuples in one transaction; they are durable on return.

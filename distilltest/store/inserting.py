@@ -29,7 +29,7 @@ def insert(
     connection: sqlite3.Connection,
     rows: Sequence[NewRow],
     origins: dict[tuple[str, str], int],
-    anew: Sequence[bool] | None = None,
+    fresh: Sequence[bool] | None = None,
 ) -> list[SavedCompletion]:
     """Insert rows into ``completion`` in one durable transaction.
 
@@ -37,14 +37,14 @@ def insert(
         connection: A connection without an open transaction.
         rows: The rows.
         origins: Known numbers by server and model; new ones are added.
-        anew: For each row, whether to keep it beside answers of earlier sessions (``--fresh``). None: no row.
+        fresh: For each row, whether to keep it beside answers of earlier sessions (``--fresh``). None: no row.
 
     Raises:
         sqlite3.Error: Nothing was written.
     """
     connection.execute("BEGIN IMMEDIATE")
     try:
-        saved = insert_rows(connection, rows, origins, anew)
+        saved = insert_rows(connection, rows, origins, fresh)
         connection.execute("COMMIT")
     except BaseException:
         origins.clear()  # additions were rolled back
@@ -58,7 +58,7 @@ def insert_rows(
     connection: sqlite3.Connection,
     rows: Sequence[NewRow],
     origins: dict[tuple[str, str], int],
-    anew: Sequence[bool] | None = None,
+    fresh: Sequence[bool] | None = None,
 ) -> list[SavedCompletion]:
     """The same, within the caller's transaction."""
     first, own = _committed(connection, [row.key for row in rows])
@@ -66,8 +66,8 @@ def insert_rows(
     number = last[0] if last else 0
     saved = list[SavedCompletion]()
     new = list[tuple[Any, ...]]()
-    for row, fresh in zip(rows, anew or [False] * len(rows), strict=True):
-        known = own.get((row.key, row.session)) if fresh else first.get(row.key)
+    for row, keep in zip(rows, fresh or [False] * len(rows), strict=True):
+        known = own.get((row.key, row.session)) if keep else first.get(row.key)
         if known is not None:
             saved.append(SavedCompletion(known, False))
             continue

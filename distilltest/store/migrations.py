@@ -6,7 +6,7 @@ import re
 import sqlite3
 from collections.abc import Callable
 
-from distilltest.store.moved import drop, left_to_move, move
+from distilltest.store.old_rows import drop, left_to_move, move
 
 _COMMENT = re.compile(r"--[^\n]*")
 

@@ -8,8 +8,8 @@ from itertools import islice
 
 from distilltest.records import CallFailure, Completion
 from distilltest.store.connection import connect, explain
-from distilltest.store.place import StoreFile
 from distilltest.store.rows import READ, read_completion
+from distilltest.store.store_file import StoreFile
 
 CHUNK = 500
 """Keys per query, and completions in memory at once."""

@@ -14,7 +14,7 @@ from distilltest.errors import StoreError
 from distilltest.records import Grade, Outcome
 from distilltest.store import attempts, state_keys
 from distilltest.store.attempts import Attempt, AttemptShare, Recorded
-from distilltest.store.moved import judged_number
+from distilltest.store.old_rows import judged_number
 from distilltest.store.retention import Retention
 from distilltest.store.rows import read_grades
 from distilltest.store.selection import evaluation_condition

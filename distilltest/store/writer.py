@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 from distilltest.errors import StoreError
 from distilltest.store.connection import connect, explain
 from distilltest.store.inserting import SavedCompletion, insert, insert_failures
-from distilltest.store.place import StoreFile
 from distilltest.store.rows import FailureRow, NewRow
+from distilltest.store.store_file import StoreFile
 
 _SLOW = 0.05
 _COURTESY = 0.1
@@ -32,7 +32,7 @@ polls for the write lock can get it."""
 
 class _Write(NamedTuple):
     row: NewRow | FailureRow
-    anew: bool
+    fresh: bool
     saved: asyncio.Future[Any]
 
 
@@ -45,23 +45,23 @@ class CompletionWriter:
         self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    def write(self, row: NewRow, *, anew: bool = False) -> asyncio.Future[SavedCompletion]:
+    def write(self, row: NewRow, *, fresh: bool = False) -> asyncio.Future[SavedCompletion]:
         """Queue one row, from a running event loop. The future is done when the row is durable, or has a StoreError.
 
         A queued row is written even if the future is cancelled.
 
         Args:
             row: The row.
-            anew: Keep it beside answers of earlier sessions (``--fresh``).
+            fresh: Keep it beside answers of earlier sessions (``--fresh``).
         """
-        return self._put(row, anew)
+        return self._put(row, fresh)
 
-    def _put(self, row: NewRow | FailureRow, anew: bool) -> asyncio.Future[Any]:
+    def _put(self, row: NewRow | FailureRow, fresh: bool) -> asyncio.Future[Any]:
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="distilltest-store", daemon=True)
             self._thread.start()
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._queue.put(_Write(row, anew, future))
+        self._queue.put(_Write(row, fresh, future))
         return future
 
     def write_failure(self, row: FailureRow) -> asyncio.Future[None]:
@@ -117,7 +117,7 @@ def _write(
     results = dict[asyncio.Future[Any], SavedCompletion | None]()
     rows = [(each.row, each) for each in batch if isinstance(each.row, NewRow)]
     if rows:
-        saved = insert(connection, [row for row, _ in rows], origins, [each.anew for _, each in rows])
+        saved = insert(connection, [row for row, _ in rows], origins, [each.fresh for _, each in rows])
         results |= {each.saved: one for (_, each), one in zip(rows, saved, strict=True)}
     failures = [(each.row, each) for each in batch if isinstance(each.row, FailureRow)]
     if failures:

@@ -218,7 +218,7 @@ def without_looking(patch, method):
 
 def looks_nothing_up(patch):
     """A request is sent without a look at what has landed since it was first missed."""
-    without_looking(patch, "_look")
+    without_looking(patch, "_look_up")
     without_looking(patch, "_claim")
 
 
@@ -229,13 +229,13 @@ def looks_before_it_claims(patch):
 
 def forgets_failures(patch):
     """A request that failed finally is sent again for whoever asks next."""
-    kept = Dispatcher._failed_elsewhere
+    kept = Dispatcher._record_failure
 
     def forget(self, failure):
         kept(self, failure)
         self._failed.clear()
 
-    patch.setattr(Dispatcher, "_failed_elsewhere", forget)
+    patch.setattr(Dispatcher, "_record_failure", forget)
     patch.setattr(Reader, "failures", lambda self, keys: {})
 
 
@@ -243,11 +243,11 @@ def forgets_who_is_under_way(patch):
     """Each entrance sends for itself."""
     ask = Dispatcher.ask_one
 
-    def ask_again(self, request, told=None):
-        if request.key in self._told:
+    def ask_again(self, request, receiver=None):
+        if request.key in self._receivers:
             self._new.append(request)
-            self._look_soon()
-        ask(self, request, told)
+            self._look_up_soon()
+        ask(self, request, receiver)
 
     patch.setattr(Dispatcher, "ask_one", ask_again)
 

@@ -148,9 +148,9 @@ class VirtualStore(Store):
         self.loop.call_later(COMMIT, run)
         return future
 
-    def save(self, request, completion, response, *, session=0, anew=False):
+    def save(self, request, completion, response, *, session=0, fresh=False):
         row = row_of(request, completion, response, session)
-        return self._later(lambda: insert(self._connection, [row], {}, [anew])[0])
+        return self._later(lambda: insert(self._connection, [row], {}, [fresh])[0])
 
     def save_failure(self, failure: CallFailure, session: int, at: float):
         f = failure
@@ -226,7 +226,7 @@ class VirtualEngine(Engine):
             dispatcher = self._dispatch()
             for future in list(dispatcher._committing):
                 future.cancel()
-            dispatcher._told.clear()
+            dispatcher._receivers.clear()
             for each in self._server_queues.values():
                 await each.close()
             dispatcher._committing.clear()

@@ -8,14 +8,14 @@ import pytest
 
 from bench import older_store
 from distilltest.config import load_config
-from distilltest.store import Store, moved, prepare
+from distilltest.store import Store, old_rows, prepare
 from distilltest.store.prepare import Upgrade, open_for_work, open_store
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_everything_is_there_afterwards_and_the_file_is_small(tmp_path, monkeypatch):
-    monkeypatch.setattr(moved, "_ROWS", 7)  # several steps
+    monkeypatch.setattr(old_rows, "_ROWS", 7)  # several steps
     path = tmp_path / "store.sqlite3"
     wanted = older_store.make(path, 60)
     before = path.stat().st_size
