@@ -39,10 +39,10 @@ def classification(answer: str, expected: str, *, labels: Sequence[str]) -> Grad
         raise SuiteError(
             f"classification: the reference {quote(expected, 60)} is not one of the labels {', '.join(labels)}."
         )
-    wanted, said = names[expected.casefold()], label_in(answer, labels)
-    right, given = said == wanted, said or NONE
-    reason = wanted if right else f"{given} where {wanted} was expected"
-    return Grade("classification", float(right), right, reason, label=(wanted, given))
+    label, named = names[expected.casefold()], label_in(answer, labels)
+    right, given = named == label, named or NONE
+    reason = label if right else f"{given} where {label} was expected"
+    return Grade("classification", float(right), right, reason, label=(label, given))
 
 
 def check_labels(labels: Sequence[str]) -> None:

@@ -46,9 +46,9 @@ def exact_match(
         )
 
     answer, references = operands("exact_match", answer, expected, alternatives)
-    said = fold(answer)
+    folded = fold(answer)
     for number, accepted in enumerate(references):
-        if said == fold(accepted):
+        if folded == fold(accepted):
             reason = f"is the alternative {quote(accepted)}" if number else "is the reference"
             return Grade("exact_match", 1.0, True, reason)
     others = f" (nor one of {len(alternatives)} alternatives)" if alternatives else ""

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import NoReturn
 
 from distilltest.errors import NO_SCORE, GraderFailed
-from distilltest.graders.formula_parser import Step, fail, parse, said
+from distilltest.graders.formula_parser import Step, fail, message, parse
 
 _SIGNS: dict[str, Callable[[float], float]] = {"+": operator.pos, "-": operator.neg}
 _OPERATORS: dict[str, Callable[[float, float], float]] = {
@@ -86,7 +86,7 @@ class Formula:
 
     def _fail(self, step: Step, why: str) -> NoReturn:
         """Raise for these values; other values may work."""
-        raise GraderFailed(said(self.text, step.position, why), kind=NO_SCORE)
+        raise GraderFailed(message(self.text, step.position, why), kind=NO_SCORE)
 
 
 @lru_cache(maxsize=256)

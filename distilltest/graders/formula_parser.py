@@ -60,10 +60,10 @@ def parse(text: str) -> tuple[Step, ...]:
 
 def fail(text: str, position: int, why: str) -> NoReturn:
     """Raise a SuiteError for a position in a formula."""
-    raise SuiteError(said(text, position, why))
+    raise SuiteError(message(text, position, why))
 
 
-def said(text: str, position: int, why: str) -> str:
+def message(text: str, position: int, why: str) -> str:
     """The message for a position in a formula."""
     return f"formula {quote(text)}, column {position + 1}: {why}."
 
@@ -153,8 +153,8 @@ class _Parser:
             self._next += 1
             self._name(text, position)
         else:
-            there = f"{text!r} stands" if text else "the formula ends"
-            self._fail(position, f'{there} where a number, a name or "(" was expected')
+            found = f"{text!r} stands" if text else "the formula ends"
+            self._fail(position, f'{found} where a number, a name or "(" was expected')
 
     def _name(self, name: str, position: int) -> None:
         opened = self._take("(")
@@ -164,7 +164,7 @@ class _Parser:
             self._steps.append(Step(name, position))
             return
         if name not in FUNCTIONS:
-            self._fail(position, f"there is no function {name!r}; there are {', '.join(FUNCTIONS)}")
+            self._fail(position, f"there is no function {name!r}; the functions are {', '.join(FUNCTIONS)}")
         self._sum()
         takes = 1
         while self._take(","):
@@ -178,5 +178,5 @@ class _Parser:
     def _close(self, opened: int) -> None:
         if not self._take(")"):
             _, text, position = self._tokens[self._next]
-            there = f"{text!r} stands" if text else "the formula ends"
-            self._fail(position, f'{there} where the ")" of column {opened + 1} was expected')
+            found = f"{text!r} stands" if text else "the formula ends"
+            self._fail(position, f'{found} where the ")" of column {opened + 1} was expected')

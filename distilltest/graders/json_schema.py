@@ -155,7 +155,7 @@ class Compiled:
             where = quote(outside[0].removeprefix("json-schema:///"))
             raise SuiteError(
                 f"json_schema: the schema refers to {where}, and nothing is fetched from the network or from "
-                "other files: put what it means into the schema itself, under $defs."
+                "other files: copy that schema into this one, under $defs."
             ) from None
         from distilltest.graders.schema_mistake import broken_place
 

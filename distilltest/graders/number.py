@@ -70,16 +70,16 @@ def number(
         raise SuiteError(f"number: tolerance={tolerance!r}, relative={relative!r}: both must be numbers of at least 0.")
     if isinstance(expected, bool) or not isinstance(expected, int | float | str):
         raise SuiteError(f"number: the reference {quote(expected, 60)} is neither a number nor a text with one.")
-    wanted = read_number(str(expected), units)
-    if wanted is None:
+    reference = read_number(str(expected), units)
+    if reference is None:
         raise SuiteError(f"number: there is no number in the reference {quote(expected, 60)}.")
-    said = read_number(answer, units)
-    if said is None:
+    found = read_number(answer, units)
+    if found is None:
         return Grade("number", 0.0, False, f"there is no number in {quote(answer)}")
-    allowed = max(Fraction(str(tolerance)), Fraction(str(relative)) * abs(wanted.value))
-    right = abs(said.value - wanted.value) <= allowed
-    near = f", within {float(allowed):g}" if right and said.value != wanted.value else ""
-    return Grade("number", float(right), right, f"{said.text} is {'' if right else 'not '}{wanted.text}{near}")
+    allowed = max(Fraction(str(tolerance)), Fraction(str(relative)) * abs(reference.value))
+    right = abs(found.value - reference.value) <= allowed
+    near = f", within {float(allowed):g}" if right and found.value != reference.value else ""
+    return Grade("number", float(right), right, f"{found.text} is {'' if right else 'not '}{reference.text}{near}")
 
 
 def read_number(text: str, units: Mapping[str, float] = MappingProxyType({})) -> Read | None:

@@ -60,7 +60,7 @@ def best_line(validator: Validator, value: Any) -> str | None:
     with suppress(Spent):
         found.extend(validator.iter_errors(value))
     mistake = best_match(found)
-    return None if mistake is None else _line(mistake.json_path, _said(mistake))
+    return None if mistake is None else _line(mistake.json_path, _message(mistake))
 
 
 def is_deep(value: Any) -> bool:
@@ -96,14 +96,14 @@ def broken_place(draft: str, schema: Any) -> str | None:
             warnings.simplefilter("ignore")
             kind.check_schema(schema)
     except SchemaError as error:
-        return _line(error.json_path, _said(error))
+        return _line(error.json_path, _message(error))
     except RecursionError:
         return "it is nested too deeply"
     return None
 
 
-def _line(path: str, said: str) -> str:
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in f"{_cut(path, _PATH)}: {said[: 2 * WIDTH]}")
+def _line(path: str, message: str) -> str:
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in f"{_cut(path, _PATH)}: {message[: 2 * WIDTH]}")
     return _cut(text, WIDTH)
 
 
@@ -117,7 +117,7 @@ def _json_path(steps: Iterable[str | int]) -> str:
     )
 
 
-def _said(error: Any) -> str:
+def _message(error: Any) -> str:
     shown, wanted, value = quote(error.instance, _SHOWN), error.validator_value, error.instance
     match error.validator:
         case "type":
@@ -161,7 +161,7 @@ def _alternatives(error: Any, shown: str) -> str:
     ways = []
     for number, mistake in enumerate(best, 1):
         place = mistake.json_path[len(error.json_path) :]
-        ways.append(f"({number}) {place}{': ' if place else ''}{_said(mistake)}")
+        ways.append(f"({number}) {place}{': ' if place else ''}{_message(mistake)}")
     return f"none of {count} alternatives fits: {'; '.join(ways)}"
 
 

@@ -74,7 +74,9 @@ def _bound(item: pytest.Function, declared: Evaluation) -> BoundBody:
 def _progress(plugin: EvaluationPlugin, title: str) -> PytestProgress:
     """A bar on a terminal, lines in a log, nothing in a worker or with ``-q``."""
     plugins = plugin.config.pluginmanager
-    quiet = plugin.worker is not None or plugin.config.option.verbose < 0 or not plugins.hasplugin("terminalreporter")
+    # Without the terminal plugin, pytest has no option ``verbose``.
+    silent = plugin.worker is not None or not plugins.hasplugin("terminalreporter")
+    quiet = silent or plugin.config.option.verbose < 0
     return PytestProgress(title, None if quiet else plugins.getplugin("capturemanager"), quiet)
 
 

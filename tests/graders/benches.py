@@ -1,4 +1,4 @@
-"""Bodies of evaluations that are run in process, with a judge and embeddings that are written down here."""
+"""Runs bodies of evaluations in process, with a scripted judge and scripted embeddings."""
 
 import asyncio
 import inspect

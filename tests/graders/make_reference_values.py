@@ -1,4 +1,4 @@
-"""Write reference_values.json: what the reference libraries say of 50 pairs of texts, and of some stems.
+"""Write reference_values.json: the results of the reference libraries for 50 pairs of texts and some stems.
 
 Run it where they are installed, in an environment of its own (they are no dependency of distilltest):
 

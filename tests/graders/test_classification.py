@@ -40,7 +40,7 @@ def test_the_label_of_an_answer(answer, label):
         ("a", ["a", ""], "at least two different"),
     ],
 )
-def test_wrong_use_is_told(expected, labels, words):
+def test_wrong_use_is_an_error(expected, labels, words):
     with pytest.raises(SuiteError, match=words):
         classification("a", expected, labels=labels)
 
@@ -71,12 +71,12 @@ def test_at_most_one_label_is_right(labels, data):
         ("Je ne peux pas vous aider.", False),
     ],
 )
-def test_a_refusal_is_told_by_its_words(text, refuses):
+def test_a_refusal_is_recognised_by_its_words(text, refuses):
     assert refusal(completion(text)).passed is not refuses
     assert refusal(completion(text), expected=True).passed is refuses
 
 
-def test_a_refusal_is_what_the_server_says_or_a_phrase_of_yours():
+def test_a_refusal_is_recognised_by_the_servers_mark_or_your_phrase():
     assert not refusal(completion("", refusal="no")).passed
     assert not refusal(completion("Je ne peux pas."), phrases=["je ne peux pas"]).passed
     for wrong in ("je ne peux pas", [""]):
@@ -84,7 +84,7 @@ def test_a_refusal_is_what_the_server_says_or_a_phrase_of_yours():
             refusal(completion(""), phrases=wrong)
 
 
-def test_an_answer_is_truncated_where_the_server_says_so():
+def test_an_answer_is_truncated_if_the_server_says_so():
     assert truncated(completion("done")).passed
     assert not truncated(completion("and th", finish_reason="length")).passed
     for grader in (refusal, truncated):

@@ -1,4 +1,4 @@
-"""Graders of a team's own, and Python graders: beside each other in threads, and with models to ask."""
+"""Custom graders and Python graders: in threads, and with models to ask."""
 
 import json
 import threading
@@ -57,7 +57,7 @@ def test_no_more_threads_than_a_bound_and_none_is_left():
     assert most[0] == MOST
 
 
-def test_a_plain_body_may_use_what_a_thread_found():
+def test_a_plain_body_may_use_the_grade_of_a_thread():
     def body(is_short, completion):
         grade = is_short(words=2)
         assert (grade.passed, grade.score) == (False, 0.0)
@@ -128,7 +128,7 @@ def test_a_grader_may_ask_judges_embeddings_and_other_roles():
     assert grade.reason == "nobody to agree with"
 
 
-def test_what_models_cannot_do_is_told():
+def test_wrong_use_of_models_is_an_error():
     with pytest.raises(SuiteError, match="it must be an `async def`"):
 
         @grader

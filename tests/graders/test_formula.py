@@ -58,7 +58,7 @@ def test_a_formula_has_its_value(text, value):
         ("'a'", 'column 1: "\'" has no meaning'),
         ("²", "column 1: '²' has no meaning"),
         ("__import__('os')", 'column 12: "\'" has no meaning'),
-        ("eval(a)", "column 1: there is no function 'eval'; there are min, max"),
+        ("eval(a)", "column 1: there is no function 'eval'; the functions are min, max"),
         ("min", "column 1: min is a function"),
         ("min()", "column 5: '\\)' stands"),
         ("sqrt(a, b)", "column 1: sqrt takes one number, not 2"),
@@ -69,7 +69,7 @@ def test_a_formula_has_its_value(text, value):
         ("2^" * 5000 + "1", "nested deeper"),
     ],
 )
-def test_what_is_no_formula_is_told_with_its_place(text, message):
+def test_an_invalid_formula_is_an_error_that_names_the_position(text, message):
     with pytest.raises(SuiteError, match=message):
         formula(text)
 
@@ -89,13 +89,13 @@ def test_what_is_no_formula_is_told_with_its_place(text, message):
         ("9 ^ 9 ^ 9", "is not a number"),
     ],
 )
-def test_what_has_no_value_is_told_with_its_place(text, message):
+def test_a_formula_without_a_value_is_an_error_that_names_the_position(text, message):
     kind = SuiteError if "there is no" in message else GraderFailed
     with pytest.raises(kind, match=message):
         formula(text).value(VALUES)
 
 
-def test_a_long_formula_is_no_deep_one():
+def test_a_long_formula_is_not_nested_too_deeply():
     assert formula(" + ".join(["a"] * 20_000)).value(VALUES) == 10_000
 
 
@@ -122,7 +122,7 @@ FORMULAS = st.recursive(
 
 
 @given(FORMULAS)
-def test_it_agrees_with_python_where_python_has_a_value(text):
+def test_it_agrees_with_python_if_python_has_a_value(text):
     scope = {**VALUES, "min": lambda *x: min(x), "max": lambda *x: max(x), "abs": abs}
     scope |= {name: getattr(math, name) for name in ("floor", "ceil", "exp", "sqrt", "log")}
     try:

@@ -9,13 +9,13 @@ from distilltest.records import Grade
 GRADES = {"name": Grade("text_similarity", 0.8, True), "email": Grade("string_check", 0.0, False)}
 
 
-def test_the_score_is_what_the_formula_gives():
+def test_the_formula_gives_the_score():
     grade = multi(GRADES, "(name + email) / 2")
     assert (grade.name, grade.score, grade.passed) == ("multi", 0.4, False)
     assert multi(GRADES, "(name + email) / 2", 0.4).passed
 
 
-def test_a_rounding_error_is_no_error():
+def test_a_rounding_error_is_corrected():
     grades = {key: Grade(key, 1.0, True) for key in "abc"}
     assert multi(grades, "0.1 * a + 0.2 * b + 0.7 * c").score == 1.0
     assert multi(grades, "a - 0.9 - 0.1").score == 0.0
@@ -32,7 +32,7 @@ def test_a_rounding_error_is_no_error():
         ("name +", "column 7"),
     ],
 )
-def test_what_cannot_be_a_score_is_told(text, message):
+def test_a_value_that_cannot_be_a_score_is_an_error(text, message):
     # A name or a sign is wrong for every answer; a value may be wrong for this one only.
     kind = SuiteError if text in ("mail", "name +") else GraderFailed
     with pytest.raises(kind, match=message):

@@ -90,7 +90,7 @@ def test_what_is_right(said, expected, options, right):
         (3, {"relative": math.inf}, "of at least 0"),
     ],
 )
-def test_wrong_use_is_told(expected, options, words):
+def test_wrong_use_is_an_error(expected, options, words):
     with pytest.raises(SuiteError, match=words):
         number("3", expected, **options)
 

@@ -92,7 +92,7 @@ def test_a_round_trip_changes_nothing(grader):
 
 
 @kinds
-def test_a_round_trip_keeps_what_is_null_or_absent(grader):
+def test_a_round_trip_keeps_null_and_absent_fields(grader):
     optional = {"name", "image_tag", "sampling_params", "range", "pass_threshold"} & set(grader)
     empty = {key: None if key in optional else value for key, value in grader.items()}
     assert to_openai(from_openai(empty)) == empty
@@ -196,13 +196,13 @@ def change(grader, path, value):
         ),
     ],
 )
-def test_a_mistake_is_told_with_its_path(grader, path, value, message):
+def test_an_error_names_the_path(grader, path, value, message):
     with pytest.raises(SuiteError, match=message):
         from_openai(change(grader, path, value))
 
 
 @kinds
-def test_a_missing_field_is_told(grader):
+def test_a_missing_field_is_an_error(grader):
     for key in set(grader) - {"type", "name", "image_tag", "sampling_params", "range", "pass_threshold"}:
         with pytest.raises(SuiteError, match=rf"\$\.{key}: is missing"):
             from_openai({name: value for name, value in grader.items() if name != key})
@@ -223,7 +223,7 @@ JSON = st.recursive(
 
 
 @given(st.sampled_from(ALL), st.data())
-def test_no_json_crashes_it_and_what_is_read_is_written_back(grader, data):
+def test_any_json_is_an_error_or_is_written_back_unchanged(grader, data):
     key = data.draw(st.sampled_from([*grader, "other"]))
     changed = {**grader, key: data.draw(JSON)}
     try:

@@ -1,4 +1,4 @@
-"""The platform's model graders, imported: the model that they name is asked, with braces and ranges as the platform has them."""
+"""OpenAI's model graders: they ask the model that they name, with OpenAI's templates and ranges."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -138,7 +138,7 @@ def test_cosine_works_alone_and_in_a_formula():
     assert run(multi("n * c", n=COSINE, c=CHECK), "aa", reference="aa").score == pytest.approx(1.0)
 
 
-def test_what_an_answer_lacks_scores_zero_without_a_call():
+def test_a_field_that_the_answer_lacks_scores_zero_without_a_call():
     place = bench()
     lacking = {**SCORE, "input": [{"role": "user", "content": "{{ sample.output_json.x }}"}]}
     assert run(lacking, "no JSON", place).score == 0.0
@@ -173,7 +173,7 @@ def test_cosine_honours_alternatives_and_folding():
         ({"pass_threshold": 2}, "pass_threshold is 2"),
     ],
 )
-def test_cosine_refuses_what_the_other_metrics_refuse_before_it_asks(options, error):
+def test_cosine_refuses_wrong_options_like_the_other_metrics_before_it_asks(options, error):
     with pytest.raises(SuiteError, match=error):
         similar("aa", **options)
     grade, asked = similar("aa", fold=True)
@@ -182,7 +182,7 @@ def test_cosine_refuses_what_the_other_metrics_refuse_before_it_asks(options, er
 
 
 @pytest.mark.parametrize("grader", [RecordedGrader("exact_match"), RecordedGrader("string_check"), TextSimilarity()])
-def test_alternatives_are_no_letters(grader):
+def test_a_text_of_alternatives_is_not_read_as_letters(grader):
     with pytest.raises(SuiteError, match="alternatives"):
         grades(lambda given: given("a", "b", alternatives="abc"), given=grader)
 
@@ -203,7 +203,7 @@ def test_a_score_that_is_off_by_rounding_is_the_bound():
     assert completion("x").text == "x"
 
 
-def test_the_judge_of_an_imported_grader_is_no_stale_evidence():
+def test_the_judge_of_an_imported_grader_does_not_make_evidence_stale():
     place = bench(lambda request: 8)
     run(SCORE, place=place)
     (use,) = place.uses()

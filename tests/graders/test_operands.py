@@ -1,4 +1,4 @@
-"""What a grader is given: every grader of texts, and everything that is not a text."""
+"""The operands of every grader of texts, including values that are not texts."""
 
 import pytest
 
@@ -26,7 +26,7 @@ READ = {
 
 @pytest.mark.parametrize("name", COMPARE)
 @pytest.mark.parametrize("wrong", [ANSWER, object(), ("42",), b"42"])
-def test_what_is_no_text_and_no_json_value_is_refused_on_either_side(name, wrong):
+def test_a_value_that_is_neither_text_nor_json_is_refused_on_either_side(name, wrong):
     with pytest.raises(SuiteError, match="compares texts"):
         COMPARE[name](wrong, "42")
     with pytest.raises(SuiteError, match="compares texts"):
@@ -37,12 +37,12 @@ def test_what_is_no_text_and_no_json_value_is_refused_on_either_side(name, wrong
 
 @pytest.mark.parametrize("name", READ)
 @pytest.mark.parametrize("wrong", [ANSWER, {"a": 1}, 42, None])
-def test_what_is_no_text_cannot_be_read(name, wrong):
+def test_only_a_text_can_be_read(name, wrong):
     with pytest.raises(SuiteError, match="texts"):
         READ[name](wrong)
 
 
-def test_the_completion_itself_is_met_with_the_remedy():
+def test_passing_the_completion_itself_is_an_error_with_a_remedy():
     with pytest.raises(SuiteError, match=r"was given a Completion as the answer: write completion\.text"):
         exact_match(ANSWER, "42")
 

@@ -32,7 +32,7 @@ def run(*lines, item=None, **options):
     return python_grader(grading(*lines), SAMPLE, item or {}, **options)
 
 
-def test_the_score_is_what_grade_returns():
+def test_grade_returns_the_score():
     grade = run("return len(sample['output_text']) / item['of']", item={"of": 8})
     assert (grade.name, grade.score, grade.passed, grade.reason) == ("python_grader", 0.5, True, "grade returned 0.5")
     assert not run("return 0.5", pass_threshold=0.6).passed
@@ -60,7 +60,7 @@ def test_a_number_of_another_library_is_a_number():
         ("import os; os.kill(os.getpid(), 9)", "its process was ended by SIGKILL"),
     ],
 )
-def test_what_goes_wrong_in_grade_scores_zero_with_its_reason(line, reason):
+def test_an_error_in_grade_scores_zero_with_its_reason(line, reason):
     grade = run(line)
     assert (grade.score, grade.passed) == (0.0, False)
     assert re.match(reason, grade.reason), grade.reason
@@ -84,7 +84,7 @@ def test_what_goes_wrong_in_grade_scores_zero_with_its_reason(line, reason):
         (grading("return -0.1"), "grade returned -0.1"),
     ],
 )
-def test_what_fails_for_every_case_is_told(source, message):
+def test_a_mistake_that_affects_every_case_is_an_error(source, message):
     with pytest.raises(SuiteError, match=message):
         python_grader(source, SAMPLE, {})
 
@@ -95,7 +95,7 @@ def test_limits_make_sense(options):
         run("return 1", **options)
 
 
-def test_an_item_that_is_no_json_is_told():
+def test_an_item_that_is_not_json_is_an_error():
     with pytest.raises(SuiteError, match="is not JSON"):
         run("return 1", item={"x": object()})
 
@@ -124,7 +124,7 @@ def test_a_call_that_takes_too_long_scores_zero_and_the_next_one_works(line):
     assert run(*lines, item={"quick": True}, time_limit=0.5).score == 1.0
 
 
-def test_memory_is_limited_where_the_system_keeps_the_limit():
+def test_memory_is_limited_if_the_system_enforces_the_limit():
     lines = ("return len(bytearray(2_000_000_000)) / 2_000_000_000",)
     if isolation().memory:
         grade = run(*lines, memory_limit=512 * 1024**2)
@@ -190,7 +190,7 @@ def connecting(port):
 
 
 @pytest.mark.parametrize("layers", [LAYERS, ["seccomp"], []])
-def test_there_is_no_network(layers):
+def test_the_grader_has_no_network(layers):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         socket.create_connection(("127.0.0.1", port), 2).close()

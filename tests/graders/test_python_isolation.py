@@ -1,4 +1,4 @@
-"""A gallery of attacks on what keeps a Python grader in, for each layer that the system may refuse.
+"""Attacks on the isolation of a Python grader, for each layer that the system may refuse.
 
 What a system does not allow is not skipped: then `held` must say so, which is what docs/reference/graders.md promises.
 """
@@ -199,7 +199,7 @@ def surroundings():
 
 
 @pytest.mark.parametrize("tier", TIERS)
-def test_each_attack_is_refused_wherever_what_holds_promises_it(tier, interpreter, surroundings, start):
+def test_each_attack_is_refused_if_the_isolation_promises_it(tier, interpreter, surroundings, start):
     """One process for the whole gallery: what one attack leaves behind must not help the next one."""
     worker = start(SOURCE, 1 << 30, 60, layers=TIERS[tier])
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
@@ -299,7 +299,7 @@ def grade(sample, item):
 """
 
 
-def test_processes_that_a_call_left_behind_end_with_it_where_they_may_be_started(interpreter, start):
+def test_processes_that_a_call_left_behind_end_with_it(interpreter, start):
     worker = start(STARTS, 1 << 31, 60)
     answer = worker.ask({"sample": {}, "item": {}}, 60)
     if worker.isolation["processes"] == "limited":

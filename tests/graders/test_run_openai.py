@@ -46,7 +46,7 @@ def test_a_multi_combines_them():
     assert run_openai(from_openai(MULTI), SAMPLE, ITEM).score == pytest.approx((0.9333 + 1 + 1) / 3, abs=1e-4)
 
 
-def test_what_the_answer_lacks_scores_zero_and_what_the_item_lacks_is_told():
+def test_a_field_that_the_answer_lacks_scores_zero_and_one_that_the_item_lacks_is_an_error():
     poor = sample_of(Completion("k", "s", "m", "Sorry.", "stop"))
     grade = run_openai(from_openai(MULTI), poor, ITEM)
     assert (grade.score, grade.reason) == (0.0, "0 = (name + email + p) / 3 with name = 0, email = 0, p = 0")

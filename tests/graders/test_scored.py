@@ -1,4 +1,4 @@
-"""What a grade is, whoever made it."""
+"""A valid grade, from any grader."""
 
 from decimal import Decimal
 from fractions import Fraction
@@ -25,7 +25,7 @@ def test_numbers_and_truths_of_any_library_become_our_own(score, passed):
 @pytest.mark.parametrize(
     "score", [None, "1.0", "yes", [1.0], 1.5, -0.1, float("nan"), float("inf"), np.nan, 1 + 1e-6, 1j]
 )
-def test_what_is_no_score_is_refused(score):
+def test_an_invalid_score_is_refused(score):
     with pytest.raises(SuiteError, match="own: the score is"):
         checked(Grade("own", score, True))
 
@@ -42,7 +42,7 @@ def test_names_and_reasons_are_texts(grade):
         checked(grade)
 
 
-def test_rounding_is_no_fault():
+def test_rounding_is_accepted():
     assert checked(Grade("own", 1.0000000000000002, True)).score == 1.0
     with pytest.raises(SuiteError):
         checked(Grade("own", Decimal("1.5"), True))

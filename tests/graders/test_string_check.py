@@ -86,12 +86,12 @@ def test_ignoring_case_does_not_change_a_pattern():
         (("a", "(", "regex"), r"'\(' is not a valid pattern: missing \)"),
     ],
 )
-def test_wrong_use_is_told(arguments, message):
+def test_wrong_use_is_an_error(arguments, message):
     with pytest.raises(SuiteError, match=message):
         string_check(*arguments)
 
 
-def test_alternatives_that_are_one_text_are_told():
+def test_alternatives_that_are_one_text_are_an_error():
     with pytest.raises(SuiteError, match="a list of texts"):
         string_check("a", "b", alternatives="ab")
 

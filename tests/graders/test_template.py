@@ -61,18 +61,18 @@ def test_values_are_filled_in(source, text):
         "{{ {{ item.x }} }}",
     ],
 )
-def test_a_path_that_can_name_nothing_is_told_when_it_is_read(source):
+def test_a_path_that_can_never_match_is_an_error_when_it_is_read(source):
     with pytest.raises(SuiteError, match=r"^here: .* names nothing: write \{\{ item.name \}\}"):
         template(source, "here")
 
 
-def test_braces_that_are_not_closed_are_told():
+def test_braces_that_are_not_closed_are_an_error():
     with pytest.raises(SuiteError, match=r'^here: .* has "\{\{" but no "\}\}"'):
         template("{{ item.x }", "here")
 
 
 @pytest.mark.parametrize("source", ["item.y", "item.deep.a[1]", "item.x.y", "item.n[0]", "item.__class__", "item.x[0]"])
-def test_a_path_that_names_nothing_in_the_item_is_told_when_it_is_rendered(source):
+def test_a_path_that_the_item_lacks_is_an_error_when_it_is_rendered(source):
     with pytest.raises(SuiteError, match="names nothing: there is no") as told:
         template(f"{{{{ {source} }}}}").render(ITEM, SAMPLE)
     assert source in str(told.value)
@@ -87,13 +87,13 @@ def test_what_the_answer_lacks_can_be_told_from_a_mistake_of_the_suite(source):
         template(f"{{{{ {source} }}}}").render(ITEM, SAMPLE)
 
 
-def test_an_answer_that_is_no_json_has_no_output_json():
+def test_an_answer_that_is_not_json_has_no_output_json():
     sample = sample_of(Completion("k", "s", "m", "Rome", "stop"))
     with pytest.raises(NotInSample, match="there is no 'output_json'; there are output_text, output_tools, choices"):
         template("{{ sample.output_json }}").render({}, sample)
 
 
-def test_an_answer_that_is_nested_too_deeply_is_told():
+def test_an_answer_that_is_nested_too_deeply_is_an_error():
     sample = sample_of(Completion("k", "s", "m", "[" * 1000 + "]" * 1000, "stop"))
     with pytest.raises(NotInSample, match="cannot be written as JSON"):
         template("{{ sample.output_json }}").render({}, sample)

@@ -32,7 +32,7 @@ def test_the_scores_are_those_of_the_reference_libraries(metric):
             assert not pair["reference"].isascii()
 
 
-def test_a_word_ends_where_it_does_in_the_reference_library():
+def test_words_end_as_in_the_reference_library():
     ranges = [
         range(int(first, 16), int(last, 16) + 1)
         for first, _, last in (r.partition("-") for r in TABLE["words"].split())
@@ -115,7 +115,7 @@ def test_the_options_fold_both_sides():
         ({"alternatives": "b"}, "alternatives is a list of texts"),
     ],
 )
-def test_wrong_use_is_told(options, message):
+def test_wrong_use_is_an_error(options, message):
     with pytest.raises(SuiteError, match=message):
         text_similarity("a", "b", **options)
 

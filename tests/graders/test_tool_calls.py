@@ -87,13 +87,13 @@ def test_a_stored_answer_can_be_the_reference():
     assert not tool_calls(made(("f", {"a": 2})), [stored]).passed
 
 
-def test_arguments_that_are_not_json_are_different_and_no_text_is_no_arguments():
+def test_arguments_that_are_not_json_differ_and_an_empty_text_means_no_arguments():
     assert "arguments are not JSON" in tool_calls(made(("f", "{")), [call("f")]).reason
     assert tool_calls(made(("f", "")), [call("f")]).passed
     assert tool_calls(made(("f", "{")), ["f"]).passed
 
 
-def test_true_is_no_one():
+def test_true_is_not_one():
     assert not tool_calls(made(("f", {"a": True})), [call("f", a=1)]).passed
 
 
@@ -111,7 +111,7 @@ def test_true_is_no_one():
         ([{"name": "f", "arguments": {"type": 3}}], {"arguments": "schema"}, "the schema is broken"),
     ],
 )
-def test_wrong_use_is_told(expected, options, message):
+def test_wrong_use_is_an_error(expected, options, message):
     with pytest.raises(SuiteError, match=message):
         tool_calls(made(("f", {})), expected, **options)
 
@@ -131,14 +131,14 @@ JSON = st.recursive(
 
 
 @given(JSON, JSON)
-def test_values_differ_where_their_json_does(one, other):
+def test_values_differ_if_their_json_does(one, other):
     same = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
     assert (difference(one, other) is None) == same
     assert difference(one, one) is None
 
 
 @given(st.lists(st.sampled_from("abc"), max_size=5), st.lists(st.sampled_from("abc"), max_size=5))
-def test_the_score_counts_what_both_have(names, expected):
+def test_the_score_counts_common_fields(names, expected):
     grade = tool_calls(made(*((name, {}) for name in names)), expected, order="any")
     common = sum(min(names.count(name), expected.count(name)) for name in "abc")
     assert grade.score == (common / max(len(names), len(expected)) if names or expected else 1.0)

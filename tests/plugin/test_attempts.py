@@ -1,4 +1,4 @@
-"""Candidates that were gated on a dataset before this one make the gate stricter, and the report says so."""
+"""Earlier candidates on the same dataset make the gate stricter, and the report says so."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What the body of an evaluation may do."""
+"""The bodies of evaluations."""
 
 from distilltest.exit_codes import COULD_NOT_RUN, UNDECIDED
 
@@ -71,7 +71,7 @@ def test_an_exception_in_the_body_is_an_error_that_names_the_case(project):
     assert "distilltest/evaluations" not in result.stdout.str()
 
 
-def test_skipping_in_the_body_is_no_pass(project):
+def test_skipping_in_the_body_is_not_a_pass(project):
     project.suite("import pytest; pytest.skip('not today')", parameters="completion")
     result = project.run()
     assert result.ret == COULD_NOT_RUN
@@ -105,7 +105,7 @@ def test_the_fixtures_explain_themselves(project):
     result.stdout.fnmatch_lines(["exact_match*", "*case's alternatives*"])
 
 
-def test_a_fixture_that_wants_the_case_is_told_where_to_go(project):
+def test_a_fixture_that_needs_the_case_is_an_error_with_a_remedy(project):
     project.write(
         "suites/conftest.py", "import pytest\n\n@pytest.fixture\ndef early(case):\n    return case.reference\n"
     )

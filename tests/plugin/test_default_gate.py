@@ -1,4 +1,4 @@
-"""Rules in distilltest.yaml stand for evaluations that give none."""
+"""Rules in distilltest.yaml apply to evaluations without rules."""
 
 import pytest
 
@@ -33,7 +33,7 @@ def test_the_rules_of_the_configuration_decide(project):
     assert "no slice worse than teacher" in out
 
 
-def test_without_any_rules_the_message_says_where_to_write_some(project):
+def test_without_rules_the_error_says_where_to_add_them(project):
     with_gate(project, "")
     result = project.run()
     assert result.ret == COULD_NOT_RUN

@@ -1,4 +1,4 @@
-"""What a pytest session's exit code says: 1 is a block or an ordinary failing test, and nothing else."""
+"""The exit code of a pytest session: 1 means a block or an ordinary failing test, and nothing else."""
 
 import json
 
@@ -67,7 +67,7 @@ SUITES = {
 }
 
 
-def test_whatever_keeps_an_evaluation_from_running_is_no_block(project):
+def test_an_evaluation_that_cannot_run_does_not_block(project):
     """All in one session: one of them that counted as an ordinary failure would make it 1."""
     project.cases(30)
     project.write("broken.jsonl", "{")
@@ -134,7 +134,7 @@ def test_the_gravest_of_several_is_said(project, sorts, code):
     assert project.run("--continue-on-collection-errors").ret == code
 
 
-def test_a_worker_that_dies_is_no_block(project):
+def test_a_worker_that_dies_does_not_block(project):
     project.cases(30)
     project.suite("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", parameters="completion")
     result = project.run("-n", "1", "--max-worker-restart", "0")

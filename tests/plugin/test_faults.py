@@ -1,4 +1,4 @@
-"""What the server says that is no answer, as the user meets it: the verdict, the exit code and the words."""
+"""Faults of the server as the user sees them: the verdict, the exit code and the error."""
 
 from typing import Any, NamedTuple
 

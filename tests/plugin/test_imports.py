@@ -1,4 +1,4 @@
-"""What a run imports: each module takes a millisecond or more, which a run from the store shows."""
+"""The imports of a run: each module takes a millisecond or more, which a run from the store shows."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""However a session is asked to end, it ends in order, keeps what arrived, and goes on from there."""
+"""An interrupted session ends in order, keeps its responses, and continues from there."""
 
 import os
 import re

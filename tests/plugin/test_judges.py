@@ -1,4 +1,4 @@
-"""Judges in whole pytest sessions, played by a local server: right, malformed, refusing, injected, slow, busy."""
+"""Judges in whole pytest sessions, on a local server: right, malformed, refusing, injected, slow, busy."""
 
 import json
 import re
@@ -88,7 +88,7 @@ def test_an_async_body_can_use_a_grade(judged):
     assert judged.run().ret == 0
 
 
-def test_a_plain_body_that_uses_a_grade_is_told_how(judged):
+def test_a_plain_body_that_uses_a_pending_grade_is_an_error_with_a_remedy(judged):
     judged.suite('assert criteria_match(completion.text, "x").passed', parameters="case, completion, criteria_match")
     result = judged.run()
     assert result.ret == COULD_NOT_RUN
@@ -300,7 +300,7 @@ def test_a_suite_may_demand_a_measured_agreement(judged):
     assert asked(judged) == before
 
 
-def test_two_labels_are_no_measured_agreement(judged):
+def test_two_labels_do_not_measure_agreement(judged):
     """They agree, which a judge that tosses a coin does once in four times."""
     judged.cases(20)
     judged.suite(

@@ -1,4 +1,4 @@
-"""A classifier that drops a rare label, in a whole session: its pass rate hides it, the rules for each label do not."""
+"""A classifier that drops a rare label, in a whole session: its pass rate hides that, but a rule for each label shows it."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""``--plan`` says what a run will cost and what it can show, and sends nothing."""
+"""``--plan`` estimates what a run costs and can show, and sends nothing."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def test_a_plan_sends_nothing_and_runs_nothing(project):
     assert "no tests ran" in out
 
 
-def test_a_plan_knows_what_is_in_the_store_and_how_often_roles_differed(project):
+def test_a_plan_uses_the_store_and_the_measured_share_of_differences(project):
     project.run()
     out = project.run("--plan").stdout.str()
     assert "360 calls, 0 to send" in out
@@ -24,7 +24,7 @@ def test_a_plan_knows_what_is_in_the_store_and_how_often_roles_differed(project)
     assert "360 to send" in project.run("--plan", "--fresh").stdout.str()
 
 
-def test_a_plan_says_what_it_costs_and_that_a_budget_will_not_do(project):
+def test_a_plan_estimates_the_cost_and_warns_about_a_small_budget(project):
     project.write(
         "prices.yaml", "".join(f"{role}: {{input: 1000, output: 1000}}\n" for role in ("base", "teacher", "candidate"))
     )
@@ -77,7 +77,7 @@ def test_a_plan_works_with_other_options(project, options):
 @pytest.mark.parametrize(
     ("gate", "never"), [('[at_least(0.8, role="teacher")]', True), ('[at_least(0.8), better_than("base")]', False)]
 )
-def test_a_gate_of_guards_is_told_before_anything_is_paid(project, gate, never):
+def test_a_gate_of_guards_is_an_error_before_anything_is_sent(project, gate, never):
     project.suite(gate=gate)
     said = " ".join(project.run("--plan").stdout.str().split())
     assert ("This gate can never promote: 'teacher at least 80 %' can only block." in said) is never

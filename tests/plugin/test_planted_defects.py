@@ -1,4 +1,4 @@
-"""Defects that people plant in suites without meaning to, each run as a user runs it.
+"""Common defects in suites, each run as a user runs it.
 
 docs/explanation/grader-health.md has a row for each.
 
@@ -260,7 +260,7 @@ def said(result):
 
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: re.sub(r"\W+", "-", defect.words)[:50])
-def test_what_the_page_says_of_a_planted_defect_is_what_it_comes_to(project, defect):
+def test_a_planted_defect_has_the_verdict_that_the_page_gives(project, defect):
     result = run(project, defect)
     now = f"exit {int(result.ret)}: {said(result)}".replace("|", "\\|")
     mode = os.environ.get("PLANTED")

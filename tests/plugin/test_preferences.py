@@ -1,4 +1,4 @@
-"""Preferences in whole sessions: no grade of one answer alone, and roles that nothing needs are not asked."""
+"""Preferences in whole sessions: they do not grade one answer, and roles that nothing needs are not asked."""
 
 from collections import Counter
 
@@ -51,7 +51,7 @@ def test_three_identical_roles_are_equal_whatever_is_compared_beside_a_grader(ju
     result.stdout.fnmatch_lines(["*teacher * 80.0 % *"])
 
 
-def test_a_report_of_preferences_alone_says_what_is_known_and_nothing_else(judged):
+def test_a_report_of_preferences_alone_shows_no_grades(judged):
     judged.server.knows["candidate"] = lambda n: n % 4 != 0
     suite(judged, 'preference("teacher")', '[preferred_to("teacher")]')
     result = judged.run()
@@ -69,7 +69,7 @@ def test_a_report_of_preferences_alone_says_what_is_known_and_nothing_else(judge
     result.stdout.fnmatch_lines(["*not preferred to teacher: q-0*"])
 
 
-def test_nothing_but_ties_is_no_win_and_no_pass(judged):
+def test_ties_alone_are_neither_a_win_nor_a_pass(judged):
     judged.server.scripted["judge"] = lambda _: says("tie")
     suite(judged, 'preference("teacher")', '[preferred_to("teacher")]')
     assert judged.run().ret == 10
@@ -78,7 +78,7 @@ def test_nothing_but_ties_is_no_win_and_no_pass(judged):
 
 
 @pytest.mark.parametrize("rule", ['better_than("base")', "at_least(0.5)", "always()"])
-def test_a_rule_about_grades_where_nothing_is_graded_is_said_at_the_first_answer(judged, rule):
+def test_a_rule_about_grades_without_any_grades_is_an_error_at_the_first_answer(judged, rule):
     suite(judged, 'preference("teacher")', f'[preferred_to("teacher"), {rule}]')
     judged.server.knows["teacher"] = judged.server.knows["candidate"] = lambda n: True
     result = judged.run()
@@ -127,7 +127,7 @@ def test_a_role_that_only_a_computed_name_compares_with_is_asked_when_it_is_need
     assert asked(judged)["teacher"] == 120
 
 
-def test_an_assert_that_holds_is_no_score_and_one_that_does_not_makes_it_zero(judged):
+def test_an_assert_that_holds_is_left_out_of_the_score_and_one_that_fails_makes_it_zero(judged):
     judged.cases(20)
 
     def score(body):

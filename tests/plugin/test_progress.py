@@ -1,4 +1,4 @@
-"""How far a long evaluation is, shown while it runs."""
+"""The progress of a long evaluation."""
 
 import re
 import time

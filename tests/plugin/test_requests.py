@@ -1,4 +1,4 @@
-"""What is asked, what is not asked again, and what happens when it cannot be asked."""
+"""Which requests are sent, which are not sent again, and failures to send."""
 
 import signal
 import threading
@@ -34,7 +34,7 @@ def test_another_candidate_asks_the_candidate_only(project):
     assert project.server.calls.total() == 80
 
 
-def test_offline_says_what_is_missing(project):
+def test_offline_lists_the_missing_completions(project):
     project.small()
     result = project.run("--offline")
     assert result.ret == INCOMPLETE
@@ -134,7 +134,7 @@ def test_a_missing_key_variable_is_named(project):
     result.stdout.fnmatch_lines(["*NO_SUCH_KEY, which is not set*"])
 
 
-def test_ctrl_c_stops_at_once_and_keeps_what_arrived(project):
+def test_ctrl_c_stops_at_once_and_keeps_responses(project):
     asked, ended = threading.Event(), threading.Event()
 
     def slow(model, number):

@@ -1,4 +1,4 @@
-"""``--stop-early`` looks at planned points, stops when all is decided, and says what was saved."""
+"""``--stop-early`` decides at planned analyses, stops when every rule is decided, and reports the savings."""
 
 import json
 

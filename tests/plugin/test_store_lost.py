@@ -1,4 +1,4 @@
-"""What a session does when its store is lost or full in mid-run: it stops asking, gives no verdict, and says why."""
+"""A session whose store is lost or full during the run sends nothing more, gives no verdict, and says why."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""Cases that a server can never answer, answers that are odd, and answers without usage: over HTTP, with what the user sees."""
+"""Cases that a server can never answer, odd answers, and answers without usage: over HTTP, as the user sees them."""
 
 import json
 
@@ -53,7 +53,7 @@ def test_a_candidate_that_is_good_enough_even_in_the_worst_case_is_promoted(numb
     assert numbers.server.calls.total() == before
 
 
-def test_a_verdict_that_depends_on_them_names_the_cases_and_what_the_server_said(numbers):
+def test_a_verdict_that_depends_on_them_names_the_cases_and_the_servers_error(numbers):
     numbers.never("candidate", range(15))
     result = numbers.run()
     assert result.ret == INCOMPLETE

@@ -58,7 +58,7 @@ def test_a_deselected_evaluation_narrows_the_run(project):
 
 
 @pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=str)
-def test_marks_narrow_a_run_only_where_they_leave_out_an_evaluation(project, options):
+def test_marks_narrow_a_run_only_if_they_leave_out_an_evaluation(project, options):
     project.small()
     text = (project.root / "suites/test_numbers.py").read_text()
     slow = text.replace("@evaluation(", "@pytest.mark.xfail(False, reason='')\n@evaluation(").replace(

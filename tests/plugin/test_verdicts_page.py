@@ -1,4 +1,4 @@
-"""docs/how-to/verdicts.md shows real runs: it is made from them, and must be what they say today.
+"""docs/how-to/verdicts.md shows real runs, and must match their current output.
 
 Write it anew with ``UPDATE_DOCS=1 python -m pytest tests/plugin/test_verdicts_page.py``, and read the difference.
 """
@@ -67,7 +67,7 @@ def shown(project, result):
     return without_run_ids("\n\n".join([*parts, quoted]))
 
 
-def test_the_page_shows_what_runs_say(project):
+def test_the_page_shows_the_output_of_runs(project):
     page = PAGE.read_text(encoding="utf-8")
     assert SECTION.findall(page) == [verdict.__name__ for verdict in VERDICTS]
     knows, special = dict(project.server.knows), dict(project.server.special)

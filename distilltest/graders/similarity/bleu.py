@@ -20,12 +20,12 @@ def bleu(answer: str, reference: str) -> float:
     >>> bleu("mat", "mat")
     1.0
     """
-    said, wanted = tokens(answer), tokens(reference)
-    orders = min(4, len(said))
+    answer_words, reference_words = tokens(answer), tokens(reference)
+    orders = min(4, len(answer_words))
     logs, smoothed = [], 0
     for length in range(1, orders + 1):
-        there = ngrams(said, length)
-        common = (there & ngrams(wanted, length)).total()
+        there = ngrams(answer_words, length)
+        common = (there & ngrams(reference_words, length)).total()
         if not common:
             if length == 1:
                 return 0.0
@@ -33,5 +33,7 @@ def bleu(answer: str, reference: str) -> float:
         logs.append(math.log((common or 0.5**smoothed) / there.total()))
     if not orders:
         return 0.0
-    brevity = 1.0 if len(said) > len(wanted) else math.exp(1 - len(wanted) / len(said))
+    brevity = (
+        1.0 if len(answer_words) > len(reference_words) else math.exp(1 - len(reference_words) / len(answer_words))
+    )
     return min(1.0, brevity * math.exp(math.fsum(logs) / orders))

@@ -13,11 +13,11 @@ def gleu(answer: str, reference: str) -> float:
     >>> gleu("the cat sat", "the cat ran")
     0.5
     """
-    said, wanted = tokens(answer), tokens(reference)
-    common = all_said = all_wanted = 0
+    answer_words, reference_words = tokens(answer), tokens(reference)
+    common = answer_total = reference_total = 0
     for length in range(1, 5):
-        one, other = ngrams(said, length), ngrams(wanted, length)
+        one, other = ngrams(answer_words, length), ngrams(reference_words, length)
         common += (one & other).total()
-        all_said += one.total()
-        all_wanted += other.total()
-    return common / max(all_said, all_wanted, 1)
+        answer_total += one.total()
+        reference_total += other.total()
+    return common / max(answer_total, reference_total, 1)

@@ -24,25 +24,25 @@ def meteor(answer: str, reference: str) -> float:
     >>> meteor("on the mat sat the cat", "the cat sat on the mat")
     0.5
     """
-    said, wanted = (dict(enumerate(tokens(text.lower()))) for text in (answer, reference))
-    pairs = _match(said, wanted)
-    rest_said = {place: stem(word) for place, word in said.items() if place not in pairs}
+    answer_words, reference_words = (dict(enumerate(tokens(text.lower()))) for text in (answer, reference))
+    pairs = _match(answer_words, reference_words)
+    answer_stems = {place: stem(word) for place, word in answer_words.items() if place not in pairs}
     taken = set(pairs.values())
-    rest_wanted = {place: stem(word) for place, word in wanted.items() if place not in taken}
-    pairs |= _match(rest_said, rest_wanted)
+    reference_stems = {place: stem(word) for place, word in reference_words.items() if place not in taken}
+    pairs |= _match(answer_stems, reference_stems)
     if not pairs:
         return 0.0
-    precision, recall = len(pairs) / len(said), len(pairs) / len(wanted)
+    precision, recall = len(pairs) / len(answer_words), len(pairs) / len(reference_words)
     mean = precision * recall / (0.9 * precision + 0.1 * recall)
     return (1 - 0.5 * (_chunks(pairs) / len(pairs)) ** 3) * mean
 
 
-def _match(said: _Words, wanted: _Words) -> dict[int, int]:
+def _match(answer_words: _Words, reference_words: _Words) -> dict[int, int]:
     """Pair equal words, from the last to the first."""
     places: defaultdict[str, list[int]] = defaultdict(list)
-    for place, word in wanted.items():
+    for place, word in reference_words.items():
         places[word].append(place)
-    return {place: places[word].pop() for place, word in reversed(said.items()) if places[word]}
+    return {place: places[word].pop() for place, word in reversed(answer_words.items()) if places[word]}
 
 
 def _chunks(pairs: dict[int, int]) -> int:

@@ -41,8 +41,8 @@ def rouge_n(answer: str, reference: str, length: int) -> float:
     >>> rouge_n("the cat sat", "the cat ran", 1)
     0.6666666666666666
     """
-    said, wanted = ngrams(rouge_words(answer), length), ngrams(rouge_words(reference), length)
-    return _f_measure((said & wanted).total(), said.total(), wanted.total())
+    answer_words, reference_words = ngrams(rouge_words(answer), length), ngrams(rouge_words(reference), length)
+    return _f_measure((answer_words & reference_words).total(), answer_words.total(), reference_words.total())
 
 
 def rouge_l(answer: str, reference: str) -> float:
@@ -53,12 +53,12 @@ def rouge_l(answer: str, reference: str) -> float:
     """
     from rapidfuzz.distance import LCSseq
 
-    said, wanted = rouge_words(answer), rouge_words(reference)
-    return _f_measure(LCSseq.similarity(said, wanted), len(said), len(wanted))
+    answer_words, reference_words = rouge_words(answer), rouge_words(reference)
+    return _f_measure(LCSseq.similarity(answer_words, reference_words), len(answer_words), len(reference_words))
 
 
-def _f_measure(common: int, said: int, wanted: int) -> float:
+def _f_measure(common: int, answer_words: int, reference_words: int) -> float:
     if not common:
         return 0.0
-    precision, recall = common / said, common / wanted
+    precision, recall = common / answer_words, common / reference_words
     return 2 * precision * recall / (precision + recall)
