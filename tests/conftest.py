@@ -1,8 +1,10 @@
-"""What holds for every test: the same surroundings everywhere, the same examples each time, nothing skipped or left behind."""
+"""Rules for all tests: the same environment everywhere, the same examples each time, nothing skipped or left behind."""
 
 import os
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: its threads spin beside those of other tests
+os.environ.setdefault(
+    "OPENBLAS_NUM_THREADS", "1"
+)  # set before numpy is imported: its threads would slow down other tests
 
 import subprocess
 import tempfile
@@ -14,14 +16,14 @@ import leftovers
 import processes
 import pytest
 
-HYPOTHESIS = find_spec("hypothesis") is not None  # the quick tests on every interpreter do without
+HYPOTHESIS = find_spec("hypothesis") is not None  # the quick tests on every interpreter run without it
 TIMES = int(os.environ.get("DISTILLTEST_EXAMPLES", "0"))
-"""How many times the usual number of examples Hypothesis tries, at random; 0 stands for the usual ones, always the same."""
+"""Multiplies the number of Hypothesis examples and makes them random; 0 keeps the usual number, the same each time."""
 
 if HYPOTHESIS:
     from hypothesis import HealthCheck, is_hypothesis_test, settings
 
-    # How long an example takes depends on the machine; it is measured in bench/, not here.
+    # No deadline: the time of an example depends on the machine.
     patient = {"deadline": None, "max_examples": 25, "suppress_health_check": [HealthCheck.too_slow]}
     settings.register_profile("the same every time", derandomize=True, **patient)
     settings.register_profile("explore", print_blob=True, **patient)
@@ -31,11 +33,11 @@ collect_ignore = [] if find_spec("torch") else ["trainer"]
 LEFT_OUT = "tests/trainer is left out: PyTorch is not installed here. Run: make trainer"
 
 OURS = ("distilltest", "bench", "suites", "tests", *{path.stem for path in Path(__file__).parent.glob("[a-z]*")})
-"""The top-level modules whose warnings are errors, also when another package points to them as the caller."""
+"""The top-level modules whose warnings are errors, also if another package names them as the caller."""
 
 
 def _in_memory(folder: str = "/dev/shm", least: int = 4 << 30) -> bool:
-    """Whether there is a folder in memory that tests fit into, programs included: there nobody waits for a disk."""
+    """Whether there is a folder in memory that is large enough for the tests and allows programs. It is faster than a disk."""
     try:
         found = os.statvfs(folder)
     except OSError:
@@ -48,7 +50,7 @@ if "TMPDIR" not in os.environ and _in_memory():
 
 FOREIGN = ("BUILD_NUMBER", "CI", "COLUMNS", "FORCE_COLOR", "LINES", "NO_COLOR", "PYTEST_ADDOPTS", "PY_COLORS")
 FOREIGN_PREFIXES = ("AZURE_", "DISTILLTEST_", "GIT_", "GITHUB_", "LC_", "OPENAI_", "PYTHONWARN", "TIKTOKEN_")
-"""Environment variables that a program may heed and that differ from machine to machine."""
+"""Environment variables that affect programs and differ between machines."""
 
 
 def pytest_configure(config):
@@ -59,7 +61,7 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Multiply the examples, where that is asked for."""
+    """Multiply the number of examples if requested."""
     if not (HYPOTHESIS and TIMES):
         return
     for item in items:
@@ -77,14 +79,14 @@ def pytest_report_header(config):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """With -q there is no header; it must be seen all the same."""
+    """Print the note also with -q, which hides the header."""
     if collect_ignore and terminalreporter.config.get_verbosity() < 0:
         terminalreporter.write_line(LEFT_OUT)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def same_surroundings(tmp_path_factory):
-    """Whatever a terminal, a CI system or somebody's home folder would change is the same for every run."""
+    """Hide the influence of the terminal, the CI system and the home folder."""
     with pytest.MonkeyPatch.context() as patch:
         for name in os.environ:
             if name in FOREIGN or name.startswith(FOREIGN_PREFIXES) or name.lower().endswith("_proxy"):
@@ -103,10 +105,10 @@ def same_surroundings(tmp_path_factory):
 
 @pytest.fixture(scope="session", autouse=True)
 def lean_subprocesses(same_surroundings):
-    """Where a test starts pytest, only what it needs is loaded: Hypothesis' plugin alone takes a second of processor time.
+    """Load only the needed plugins in pytest processes that tests start: Hypothesis's plugin alone takes a second.
 
-    These processes use the bytecode of our modules that this one wrote, and write none: a suite that a test writes twice in one
-    second, with as many bytes, would be taken for the one before.
+    These processes use the bytecode of our modules that this process wrote, but write none: Python would take a suite that is
+    rewritten within a second, with the same size, for the old one.
     """
     plugins = [name for name in ("distilltest.pytest_plugin", "xdist.plugin") if find_spec(name.partition(".")[0])]
     with pytest.MonkeyPatch.context() as patch:
@@ -119,7 +121,7 @@ def lean_subprocesses(same_surroundings):
 
 
 def _not_skipped(report):
-    """Make a failure of what was left out: nobody reads the number of skipped tests."""
+    """Turn a skip into a failure: skipped tests go unnoticed."""
     if report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"A test that is skipped shows nothing: {report.longrepr}"

@@ -1,6 +1,6 @@
-"""What a git command needs before it makes sense, told from the command's text.
+"""Derives from the text of a git command what must exist before it can run.
 
-The commands are the fixtures' references, so their canonical forms are all that is understood here.
+The commands are the fixtures' references, so only their canonical forms are understood.
 """
 
 import re
@@ -16,7 +16,7 @@ READS |= {"merge-base", "describe"}
 
 @dataclass(frozen=True)
 class Needs:
-    """What has to be there before a command makes sense."""
+    """The state that a command needs."""
 
     refs: tuple[tuple[str, str], ...] = ()
     """Full names of local refs with the commit each stands on: "merged", "side", "ahead" or "known"."""
@@ -25,15 +25,15 @@ class Needs:
     remotes: tuple[str, ...] = ("origin",)
     """Remotes that are configured; all of them are the one local bare repository."""
     remote_refs: tuple[str, ...] = ()
-    """Refs that the bare repository has."""
+    """Refs in the bare repository."""
     edited: tuple[str, ...] = ()
     """Tracked files with a change in the working tree."""
     moved_to: str = ""
-    """Where a file is going to be moved to."""
+    """The target of a move."""
     situation: str = ""
     """A state such as "merge conflict", "staged" or "stashes 3"."""
     url: str = ""
-    """An address that is answered by the bare repository."""
+    """An address that stands for the bare repository."""
     key: str = ""
     """A configuration key that has a value."""
     outside: bool = False

@@ -1,8 +1,8 @@
-"""Scratch repositories in which the commands of the git fixtures are run for real.
+"""Runs the commands of the git fixtures in scratch repositories.
 
-`GitSandbox` builds one base repository that holds every file and every text the commands name. A command's reference tells
-what else it needs (`git_needs.Needs`: branches, remotes, a conflict in progress …). One template is built for each distinct
-need and copied for each command that changes something. Nothing outside the given folder is read or written.
+`GitSandbox` creates a base repository with every file and text that the commands name. A command's reference determines what
+else it needs (`git_needs.Needs`: branches, remotes, a conflict in progress …). Each distinct need has a template, which is
+copied for each command that changes something. Nothing outside the given folder is read or written.
 """
 
 import os
@@ -22,19 +22,19 @@ DEPTH = 24  # commits that HEAD~N may count back over
 
 @dataclass(frozen=True)
 class Effect:
-    """What a command left behind; equal effects mean interchangeable commands."""
+    """The effect of a command; commands with equal effects are interchangeable."""
 
     exit_code: int
     """The command's exit code."""
     output: str
     """Standard output for a command that only reads, else empty."""
     error: str
-    """Standard error; no part of the comparison."""
+    """Standard error; it is not compared."""
     state: tuple[str, ...]
     """Refs, HEAD, status, stash, configuration and folders afterwards; empty for a command that only reads."""
 
     def same_as(self, other: "Effect") -> bool:
-        """Whether both commands did the same."""
+        """Whether both commands had the same effect."""
         return (self.exit_code, self.output, self.state) == (other.exit_code, other.output, other.state)
 
 
@@ -51,12 +51,12 @@ class GitSandbox:
         self._build_base(list(commands))
 
     def run(self, command: str, reference: str, section: str) -> Effect:
-        """Run a command in the state its row's reference needs and return what it did."""
+        """Run a command in the state that its row's reference needs, and return its effect."""
         needs = needs_of(reference, section)
         template = self._template(needs)
         reads = only_reads(reference)
         place = template if reads else self._copy(template)
-        if not reads:  # a template's is written already, and may be in use
+        if not reads:  # a template's is already written, and may be in use
             self._write_global_config(place, needs)
         side = "cherry-pick" in reference
         argv = [self._with_real_hash(arg, side=side) for arg in shlex.split(command)]
@@ -67,7 +67,7 @@ class GitSandbox:
         return Effect(done.returncode, done.stdout if reads else "", done.stderr, state)
 
     def _with_real_hash(self, arg: str, *, side: bool) -> str:
-        # A hash in a fixture cannot exist in a scratch repository, so a real commit stands in for it.
+        # The fixtures' hashes do not exist in a scratch repository, so a real commit replaces them.
         if " " in arg or "://" in arg or arg.startswith("git@"):
             return arg
         return HASH.sub(self.commits["side" if side else "known"][:10], arg)
@@ -246,7 +246,7 @@ class GitSandbox:
 
 
 def link_or_copy(source: str, target: str) -> str:
-    """Link what git and this module only ever replace as a whole, and copy what git may append to."""
+    """Link files that git and this module only replace as a whole, and copy files that git may append to."""
     if "/.git/" in source and "/objects/" not in source:
         shutil.copy2(source, target)  # git compares the index's own time with the files' times
     else:
@@ -255,7 +255,7 @@ def link_or_copy(source: str, target: str) -> str:
 
 
 def write(path: Path, text: str) -> None:
-    """Replace a text file, which may be a link that other copies share, making its folders too."""
+    """Replace a text file, which may be a link shared with other copies, and create its folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     path.write_text(text)

@@ -1,4 +1,4 @@
-"""Jobs of embedded servers here that rest after a step until a test lets them go on; ports that nobody else is given."""
+"""Holds back fine-tuning jobs of embedded servers in this process, and picks ports that the system does not give to others."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from distilltest.server.interface import JobControl, Stopped
 
 @contextmanager
 def held_jobs() -> Iterator[threading.Event]:
-    """Jobs tell their first step and then wait for the event; they can be cancelled, and stopped with their server."""
+    """Jobs report their first step and then wait for the event. They can be cancelled, and stop with their server."""
     go_on = threading.Event()
 
     def wait(control: JobControl, seconds: float) -> None:
@@ -30,7 +30,7 @@ def held_jobs() -> Iterator[threading.Event]:
 
 
 def own_port() -> int:
-    """A port for a server that is stopped and started again. The system gives the ports above 32767 to whoever asks for any."""
+    """A port for a server that restarts. It is below 32768, because the system hands out the ports above."""
     for port in range(15_000 + os.getpid() % 15_000, 32_000):
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port

@@ -1,4 +1,4 @@
-"""What the servers of tests have in common: HTTP over a real socket, a thread for each connection, each answer in one piece."""
+"""The base of the tests' servers: HTTP over a real socket, one thread per connection, each response in one write."""
 
 import sys
 import threading
@@ -9,15 +9,15 @@ from typing import Any, Self
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Reads requests, and answers with :meth:`say`; what is said to a client that has gone is dropped."""
+    """Reads requests, and responds with :meth:`say`. Responses to clients that have disconnected are dropped."""
 
     protocol_version = "HTTP/1.1"
 
     def parse_request(self) -> bool:
-        """Read the request line and the headers; the standard library's parser of e-mails takes as long as all the rest."""
+        """Read the request line and the headers. This is much faster than the standard library's e-mail parser."""
         self.requestline = self.raw_requestline.decode("latin-1").rstrip("\r\n")
         words = self.requestline.split(" ")
-        if len(words) != 3 or not words[2].startswith("HTTP/1."):  # something else than HTTP, say the beginning of TLS
+        if len(words) != 3 or not words[2].startswith("HTTP/1."):  # not HTTP, for example the start of TLS
             self.close_connection = True
             self.say(400, b"")
             return False
@@ -31,7 +31,7 @@ class Handler(BaseHTTPRequestHandler):
         return True
 
     def body(self) -> bytes:
-        """What was sent with the request."""
+        """Read the request's body."""
         return self.rfile.read(int(self.headers.get("Content-Length", "0")))
 
     def say(
@@ -42,14 +42,14 @@ class Handler(BaseHTTPRequestHandler):
         length: int | None = None,
         words: str = "",
     ) -> None:
-        """Answer, in one piece: a body that follows its headers would wait 40 ms for their delayed acknowledgement.
+        """Respond in one write: a separate body would wait 40 ms for the delayed acknowledgement of the headers.
 
         Args:
-            status: Of HTTP.
-            body: All of it.
-            headers: Besides its length, and instead of the usual type.
-            length: Said to be the body's.
-            words: Beside the status, instead of the usual ones.
+            status: The HTTP status.
+            body: The whole body.
+            headers: Additional headers; they may replace the content type.
+            length: The Content-Length to send instead of the body's real length.
+            words: The reason phrase to send instead of the usual one.
         """
         known = status in HTTPStatus._value2member_map_
         every = {"Content-Type": "application/json", **(headers or {})}
@@ -58,7 +58,7 @@ class Handler(BaseHTTPRequestHandler):
         lines += [f"{name}: {value}" for name, value in every.items()]
         try:
             self.wfile.write("\r\n".join([*lines, "\r\n"]).encode("latin-1") + body)
-        except OSError:  # the client has gone: it was stopped or killed
+        except OSError:  # the client has disconnected
             self.close_connection = True
 
 
@@ -67,12 +67,12 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *details: Any) -> None:
-        if not isinstance(sys.exc_info()[1], OSError | ValueError):  # else the connection was closed, by either side
+        if not isinstance(sys.exc_info()[1], OSError | ValueError):  # ignore connections closed by either side
             super().handle_error(*details)
 
 
 class HttpServer:
-    """Runs while the block does."""
+    """A server that runs until its block ends."""
 
     def __init__(self, handler: type[Handler]) -> None:
         self._server = _Server(("127.0.0.1", 0), handler)

@@ -1,4 +1,4 @@
-"""What a test leaves behind: processes, threads and open files. Where there is nothing, a look takes a few system calls."""
+"""Finds processes, threads and open files that a test leaves behind. The check takes a few system calls if there are none."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ import pytest
 
 LINUX = sys.platform == "linux"
 GRACE = 10.0
-"""Seconds that whatever is just ending may take. Only a test that leaves something behind waits so long."""
+"""How long to wait for things that are ending, in seconds. Only a test that leaves something behind waits this long."""
 KEPT_BY_LIBRARIES = ("TMonitor",)
-"""Threads that a library keeps for the whole process: tqdm's."""
+"""Threads that a library keeps for the whole process (tqdm's)."""
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER in <linux/prctl.h>
 
 
 @dataclass(frozen=True)
 class Belongings:
-    """What this process has at a moment."""
+    """The child processes, threads and open files of this process at one moment."""
 
     processes: frozenset[int]
-    """Its children; with :func:`adopt_orphans` also the children of children that have ended."""
+    """The children; after :func:`adopt_orphans`, also orphans of children that have ended."""
     threads: frozenset[threading.Thread]
     files: frozenset[tuple[str, str]]
-    """Numbers of file descriptors, and what each stands for: a path, or the number of a socket or pipe."""
+    """File descriptors, each with its target: a path, or the number of a socket or pipe."""
 
     @classmethod
     def now(cls) -> Belongings:
-        """Look."""
+        """The current belongings."""
         return cls(children(), frozenset(threads()), frozenset(open_files()))
 
     def __or__(self, other: Belongings) -> Belongings:
@@ -49,7 +49,7 @@ class Belongings:
         return bool(self.processes or self.threads or self.files)
 
     def lines(self) -> Iterator[str]:
-        """Say what it is."""
+        """Describe each process, thread and file in one line."""
         for pid in sorted(self.processes):
             yield f"process {pid}: {command_of(pid)}"
         for thread in sorted(self.threads, key=lambda each: each.name):
@@ -66,7 +66,7 @@ _kept = NOTHING
 
 @contextmanager
 def lasting() -> Iterator[None]:
-    """Whatever is started in this block lives longer than one test, and is nobody's leftover."""
+    """Things started in this block outlive the test, and do not count as leftovers."""
     global _kept
     before = Belongings.now()
     try:
@@ -76,18 +76,18 @@ def lasting() -> Iterator[None]:
 
 
 def adopt_orphans() -> None:
-    """Become the parent of whatever loses its own below us, so that nothing can leave unseen."""
+    """Become the parent of orphaned descendants, so that none escapes the check."""
     if LINUX:
         ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
 
 
 def children() -> frozenset[int]:
-    """The processes whose parent this is; those that have ended and that nobody waited for are let go."""
+    """The running child processes of this process, without zombies."""
     if not LINUX:
         return frozenset()
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:  # there is none: one call has told
+    except ChildProcessError:  # there are no children
         return frozenset()
     ours = str(os.getpid())
     found = set()
@@ -118,12 +118,12 @@ def open_files() -> Iterator[tuple[str, str]]:
         with os.scandir("/proc/self/fd") as entries:
             names = [entry.name for entry in entries]
         for name in names:
-            with suppress(OSError):  # the one that listed
+            with suppress(OSError):  # the descriptor of this listing
                 yield name, os.readlink(f"/proc/self/fd/{name}")  # noqa: PTH115 -- for each test, and a path takes twice as long
 
 
 def _close_pools() -> None:
-    """End what the product keeps for the next call: processes of Python graders, and embedded servers."""
+    """Stop what distilltest keeps for later calls: processes of Python graders, and embedded servers."""
     pool = sys.modules.get("distilltest.graders.python_pool")
     if pool is not None:
         pool.close_all()
@@ -133,7 +133,7 @@ def _close_pools() -> None:
 
 
 def _left(before: Belongings) -> Belongings:
-    """What is there and was not, once everything that was just ending has ended."""
+    """The new belongings, after waiting for things that are ending."""
     left = Belongings.now() - before
     if not left:
         return left
@@ -146,9 +146,9 @@ def _left(before: Belongings) -> Belongings:
 
 
 class Watch:
-    """A pytest plugin: a test that leaves a process, a thread or an open file behind has an error that names it.
+    """A pytest plugin: a test that leaves a process, a thread or an open file behind gets an error that names it.
 
-    What fixtures of a wider scope start is theirs until the session ends.
+    Things that fixtures of a wider scope start may stay until the session ends.
     """
 
     def __init__(self) -> None:
@@ -157,7 +157,7 @@ class Watch:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> Iterator[None]:
-        """Note what lives longer than one test."""
+        """Record things that fixtures of a wider scope start."""
         if fixturedef.scope == "function":
             return (yield)
         with lasting():
@@ -177,9 +177,9 @@ class Watch:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Iterator[None]:
-        """Look when all of the test's fixtures are gone."""
+        """Check after all of the test's fixtures are torn down."""
         result = yield
-        if self._failed:  # what a failed test left is a consequence; the frames of its error hold it
+        if self._failed:  # leftovers of a failed test are consequences, and its traceback keeps objects alive
             for pid in Belongings.now().processes - (self._before | _kept).processes:
                 kill(pid)
             return result
@@ -194,8 +194,8 @@ class Watch:
             pytest.fail(
                 "the test left behind:\n  "
                 + "\n  ".join(left.lines())
-                + "\nEnd a process with `with processes.started(...)`, join a thread, close what was opened; "
-                "what many tests share is started by a fixture of a wider scope.",
+                + "\nEnd a process with `with processes.started(...)`, join a thread, close open files; "
+                "start shared things in a fixture of a wider scope.",
                 pytrace=False,
             )
         return result

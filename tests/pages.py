@@ -1,4 +1,4 @@
-"""Pages of docs/ whose files are written and whose commands are run, in order, and must say what the page says."""
+"""Follows pages of docs/: writes their files, runs their commands in order, and compares the output with the page."""
 
 import os
 import re
@@ -19,20 +19,20 @@ ANYTHING = "…"
 
 
 def page_named(name: str) -> Path:
-    """The page of docs/ with this file name, in whichever folder it is."""
+    """The page with this file name, in any folder of docs/."""
     (path,) = DOCS.rglob(name)
     return path
 
 
 def commands(session: str) -> Iterator[tuple[str, list[str]]]:
-    """The commands of a session, each with the lines that it shall say."""
+    """The commands of a session, each with its expected output lines."""
     for part in re.split(r"^\$ ", session, flags=re.MULTILINE)[1:]:
         command, _, said = part.partition("\n")
         yield command, said.splitlines()
 
 
 def agrees(said: list[str], expected: list[str]) -> bool:
-    """Whether lines are as expected; ``…`` stands for any number of lines."""
+    """Whether the lines match; ``…`` stands for any number of lines."""
     if not expected:
         return not said
     if expected[0] == ANYTHING:
@@ -41,21 +41,21 @@ def agrees(said: list[str], expected: list[str]) -> bool:
 
 
 def without_run_ids(text: str) -> str:
-    """The text, with RUN for each id of a run."""
+    """The text, with RUN in place of each run id."""
     return RUN_ID.sub("RUN", text)
 
 
 def follow(name: str, folder: Path, plain: Callable[[str], str] = without_run_ids, **environment: str) -> int:
-    """Do in a folder what a page does: write its files, run its commands; compare what they say.
+    """Write the files of a page, run its commands, and compare their output with the page.
 
     Args:
-        name: The file name of the page; no two pages have the same.
-        folder: Where to do it.
-        plain: Takes out of a text what differs from run to run; applied to the page and to what was said.
-        environment: Variables besides those of this process.
+        name: The file name of the page, which is unique.
+        folder: The working directory.
+        plain: Removes text that differs between runs; applied to the page and to the output.
+        environment: Additional environment variables.
 
     Returns:
-        How many commands ran: all of the page.
+        The number of commands that ran, which are all of the page.
     """
     with tempfile.TemporaryDirectory() as tools:
         put_commands_into(Path(tools))

@@ -1,8 +1,8 @@
-"""Processes that tests start: with the signals that a terminal gives them, none outlives its test, and few import the world.
+"""Starts processes for tests: with the usual signals, ending with their test, and forked where possible.
 
-While tests run, ``[sys.executable, "-m", "pytest", ...]`` and the same with ``distilltest`` are forked from a process that has
-imported everything (``warm.py``), which takes a tenth of the time. ``DISTILLTEST_COLD=1`` starts each of them anew, and so does
-``processes.Cold``. So is a script of ``FORKED``. Any other command is started as always.
+While tests run, ``[sys.executable, "-m", "pytest", ...]``, the same with ``distilltest``, and scripts that begin with ``FORKED``
+are forked from a process that has imported everything (``warm.py``). This takes a tenth of the time. Set ``DISTILLTEST_COLD=1``
+or use ``processes.Cold`` to start a new interpreter instead. Other commands start as usual.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ import leftovers
 T = TypeVar("T")
 
 _PYTHONS_OWN = {signal.SIGPIPE, getattr(signal, "SIGXFSZ", signal.SIGPIPE)}
-"""Ignored by Python itself; ``subprocess`` restores them."""
+"""Python itself ignores these; ``subprocess`` restores them."""
 _MODULES = ("distilltest", "pytest")
 FORKED = "# This may be forked from a process that has imported everything.\n"
-"""What a script for ``python -c`` begins with if what is imported and how much memory it takes does not matter to it."""
+"""The first line of a ``python -c`` script that may be forked, because its imports and memory do not matter."""
 _POSSIBLE = sys.platform == "linux" and not os.environ.get("DISTILLTEST_COLD")
 
 PATIENCE = 600.0
-"""Seconds after which something that is waited for is taken never to come, on the busiest machine."""
+"""The timeout of all waits, in seconds. It is long enough for the busiest machine."""
 
 Cold = subprocess.Popen
-"""What starts every process anew, also while tests run."""
+"""Starts a new interpreter, also while tests run."""
 _PARAMETERS = inspect.signature(Cold._execute_child)  # type: ignore[attr-defined]
 
 
 def have_usual_signals() -> None:
-    """Take signals as in a terminal where this process was started with some ignored, and so would its children be.
+    """Restore signals that this process was started to ignore, for itself and its children.
 
-    A shell does so with SIGINT in the background, ``nohup`` with SIGHUP. Then tests of signals, here and in children, would hang.
+    Shells ignore SIGINT for background jobs, and ``nohup`` ignores SIGHUP. Tests of signals would hang.
     """
     for number in signal.valid_signals() - _PYTHONS_OWN:
         if signal.getsignal(number) == signal.SIG_IGN:
@@ -56,12 +56,12 @@ def have_usual_signals() -> None:
 
 @contextmanager
 def started(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """A process that runs while the block does; at its end it is killed, with all that it started, and its pipes are closed."""
+    """Run a process during the block; then kill it and its process group, and close its pipes."""
     process = subprocess.Popen(command, text=True, start_new_session=True, **options)
     try:
         yield process
     finally:
-        with suppress(ProcessLookupError):  # all of its group have ended
+        with suppress(ProcessLookupError):  # the whole group has ended
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         for pipe in (process.stdin, process.stdout, process.stderr):
@@ -71,7 +71,7 @@ def started(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen
 
 
 def until(holds: Callable[[], T]) -> T:
-    """Ask until there is an answer, for what tells nobody when it happens."""
+    """Poll until the function returns a true value, for things without an event; return the value."""
     deadline = time.monotonic() + PATIENCE
     while not (value := holds()):
         assert time.monotonic() < deadline
@@ -80,7 +80,7 @@ def until(holds: Callable[[], T]) -> T:
 
 
 def line_with(words: str, stream: IO[str]) -> str:
-    """The next line of a process's output that has certain words; it is waited for."""
+    """Wait for the next line of a process's output that has these words."""
     before = []
     for line in stream:
         if words in line:
@@ -90,7 +90,7 @@ def line_with(words: str, stream: IO[str]) -> str:
 
 
 def after_three_steps(process: subprocess.Popen[str]) -> int:
-    """Where a process has made three steps and rests; it prints the number of each and reads a line before it goes on."""
+    """Let a process make three steps; return the last number. It prints a number per step and reads a line to continue."""
     assert process.stdin is not None
     assert process.stdout is not None
     for _ in range(2):
@@ -101,7 +101,7 @@ def after_three_steps(process: subprocess.Popen[str]) -> int:
 
 
 def module_of(command: Any) -> tuple[str, list[str]] | None:
-    """The module that a command runs and its arguments, if that is one that can be forked."""
+    """The module that a command runs and its arguments, if the command can be forked."""
     if not _POSSIBLE or not isinstance(command, list | tuple) or not command or command[0] != sys.executable:
         return None
     words = [str(word) for word in command[1:]]
@@ -115,7 +115,7 @@ def module_of(command: Any) -> tuple[str, list[str]] | None:
 
 
 class Warm(Cold):  # type: ignore[type-arg]
-    """A process like any other, which was forked from a warm one."""
+    """Like ``Popen``, but forks from the warm process if possible."""
 
     def _execute_child(self, *arguments: Any) -> None:
         given = _PARAMETERS.bind(self, *arguments).arguments
@@ -131,7 +131,7 @@ class Warm(Cold):  # type: ignore[type-arg]
             "arguments": found[1],
             "folder": str(Path(given["cwd"] or ".").absolute()),
             "environment": {os.fsdecode(name): os.fsdecode(value) for name, value in environment.items()}
-            | {"DISTILLTEST_WARM": os.environ["DISTILLTEST_WARM"]},  # for what it starts itself
+            | {"DISTILLTEST_WARM": os.environ["DISTILLTEST_WARM"]},  # for its own children
             "session": given["start_new_session"],
             "ignored": [int(each) for each in signal.valid_signals() if signal.getsignal(each) == signal.SIG_IGN],
         }
@@ -139,7 +139,7 @@ class Warm(Cold):  # type: ignore[type-arg]
             theirs if theirs != -1 else standard for standard, theirs in enumerate(ours[i] for i in (0, 3, 5))
         ]
         if not Path(task["folder"]).is_dir():
-            return super()._execute_child(*arguments)  # which knows the error
+            return super()._execute_child(*arguments)  # raises the right error
         self.pid = _fork(task, descriptors)
         self._child_created = True
         self._close_pipe_fds(*ours)
@@ -164,7 +164,7 @@ _warm: tuple[subprocess.Popen[bytes], socket.socket] | None = None
 
 
 def _fork(task: dict[str, Any], descriptors: list[int]) -> int:
-    """Have the warm process fork; what it forks is a child of this process."""
+    """Ask the warm process to fork; the new process becomes a child of this one."""
     with _lock:
         _, channel = _warm or _start()
         socket.send_fds(channel, [marshal.dumps(task)], descriptors)
@@ -174,7 +174,7 @@ def _fork(task: dict[str, Any], descriptors: list[int]) -> int:
 def _start() -> tuple[subprocess.Popen[bytes], socket.socket]:
     global _warm
     with leftovers.lasting():
-        leftovers.adopt_orphans()  # so it comes that what it forks is ours
+        leftovers.adopt_orphans()  # so that forked processes become our children
         channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             command = [sys.executable, str(Path(__file__).with_name("warm.py")), str(theirs.fileno())]

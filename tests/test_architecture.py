@@ -1,4 +1,4 @@
-"""What keeps the house in order."""
+"""The structure of the package: rooms, names, file sizes, and who may read files or print."""
 
 import ast
 import subprocess
@@ -25,7 +25,7 @@ def test_every_module_says_what_it_is_for_and_can_be_read_in_one_sitting():
 
 
 def test_a_class_name_exists_once_in_the_package():
-    """Two classes of one name are read as one. Private classes are seen in their own module only."""
+    """Readers would confuse two classes with the same name. Private classes are exempt."""
     homes = {}
     for name, tree in modules_under("-"):
         for node in ast.walk(tree):
@@ -35,7 +35,7 @@ def test_a_class_name_exists_once_in_the_package():
 
 
 def test_rooms_are_few():
-    """One noun, one folder; beside the folders stand only the words, the errors and the exit codes."""
+    """Beside the folders there are only the shared values, the errors and the exit codes."""
     rooms = {path.relative_to(PACKAGE).parts[0] for path in PACKAGE.rglob("*.py")} - {"__init__.py", "__main__.py"}
     assert {name for name in rooms if name.endswith(".py")} == {"records.py", "errors.py", "exit_codes.py"}
     assert len(rooms) <= 25, sorted(rooms)
@@ -47,7 +47,7 @@ READERS_OF_OTHER_TEXTS = {
     "json": ("data/json_text.py",),
     "tomllib": (),
 }
-"""Who reads such texts. JSON that a program of ours wrote, or a model said, is in `OF_PROGRAMS`."""
+"""The modules that read these formats. `OF_PROGRAMS` lists those that read JSON written by programs or models."""
 OF_PROGRAMS = (
     "exchange/archive/pages.py",  # the wire, byte for byte
     "finetuning/configured.py",  # writes one text
@@ -75,7 +75,7 @@ LOADS_OF_JSON = {
     "promotion/history.py": "the schema that comes with distilltest",
     "records.py": "what a model said",
 }
-"""Where orjson.loads is called, and what it reads. What people write goes through distilltest.data instead."""
+"""The modules that call orjson.loads, and what they read. Files that people write go through distilltest.data."""
 
 
 def modules_under(*folders_of_their_own):
@@ -86,7 +86,7 @@ def modules_under(*folders_of_their_own):
 
 
 def imported(tree):
-    """Top-level packages that a module imports when it runs."""
+    """The top-level packages that a module imports at run time."""
     for block in ast.walk(tree):
         if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING":
             block.body = [ast.Pass()]
@@ -98,7 +98,7 @@ def imported(tree):
 
 
 def test_only_one_package_reads_yaml_csv_and_json_that_people_write():
-    """The embedded server and the trainer read the wire, and the store its own rows."""
+    """Exempt are the server and the trainer, which read the wire, and the store, which reads its own rows."""
     calls = set()
     for name, tree in modules_under("server/", "demo_models/", "trainer/", "store/", "reporting/"):
         found = set(imported(tree))
@@ -145,7 +145,7 @@ def test_every_yaml_block_of_the_documentation_is_a_valid_configuration(monkeypa
 
 
 def test_every_command_of_the_documentation_is_one_that_exists(tmp_path):
-    """pytest's lines are collected in a project that `distilltest init` wrote, our own are parsed, make's are targets."""
+    """pytest commands collect in a project from `distilltest init`, our own commands are parsed, make's targets exist."""
     import re
     import shlex
 
@@ -177,13 +177,13 @@ def test_every_command_of_the_documentation_is_one_that_exists(tmp_path):
 
 
 PRINTERS = ("cli/say.py", "pytest_plugin/progress.py")
-"""Who prints: the functions of `say` for the command line, and the session's progress, line by line."""
+"""The modules that print: `say` for the command line, and the session's progress."""
 WRITERS = ("cli/bar.py", "cli/finetune_watch.py", "untrusted/edges.py")
-"""Who moves a terminal's cursor, and so writes behind the filter; each text in it passes `shown_line` first."""
+"""The modules that move the cursor and so bypass the filter; they pass each text through `shown_line` first."""
 
 
 def bare_output(source):
-    """The lines of a source text that print by themselves, or hand somebody a way to."""
+    """The lines of a source text that print directly, or pass on a function that does."""
     found = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Name):
@@ -216,7 +216,7 @@ def test_a_bare_print_is_found(source):
 
 
 def test_nobody_prints_past_the_functions_that_keep_a_text_within_its_line():
-    """A name, an answer or a server's words would begin a line of their own, and pass for a verdict."""
+    """A line break in a name, an answer or a server's message could fake a line such as a verdict."""
     sources = {str(path.relative_to(PACKAGE)): path.read_text() for path in PACKAGE.rglob("*.py")}
     assert {name: bare_output(text) for name, text in sources.items() if bare_output(text)}.keys() == set(PRINTERS)
     behind = {

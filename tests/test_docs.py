@@ -1,4 +1,4 @@
-"""Every link of the documentation leads somewhere, and so does every mention of a page in code, tests and workflows."""
+"""Links in the documentation work, and pages that code, tests and workflows mention exist."""
 
 import re
 import subprocess
@@ -16,11 +16,11 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#{1,6} +(.*?)(?: +#+)?$", re.MULTILINE)
 MENTION = re.compile(r"(?<![\w/:.-])docs/[\w./-]*[\w-]")
 NOT_OURS = ("fixtures/", "tests/test_docs.py")
-"""Files that speak of other people's docs/ folders."""
+"""Files that mention docs/ folders of other projects."""
 
 
 def slug(heading):
-    """The anchor of a heading, by the rule that GitHub and Python-Markdown share where each space stands alone."""
+    """The anchor of a heading, by the rule that GitHub and Python-Markdown share for single spaces."""
     words = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).replace("`", "").replace("*", "")
     plain = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", plain).strip())
@@ -32,7 +32,7 @@ def anchors(page):
 
 
 def broken(page, target):
-    """What is wrong with a link of a page; None if nothing is."""
+    """Why a link of a page is broken; None if it works."""
     if re.match(r"[a-z]+:", target):
         return None
     name, _, anchor = target.partition("#")
@@ -70,7 +70,7 @@ def test_a_broken_link_is_noticed(target, why):
 
 
 def test_no_two_pages_have_the_same_name():
-    """Tests find a page by its name, so that it may move."""
+    """Tests find a page by its name, so that pages can move."""
     names = [path.name for path in DOCS.rglob("*.md")]
     assert len(set(names)) == len(names)
 
@@ -84,7 +84,7 @@ def test_the_map_of_the_documentation_names_every_page():
 
 
 def test_every_page_that_code_and_tests_mention_exists():
-    """``docs/explanation/decisions/0012`` stands for the page whose name begins so."""
+    """``docs/explanation/decisions/0012`` stands for the page whose name starts with it."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
     found, missing = 0, []
     for name in listed.stdout.split("\0"):

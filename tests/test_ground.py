@@ -1,4 +1,4 @@
-"""What all tests stand on: warnings of our own are errors, nothing is left behind, nothing is skipped, children get signals."""
+"""The rules of the test suite: our warnings are errors, nothing is left behind or skipped, and children get signals."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ def test_a_warning_that_our_own_modules_cause_is_an_error(module):
         warn_as(module)
 
 
-@pytest.mark.filterwarnings("ignore:unread_data")  # after which it would be in the summary of this run
+@pytest.mark.filterwarnings("ignore:unread_data")  # keeps it out of this run's summary
 def test_a_warning_inside_another_package_is_none_of_ours():
     warn_as("aiohttp.multipart")
     warn_as("distilltest_extension", UserWarning)
@@ -71,7 +71,7 @@ def run_watched(pytester, monkeypatch, text):
 def test_what_a_test_leaves_behind_is_an_error_that_names_it(pytester, monkeypatch, leave, named):
     before = leftovers.Belongings.now()
     told = threading.Event()
-    monkeypatch.setattr(os, "until_told", told, raising=False)  # where the inner test finds it
+    monkeypatch.setattr(os, "until_told", told, raising=False)  # the inner test finds it there
     result = run_watched(pytester, monkeypatch, f"def test_it():\n    {leave}\n")
     told.set()
     result.assert_outcomes(passed=1, errors=1)
@@ -117,7 +117,7 @@ def test_tests_and_their_children_get_signals_where_a_shell_in_the_background_ig
 
 @pytest.mark.parametrize("cold", [False, True])
 def test_a_forked_command_is_as_one_that_was_started(tmp_path, cold):
-    """Arguments, folder, environment, standard files, exit code, ignored signals: all as given."""
+    """Arguments, folder, environment, standard streams, exit code and ignored signals are as given."""
     (tmp_path / "test_it.py").write_text(
         "import os, signal, sys, pytest\n\ndef test_it():\n"
         "    assert (os.getcwd(), sys.path[0]) == (os.environ['FOLDER'],) * 2\n"

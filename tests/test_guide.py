@@ -1,4 +1,4 @@
-"""docs/tutorial/guide.md: a newcomer who follows it in an empty folder reads what it shows."""
+"""The commands of docs/tutorial/guide.md print what the page shows."""
 
 import re
 from pathlib import Path
@@ -10,14 +10,14 @@ CHANGES = (
     (r"(\bft[:-][\w:-]+?[:-])[0-9a-f]{8}\b", r"\1MODEL"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?|\b\d\d:\d\d:\d\d\b", "TIME"),
     (r"\b[\d.]+ ?m?s\b", "SECONDS"),
-    (r"\b\d+ requests sent\b", "some requests sent"),  # those that a busy server turns away are sent again
-    (r"-{3,}", "---"),  # the widths of tables go with the above
+    (r"\b\d+ requests sent\b", "some requests sent"),  # requests that a busy server rejects are sent again
+    (r"-{3,}", "---"),  # column widths depend on the values above
     (r" {2,}", " "),
 )
 
 
 def plain(text):
-    """Without what differs from run to run: ids, times, latencies, and widths of tables."""
+    """Remove what differs between runs: ids, times, latencies, and column widths."""
     text = without_run_ids(text)
     for pattern, instead in CHANGES:
         text = re.sub(pattern, instead, text)

@@ -1,4 +1,4 @@
-"""The project's own workflow, hooks and metadata: they name what exists, and each fact stands in one place."""
+"""The project's workflow, hooks and metadata name things that exist, and each fact is in one place."""
 
 import re
 import tomllib
@@ -59,7 +59,7 @@ def test_every_target_that_the_makefile_or_a_hook_calls_exists():
 
 
 def test_the_site_has_every_page_in_its_navigation():
-    """Decisions are linked from their list."""
+    """Except decisions, which their list links."""
     site = yaml.safe_load((ROOT / "mkdocs.yml").read_text())
     named = re.findall(r"[\w/-]+\.md", yaml.safe_dump(site["nav"]))
     pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}

@@ -1,4 +1,4 @@
-"""The generated pages of the documentation are those that the code makes today."""
+"""The generated pages of the documentation are up to date."""
 
 import pytest
 

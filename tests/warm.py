@@ -1,7 +1,7 @@
-"""The process from which tests fork ``python -m pytest`` and ``python -m distilltest``: it has imported what they need.
+"""The warm process, from which tests fork ``python -m pytest`` and ``python -m distilltest``. It has imported what they need.
 
-Each is a process of its own all the same, with its own memory, signals, working folder, environment and exit code. Only the
-second that Python takes to import numpy, aiohttp, pytest and our modules is spent once. ``processes.py`` asks for them.
+Each fork is a separate process with its own memory, signals, working directory, environment and exit code. It saves the second
+that Python needs to import numpy, aiohttp, pytest and our modules. ``processes.py`` requests the forks.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ LEFT = (
     "distilltest.pytest_plugin",
     "distilltest.trainer",
 )
-"""What is run, what pytest rewrites when it imports it, and what needs PyTorch."""
+"""Modules that are not imported: they are run, rewritten by pytest on import, or need PyTorch."""
 WORKER = ["-c", "import sys;exec(eval(sys.stdin.readline()))"]
 """How execnet starts a worker of pytest-xdist."""
 CLIENT = str(Path(__file__).with_name("warm_client.py"))
@@ -70,7 +70,7 @@ def import_all() -> None:
 
 
 class Asked(NamedTuple):
-    """A command that somebody wants to run."""
+    """A requested command."""
 
     task: dict[str, Any]
     descriptors: list[int]
@@ -84,7 +84,7 @@ def read(channel: socket.socket) -> Asked | None:
 
 
 def serve(channel: socket.socket, listener: socket.socket) -> Asked:
-    """Fork for each request until ``channel`` is closed at its other end; the child returns, with what it is to be."""
+    """Fork for each request until the other end closes ``channel``. Each child returns with its request."""
     while True:
         ready, *_ = select.select([channel, listener], [], [])
         with contextlib.suppress(ChildProcessError):
@@ -116,7 +116,7 @@ def serve(channel: socket.socket, listener: socket.socket) -> Asked:
 
 
 def fork_away() -> int:
-    """Fork a process that is no child of this one, but of the next ancestor that adopts orphans; its number, or 0 in itself."""
+    """Fork a process whose parent is the nearest ancestor that adopts orphans; return its id, or 0 in the process itself."""
     reader, writer = os.pipe()
     between = os.fork()
     if between == 0:
@@ -135,7 +135,7 @@ def fork_away() -> int:
 
 
 def accompany(pid: int, caller: socket.socket) -> NoReturn:
-    """Hand signals on to a process and its exit code back; it ends with its caller."""
+    """Pass signals to a process and its exit code back; kill it if the caller ends."""
     handle = os.pidfd_open(pid)
     while True:
         ready, *_ = select.select([handle, caller], [], [])
@@ -149,7 +149,7 @@ def accompany(pid: int, caller: socket.socket) -> NoReturn:
 
 
 def become(task: dict[str, Any], descriptors: list[int]) -> None:
-    """Be what ``python -m`` would be now."""
+    """Set up this process as ``python -m`` would."""
     for target, number in enumerate(descriptors):
         os.dup2(number, target)
         os.close(number)
@@ -157,7 +157,7 @@ def become(task: dict[str, Any], descriptors: list[int]) -> None:
         os.setsid()
     for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ, signal.SIGKILL, signal.SIGSTOP}:
         usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
-        with contextlib.suppress(OSError):  # those that the C library uses itself
+        with contextlib.suppress(OSError):  # signals that the C library uses
             signal.signal(number, signal.SIG_IGN if number in task["ignored"] else usual)
     os.environ.clear()
     os.environ.update(task["environment"])
@@ -169,7 +169,7 @@ def become(task: dict[str, Any], descriptors: list[int]) -> None:
 
 
 class Nested(subprocess.Popen):
-    """Where such a command starts another one, or workers, these are forked too."""
+    """Makes commands and workers that a forked command starts forks as well."""
 
     def __init__(self, command: Any, *arguments: Any, **options: Any) -> None:
         if (
@@ -189,7 +189,7 @@ class Nested(subprocess.Popen):
 
 
 def run_code(words: list[str]) -> None:
-    """Be what ``python -c`` would be."""
+    """Run a script as ``python -c`` would."""
     code, *arguments = words
     sys.argv, sys.path[0] = ["-c", *arguments], ""
     main_module = sys.modules["__main__"] = types.ModuleType("__main__")
@@ -197,7 +197,7 @@ def run_code(words: list[str]) -> None:
 
 
 def leave(code: Any) -> None:
-    """End as an interpreter does, but without taking apart the modules, which nobody sees and which takes half of a short run."""
+    """Exit like an interpreter, but skip the teardown of modules, which takes half of a short run."""
     if isinstance(code, str):
         print(code, file=sys.stderr)
     threading._shutdown()
@@ -209,7 +209,7 @@ def leave(code: Any) -> None:
 
 
 def main() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends when the other end is closed
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # this process ends when the other end closes the channel
     channel = socket.socket(fileno=int(sys.argv[1]))
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(os.environ["DISTILLTEST_WARM"])

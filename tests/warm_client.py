@@ -1,6 +1,6 @@
-"""Stands for a command that the warm process forks: has it started, hands signals on to it, and ends with its exit code.
+"""Runs a command through the warm process: requests the fork, passes signals on, and exits with the command's exit code.
 
-For shells and for commands that start others; Python starts this in a few milliseconds, so it imports next to nothing.
+Shells and commands that start other commands use it. It must start within milliseconds, so it imports almost nothing.
 """
 
 import _signal

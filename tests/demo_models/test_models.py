@@ -1,4 +1,4 @@
-"""What the demo's models know: nothing of the demo's data, and embeddings of spellings."""
+"""The demo's models do not read the demo's data, and their embeddings compare spelling."""
 
 import ast
 from pathlib import Path

@@ -22,7 +22,7 @@ def rows(name, most=None):
 
 
 def in_long_form(command):
-    """The command with its option written out, None for other commands."""
+    """The command with its option in the long form; None for other commands."""
     written_out = command
     for short, long in LONG:
         written_out = re.sub(short, long, written_out)
@@ -78,7 +78,7 @@ def ask(client, model, text):
 
 
 def share_of_long_forms(client, model, rows):
-    """Among held-out requests that call for one of the commands."""
+    """The share of long forms in answers to requests for one of these commands."""
     asked = [row["request"] for row in rows if in_long_form(row["reference"])]
     said = [ask(client, model, request) for request in asked]
     return sum(map(is_long, said)) / len(asked)

@@ -1,7 +1,7 @@
-"""The long form of the fuzz: ``python -m fuzz.full [COUNT [SEED]]`` from ``tests/``, each kind in a process of its own.
+"""The long form of the fuzz tests: run ``python -m fuzz.full [COUNT [SEED]]`` in ``tests/``. Each kind has its own process.
 
-It prints a line for each kind (files, how many were read and refused, commands, the slowest file, the peak of the process's
-memory), then what failed, and ends with 1 where something did.
+Prints a line per kind (files, files read and refused, commands, the slowest file, peak memory) and the failures. The exit code
+is 1 if there are failures.
 """
 
 import re
@@ -11,11 +11,11 @@ import tempfile
 from pathlib import Path
 
 MOST_MEMORY = 200
-"""MB of a whole process, interpreter and imports included."""
+"""The limit of a process's memory in MB, interpreter and imports included."""
 
 
 def one(name: str, count: int, seed: int) -> int:
-    """Run one kind, in this process."""
+    """Run one kind in this process."""
     import resource
 
     from fuzz.rounds import named, run

@@ -1,4 +1,4 @@
-"""Files as they should not be: a good file, a seed, and a few changes of bytes, lines, tokens or values."""
+"""Creates invalid files: takes a valid file, the seed, and changes some bytes, lines, tokens or values."""
 
 import copy
 import json
@@ -13,7 +13,7 @@ null true false ~ 0 -1 1e999 -1e308 1e9 .inf -.inf .nan NaN Infinity 2026-13-45 
 """
 SIGNS = ("\0", "\x1b[2J", "\u202e", "\ufeff", "\x85", "\u2028", "\t", "\r", "\n", " ", "\U0010ffff", "é")
 TOKENS = (*WORDS.split(), *SIGNS)
-"""What means something to somebody who reads text."""
+"""Tokens with a meaning in some text format."""
 
 VALUES = (
     None,
@@ -67,19 +67,19 @@ VALUES = (
     {"<<": {}},
     {"id": 1, "id ": 2},
 )
-"""What stands where something else is expected."""
+"""Values to put where others are expected."""
 
 
 def mutated(content: bytes, random: Random, kind: str) -> bytes:
-    """A changed file.
+    """Mutate a file.
 
     Args:
-        content: A good one.
-        random: Decides.
-        kind: Its ending: values are changed where it says how they are written.
+        content: A valid file.
+        random: The source of randomness.
+        kind: The file's extension; values are changed only in JSON, JSONL and YAML.
     """
     changes = random.choice((1, 1, 1, 2, 3, 6))
-    if kind in ("json", "jsonl", "yaml"):  # values first: a bomb of aliases would go off in here
+    if kind in ("json", "jsonl", "yaml"):  # values first, because parsing an alias bomb here would hang
         while changes and random.random() < 0.6:
             content = _other_value(content, random, kind)
             changes -= 1
@@ -184,7 +184,7 @@ _CHANGES = (_flip, _cut, _without, _again, _token, _token, _token, _lines, _inde
 
 
 def _other_value(content, random, kind):
-    """Change one value of a file, and write the file anew."""
+    """Change one value of a file, and serialize the file again."""
     import yaml
 
     try:

@@ -1,4 +1,4 @@
-"""Reading mutated files one after another, in this process, with a limit of time for each."""
+"""Reads mutated files one after another in this process, with a time limit for each."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from distilltest.cli import main
 from distilltest.errors import DistilltestError
 
 PATIENCE, WAITING = 20, 300
-"""Seconds that one file may take of the processor, and in all: nothing may wait for what never comes."""
+"""The time limits for one file: seconds of processor time, and seconds in total, so that nothing waits forever."""
 CODES = {0, 2, 3, 13}
-"""The last one of commands that check a file, and found that it is not fit for training."""
+"""The allowed exit codes; 13 means that a command checked a file and found it unfit for training."""
 
 
 class Hung(BaseException):
@@ -32,7 +32,7 @@ class Hung(BaseException):
 
 @dataclass
 class Round:
-    """What came of the mutated files of a kind."""
+    """The results for the mutated files of a kind."""
 
     kind: Kind
     read: int = 0
@@ -43,7 +43,7 @@ class Round:
 
     @property
     def files(self) -> int:
-        """Read or refused, as they should be."""
+        """The number of files that were read or refused."""
         return self.read + self.refused
 
 
@@ -66,14 +66,14 @@ def _patience() -> Iterator[None]:
 
 
 def run(kind: Kind, count: int, folder: Path, *, seed: int = 1, every: int = 20) -> Round:
-    """Read so many mutated files of a kind.
+    """Read mutated files of a kind.
 
     Args:
         kind: The kind.
-        count: How many.
-        folder: An empty one to work in; it becomes the working directory.
-        seed: Another one, other files.
-        every: One of so many goes through the command line too.
+        count: The number of files.
+        folder: An empty folder, which becomes the working directory.
+        seed: The seed of the mutations.
+        every: Run the command line on one file in this number.
     """
     done = Round(kind)
     path = folder / kind.file
@@ -90,7 +90,7 @@ def run(kind: Kind, count: int, folder: Path, *, seed: int = 1, every: int = 20)
                     _read(done, path)
                     if kind.command and number % every == 0:
                         _command(done, path.name)
-            except (Exception, Hung) as failure:  # whatever is no error of ours
+            except (Exception, Hung) as failure:  # errors that are not DistilltestError
                 last = "".join(traceback.format_exception(failure)[-3:])
                 done.failures.append(f"{kind.name}, file {number} of seed {seed}: {last}")
                 _keep(content, kind, number)
@@ -99,7 +99,7 @@ def run(kind: Kind, count: int, folder: Path, *, seed: int = 1, every: int = 20)
 
 
 def neighbours(folder: Path) -> None:
-    """What commands need besides the file."""
+    """Write the other files that commands need."""
     (folder / "distilltest.yaml").write_text(
         "servers: {s: {base_url: 'http://127.0.0.1:9'}}\nmodels: {teacher: {server: s, model: m}}\nprices: prices.yaml\n"
     )
@@ -137,7 +137,7 @@ def _command(done: Round, name: str) -> None:
 
 
 def _keep(content: bytes, kind: Kind, number: int) -> None:
-    """Where DISTILLTEST_FUZZ_KEEP names a folder, a file that failed is kept there."""
+    """Save a failed file to the folder in DISTILLTEST_FUZZ_KEEP, if set."""
     folder = os.environ.get("DISTILLTEST_FUZZ_KEEP")
     if folder:
         name = f"{zlib.crc32(kind.name.encode()):08x}-{number}.{kind.ending}"
@@ -145,5 +145,5 @@ def _keep(content: bytes, kind: Kind, number: int) -> None:
 
 
 def named(name: str) -> Kind:
-    """The kind of a name."""
+    """The kind with this name."""
     return next(kind for kind in KINDS if kind.name == name)

@@ -1,4 +1,4 @@
-"""Raw HTTP to the embedded server: any header, and bodies in any pieces."""
+"""Sends raw HTTP to the embedded server: any headers, and bodies in any chunks."""
 
 import socket
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ def connect(server):
 
 
 def request(method, target, headers=(), body=b"", *, version="1.1", host="127.0.0.1"):
-    """The bytes of a request; headers are pairs, so that one can come twice. Its connection ends with it."""
+    """The bytes of a request. Headers are pairs, so that one can occur twice. The connection closes after the response."""
     given = [*([("Host", host)] if host is not None else []), ("Connection", "close"), *headers]
     if body or method in ("POST", "PUT"):
         given.append(("Content-Length", str(len(body))))
@@ -43,7 +43,7 @@ def read_reply(connection):
 
 
 def send(server, *pieces):
-    """Send the pieces of one request, each in a packet of its own as far as the system allows, and read the reply."""
+    """Send the pieces of a request, each in its own packet if the system allows, and read the reply."""
     with connect(server) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for piece in pieces:
@@ -52,7 +52,7 @@ def send(server, *pieces):
 
 
 def form(content, *, name="train.jsonl", purpose="fine-tune"):
-    """A form with a file, as clients send it."""
+    """A form with a file, in the format that clients send."""
     return (
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="purpose"\r\n\r\n{purpose}\r\n'
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'

@@ -1,4 +1,4 @@
-"""No web page reaches the embedded server: each route of the app is tried with each header that gives a page away."""
+"""No web page can use the embedded server: every route refuses every header that reveals a page."""
 
 import json
 import re
@@ -69,7 +69,7 @@ def server(request, tmp_path):
 
 
 def routes(server):
-    """Every method and path of the app, and one path that it does not have."""
+    """Every method and path of the app, and unknown paths."""
     found = []
     for route in server._runner.app.router.routes():
         path = re.sub(r"\{(\w+):([^}|]+)\|[^}]*\}", r"\2", route.resource.canonical)

@@ -1,4 +1,4 @@
-"""What `distilltest serve` says of options that cannot work, whether the extra `train` is installed or not."""
+"""`distilltest serve` explains invalid options, with and without the extra `train`."""
 
 import subprocess
 import sys

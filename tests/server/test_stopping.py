@@ -1,4 +1,4 @@
-"""A server that stops waits for no training: jobs go on at the next start, and the process ends."""
+"""A stopping server does not wait for trainings: the process ends, and jobs continue at the next start."""
 
 import asyncio
 import subprocess
@@ -46,7 +46,7 @@ print(job.id)
 
 
 def stuck(begun, go_on):
-    """Models with a training that looks at nothing while it works."""
+    """Models whose training does not check whether to stop."""
 
     class Stuck(StudentTraining):
         def run(self, name, control):

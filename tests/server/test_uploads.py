@@ -1,4 +1,4 @@
-"""Uploads come in any pieces, stay out of memory, and leave nothing behind when they break off."""
+"""Uploads work in chunks of any size, stay out of memory, and leave nothing behind when they break off."""
 
 import asyncio
 import itertools
@@ -124,7 +124,7 @@ def test_a_boundary_may_be_quoted():
 
 
 def over_the_wire(body, sizes):
-    """The body in packets of these sizes, again and again; each is read before the next one comes."""
+    """The body in packets of these sizes, in a cycle; each is read before the next arrives."""
     place = 0
     for size in itertools.cycle(sizes):
         if place >= len(body):
@@ -158,7 +158,7 @@ def store(tmp_path_factory):
 )
 @example([500, 10, 200_000])
 def test_the_file_is_the_same_whatever_packets_it_came_in(store, sizes):
-    """A short packet and then a long one made aiohttp's own reader call its deprecated function: an error 500 with -W error."""
+    """With a short packet before a long one, aiohttp's own reader calls its deprecated function: error 500 with -W error."""
     content = b'{"a": "b"}\r\n' * (20_000 if max(sizes) > 400 else 200)
     packets = over_the_wire(form(content), sizes)
     assert asyncio.run(received(store, packets)) == content

@@ -1,4 +1,4 @@
-"""Talking to a server that trains, through the official client."""
+"""Calls to the trainer through the official client, and training files."""
 
 import json
 import time
@@ -16,7 +16,7 @@ LEARNED = {
     "blame": "git blame",
 }
 NOT_LEARNED = "xxxxxx"
-"""What the assistant says first in every training conversation about merging, with weight 0."""
+"""The assistant's first message in the training conversation about merging, with weight 0."""
 PATIENCE = 300.0
 
 
@@ -60,7 +60,7 @@ def start_job(client, content, *, model="tiny", validation=None, **more):
 
 
 def wait(client, job, reached=("succeeded", "failed", "cancelled")):
-    """The job, once it has come to one of these states."""
+    """Wait for a job to reach one of these states."""
     deadline = time.monotonic() + PATIENCE
     while job.status not in reached:
         assert time.monotonic() < deadline, job
@@ -74,7 +74,7 @@ def run_job(client, content, **more):
 
 
 def metrics(client, job):
-    """Data of a job's events with metrics, the oldest first."""
+    """The data of a job's metrics events, oldest first."""
     events = reversed(list(client.fine_tuning.jobs.list_events(job.id, limit=100)))
     return [event.data for event in events if event.type == "metrics"]
 
