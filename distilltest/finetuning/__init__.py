@@ -1,5 +1,5 @@
-"""Fine-tuning jobs over the OpenAI API: start once, follow through anything, know the result as a candidate.
+"""Fine-tuning jobs over the OpenAI API: start each once, follow it through outages, make the result the candidate.
 
-``order.py`` says what shall be tuned, ``jobs.py`` talks to the server, ``follow.py`` waits for a job, ``sequence.py`` puts
-jobs one after the other, ``candidate.py`` and ``configured.py`` remember what came of them, ``plot.py`` draws losses.
+``order.py`` describes a job, ``jobs.py`` talks to the server, ``follow.py`` waits for a job, ``sequence.py`` runs several jobs
+in order, ``candidate.py`` and ``configured.py`` record the tuned model, ``plot.py`` draws losses.
 """

@@ -1,4 +1,4 @@
-"""What a server's errors on files and jobs mean, in our words."""
+"""Translate a server's errors about files and jobs."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from distilltest.errors import DistilltestError, EndpointMissing
 if TYPE_CHECKING:
     from openai import APIStatusError
 
-_ELSEWHERE = "Tune with it on a server or trainer of your own, and give the result with --candidate MODEL."
+_ELSEWHERE = "Tune with it on a server or trainer of your own, and evaluate the result with --candidate MODEL."
 _AGAIN = "Run the same command again: it goes on where it was."
 
 
 @contextmanager
 def endpoint_errors(server: str, ready_file: Path | None = None, *, asked: str | None = None) -> Iterator[None]:
-    """Turn what the official client raises into our errors.
+    """Translate the official client's errors into ours.
 
     Args:
         server: The server's name in distilltest.yaml.
-        ready_file: The training file that is ready, whatever the server says.
-        asked: The id of the job or file that is asked for.
+        ready_file: A training file that stays usable after the error.
+        asked: The id of the requested job or file.
 
     Raises:
         EndpointMissing: The server has no such endpoint, or takes no new jobs.
-        DistilltestError: It refused, cannot be reached, or does not speak the API.
+        DistilltestError: The server refused, cannot be reached, or does not speak the API.
     """
     import openai
 
@@ -42,19 +42,19 @@ def endpoint_errors(server: str, ready_file: Path | None = None, *, asked: str |
     except openai.APIResponseValidationError as error:
         raise DistilltestError(f"Server {server!r} does not speak the API: {error}.{kept}") from None
     except ValueError as error:
-        if not hasattr(error, "doc"):  # which a text that is no JSON has
+        if not hasattr(error, "doc"):  # set by JSON decoding errors
             raise
         raise _no_json(server) from None
     except AttributeError as error:
         if not str(error).startswith("'str' object"):
             raise
-        raise _no_json(server) from None  # the client hands texts on, and stumbles over them where it expects a page
+        raise _no_json(server) from None  # the client expects a page and got a string
 
 
 def _no_json(server: str) -> DistilltestError:
     return DistilltestError(
-        f"Server {server!r} answered with a text that is no JSON, or only a part of it: a web page perhaps. "
-        "Check its base_url: it ends with /v1."
+        f"Server {server!r} answered with text that is not JSON, or incomplete: perhaps a web page. "
+        "Check its base_url, which ends with /v1."
     )
 
 
@@ -78,7 +78,7 @@ def _explain(error: APIStatusError, server: str, kept: str, asked: str | None) -
 
 
 def _words(error: APIStatusError) -> str:
-    """The server's own sentence."""
+    """The server's own message."""
     body = error.body
     text = body.get("message") if isinstance(body, dict) else None
     if not isinstance(text, str) or not text:
@@ -88,10 +88,10 @@ def _words(error: APIStatusError) -> str:
 
 
 def no_page(answer: object, server: str) -> None:
-    """Refuse what is no JSON, a web page where the API should be, and a job that is none.
+    """Refuse an answer that is text (such as a web page), or a job without the required fields.
 
     Raises:
-        DistilltestError: It is a text, or has no id, status or time.
+        DistilltestError: It is text, or has no id, status or time.
     """
     if isinstance(answer, str):
         raise _no_json(server)

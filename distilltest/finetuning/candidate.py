@@ -1,4 +1,4 @@
-"""What came of a tuning: the project's candidate, and with which prompt each tuned model is asked."""
+"""Record tuned models: the project's candidate, and the prompt of each tuned model."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 
 def remember(store: Store, model: str, details: dict[str, Any], checkpoints: Iterable[str] = ()) -> None:
-    """Make a tuned model the candidate of runs that name none, and know the prompt of it and of its checkpoints."""
+    """Make a tuned model the default candidate, and record its prompt and that of its checkpoints."""
     know(store, (*checkpoints, model), details)
     store.set_state(state_keys.CANDIDATE, details | {"model": model})
 
 
 def know(store: Store, models: Iterable[str], details: dict[str, Any]) -> None:
-    """Know what models were tuned with, for runs that name one of them."""
+    """Record the training of models, for runs that name one of them."""
     for model in models:
         store.set_state(state_keys.TRAINED.of(model), details | {"model": model})
 
 
 def details_of(config: Config, path: Path, sha256: str) -> dict[str, Any]:
-    """What is remembered of a model that was tuned on a file, with the prompt that its requests were written with."""
+    """The training file of a model, and the prompt that its examples were written with."""
     content: dict[str, Any] = {"training_file": str(path), "sha256": sha256}
     plan = config.distillation
     if plan is not None and plan.student_prompt is not None and _written_with(path, config.root, plan.student_prompt):
@@ -38,7 +38,7 @@ def details_of(config: Config, path: Path, sha256: str) -> dict[str, Any]:
 
 
 def _written_with(path: Path, root: Path, prompt: str) -> bool:
-    """Whether the first example has the messages of a prompt, as far as they say the same to every case."""
+    """Whether the first example has the messages of a prompt, apart from those with placeholders."""
     try:
         templates = load_prompt(root / prompt, prompt).messages
         example = parse_row(next(lines(path, str(path), TrainingFileError))[1])

@@ -1,4 +1,4 @@
-"""Writing the candidate into ``distilltest.yaml``: one value changes, comments and layout stay."""
+"""Write the candidate into ``distilltest.yaml``: one value changes, comments and layout stay."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 def set_candidate(config: Config, model: str) -> Path:
-    """Set ``models.candidate.model``; a candidate that is not there yet is asked like the base: same server, same parameters.
+    """Set ``models.candidate.model``; a new candidate gets the server and parameters of the base.
 
     Returns:
         The file.
 
     Raises:
-        ConfigError: There is no file, or the place cannot be changed without changing others; the file is as before.
+        ConfigError: There is no file, or the value cannot be changed by itself; the file is unchanged.
     """
     path = config.source
     by_hand = f'Write `candidate: {{server: {config.model("base").server}, model: "{model}"}}` under "models:" yourself'
@@ -38,10 +38,10 @@ def set_candidate(config: Config, model: str) -> Path:
 
 
 def with_candidate(text: str, model: str, path: Path, by_hand: str) -> str:
-    """The text of a configuration with another candidate.
+    """Change the candidate in the text of a configuration.
 
     Raises:
-        ConfigError: It cannot be done safely.
+        ConfigError: It cannot be changed safely.
     """
     before = parse_yaml(text, str(path), ConfigError).value
     root = nodes(text, str(path), ConfigError)
@@ -51,7 +51,7 @@ def with_candidate(text: str, model: str, path: Path, by_hand: str) -> str:
     candidate = _value(models, "candidate")
     entry = dict(before["models"].get("candidate") or before["models"].get("base") or {}) | {"model": model}
     if candidate is None:
-        entry.pop("prompt", None)  # the base's
+        entry.pop("prompt", None)  # a prompt of the base's own
         shown = yaml_of(entry, flow=True, width=float("inf"))
         changed = _added(text, models, f"candidate: {shown.strip()}")
     else:
@@ -83,7 +83,7 @@ def _is_mapping(node: Any) -> bool:
 
 
 def _value(node: Any, name: str) -> Any:
-    """The node of a key of a mapping's own, None where there is none."""
+    """The node of a key of a mapping; None if there is none."""
     if not _is_mapping(node):
         return None
     return next((value for key, value in node.value if key.value == name), None)
@@ -94,7 +94,7 @@ def _line(node: Node | None) -> int | None:
 
 
 def _added(text: str, models: MappingNode, entry: str) -> str:
-    """One more entry of a mapping: behind the last one, on a line of its own where the others have theirs."""
+    """Add an entry after the last one of a mapping, on its own line if the others are."""
     end = _end(models.value[-1][1])
     if models.flow_style:
         return f"{text[:end]}, {entry}{text[end:]}"
@@ -108,7 +108,7 @@ def _added(text: str, models: MappingNode, entry: str) -> str:
 
 
 def _end(node: Any) -> int:
-    """Where a value ends; blocks are said to end where the next thing begins, below blank lines and comments."""
+    """Where a value ends. PyYAML ends a block where the next token begins, after blank lines and comments."""
     if node.id == "scalar" or node.flow_style or not node.value:
         return int(node.end_mark.index)
     last = node.value[-1]
@@ -116,9 +116,9 @@ def _end(node: Any) -> int:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write the file atomically; its permissions stay."""
+    """Write the file atomically, and keep its permissions."""
     try:
         with replacing(path, path.stat().st_mode & 0o777) as file:
             file.write(text.encode())
     except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror}. It is as it was.") from None
+        raise ConfigError(f"{path} cannot be written: {error.strerror}. It is unchanged.") from None

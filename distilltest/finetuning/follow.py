@@ -1,4 +1,4 @@
-"""Waiting for a job to end, through lost connections and server errors."""
+"""Wait for a job to end, through lost connections and server errors."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from openai.types.fine_tuning import FineTuningJob, FineTuningJobEvent
 
 PATIENCE = 600.0
-"""Seconds without any answer from the server after which following a job gives up (the job itself goes on)."""
+"""Seconds without an answer from the server after which we stop following a job (the job itself goes on)."""
 SLOWEST = 10.0
-"""Seconds between two looks at a job that has been running for a while."""
+"""The longest interval in seconds between two polls of a job."""
 RETRY = 2.0
-"""Seconds before another attempt after the first failed one; doubled each time, up to ``SLOWEST``."""
+"""Seconds before the first retry; doubled each time, up to ``SLOWEST``."""
 _STEP = re.compile(r"\bStep (\d+)(?:/(\d+))?")
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that a job tells."""
+    """An event of a job."""
 
     status: str
     """The job's."""
@@ -38,14 +38,14 @@ class Event:
     """Unix time."""
     step: int | None = None
     steps: int | None = None
-    """Of how many, where the server says so."""
+    """The total number of steps, if the server reports it."""
     train_loss: float | None = None
     valid_loss: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class JobProgress:
-    """How far a job is."""
+    """The progress of a job."""
 
     job: str
     status: str
@@ -58,7 +58,7 @@ class JobProgress:
     valid: tuple[float, ...] = ()
     """Validation losses so far."""
     trouble: str | None = None
-    """Why there is no news, None where there is."""
+    """Why the server does not answer; None if it does."""
 
 
 @dataclass
@@ -67,18 +67,18 @@ class Follower:
 
     server: TuningServer
     told: Callable[[Event], None]
-    """Hears each event once, in their order."""
+    """Called once for each event, in order."""
     shown: Callable[[JobProgress], None] = lambda _: None
-    """Sees the state after each look at the job."""
+    """Called with the progress after each poll."""
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     _seen: set[str] = field(default_factory=set)
 
     def follow(self, identity: str, pause: float = 0.3) -> tuple[FineTuningJob, JobProgress]:
-        """Wait for a job to end, however it ends.
+        """Wait for a job to succeed, fail or be cancelled.
 
         Raises:
-            DistilltestError: There is no such job, or no answer for ten minutes.
+            DistilltestError: There is no such job, or the server did not answer for ten minutes.
         """
         import openai
 
@@ -110,7 +110,7 @@ class Follower:
             pause = min(SLOWEST, pause * 1.2)
 
     def _look(self, identity: str) -> tuple[FineTuningJob, list[Event]]:
-        """The job as it is, and events that were not there before: each page of the list is read only where it has news."""
+        """Fetch the job and its new events; stop reading the list at the first known event."""
         jobs = self.server.client.with_options(max_retries=0).fine_tuning.jobs
         job = jobs.retrieve(identity)
         fresh: list[FineTuningJobEvent] = []
@@ -132,7 +132,7 @@ def result(job: FineTuningJob) -> str:
         return job.fine_tuned_model
     reason = f": {job.error.message} ({job.error.code})" if job.error and job.error.message else ""
     said = shown_line(f"Fine-tuning job {job.id} {job.status}{reason}")
-    raise JobFailed(f"{said}. Mend the cause and run the same command again.")
+    raise JobFailed(f"{said}. Fix the cause and run the same command again.")
 
 
 def _event(status: str, event: FineTuningJobEvent) -> Event:

@@ -1,4 +1,4 @@
-"""Jobs on a server: each is started once, however often and from however many processes it is asked for."""
+"""Jobs on a server: each is started once, even if several commands or processes ask for it."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ if TYPE_CHECKING:
 
 ENDED = ("succeeded", "failed", "cancelled")
 MARK = "distilltest"
-"""The job's label with the fingerprint of what it was started for: how an interrupted start finds its job again."""
+"""The job's label with the fingerprint of its order, by which an interrupted start finds its job again."""
 LOOKED_THROUGH = 1000
-"""Jobs among which an earlier one, or the newest unfinished one, is looked for."""
+"""The number of newest jobs that are searched."""
 
 
 @dataclass(frozen=True, slots=True)
 class TuningServer:
-    """A server that tunes."""
+    """A server with fine-tuning jobs."""
 
     name: str
-    """In distilltest.yaml."""
+    """Its name in distilltest.yaml."""
     base_url: str
-    """As configured: part of every mark."""
+    """Its configured address, which is part of every mark."""
     client: OpenAI
     folder: Path
-    """The project's state, for the lock of starts."""
+    """The project's state folder, for the lock."""
 
     def start(self, order: Order, *, again: bool = False, known: str | None = None) -> tuple[FineTuningJob, bool]:
-        """Upload the files and start a job, or find the one that was started for the same.
+        """Upload the files and start a job, or find the one that was started for the same order.
 
         Args:
-            order: What to tune.
+            order: The model, files and settings.
             again: Start a new job in any case.
-            known: The id under which the job is remembered.
+            known: The id of the job, if the store has it.
 
         Returns:
             The job, and whether it is new.
@@ -62,10 +62,10 @@ class TuningServer:
             return self._create(order, mark), True
 
     def job(self, identity: str) -> FineTuningJob:
-        """One job.
+        """Fetch a job.
 
         Raises:
-            DistilltestError: There is none, or the server cannot tell.
+            DistilltestError: There is no such job, or the server failed.
         """
         with endpoint_errors(self.name, asked=identity):
             job = self.client.fine_tuning.jobs.retrieve(identity)
@@ -73,16 +73,16 @@ class TuningServer:
             return job
 
     def jobs(self, limit: int) -> list[FineTuningJob]:
-        """The newest jobs.
+        """Fetch the newest jobs.
 
         Raises:
-            DistilltestError: The server cannot tell.
+            DistilltestError: The server failed.
         """
         with endpoint_errors(self.name):
             return list(self._newest(limit))
 
     def newest_unfinished(self) -> FineTuningJob:
-        """The job that somebody most likely wants to watch.
+        """The newest job that has not ended.
 
         Raises:
             DistilltestError: There is none.
@@ -106,10 +106,10 @@ class TuningServer:
             return job
 
     def checkpoints(self, identity: str) -> list[FineTuningJobCheckpoint]:
-        """The models on a job's way, the first step first; none where the server keeps none.
+        """The checkpoints of a job, in order of their steps; empty if the server keeps none.
 
         Raises:
-            DistilltestError: There is no such job, or the server cannot tell.
+            DistilltestError: There is no such job, or the server failed.
         """
         import openai
 
@@ -121,7 +121,7 @@ class TuningServer:
             except openai.APIStatusError as error:
                 if error.status_code not in (404, 405, 501):
                     raise
-                self.client.fine_tuning.jobs.retrieve(identity)  # says so where there is no such job
+                self.client.fine_tuning.jobs.retrieve(identity)  # raises if there is no such job
                 return []
         return sorted(found, key=lambda checkpoint: checkpoint.step_number)
 
@@ -167,7 +167,7 @@ class TuningServer:
         )
 
     def _upload(self, path: Path, sha256: str) -> str:
-        """The id of a file's upload: of an earlier one with the same name, which has the content's fingerprint in it."""
+        """Upload a file, unless an earlier upload has the same name, which contains the content's fingerprint."""
         import openai
 
         name = f"{path.stem}-{sha256[:16]}.jsonl"
@@ -178,14 +178,14 @@ class TuningServer:
                     return file.id
         except openai.APIStatusError as error:
             if error.status_code not in (404, 405, 501):
-                raise  # a server may take files without listing them
+                raise  # a server may accept files without listing them
         with path.open("rb") as content:
             return self.client.files.create(file=(name, content), purpose="fine-tune").id
 
 
 @contextmanager
 def _one_start_at_a_time(folder: Path) -> Iterator[None]:
-    """A lock between processes that ends with its process: SQLite's own, on every system."""
+    """A lock between processes that ends with its process: SQLite's, which works on every system."""
     make_folder(folder)
     lock = sqlite3.connect(folder / "finetune-lock.sqlite3", timeout=120, isolation_level=None)
     try:

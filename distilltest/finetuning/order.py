@@ -1,4 +1,4 @@
-"""What shall be tuned on what, and the mark by which its job is found again."""
+"""The order for a job: model, files and settings, and the mark by which the job is found again."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ class Order:
     """One job: a model, its files and how to tune it."""
 
     model: str
-    """What is tuned."""
+    """The model to tune."""
     path: Path
     """The training file."""
     sha256: str
-    """Of the training file."""
+    """The fingerprint of the training file."""
     method: str = SUPERVISED
     """``supervised`` or ``dpo``."""
     validation: Path | None = None
     validation_sha256: str | None = None
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
-    """Those that were given; the server decides about the others."""
+    """The given ones; the server chooses the others."""
     suffix: str | None = None
     """Part of the tuned model's name."""
     seed: int | None = None
@@ -39,7 +39,7 @@ class Order:
 
     @classmethod
     def of(cls, model: str, path: Path, *, validation: Path | None = None, **more: Any) -> Self:
-        """An order for files as they are now.
+        """Make an order for files as they are now.
 
         Raises:
             TrainingFileError: A file cannot be read.
@@ -48,17 +48,17 @@ class Order:
         return cls(model, path, sha256(path), validation=validation, validation_sha256=checked, **more)
 
     def mark(self, base_url: str) -> str:
-        """32 hexadecimal digits: the same for the same files, model, server and settings."""
+        """32 hexadecimal digits; equal files, model, server and settings have equal marks."""
         plain = self.method == SUPERVISED and not self.hyperparameters and self.seed is None and self.validation is None
         settings = [self.method, sorted(self.hyperparameters.items()), self.seed, self.validation_sha256]
         return fingerprint(base_url, self.model, self.sha256, self.suffix, *([] if plain else settings))[:32]
 
     def tuning(self, model: str) -> Order:
-        """The same for another model."""
+        """The same order for another model."""
         return replace(self, model=model)
 
     def check_unchanged(self) -> None:
-        """The files must be what they were when the order was given.
+        """Check that the files have not changed since the order was made.
 
         Raises:
             TrainingFileError: A file has changed, or cannot be read.
@@ -70,13 +70,13 @@ class Order:
                 )
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values."""
+        """The order as plain values."""
         content = asdict(self)
         return content | {k: str(v) for k, v in content.items() if isinstance(v, Path)}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """Back from plain values."""
+        """Make an order from plain values."""
         return restore(cls, content, path=Path, validation=lambda path: Path(path) if path else None)
 
 

@@ -1,4 +1,4 @@
-"""Small pictures of losses, in text."""
+"""Draw losses as text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def sparkline(values: Sequence[float], width: int = 20) -> str:
-    """One sign a value, or the mean of several where there are more than fit.
+    """Draw one character per value, or per mean of several values if they do not fit.
 
     >>> sparkline([4, 3, 2, 1])
     '█▆▃▁'
@@ -29,7 +29,7 @@ def sparkline(values: Sequence[float], width: int = 20) -> str:
 
 
 def _means(values: Sequence[float], width: int) -> list[float]:
-    """At most ``width`` values, each the mean of its part; values that are no numbers are left out."""
+    """At most ``width`` means of consecutive values; NaN and infinity are left out."""
     finite = [float(value) for value in values if value == value and abs(value) != float("inf")]
     if len(finite) <= width:
         return finite
@@ -38,7 +38,7 @@ def _means(values: Sequence[float], width: int) -> list[float]:
 
 
 def course(values: Sequence[float]) -> str:
-    """First and last value with the way between them.
+    """First and last value, and a sparkline.
 
     >>> course([0.5, 0.25, 0.125])
     '0.5 → 0.125  █▃▁'

@@ -1,4 +1,4 @@
-"""Jobs one after the other: each tunes what the one before it made. The store knows where it is, and so do the jobs' marks."""
+"""Jobs in order: each tunes the model that the one before made. The store and the jobs' marks have the current position."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class Sequence:
     server: TuningServer
     store: Store
     orders: tuple[Order, ...]
-    """The first one names its model; the others tune what the one before them made."""
+    """The first one names its model; each other tunes the model that the one before made."""
     again: bool = False
-    """Start new jobs, even where there are some for the same orders."""
+    """Start new jobs even if the same orders have some."""
     started: set[str] = field(default_factory=set)
-    """Ids of jobs that this process started, not found."""
+    """Ids of jobs that this process started."""
     jobs: list[str] = field(default_factory=list)
-    """Ids of the jobs that there are, in the order of the orders."""
+    """Ids of the existing jobs, in the order of the orders."""
 
     @classmethod
     def of_job(cls, server: TuningServer, store: Store, job: str) -> Sequence | None:
-        """The sequence that a job belongs to, None where this store does not know it."""
+        """The sequence of a job; None if this store does not have it."""
         key = store.get_state(state_keys.TUNING_OF.of(job))
         content = store.get_state(state_keys.TUNING.of(key)) if key else None
         if content is None:
@@ -46,7 +46,7 @@ class Sequence:
         return fingerprint(self.server.base_url, [order.to_json() for order in self.orders])[:32]
 
     def advance(self) -> tuple[int, FineTuningJob]:
-        """The first job that has not succeeded, started where it was not; the last one where all have.
+        """Find or start the first job that has not succeeded; the last one if all have.
 
         Returns:
             Its place in the sequence, from 0, and the job.

@@ -1,7 +1,7 @@
-"""Promotions: which model is in production, which runs proved it, and a history that shows every edit.
+"""Promotions: which model is in production, which runs proved it, and a history that reveals every edit.
 
-``promotions.yaml`` is made for review and for git: one entry is appended for each promotion, none is ever changed, and each
-holds a hash of itself and of the entry before it.
+``promotions.yaml`` is made for review and for git: each promotion appends an entry, no entry ever changes, and each has a
+hash of itself and of the previous one.
 """
 
 NAME = "promotions.yaml"

@@ -1,4 +1,4 @@
-"""What is known of the candidate beside its answers: which attempt on a dataset it is, and what it was trained on."""
+"""The candidate's history: which attempt on a dataset it is, and which file it was trained on."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _EARLY = "early"
 
 
 def attempt_of(plan: Plan, store: Store) -> Attempt:
-    """The candidate of an evaluation, as attempts are counted: on the same data, whatever became of its file."""
+    """The attempt of an evaluation's candidate. Attempts are counted per data, even if the dataset's file has changed."""
     model = plan.models["candidate"]
     return Attempt(
         dataset=_first_of_its_kind(plan.dataset, store),
@@ -36,7 +36,7 @@ def attempt_of(plan: Plan, store: Store) -> Attempt:
 
 
 def _first_of_its_kind(dataset: Dataset, store: Store) -> str:
-    """The fingerprint under which attempts on a dataset are counted: of the first one that was the same data."""
+    """The fingerprint under which attempts on a dataset are counted: that of the first dataset with the same data."""
     known = dict.fromkeys(row.attempt.dataset for row in (*store.attempts(), *store.forgotten_attempts()))
     if dataset.fingerprint in known or not known:
         return dataset.fingerprint
@@ -47,12 +47,13 @@ def _first_of_its_kind(dataset: Dataset, store: Store) -> str:
 
 
 def with_attempt(plan: Plan, store: Store, since: float, declared: int | None = None) -> Plan:
-    """Share the level of the gate among the candidates that are judged on the dataset since a time (Unix).
+    """Share the level of the gate among the candidates that were evaluated on the dataset since a time (Unix).
 
-    Whoever tries ten and keeps the best must not promote by luck, so what all of them spend is alpha at most (``spending``).
+    Trying ten candidates and keeping the best must not promote one by luck, so all of them together spend at most alpha
+    (``spending``).
 
     Raises:
-        SuiteError: Those before it spent all of it.
+        SuiteError: Earlier attempts have spent the whole level.
     """
     attempt = attempt_of(plan, store)
     turn, alpha = store.turn(attempt, since, declared), plan.analyses.alpha
@@ -71,7 +72,7 @@ def with_attempt(plan: Plan, store: Store, since: float, declared: int | None = 
 
 
 def _forgotten(store: Store, attempt: Attempt) -> tuple[str, ...]:
-    """What a reader must know of attempts on the dataset that count no longer."""
+    """Sentences about attempts on the dataset that no longer count."""
     rows = store.forgotten_attempts(attempt.dataset)
     return tuple(
         f"An earlier attempt with {row.attempt.name} does not count: {row.reason} "
@@ -90,10 +91,10 @@ def _exhausted(plan: Plan, number: int, declared: int | None) -> str:
 
 
 def with_first_looks(plan: Plan, store: Store) -> Plan:
-    """Hold a candidate to the looks that were planned when it was judged first: to choose again is a further look.
+    """Hold a candidate to the interim analyses planned for its first evaluation; a new plan would be another analysis.
 
-    Judged first with ``--stop-early``, the level at the end stays what it was there; judged first on all cases, it is judged at
-    the end again, where nothing is left to be saved.
+    If it was evaluated with ``--stop-early`` first, the level at the end stays the same. If it was evaluated on all cases
+    first, it is decided at the end again.
     """
     first, early = store.get_state(looks_of(attempt_of(plan, store))), plan.analyses.last > 0
     if first is None or plan.narrowed is not None or (first == _EARLY) == early:
@@ -111,7 +112,7 @@ def with_first_looks(plan: Plan, store: Store) -> Plan:
 
 
 def _held_to(plan: Plan, looks: InterimAnalyses, *notes: str) -> Plan:
-    """The plan with other looks than the configured ones, and why."""
+    """The plan with other interim analyses than the configured ones, and notes on why."""
     configured = plan.configured_alpha or plan.analyses.alpha
     return replace(plan, analyses=looks, configured_alpha=configured, notes=(*plan.notes, *notes))
 
@@ -119,10 +120,10 @@ def _held_to(plan: Plan, looks: InterimAnalyses, *notes: str) -> Plan:
 def counted(
     plan: Plan, result: EvaluationResult, store: Store, since: float, declared: int | None = None
 ) -> EvaluationResult:
-    """The result, after the store was told that the gate has judged the candidate, and with which looks.
+    """Record the attempt and its interim analyses in the store, and return the result.
 
-    Two candidates that are judged at the same moment would both be the first: the one that ends later promotes only when it is
-    decided again, at its own share of the level.
+    Two candidates that are evaluated at the same time would both be the first attempt. The one that ends later can promote
+    only when it is decided again, at its own share of the level.
     """
     attempt, verdict = attempt_of(plan, store), result.verdict
     if attempt.dataset == plan.dataset.fingerprint and store.get_state(state_keys.TEXTS.of(attempt.dataset)) is None:
@@ -137,7 +138,7 @@ def counted(
 
 
 def forget(store: Store, number: int, reason: str) -> Recorded | None:
-    """Stop counting an attempt, and free its looks; None if there is no attempt with this number."""
+    """Stop counting an attempt, and forget its interim analyses; None if there is no attempt with this number."""
     found = store.forget_attempt(number, at=time.time(), reason=reason)
     if found is not None:
         store.set_state(looks_of(found.attempt), None)
@@ -145,15 +146,15 @@ def forget(store: Store, number: int, reason: str) -> Recorded | None:
 
 
 def looks_of(attempt: Attempt) -> StateKey:
-    """The state key of the interim analyses with which a candidate was first judged."""
+    """The state key of the interim analyses of a candidate's first evaluation."""
     return state_keys.LOOKS.of(fingerprint(attempt.dataset, attempt.evaluation, attempt.model, attempt.prompt)[:32])
 
 
 def counts_as_attempt(plan: Plan, outcomes: Iterable[Outcome]) -> bool:
-    """Whether a verdict told enough of the candidate to count.
+    """Whether a verdict reveals enough about the candidate to count as an attempt.
 
-    A whole run does, also one that stopped early; so does a narrowed one with answers to at least half of the dataset. A
-    trial of the suite on a few cases does not, nor a run whose server was down.
+    A complete run does, even if it stopped early; so does a narrowed one with answers to at least half of the dataset.
+    Trying the suite on a few cases does not, nor does a run whose server was down.
     """
     asked, answered = set[str](), set[str]()
     for outcome in of_role(outcomes, "candidate"):
@@ -166,14 +167,14 @@ def counts_as_attempt(plan: Plan, outcomes: Iterable[Outcome]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class TrainingHistory:
-    """What a candidate was trained on, as far as this store knows."""
+    """The training file of a candidate, as far as this store knows."""
 
     path: Path
     sha256: str
 
 
 def training_of(model: str, store: Store) -> TrainingHistory | None:
-    """The training file of a tuned model, None where it was tuned elsewhere."""
+    """The training file of a tuned model; None if it was tuned elsewhere."""
     known = store.tuned(model)
     if not known.get("training_file"):
         return None
@@ -185,7 +186,7 @@ def with_leaks(plan: Plan, store: Store, leave_out: bool) -> Plan:
 
     Args:
         plan: The evaluation.
-        store: Knows the training file, and keeps what was found.
+        store: Has the training file's path, and caches the result.
         leave_out: Evaluate without the leaked cases; otherwise they make the evaluation incomplete.
 
     Raises:
@@ -217,7 +218,7 @@ def with_leaks(plan: Plan, store: Store, leave_out: bool) -> Plan:
 
 
 def _overlap(plan: Plan, training: TrainingHistory, store: Store) -> dict[str, Any]:
-    """What the file and the dataset share; looked for once, then remembered."""
+    """The overlap of the training file and the dataset; computed once, then cached in the store."""
     from distilltest.training_files.overlap import METHOD, find_overlap
 
     prompt = plan.prompts["candidate"]

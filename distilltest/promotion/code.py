@@ -1,4 +1,4 @@
-"""The files of a project that a test file is made of: what it imports, each ``conftest.py`` above it, and what these name."""
+"""The project's files that a test file depends on: its imports, each ``conftest.py`` above it, and the files that these name."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from distilltest.process.watched import not_noted
 
 _OURSELVES = Path(__file__).resolve().parents[1]
 _LONGEST = 200
-"""Characters of a text that may be the name of a file."""
+"""The longest string that may be a file name."""
 
 
 def fingerprints(test_file: str, root: Path) -> dict[str, str]:
-    """What a test file is made of, as it is now.
+    """Fingerprint the files that a test file depends on.
 
     Args:
         test_file: Its path, relative to the root.
-        root: The folder of distilltest.yaml; files outside, and installed packages, are not looked at.
+        root: The folder of distilltest.yaml; files outside of it and installed packages are ignored.
 
     Returns:
-        Path relative to the root → SHA-256 of the file; empty for a ``conftest.py`` that could be there and is not.
+        Path relative to the root → SHA-256 of the file; empty for a ``conftest.py`` that does not exist.
     """
     root = root.resolve()
     first = root / test_file
@@ -46,13 +46,13 @@ def fingerprints(test_file: str, root: Path) -> dict[str, str]:
 
 
 def changed_since(known: Mapping[str, str], root: Path) -> list[str]:
-    """Which of the files are no longer what they were; what is imported anew is imported by one that has changed."""
+    """The files that have changed. A new import needs no check of its own, because the file that imports it has changed."""
     with not_noted():
         return [name for name, was in known.items() if file_fingerprint(root / name) != was]
 
 
 def _bases(test_file: Path, root: Path) -> list[Path]:
-    """Where Python finds the project's modules: pytest's entry for the test file, the root, and what is set up below it."""
+    """Where Python finds the project's modules: pytest's entry for the test file, the root, and entries of sys.path below it."""
     own = test_file.parent
     while (own / "__init__.py").is_file() and own != root:
         own = own.parent
@@ -63,12 +63,12 @@ def _bases(test_file: Path, root: Path) -> list[Path]:
 def _parsed(path: Path) -> ast.Module:
     try:
         return ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError):  # it is not there, or not Python: then it has no verdict either
+    except (OSError, SyntaxError, ValueError):  # missing, or not Python: then there is no verdict either
         return ast.Module([], [])
 
 
 def _named(tree: ast.Module, path: Path, root: Path) -> set[Path]:
-    """The project's files whose names stand in a file as texts, as they are seen from the root or from beside it."""
+    """The project's files that string constants of a file name, relative to the root or to the file's folder."""
     texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     names = [text for text in texts if 0 < len(text) <= _LONGEST and text.isprintable()]
     found = {Path(os.path.normpath(place / name)) for place in (root, path.parent) for name in names}
@@ -80,7 +80,7 @@ def _hidden(path: Path, root: Path) -> bool:
 
 
 def _imported(tree: ast.Module, path: Path, bases: Sequence[Path], root: Path) -> Iterator[Path]:
-    """The project's files that a file's import statements load, wherever in it they stand."""
+    """The project's files that the import statements of a file load, at any level."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             wanted = [(bases, alias.name) for alias in node.names]

@@ -1,4 +1,4 @@
-"""One entry of ``promotions.yaml``: a frozen value, and the plain content that it is written as."""
+"""One entry of ``promotions.yaml``, as a frozen value and as plain content."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PROMOTE, ROLL_BACK = "promote", "roll back"
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """Who promoted, as git knows them."""
+    """Who promoted, according to git."""
 
     name: str
     email: str
@@ -23,38 +23,38 @@ class Who:
 
 @dataclass(frozen=True, slots=True)
 class PromotedModel:
-    """The model that goes into production, and how it is asked."""
+    """The model that goes into production, with its parameters and prompt."""
 
     id: str
     server: str
     """Its name in distilltest.yaml."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     prompt: str | None = None
-    """A prompt of its own, None where it is asked as everybody is."""
+    """Its own prompt; None if it gets the prompt of the suite."""
     prompt_instead_of: str | None = None
-    """The only prompt that its own stands for; None: any."""
+    """The one prompt that its own prompt replaces; None if it replaces any."""
     shutdown_date: str | None = None
-    """ISO 8601, None where the server told none."""
+    """ISO 8601; None if the server reports none."""
 
     @classmethod
     def of(cls, model: Model, shutdown_date: str | None) -> PromotedModel:
-        """What the configuration says of a candidate."""
+        """Make it from a configured model."""
         parameters = dict(model.parameters)
         return cls(model.model, model.server, parameters, model.prompt, model.prompt_instead_of, shutdown_date)
 
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """A promotion that was not proved."""
+    """A promotion without proof."""
 
     reason: str
     instead_of: tuple[str, ...]
-    """What spoke against it, one sentence each."""
+    """The objections, one sentence each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What one evaluation said."""
+    """The verdict of one evaluation, with its numbers."""
 
     id: str
     """pytest's node id."""
@@ -70,12 +70,12 @@ class Proof:
     roles: Mapping[str, Mapping[str, Any]]
     """Role → model, rate, prompt and its fingerprint."""
     judges: tuple[Mapping[str, Any], ...]
-    """Which judges were asked with which prompts."""
+    """The judges and their prompts."""
     forgotten: tuple[str, ...] = ()
     """Attempts on the dataset that were not counted, and why, one sentence each."""
 
     def to_content(self) -> dict[str, Any]:
-        """As plain values; without forgotten attempts where there are none, as entries had it before there were any."""
+        """The proof as plain values; ``forgotten`` is left out if empty, as in entries of older versions."""
         content: dict[str, Any] = _plain(asdict(self))
         if not self.forgotten:
             del content["forgotten"]
@@ -83,7 +83,7 @@ class Proof:
 
     @classmethod
     def of(cls, run: str, report: EvaluationReport) -> Proof:
-        """What an entry keeps of a report."""
+        """Make a proof from a report."""
         judges = ("grader", "judge", "model", "prompt", "prompt_fingerprint", "agreement")
         return cls(
             id=report.id,
@@ -115,34 +115,34 @@ class KeptReport:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A promotion, or a way back to an earlier one."""
+    """A promotion or a rollback."""
 
     number: int
-    """From 1, one more than the entry before."""
+    """Counted from 1."""
     action: str
     """``promote`` or ``roll back``."""
     when: str
     """ISO 8601, UTC."""
     who: Who
     commit: str | None
-    """Of the repository, with ``+changes`` where the work tree differed; None outside of git."""
+    """The repository's commit, with ``+changes`` if the work tree differed; None outside of git."""
     model: PromotedModel
     training_file: Mapping[str, str] | None = None
-    """``path`` and ``sha256`` of what the model was tuned on, where the store knows it."""
+    """``path`` and ``sha256`` of the model's training file, if the store has them."""
     override: Override | None = None
-    """None where it was proved; a way back has that of the promotion which it restores."""
+    """None if it was proved; a rollback has the override of the promotion that it restores."""
     restores: int | None = None
-    """Of a way back: the entry that is in production again."""
+    """For a rollback: the entry that is in production again."""
     reason: str | None = None
-    """Of a way back: why."""
+    """For a rollback: why."""
     evaluations: tuple[Proof, ...] = ()
     costs: Mapping[str, Mapping[str, float | int | None]] = field(default_factory=dict)
     """Role → tokens and money of all evaluations together."""
     report: KeptReport | None = None
     previous: str | None = None
-    """The hash of the entry before, None for the first."""
+    """The hash of the previous entry; None for the first."""
     hash: str = ""
-    """Of everything else in this entry."""
+    """The hash of everything else in this entry."""
 
     @property
     def source(self) -> int:
@@ -150,7 +150,7 @@ class Entry:
         return self.number if self.restores is None else self.restores
 
     def to_content(self) -> dict[str, Any]:
-        """As plain values, with the hash of what they are."""
+        """The entry as plain values, with their hash."""
         content: dict[str, Any] = _plain(asdict(self)) | {
             "evaluations": [each.to_content() for each in self.evaluations]
         }
@@ -158,7 +158,7 @@ class Entry:
 
     @classmethod
     def from_content(cls, content: Mapping[str, Any]) -> Entry:
-        """Back from plain values that the schema accepts."""
+        """Make an entry from plain values that the schema accepts."""
         override, report = content["override"], content["report"]
         return cls(
             **{
@@ -173,12 +173,12 @@ class Entry:
 
 
 def digest(content: Mapping[str, Any]) -> str:
-    """The hash of an entry's content, whatever is in it but the hash itself."""
+    """The hash of an entry's content, without the hash itself."""
     return fingerprint({name: value for name, value in content.items() if name != "hash"})
 
 
 def costs_of(reports: list[EvaluationReport]) -> dict[str, dict[str, float | int | None]]:
-    """Tokens and money of each role over all evaluations; None where a server sent no usage, and money without a price."""
+    """Tokens and money of each role over all evaluations; None if a server sent no usage, or if there is no price."""
     found: dict[str, dict[str, float | int | None]] = {}
     for role in dict.fromkeys(line.role for report in reports for line in report.roles):
         lines = [(line, report.trials) for report in reports for line in report.roles if line.role == role]
@@ -230,7 +230,7 @@ def _digits(value: float | None) -> float | None:
 
 
 def _plain(value: Any) -> Any:
-    """Lists for tuples: what YAML gives back."""
+    """Turn tuples into lists, as YAML does."""
     if isinstance(value, Mapping):
         return {str(name): _plain(each) for name, each in value.items()}
     return [_plain(each) for each in value] if isinstance(value, list | tuple) else value

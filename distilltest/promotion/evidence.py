@@ -1,4 +1,4 @@
-"""The proof for a promotion: for each required evaluation, what its latest whole run on the model said."""
+"""The evidence for a promotion: the latest complete run of each required evaluation on the model."""
 
 from __future__ import annotations
 
@@ -22,37 +22,37 @@ class Evidence:
 
     id: str
     status: Status
-    """``promote``, or what keeps it from counting."""
+    """``promote``, or the status that prevents it."""
     sentence: str
-    """The verdict, or why there is none that counts."""
+    """The verdict, or why no verdict counts."""
     remedy: str = ""
-    """What to do, with the command; empty where it says promote."""
+    """What to do, with the command; empty for ``promote``."""
     run: str | None = None
-    """The latest whole run, None where there is none."""
+    """The latest complete run; None if there is none."""
     report: EvaluationReport | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """All that speaks for a model and against it."""
+    """All evidence for and against a model."""
 
     evidence: tuple[Evidence, ...]
     suite: Mapping[str, Declared]
     """The suite as it is now."""
     runs: tuple[StoredRun, ...]
-    """The whole runs on the model, the newest first."""
+    """The complete runs on the model, newest first."""
 
     @property
     def status(self) -> Status:
-        """Of everything together; of no evaluation, incomplete."""
+        """The combined status; without any evaluation, incomplete."""
         return combine([each.status for each in self.evidence])
 
 
 def gather(config: Config, store: Store, model: str, production: Entry | None) -> Gathered:
-    """Find the required evaluations, and what the latest whole run of each said of the model.
+    """Find the required evaluations and the latest complete run of each on the model.
 
-    Required is what ``promotion: {require: […]}`` names. Without it: every evaluation, as the suite is now, of the files and
-    folders that a whole run on the model was asked to run, and those that proved the model in production.
+    ``promotion: {require: […]}`` names the required evaluations. Without it, they are all evaluations that the suite now has
+    in the files and folders of complete runs on the model, and those that proved the model in production.
 
     Raises:
         SuiteError: pytest cannot collect the suite.
@@ -68,7 +68,7 @@ def gather(config: Config, store: Store, model: str, production: Entry | None) -
         required = [name for name in suite if any(matches(pattern, name) for pattern in config.require)]
         for pattern in config.require:
             if not any(matches(pattern, name) for name in suite):
-                remedy = f"Mend `promotion: require:` in {config.source}."
+                remedy = f"Fix `promotion: require:` in {config.source}."
                 found.append(Evidence(pattern, Status.INCOMPLETE, "the suite has no such evaluation", remedy))
     else:
         required = [name for name in suite if name in before or inside(name, asked)]
@@ -77,7 +77,7 @@ def gather(config: Config, store: Store, model: str, production: Entry | None) -
 
 
 def why_nothing(store: Store, model: str) -> str:
-    """Why no run proves anything of a model: the latest one and what is wrong with it."""
+    """Why no run proves anything about a model: the latest run and its problem."""
     latest = next((run for run in store.runs() if _candidate(store, run) == model), None)
     if latest is None:
         return f"the store has no run on {model}"
@@ -98,7 +98,7 @@ def _candidate(store: Store, run: StoredRun) -> str | None:
 def _weigh(config: Config, store: Store, model: str, now: Declared, runs: list[StoredRun]) -> Evidence:
     again = shlex.join(["pytest", now.id.partition("::")[0], "--candidate", model])
     if now.error:
-        return Evidence(now.id, Status.INCOMPLETE, f"it cannot be evaluated: {now.error}", "Mend it and run it again.")
+        return Evidence(now.id, Status.INCOMPLETE, f"it cannot be evaluated: {now.error}", "Fix it and run it again.")
     for run in runs:
         if why_not_whole(run) is not None:
             continue

@@ -1,8 +1,8 @@
-"""Whether a run is still about what is there now: the one answer, for ``distilltest promote`` and ``distilltest distill``.
+"""Whether a run is still current, for ``distilltest promote`` and ``distilltest distill``.
 
-What an evaluation was made of is written into its report when it runs (:mod:`distilltest.promotion.origin`). Declarations
-(dataset, prompts, gate, models) are compared by what they mean, code and the files that it reads by their bytes, and the rest of
-the configuration by its values.
+An evaluation's inputs are recorded in its report when it runs (:mod:`distilltest.promotion.origin`). Declarations (dataset,
+prompts, gate, models) are compared by meaning, code and the files that it reads by their bytes, and the rest of the
+configuration by its values.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from distilltest.store import Store, StoredRun
 
 
 def changes(now: Declared, run: StoredRun, report: EvaluationReport, config: Config) -> list[str]:
-    """What is no longer as it was when an evaluation ran, in words; empty where all is.
+    """Describe what has changed since an evaluation ran; empty if nothing has.
 
     Args:
         now: The evaluation, as the suite declares it now.
         run: The run.
-        report: What it said of the evaluation.
-        config: The configuration as it is now.
+        report: The run's report on the evaluation.
+        config: The current configuration.
     """
     found = [*now.changes_since(report), *_other_judges(report, config)]
     used = {use.judge for use in report.judges}
     for name, was in report.settings.items():
         unused = name.startswith(JUDGE) and name.removeprefix(JUDGE).strip("'\"") not in used
-        said = any(name.removeprefix(JUDGE) in each for each in found)  # which judge it was and is
+        said = any(name.removeprefix(JUDGE) in each for each in found)  # the judge's change is described already
         if now.settings.get(name) != was and not unused and not said:
             found.append(f"{name} has changed")
     since = code.changed_since(_made_of(now, run, report), config.root)
@@ -42,7 +42,7 @@ def changes(now: Declared, run: StoredRun, report: EvaluationReport, config: Con
 
 
 def _made_of(now: Declared, run: StoredRun, report: EvaluationReport) -> Mapping[str, str]:
-    """File → its SHA-256. Runs of older versions kept those of the code, the oldest of the test file alone."""
+    """File → its SHA-256. Older versions recorded only code files, the oldest only the test file."""
     if report.files:
         return report.files
     path = now.id.partition("::")[0]
@@ -51,7 +51,7 @@ def _made_of(now: Declared, run: StoredRun, report: EvaluationReport) -> Mapping
 
 
 def why_not_whole(run: StoredRun) -> str | None:
-    """Why a run proves nothing, whatever it says; None where it is whole."""
+    """Why a run proves nothing, regardless of its verdict; None if it is complete."""
     if run.record is None:
         return "was interrupted" if run.finished is None else "was made by an older distilltest"
     if run.record["narrowed"]:
@@ -60,13 +60,13 @@ def why_not_whole(run: StoredRun) -> str | None:
 
 
 def why_again(config: Config, store: Store, run_id: str, suites: str, model: str) -> list[str]:
-    """Why a run does not say what running a suite again would say, in words; empty where it does.
+    """Describe why a run cannot stand in for running a suite again; empty if it can.
 
     Args:
-        config: The configuration as it is now.
-        store: Has the run.
+        config: The current configuration.
+        store: The store with the run.
         run_id: The run.
-        suites: The file or folder that it was asked to run, relative to the root.
+        suites: The file or folder that it ran, relative to the root.
         model: The candidate.
     """
     run = next((each for each in store.runs() if each.id == run_id), None)
@@ -80,7 +80,7 @@ def why_again(config: Config, store: Store, run_id: str, suites: str, model: str
     reports = {report.id: report for report in map(EvaluationReport.from_json, store.run_evaluations(run.id))}
     try:
         suite = collect_suite(config.root, [suites], model)
-    except DistilltestError:  # pytest is asked again, and says what is wrong
+    except DistilltestError:  # running pytest again shows the error
         return ["the suite cannot be collected"]
     found = [f"{name} is new" for name in suite if name not in reports]
     found += [f"{name} is gone" for name in reports if name not in suite]
@@ -93,7 +93,7 @@ def why_again(config: Config, store: Store, run_id: str, suites: str, model: str
 
 
 def prompt_fingerprint(name: str, root: Path) -> str:
-    """The fingerprint of a prompt of the project, or of one of our own for judges, as it is now; empty where there is none."""
+    """The current fingerprint of a prompt of the project, or of a built-in judge prompt; empty if there is none."""
     try:
         return prompt_named(name, root).fingerprint
     except DistilltestError:
@@ -101,14 +101,14 @@ def prompt_fingerprint(name: str, root: Path) -> str:
 
 
 def _other_judges(report: EvaluationReport, config: Config) -> Iterable[str]:
-    """Which judges are no longer those that gave the verdicts, in words."""
+    """Describe the judges that have changed since they gave their verdicts."""
     found: dict[str, None] = {}
     for use in report.judges:
         judge = config.judges.get(use.judge)
         if judge is None:
             found[f"the judge {use.judge!r} is no longer configured"] = None
             continue
-        if use.prompt.startswith(IMPORTED):  # its model and its prompt stand in the suite
+        if use.prompt.startswith(IMPORTED):  # its model and its prompt are in the suite
             continue
         if judge.model.model != use.model:
             found[f"the judge {use.judge!r} was {use.model} and is {judge.model.model}"] = None

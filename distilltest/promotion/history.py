@@ -1,4 +1,4 @@
-"""Reading ``promotions.yaml`` and appending to it; entries that are there are never changed."""
+"""Read ``promotions.yaml`` and append to it; existing entries never change."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ _RESTORE = "Entries are never changed by hand; bring the file back with `git che
 
 @dataclass(frozen=True, slots=True)
 class WrittenEntry:
-    """An entry as it stands in the file."""
+    """An entry and its place in the file."""
 
     entry: Entry
     content: Mapping[str, Any]
     line: int
-    """On which it begins."""
+    """Its first line."""
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """All entries, the oldest first."""
+    """All entries, oldest first."""
 
     path: Path
     entries: tuple[WrittenEntry, ...]
 
     @classmethod
     def load(cls, root: Path) -> History:
-        """Read ``promotions.yaml`` in a folder; without one, nothing is promoted yet.
+        """Read ``promotions.yaml`` in a folder; without the file, nothing is promoted yet.
 
         Raises:
-            PromotionsError: It is no YAML, or an entry is not what distilltest writes.
+            PromotionsError: It is not YAML, or an entry is not in the format that distilltest writes.
         """
         path = root / NAME
         if absent(path):
@@ -59,11 +59,11 @@ class History:
 
     @property
     def production(self) -> Entry | None:
-        """The newest entry: what it names is in production."""
+        """The newest entry, whose model is in production."""
         return self.entries[-1].entry if self.entries else None
 
     def find(self, number: int | None) -> WrittenEntry:
-        """An entry by its number, the newest without one.
+        """An entry by its number; without one, the newest.
 
         Raises:
             PromotionsError: There is none.
@@ -78,7 +78,7 @@ class History:
         return found
 
     def problems(self) -> list[str]:
-        """What shows that somebody edited the file, each with its line; empty where nothing does."""
+        """Signs that the file was edited, each with its line."""
         found = []
         before: str | None = None
         sources: set[int] = set()
@@ -89,9 +89,7 @@ class History:
                     f"{place}: entry {entry.number} stands in place {position}: an entry was removed or moved."
                 )
             if digest(each.content) != entry.hash:
-                found.append(
-                    f"{place}: entry {entry.number} was edited: its content does not have the hash that it says."
-                )
+                found.append(f"{place}: entry {entry.number} was edited: its content does not match its hash.")
             if entry.previous != before:
                 found.append(
                     f"{place}: entry {entry.number} does not follow the entry before it: that one was changed."
@@ -106,17 +104,17 @@ class History:
         return found
 
     def refuse_edits(self) -> None:
-        """Complain of a file that somebody edited.
+        """Refuse a file that was edited.
 
         Raises:
-            PromotionsError: Somebody did.
+            PromotionsError: It was edited.
         """
         problems = self.problems()
         if problems:
             raise PromotionsError("\n".join([*problems, _RESTORE]))
 
     def append(self, entry: Entry) -> Entry:
-        """Add an entry at the end; what is there stays as it is, byte for byte.
+        """Append an entry; the existing bytes do not change.
 
         Returns:
             The entry with its hash.
@@ -156,6 +154,6 @@ def _check(index: int, row: Any, tree: Tree) -> None:
     where = ".".join(map(str, ["entry", index + 1, *error.absolute_path]))
     place = tree.place(index, *error.absolute_path)
     said = f"{place}: {where}: {brief(error.message)}."
-    if isinstance(row, Mapping) and row.get("hash") == digest(row):  # nobody has changed it
+    if isinstance(row, Mapping) and row.get("hash") == digest(row):  # it was not edited
         raise PromotionsError(f"{said} The entry is whole, so a newer distilltest wrote it. Upgrade.")
     raise PromotionsError(f"{said} {_RESTORE}")

@@ -1,4 +1,4 @@
-"""Who promotes, and from which commit, as git knows them."""
+"""Who promotes, and from which commit, according to git."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def who(root: Path) -> Who:
-    """The name and email of git's configuration.
+    """The name and email in git's configuration.
 
     Raises:
-        ConfigError: git knows none, or there is no git.
+        ConfigError: git has none, or is not installed.
     """
     name, email = _git(root, "config", "user.name"), _git(root, "config", "user.email")
     if not name or not email:
@@ -31,7 +31,7 @@ def who(root: Path) -> Who:
 
 
 def commit(root: Path) -> str | None:
-    """The commit of the repository, with ``+changes`` where the work tree differs; None outside of git."""
+    """The commit of the repository, with ``+changes`` if the work tree differs; None outside of git."""
     found = _git(root, "rev-parse", "--short=12", "HEAD")
     if not found:
         return None
@@ -39,12 +39,12 @@ def commit(root: Path) -> str | None:
 
 
 def ignored(root: Path, path: Path) -> bool:
-    """Whether git would leave a file out of a commit."""
+    """Whether git ignores a file."""
     return _git(root, "check-ignore", str(path)) != ""
 
 
 def _git(root: Path, *arguments: str) -> str:
-    """What git says, empty where it fails or is not there."""
+    """The output of git; empty if it fails or is not installed."""
     try:
         done = subprocess.run(  # noqa: S603  # no shell
             ["git", "-C", str(root), *arguments],  # noqa: S607

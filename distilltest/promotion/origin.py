@@ -1,4 +1,4 @@
-"""What an evaluation is made of, written into its report when it runs, so that a later change of it shows."""
+"""Record an evaluation's inputs in its report when it runs, so that later changes can be detected."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _IDLE = "what a grader reads of the role {!r}"
 def with_origin(
     report: EvaluationReport, plan: Plan, config: Config, store: Store, sources: Mapping[str, str]
 ) -> EvaluationReport:
-    """A report that says what its evaluation was made of.
+    """The report with the inputs of its evaluation.
 
     Args:
         report: The report.
-        plan: The evaluation, as it was resolved.
+        plan: The resolved evaluation.
         config: The configuration that it ran with.
-        store: Knows the candidate's training file.
-        sources: What :func:`code.fingerprints` said of its test file before it ran.
+        store: Has the candidate's training file.
+        sources: The :func:`code.fingerprints` of its test file before it ran.
     """
     root = config.root.resolve()
     read = [path.relative_to(root).as_posix() for path in files_read(root, config.reports_dir)]
@@ -50,7 +50,7 @@ def with_origin(
 
 
 def settings_of(plan: Plan, config: Config, store: Store) -> dict[str, str]:
-    """What else a verdict depends on, by its name in a sentence: a value, or the fingerprint of one."""
+    """The other inputs of a verdict: their names for use in a sentence → the value or its fingerprint."""
     judges = {f"{JUDGE}{name!r}": [_asked(judge.model), judge.structured] for name, judge in config.judges.items()}
     servers = {f"the address of the server {model.server!r}": model.base_url for model in plan.models.values()}
     idle = {

@@ -1,4 +1,4 @@
-"""Promoting a model: proof first, then the kept report, then the entry."""
+"""Promote a model: gather the evidence, keep the report, append the entry."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ from distilltest.store import Store
 from distilltest.training_files.overlap import find_overlap
 
 FOLDER = "promoted"
-"""Below reports/."""
+"""The folder in reports/ for kept reports."""
 
 
 def utc_now() -> datetime:
-    """The time."""
+    """The current time."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of an attempt to promote."""
+    """The result of an attempt to promote."""
 
     status: Status
-    """``promote``, or what kept the model from it."""
+    """``promote``, or the status that prevented it."""
     evidence: tuple[Evidence, ...]
     obstacles: tuple[str, ...] = ()
-    """What speaks against it beside the evaluations."""
+    """Objections other than those of the evaluations."""
     remarks: tuple[str, ...] = ()
     entry: Entry | None = None
-    """The entry that was written, or that is there already."""
+    """The entry that was written, or that exists already."""
     already: bool = False
     """Nothing was written: the newest entry says the same."""
 
@@ -56,17 +56,17 @@ class Promoter:
     """Promotes models of one project."""
 
     config: Config
-    """With the model on trial in the role ``candidate``."""
+    """With the model to promote in the role ``candidate``."""
     store: Store
     offline: bool = False
-    """Ask no server."""
+    """Do not ask the server for a shutdown date."""
     clock: Callable[[], datetime] = field(default=utc_now)
 
     def promote(self, override: str | None = None) -> Result:
-        """Promote the candidate if every required evaluation says so, or in spite of it with a reason.
+        """Promote the candidate if every required evaluation says so, or by an override with a reason.
 
         Raises:
-            DistilltestError: promotions.yaml is broken or was edited, git knows no name, or a file cannot be written.
+            DistilltestError: promotions.yaml is broken or was edited, git has no user name, or a file cannot be written.
         """
         history = History.load(self.config.root)
         history.refuse_edits()
@@ -78,7 +78,7 @@ class Promoter:
         ends = self._shutdown(model.server, model.model)
         obstacles = [each for each in (ends.past, self._leaks(gathered)) if each]
         if written is not None:
-            # The evidence is the same, so what was decided after it stands.
+            # The evidence is the same, so the later decision stands.
             obstacles.append(
                 f"entry {written.number} promoted it on the same evidence, and something else was put into production since. "
                 f"`distilltest promotions rollback {written.number} --reason …` brings it back."
@@ -97,10 +97,10 @@ class Promoter:
         return Result(Status.PROMOTE, gathered.evidence, tuple(obstacles), tuple(remarks), entry)
 
     def roll_back(self, number: int | None, reason: str) -> tuple[Entry, Shutdown]:
-        """Put an earlier promotion back into production, by a new entry.
+        """Put an earlier promotion back into production with a new entry.
 
         Args:
-            number: The entry; the promotion before the one in production where it is None.
+            number: The entry; None for the promotion before the one in production.
             reason: Why.
 
         Raises:
@@ -138,7 +138,7 @@ class Promoter:
             return history.append(entry), ends
 
     def _write(self, history: History, gathered: Gathered, override: Override | None, ends: Shutdown) -> Entry:
-        """The report first, then the entry that names it: what a killed promotion leaves is written again, the same."""
+        """Write the report, then the entry that names it; a promotion that was killed in between can be repeated."""
         root, model = self.config.root, self.config.model("candidate")
         who, training_file = identity.who(root), self._training_file()
         reports = [(each.run, each.report) for each in gathered.evidence if each.run and each.report]
@@ -169,7 +169,7 @@ class Promoter:
             return history.append(entry)
 
     def _refuse_others(self, history: History) -> None:
-        """Complain where another process has promoted since the history was read; nobody else writes now."""
+        """Raise if another process has promoted since the history was read; the caller holds the lock."""
         if len(History.load(self.config.root).entries) != len(history.entries):
             raise PromotionsError(f"{NAME}: somebody else promoted meanwhile. Look at it, and decide again.")
 
@@ -180,7 +180,7 @@ class Promoter:
         return Shutdown() if self.offline else ask_shutdown(self.config, server, model, self.clock().date())
 
     def _leaks(self, gathered: Gathered) -> str:
-        """Which cases the model was trained on, where its training file is still there; empty for none."""
+        """A sentence about cases in the model's training file, if the file still exists; empty if there are none."""
         known = self._training_file()
         path = Path(str(self.store.tuned(self.config.model("candidate").model).get("training_file")))
         if known is None or file_fingerprint(path) != known["sha256"]:
@@ -190,7 +190,7 @@ class Promoter:
             declared = gathered.suite.get(each.id)
             if declared is None or declared.requests is None or each.run is None:
                 continue
-            asked = {outcome.case_id for outcome in self.store.outcomes(each.run, each.id)}  # without those left out
+            asked = {outcome.case_id for outcome in self.store.outcomes(each.run, each.id)}  # without omitted cases
             texts = [(case, text) for case, text in declared.requests.items() if case in asked]
             found += find_overlap(path, texts, threshold=None).leaked
         leaked = list(dict.fromkeys(found))
@@ -226,10 +226,10 @@ def keep_report(root: Path, folder: Path, report: RunReport, *, private: bool = 
 
 
 def _same(history: History, model: str, gathered: Gathered) -> Entry | None:
-    """The newest entry that puts the same model into production on the same evidence, from whichever runs.
+    """The newest entry that puts the same model into production on the same evidence, even from other runs.
 
-    Evaluated again after its promotion, a model is compared with itself as ``promoted`` and counts as another attempt. That is no
-    new evidence: what counts is what it was asked, what it must meet, and how it did.
+    A model that is evaluated again after its promotion is compared with itself as ``promoted`` and counts as another attempt.
+    That is not new evidence: only the dataset, the rules and the candidate's results are compared.
     """
     proofs = [Proof.of("", each.report) for each in gathered.evidence if each.report]
     for each in reversed(history.entries):
@@ -241,7 +241,7 @@ def _same(history: History, model: str, gathered: Gathered) -> Entry | None:
 
 
 def _gist(proofs: Iterable[Proof], verdict: bool) -> dict[str, tuple[object, ...]]:
-    """Evaluation → dataset, rules and the candidate's results; with the verdict where a proof shall replace an override."""
+    """Evaluation → dataset, rules and the candidate's results; with the verdict if a proof is to replace an override."""
     return {
         proof.id: (
             proof.dataset["fingerprint"],

@@ -1,4 +1,4 @@
-"""Deciding once more: from the outcomes in the store, or, without them, from a report's own numbers as far as they go."""
+"""Recompute a verdict from the outcomes in the store, or else from a report's own numbers, as far as possible."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from distilltest.reporting.report import EvaluationReport
 from distilltest.statistics.difference_tests import TESTS
 
 SAME = 1e-4
-"""By how much a recomputed number may differ, relative to 1: entries keep six digits."""
+"""The largest difference allowed for a recomputed number: entries have six digits."""
 
 
 def from_outcomes(report: EvaluationReport, now: Declared, outcomes: Sequence[Outcome]) -> Verdict | None:
-    """The gate's verdict on stored outcomes, None where the suite is no longer the one that the report is of."""
+    """The gate's verdict on stored outcomes; None if the suite has changed since the report."""
     gate = now.load_gate()
     same = now.dataset_fingerprint == report.dataset_fingerprint and now.rules == tuple(
         rule.rule for rule in report.verdict.rules
@@ -26,21 +26,19 @@ def from_outcomes(report: EvaluationReport, now: Declared, outcomes: Sequence[Ou
     if gate is None or not same or now.clusters is None or now.tags is None:
         return None
     if any(rule.labelled is not None or rule.test == TESTS["labels"].name for rule in report.verdict.rules):
-        return None  # what people said is not in the store
+        return None  # people's labels are not in the store
     if other_clusters(report):
         return None
     asked = {outcome.case_id for outcome in outcomes}
-    cases = [
-        case for case in now.clusters if case in asked
-    ]  # all of them, unless the run stopped early or left some out
+    cases = [case for case in now.clusters if case in asked]  # all cases, unless the run stopped early or left some out
     roles = [line.role for line in report.roles]
     if not len(cases) == len(asked) == report.evaluated or {outcome.role for outcome in outcomes} != set(roles):
         return None
     clusters = [now.clusters[case] for case in cases]
     table = ResultsTable.from_outcomes(cases, roles, outcomes, report.metric, report.trials, clusters=clusters)
     if table.requests is not None and not any(rule.clusters for rule in report.verdict.rules):
-        table = replace(table, clusters=(), requests=None)  # as it was judged when copies still counted
-    if not report.verdict.missing:  # as it was judged before there was a worst case
+        table = replace(table, clusters=(), requests=None)  # decided by a version that counted copies
+    if not report.verdict.missing:  # decided by a version without a worst case
         table = replace(table, unanswerable={})
     latencies: dict[str, dict[str, list[float]]] = {role: {} for role in roles}
     for outcome in outcomes:
@@ -60,10 +58,10 @@ def from_outcomes(report: EvaluationReport, now: Declared, outcomes: Sequence[Ou
 
 
 def _as_competent(found: Verdict, said: Verdict) -> Verdict:
-    """The verdict with the rules that hold, and whose roles showed no competence, as incomplete as they were said to be.
+    """The verdict, with rules as incomplete if they hold but were reported incomplete because a role showed no competence.
 
-    That takes what the answers were and what the test function makes of others, and the store's outcomes do not have it. To make
-    *incomplete* of *promote* is no fraud.
+    Competence depends on the answers and on the test function, which the stored outcomes do not contain. Turning *promote*
+    into *incomplete* cannot be fraud.
     """
     lacking = [
         rule.status is Status.PROMOTE and then.status is Status.INCOMPLETE
@@ -79,12 +77,12 @@ def _as_competent(found: Verdict, said: Verdict) -> Verdict:
 
 
 def other_clusters(report: EvaluationReport) -> bool:
-    """Whether a version decided it that weighed clusters by another test: it did not say how many there were."""
+    """Whether an older version with another test for clusters decided it; it did not record their number."""
     return any(rule.test == TESTS["clusters"].name and not rule.clusters for rule in report.verdict.rules)
 
 
 def from_numbers(report: EvaluationReport) -> tuple[list[str], int]:
-    """What in a report contradicts its own numbers, in words, and how many of its rules could be recomputed from them."""
+    """Describe contradictions in a report's numbers, and count the rules that could be recomputed from them."""
     rules, level = report.verdict.rules, report.level or report.alpha
     applicable = [rule for rule in rules if rule.status is not Status.NOT_APPLICABLE]
     problems, recomputed = [], 0
@@ -93,7 +91,7 @@ def from_numbers(report: EvaluationReport) -> tuple[list[str], int]:
             wrong = abs(rule.estimate - (rule.wins - rule.losses) / max(1, rule.n)) > SAME
             problems += [f"{rule.rule}: {rule.wins} won and {rule.losses} lost are not its difference"] if wrong else []
         if rule.status is Status.INCOMPLETE:
-            continue  # its numbers are of the worst case, and do not decide
+            continue  # its numbers are for the worst case, and do not decide
         found = _weigh_again(rule, level, level / len(applicable))
         if found is None:
             if rule.p is not None and rule.status is Status.PROMOTE and rule.limit is not None and rule.p > level:
@@ -114,7 +112,7 @@ def from_numbers(report: EvaluationReport) -> tuple[list[str], int]:
 
 
 def _weigh_again(rule: RuleVerdict, alpha: float, block_alpha: float) -> tuple[Status, float | None] | None:
-    """The status that a rule's counts make, with its p; None where the counts are not all that it was decided on."""
+    """The status and p-value from a rule's counts; None if the decision needs more than the counts."""
     from distilltest.statistics import binomial, exact_unconditional, tango
 
     if rule.estimate is None:

@@ -1,4 +1,4 @@
-"""Which evaluations a promotion needs."""
+"""Select the evaluations that a promotion requires."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _GLOB = re.compile(r"[*?\[]")
 
 
 def matches(pattern: str, identity: str) -> bool:
-    """Whether a pattern of ``promotion: {require: […]}`` means an evaluation.
+    """Whether a pattern of ``promotion: {require: […]}`` matches an evaluation.
 
     >>> matches("suites/test_git.py::test_a", "suites/test_git.py::test_a[short]")
     True
@@ -29,7 +29,7 @@ def matches(pattern: str, identity: str) -> bool:
 
 
 def path_of(pattern: str) -> str:
-    """What pytest must collect to find what a pattern means: its file, or the folder above its first glob.
+    """The path that pytest must collect for a pattern: its file, or the folder above its first glob.
 
     >>> path_of("suites/test_git.py::test_a"), path_of("suites/*.py::*"), path_of("*")
     ('suites/test_git.py', 'suites', '.')
@@ -41,12 +41,12 @@ def path_of(pattern: str) -> str:
 
 
 def inside(identity: str, paths: Iterable[str]) -> bool:
-    """Whether an evaluation's file is one of the paths, or below one of them."""
+    """Whether an evaluation's file is one of the paths, or inside one of them."""
     return any(matches(path, identity) for path in paths)
 
 
 def tidy(paths: Sequence[str]) -> list[str]:
-    """Each path once; a path that another one holds is left out, because pytest would collect it twice.
+    """Remove duplicates and paths inside other paths, because pytest would collect those twice.
 
     >>> tidy(["suites/test_a.py", "suites", "suites"])
     ['suites']

@@ -1,4 +1,4 @@
-"""The role ``promoted``: whatever the newest entry of ``promotions.yaml`` puts into production."""
+"""The role ``promoted``: the model that the newest entry of ``promotions.yaml`` puts into production."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ ROLE = "promoted"
 
 
 def promoted_at(root: Path) -> float:
-    """When a model was promoted last (Unix time), 0 for never; a way back is no new promotion.
+    """The time of the last promotion (Unix time), 0 if there is none; a rollback does not count.
 
-    The file says it to the second, so that the end of the second counts: what was judged in it was judged before.
+    The file has whole seconds, so this is the end of the second: an attempt within it came before the promotion.
 
     Raises:
         PromotionsError: promotions.yaml is broken.
@@ -33,7 +33,7 @@ def promoted_at(root: Path) -> float:
 
 
 def with_promoted(config: Config) -> Config:
-    """The configuration with what is promoted, unless ``models:`` names it; as it is where nothing is promoted yet.
+    """The configuration with the role ``promoted``, unless ``models:`` has it; unchanged if nothing is promoted yet.
 
     Raises:
         PromotionsError: promotions.yaml is broken or was edited.

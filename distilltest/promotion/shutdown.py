@@ -1,4 +1,4 @@
-"""Whether a model is about to be switched off, where its server tells it."""
+"""Ask the server whether a model is about to be shut down."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ if TYPE_CHECKING:
     from openai import OpenAI
 
 NEAR = 90
-"""Days before the end at which a promotion warns."""
+"""Days before the shutdown at which a promotion warns."""
 _TIMEOUT = 10.0
-"""Seconds; a promotion does not wait long for something that it can do without."""
+"""Seconds; short, because a promotion can do without the date."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shutdown:
-    """When a model ends."""
+    """When a model is shut down."""
 
     date: str | None = None
-    """ISO 8601; None: the server tells none."""
+    """ISO 8601; None if the server reports none."""
     warning: str = ""
-    """It is near, or the server could not be asked; empty where there is nothing to say."""
+    """Set if the date is near, or if the server could not be asked."""
     past: str = ""
-    """It has ended: the model cannot go into production."""
+    """Set if the model was shut down already, so that it cannot go into production."""
 
 
 def ask_shutdown(config: Config, server: str, model: str, today: date) -> Shutdown:
-    """Ask a model's server when the model ends, and for a fine-tune without a date of its own, when its base does.
+    """Ask a model's server for its shutdown date; for a fine-tuned model without one, for that of its base.
 
-    A server without the endpoint, or one that cannot be asked, is no error.
+    A server without the endpoint, or one that cannot be reached, is not an error.
     """
     import openai
 
@@ -60,7 +60,9 @@ def ask_shutdown(config: Config, server: str, model: str, today: date) -> Shutdo
     subject = model if base is None else f"{base}, and with it {model},"
     day = _day(ends)
     if day is None:
-        return Shutdown(str(ends), warning=f"{subject} has the shutdown date {ends!r}, which is no date that we know.")
+        return Shutdown(
+            str(ends), warning=f"{subject} has the shutdown date {ends!r}, which is not a date that we can read."
+        )
     left = (day - today).days
     if left <= 0:
         return Shutdown(day.isoformat(), past=f"{subject} was shut down on {day}.")
@@ -74,7 +76,7 @@ def _ends(client: OpenAI, model: str) -> Any:
 
 
 def _day(value: Any) -> date | None:
-    """A date as servers write it: ISO 8601, or Unix seconds."""
+    """Parse a date as servers write it: ISO 8601 or Unix seconds."""
     try:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return datetime.fromtimestamp(value, UTC).date()

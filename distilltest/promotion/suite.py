@@ -1,4 +1,4 @@
-"""The suite as its files are now: what pytest collects, with the fingerprints of everything that it would evaluate."""
+"""Collect the suite as it is now with pytest, with fingerprints of everything that it would evaluate."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from distilltest.gate import Rule
 from distilltest.reporting.report import EvaluationReport
 
 RESULT = "DISTILLTEST_SUITE_RESULT"
-"""The environment variable with the file that the collecting process writes."""
+"""The environment variable with the path that the collecting process writes to."""
 _MINUTES = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """One evaluation of the suite as it is now."""
+    """One evaluation, as the suite declares it now."""
 
     id: str
     error: str = ""
-    """Why its roles could not be resolved, or its dataset not be read; then what follows is empty as far as it is not known."""
+    """Why its roles could not be resolved or its dataset could not be read; the unknown fields below are then empty."""
     dataset: str = ""
     dataset_fingerprint: str = ""
     clusters: Mapping[str, str | None] | None = None
@@ -35,7 +35,7 @@ class Declared:
     tags: Mapping[str, tuple[str, ...]] | None = None
     """Case id → its tags."""
     requests: Mapping[str, str] | None = None
-    """Case id → its last user message, as the candidate is asked."""
+    """Case id → its last user message, as the candidate gets it."""
     metric: str = ""
     trials: int = 1
     alpha: float = 0.05
@@ -44,12 +44,12 @@ class Declared:
     roles: Mapping[str, tuple[str, str, Mapping[str, Any], str, str]] | None = None
     """Role → model, server, parameters, prompt, fingerprint of the prompt."""
     settings: Mapping[str, str] = field(default_factory=dict)
-    """What else its verdict depends on, see :mod:`distilltest.promotion.origin`."""
+    """Other inputs of its verdict, see :mod:`distilltest.promotion.origin`."""
     gate: bytes = b""
     """The rules, pickled by the process that collected them."""
 
     def load_gate(self) -> tuple[Rule, ...] | None:
-        """The rules themselves, None where they are of a class that only the suite knows."""
+        """The rules; None if their class is defined in the suite."""
         try:
             rules: tuple[Rule, ...] = pickle.loads(self.gate)  # noqa: S301  # our own process wrote it a moment ago
         except Exception:
@@ -57,7 +57,7 @@ class Declared:
         return rules
 
     def changes_since(self, report: EvaluationReport) -> list[str]:
-        """What is no longer as it was when a report was made, in words; empty where all is."""
+        """Describe what has changed since a report was made; empty if nothing has."""
         found = []
         if self.dataset_fingerprint != report.dataset_fingerprint:
             found.append(f"the dataset {self.dataset} has changed")
@@ -87,12 +87,12 @@ class Declared:
 
 
 def collect_suite(root: Path, paths: Sequence[str], candidate: str) -> dict[str, Declared]:
-    """Let pytest collect the suite, in a process of its own, and resolve every evaluation without sending anything.
+    """Collect the suite with pytest in its own process, and resolve every evaluation without sending anything.
 
     Args:
         root: The folder of distilltest.yaml, pytest's rootdir.
-        paths: Files and folders, relative to the root; those that are gone are left out.
-        candidate: The model on trial.
+        paths: Files and folders, relative to the root; missing ones are left out.
+        candidate: The candidate's model.
 
     Returns:
         Node id → evaluation, in pytest's order.

@@ -1,4 +1,4 @@
-"""A pytest plugin for one purpose: to tell :mod:`distilltest.promotion.suite` what a suite declares."""
+"""A pytest plugin that reports a suite's declarations to :mod:`distilltest.promotion.suite`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Write down every evaluation."""
+    """Write every evaluation to the result file."""
     from distilltest.evaluations.declaration import ATTRIBUTE
     from distilltest.promotion.suite import RESULT
 
@@ -75,5 +75,5 @@ def _declared(evaluations: Any, identity: str, evaluation: Evaluation) -> Declar
 def _pickled(gate: Any) -> bytes:
     try:
         return pickle.dumps(gate)
-    except Exception:  # a rule of the suite's own
+    except Exception:  # a rule that the suite defines
         return b""

@@ -1,4 +1,4 @@
-"""Holding ``promotions.yaml`` against what it was made from: its own hashes, the kept reports, the store, the files."""
+"""Verify ``promotions.yaml`` against its own hashes, the kept reports, the store and the files."""
 
 from __future__ import annotations
 
@@ -33,25 +33,25 @@ _BROKEN = (PromotionsError, KeyError, TypeError, ValueError, AttributeError, Sto
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What came of one entry."""
+    """The findings on one entry."""
 
     entry: Entry
     edits: tuple[str, ...]
-    """What shows that somebody changed something."""
+    """Signs of an edit."""
     proved: tuple[str, ...]
-    """What was recomputed, and from what."""
+    """What was recomputed, and from which data."""
     remarks: tuple[str, ...]
-    """What has changed since, and is no edit."""
+    """Later changes that are not edits."""
 
 
 def verify(config: Config, store: Store) -> tuple[list[str], list[Checked]]:
-    """Recompute everything that can be.
+    """Recompute everything that can be recomputed.
 
     Returns:
-        What is wrong with the file as a whole, and each entry's findings.
+        Problems of the file as a whole, and the findings on each entry.
 
     Raises:
-        PromotionsError: promotions.yaml is no list of entries.
+        PromotionsError: promotions.yaml is not a list of entries.
     """
     history = History.load(config.root)
     suite = _suite(config, history)
@@ -60,7 +60,7 @@ def verify(config: Config, store: Store) -> tuple[list[str], list[Checked]]:
 
 
 def leftovers(config: Config, history: History) -> list[str]:
-    """Folders of kept reports that no entry names: an interrupted promotion, or an entry that was taken out."""
+    """Folders of kept reports that no entry names, after an interrupted promotion or the removal of an entry."""
     folder = config.reports_dir / FOLDER
     known = {each.entry.report.folder for each in history.entries if each.entry.report}
     there = sorted(path.relative_to(config.root).as_posix() for path in folder.glob("*") if path.is_dir())
@@ -68,7 +68,7 @@ def leftovers(config: Config, history: History) -> list[str]:
 
 
 def _suite(config: Config, history: History) -> Mapping[str, Declared]:
-    """The suite as it is now, empty where pytest cannot collect it."""
+    """The current suite; empty if pytest cannot collect it."""
     names = [proof.id.partition("::")[0] for each in history.entries for proof in each.entry.evaluations]
     if not names or history.production is None:
         return {}
@@ -104,7 +104,7 @@ def _check(config: Config, store: Store, suite: Mapping[str, Declared], written:
 
 
 def _kept(root: Path, entry: Entry, edits: list[str]) -> dict[str, EvaluationReport]:
-    """The kept report's evaluations; what is wrong with its files goes to ``edits``."""
+    """The kept report's evaluations; problems with its files are added to ``edits``."""
     assert entry.report is not None
     folder = root / entry.report.folder
     for name, expected in (("report.json", entry.report.json_sha256), ("report.md", entry.report.markdown_sha256)):
@@ -112,26 +112,26 @@ def _kept(root: Path, entry: Entry, edits: list[str]) -> dict[str, EvaluationRep
         if not path.is_file():
             edits.append(f"{entry.report.folder}/{name} is missing")
         elif hashlib.sha256(path.read_bytes()).hexdigest() != expected:
-            edits.append(f"{entry.report.folder}/{name} was edited: it does not have the hash that the entry says")
+            edits.append(f"{entry.report.folder}/{name} was edited: it does not match the hash in the entry")
     try:
         content = read_json(folder / "report.json", f"{entry.report.folder}/report.json", PromotionsError).value
         found = [EvaluationReport.from_json(each) for each in content["evaluations"]]
     except _BROKEN:
         if not (folder / "report.json").is_file():
-            return {}  # that is said already
-        edits.append(f"{entry.report.folder}/report.json is no report")
+            return {}  # reported already
+        edits.append(f"{entry.report.folder}/report.json is not a report")
         return {}
     return {report.id: report for report in found}
 
 
 def _differences(proof: Proof, report: EvaluationReport) -> list[str]:
-    """Where an entry says something else than the kept report."""
+    """Differences between an entry and the kept report."""
     pairs = _unequal("", proof.to_content(), Proof.of(proof.run, report).to_content())
     return [f"{path} is {_short(said)}, in the kept report {_short(kept)}" for path, said, kept in pairs]
 
 
 def _unequal(path: str, said: Any, kept: Any) -> Iterator[tuple[str, Any, Any]]:
-    """The innermost places in which two JSON values differ, as ``rules.1.lost``."""
+    """The innermost paths at which two JSON values differ, such as ``rules.1.lost``."""
     if isinstance(said, dict) and isinstance(kept, dict) and said.keys() == kept.keys():
         for name in said:
             yield from _unequal(f"{path}.{name}", said[name], kept[name])
@@ -143,7 +143,7 @@ def _unequal(path: str, said: Any, kept: Any) -> Iterator[tuple[str, Any, Any]]:
 
 
 def _recompute(store: Store, now: Declared | None, proof: Proof, report: EvaluationReport, edits: list[str]) -> str:
-    """Say what the verdict was recomputed from; contradictions go to ``edits``."""
+    """Describe how the verdict was recomputed; contradictions are added to ``edits``."""
     outcomes = store.outcomes(proof.run, proof.id)
     verdict = from_outcomes(report, now, outcomes) if outcomes and now is not None else None
     if verdict is not None:
@@ -159,14 +159,14 @@ def _recompute(store: Store, now: Declared | None, proof: Proof, report: Evaluat
     applicable = sum(rule.status is not Status.NOT_APPLICABLE for rule in report.verdict.rules)
     why = "the store does not have its run" if not outcomes else "the suite has changed since"
     if any(rule.labelled is not None for rule in report.verdict.rules):
-        why = "what people said of answers is not in the store"
+        why = "people's labels are not in the store"
     if other_clusters(report):
         why = "the test of clusters has changed since"
     return f"{report.verdict.status}, {count} of {applicable} rules recomputed from the report's numbers ({why})"
 
 
 def _since(config: Config, entry: Entry) -> list[str]:
-    """Which files are no longer what they were."""
+    """Describe the files that have changed since."""
     found: dict[str, None] = {}
     for proof in entry.evaluations:
         dataset = str(proof.dataset["path"])

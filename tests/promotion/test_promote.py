@@ -301,7 +301,7 @@ def test_two_at_once_write_one_entry(project):
         ({"candidate": "2020-01-31"}, 1, "candidate was shut down on 2020-01-31."),
         ({"candidate": "2020-01-31T10:00:00Z"}, 1, "candidate was shut down on 2020-01-31."),
         ({"candidate": 1580428800}, 1, "candidate was shut down on 2020-01-31."),
-        ({"candidate": "soon"}, 0, "has the shutdown date 'soon', which is no date that we know"),
+        ({"candidate": "soon"}, 0, "has the shutdown date 'soon', which is not a date that we can read"),
         ({"candidate": None}, 0, "is promoted"),
         (None, 0, "is promoted"),
     ],

@@ -70,7 +70,7 @@ def test_a_report_that_is_no_report_shows(promoted, capsys):
     kept(promoted).write_text("{}")
     code, said = verify(promoted, capsys)
     assert code == REFUSED
-    assert "report.json is no report" in said
+    assert "report.json is not a report" in said
 
 
 def test_an_edited_entry_shows_and_nothing_is_promoted_on_top_of_it(promoted, capsys):
