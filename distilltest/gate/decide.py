@@ -243,7 +243,7 @@ def _obstacles(rules: Sequence[Rule], table: ResultsTable) -> list[str]:
         found.append("there are no cases")
     graded = dict.fromkeys(role for rule in rules if rule.reads_grades for role in rule.needs)
     found += [
-        f"{len(rows)} answers of {role} were only compared and have no grade, which a rule is about"
+        f"{len(rows)} answers of {role} were only compared and have no grade, and a rule needs their grades"
         for role in graded
         if (rows := table.ungraded.get(role))
     ]

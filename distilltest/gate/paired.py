@@ -67,7 +67,7 @@ class _Paired(Rule):
 
     def fill(self, table: ResultsTable, *, worst: bool) -> ResultsTable | str:
         if rows_without(self.scope(table), self.needs) and self._pairs(table).chosen == "t":
-            return f'{how_many(table)}; counted as failed they collapse, and test="t" is for answers that cannot'
+            return f'{how_many(table)}; as failures they collapse to the worst score, and test="t" is for answers that cannot'
         return super(_Paired, self).fill(table, worst=worst)
 
     def _pairs(self, table: ResultsTable) -> Comparison:

@@ -105,9 +105,7 @@ class _Recovers(Rule):
                 f"to {self.teacher}, asked for {declared(self.share)} % ({n} cases)"
             )
         else:
-            sentence = (
-                f"what share of the gap from {self.base} to {self.teacher} is recovered cannot be said ({n} cases)"
-            )
+            sentence = f"the recovered share of the gap from {self.base} to {self.teacher} is unknown ({n} cases)"
         return RuleVerdict(
             rule=self.describe(),
             status=status,

@@ -29,7 +29,7 @@ ENOUGH_LABELS = 200
 ENOUGH_CLUSTERS = 100
 """A judge's grades sharpen clustered labels from this effective number of clusters on. With fewer, the test of clusters on the
 labels alone proves more."""
-_NEW = ", answers that nobody labelled at their worst"
+_NEW = ", unlabelled new answers at their worst"
 
 
 def decide(rule: Rule, table: ResultsTable, alpha: float, block_alpha: float) -> RuleVerdict:
@@ -64,7 +64,7 @@ def decide(rule: Rule, table: ResultsTable, alpha: float, block_alpha: float) ->
             found = best
         else:
             differ = found.status is not best.status
-            why = f"the verdict depends on {len(new)} new answers that nobody labelled" if differ else found.sentence
+            why = f"the verdict depends on {len(new)} new answers that have no label" if differ else found.sentence
             found = replace(found, status=Status.UNDECIDED, sentence=why)
     test = found.test + (_NEW if new else "")
     return replace(found, test=test, labels=how, labelled=len(known))
@@ -100,7 +100,7 @@ def no_worst_case(rule: Rule, table: ResultsTable) -> RuleVerdict | None:
     """Why a rule that labels decide has no worst case for unanswerable cases; None if it has one, or needs none."""
     if not table.human or rule.beside_labels or not rows_without(rule.scope(table), rule.needs):
         return None
-    why = f"{how_many(table)}; nobody can label them, and people's labels of a random choice decide this rule"
+    why = f"{how_many(table)}; people cannot label them, and labels of a random sample decide this rule"
     return RuleVerdict(rule.describe(), Status.INCOMPLETE, why, labels=why, labelled=0)
 
 
@@ -122,7 +122,7 @@ def _how(rule: Rule, table: ResultsTable, known: Sequence[int], new: Sequence[in
             spread = f" in at least {ENOUGH_CLUSTERS} clusters" if table.clusters_of(known) else ""
             how += f" (with {ENOUGH_LABELS} or more{spread}, its grades of all cases sharpen them)"
     if new:
-        how += f"; {len(new)} labelled cases have new answers that nobody labelled, and they count against the claim"
+        how += f"; {len(new)} labelled cases have new, unlabelled answers, which count against the claim"
     seen = {tag for row in (*known, *new) for tag in table.tags[row]} if rule.reads_tags and table.tags else set[str]()
     unseen = sorted({tag for tags in table.tags for tag in tags} - seen) if rule.reads_tags else []
     if unseen:

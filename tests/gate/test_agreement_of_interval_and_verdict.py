@@ -1,4 +1,4 @@
-"""What is shown next to a rule never contradicts its verdict, and one more right answer never makes a verdict worse."""
+"""The interval of a rule never contradicts its verdict, and one more right answer never makes a verdict worse."""
 
 from fractions import Fraction
 
@@ -56,7 +56,7 @@ def test_the_interval_says_what_the_verdict_says(kind, data):
 @slow
 @given(st.lists(st.tuples(*[st.floats(0.0, 1.0)] * 3), min_size=3, max_size=40), st.sampled_from([0.4, 0.8, 1.0]))
 def test_the_bounds_of_a_recovered_share_are_those_of_its_test(rows, share):
-    """Fieller's interval, which was shown, said something else in 2 to 6 % of runs."""
+    """Fieller's interval, shown before, contradicted the verdict in 2 to 6 % of runs."""
     base, teacher = [0.3 * row[0] for row in rows], [0.6 + 0.4 * row[1] for row in rows]
     candidate = [row[2] for row in rows]
     low, high = recovered.bounds(candidate, base, teacher, alpha=0.05, above=0.02)
@@ -73,8 +73,8 @@ def test_the_bounds_of_a_recovered_share_are_those_of_its_test(rows, share):
     st.sampled_from([0.05, 0.01]),
     st.floats(-0.5, 0.5),
 )
-def test_an_interval_is_the_test_turned_round(binary, d, alpha, limit):
-    """Before it is made to agree with the verdict it agrees already, but for what few outcomes make p waver."""
+def test_an_interval_is_the_inverted_test(binary, d, alpha, limit):
+    """The interval agrees with the verdict even before its adjustment, except where few outcomes make p jump."""
     pairs = Comparison("teacher", tuple(map(float, map(round, d))) if binary else tuple(d), 0, binary)
     low, high = pairs.interval(alpha, alpha / 3)
     proven, broken = pairs.p_value(-limit, alpha) <= alpha, pairs.swapped().p_value(limit, alpha / 3) <= alpha / 3

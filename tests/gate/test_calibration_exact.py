@@ -38,7 +38,7 @@ def test_decide_promotes_exactly_these_outcomes(n, delta):
                 assert promoted == (wins >= least[losses])
 
 
-def test_a_rate_above_its_level_and_one_that_is_no_number_are_failures():
+def test_a_rate_above_its_level_or_not_a_number_is_a_failure():
     assert Rate(0.0501).above(ALPHA)
     assert not Rate(0.05).above(ALPHA)
     assert not Rate(0.06, 1_000).above(ALPHA)
@@ -46,6 +46,6 @@ def test_a_rate_above_its_level_and_one_that_is_no_number_are_failures():
     assert Rate(float("nan")).above(ALPHA)
 
 
-def test_the_chances_of_all_outcomes_make_one():
+def test_the_chances_of_all_outcomes_add_up_to_one():
     everything = np.zeros(31, dtype=int)
     assert chance(everything, 30, np.array([0.1, 0.0, 0.5]), np.array([0.2, 0.05, 0.5])) == pytest.approx(1.0)

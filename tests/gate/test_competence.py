@@ -1,4 +1,4 @@
-"""Promote implies that something was proven about the candidate, by roles that can do the task: for any data and any gate."""
+"""For any data and any gate, *promote* implies a proven claim about the candidate, by roles that can do the task."""
 
 import random
 
@@ -104,7 +104,7 @@ def test_promote_implies_competence_and_a_proven_claim(data, names):
 @pytest.mark.parametrize("binary", [True, False])
 @pytest.mark.parametrize("clustered", [False, True])
 @pytest.mark.parametrize("name", [name for name in GATES if name not in ("preferred", "cost", "speed")])
-def test_where_nobody_passes_no_rule_holds(name, n, binary, clustered):
+def test_no_rule_holds_if_no_role_passes(name, n, binary, clustered):
     clusters = tuple(map(str, range(n))) if clustered else ()
     made = table(dict.fromkeys(ROLES, (0.0,) * n), n, binary=binary, clusters=clusters)
     verdict = decide(GATES[name], made)
@@ -158,7 +158,7 @@ def test_a_broken_slice_is_not_hidden_by_the_other_cases():
     assert "teacher passes none of 200 cases with the tag 'a'" in verdict.sentence
 
 
-def test_a_block_where_nobody_passes_says_so_too():
+def test_a_block_without_a_passing_role_says_so():
     verdict = decide(at_least(0.8), table(dict.fromkeys(ROLES, (0.0,) * 60), 60))
     assert verdict.status is Status.BLOCK
     assert "look at the grader" in verdict.sentence
@@ -176,7 +176,7 @@ LABELS = tuple(1.0 if i % 10 < 6 else 0.0 for i in range(200))
         (tuple(float(i % 2) for i in range(200)), Status.INCOMPLETE),  # a coin
     ],
 )
-def test_where_chance_is_known_more_than_chance_is_asked_for(right, status):
+def test_a_known_chance_level_must_be_exceeded(right, status):
     made = table(dict.fromkeys(ROLES, right), 200, constant=Constant("yes", LABELS))
     verdict = decide(not_worse_than("teacher", margin=0.05), made)
     assert verdict.status is status
@@ -225,7 +225,7 @@ def test_an_empty_answer_to_every_case_is_called_empty():
     assert "candidate gives an empty answer to 100 of 100 requests" in verdict.sentence
 
 
-def test_the_commonest_reason_of_the_worst_grader_is_quoted():
+def test_the_most_common_reason_of_the_worst_grader_is_quoted():
     graders = (
         GraderHealth("valid_json", 300, 290, 100, 0, 90, "not JSON", 10),
         GraderHealth("exact_match", 300, 0, 100, 100, 0, "'42' is not '43'", 299),

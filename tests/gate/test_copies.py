@@ -1,4 +1,4 @@
-"""Cases that ask the same are one, however often they are in the dataset."""
+"""Cases with the same request count once, however often the dataset repeats them."""
 
 import pytest
 from hypothesis import given, settings
@@ -37,7 +37,7 @@ def test_a_few_copies_change_nothing():
     assert not found.clusters_of(range(310))
 
 
-def test_clusters_that_are_declared_count():
+def test_declared_clusters_take_precedence():
     named = [f"user {row}" for row in range(300)]
     found = table([row % 3 for row in range(300)], named)
     assert found.requests is None
@@ -47,7 +47,7 @@ def test_clusters_that_are_declared_count():
 @settings(deadline=None, max_examples=30)
 @given(st.lists(st.integers(0, 12), min_size=13, max_size=40), st.integers(2, 10))
 def test_copying_every_case_proves_no_claim_that_the_cases_do_not_prove(asked, times):
-    """A dataset of which each request is there once, and the same one with copies."""
+    """A dataset with each request once, and the same dataset with copies."""
     once = sorted(set(asked))
     rule = not_worse_than("teacher", margin=0.2)
     if decide(rule, table([n for n in once for _ in range(times)])).status is Status.PROMOTE:

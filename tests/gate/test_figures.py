@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from distilltest.gate.figures import between, interval, lower, points, upper
 
 UNIT = Fraction(1, 10**9)
-"""What is beyond is the arithmetic's."""
+"""Differences below this are rounding errors."""
 shares = st.one_of(st.floats(-1.0, 1.0), st.floats(-1e-3, 1e-3), st.sampled_from([0.0, 0.05, -0.05, 0.1, 1.0, -1.0]))
 
 
@@ -47,6 +47,6 @@ def test_no_words_hide_a_bound(low, high):
     assert points(low) != "0" or abs(low) <= 1e-9
 
 
-def test_the_two_sentences_that_said_too_much():
+def test_two_sentences_that_once_claimed_too_much():
     assert upper(0.00034) == "0.1"  # "at most 0 %" was 0.03 %
     assert interval(0.00034, 0.009) == "0.03 to 0.9"  # "better by 0 to 0.9 points"

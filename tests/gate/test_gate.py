@@ -62,7 +62,7 @@ def test_a_narrowed_or_broken_run_never_promotes(rows):
 
 
 @pytest.mark.parametrize(("n", "status"), [(58, Status.UNDECIDED), (59, Status.PROMOTE)])
-def test_no_difference_at_all_is_no_certainty(n, status):
+def test_equal_answers_in_few_cases_leave_doubt(n, status):
     assert decide([not_worse_than("teacher", margin=0.05)], table([(False, True, True)] * n)).status is status
     assert decide([better_than("teacher")], table([(False, True, True)] * n)).status is Status.UNDECIDED
 
@@ -75,7 +75,7 @@ def test_a_missing_role_and_no_cases_are_incomplete():
 
 
 @pytest.mark.parametrize("value", [float("nan"), -0.1, 1.5])
-def test_what_is_no_score_is_an_error_and_never_a_number(value):
+def test_an_invalid_score_is_an_error(value):
     with pytest.raises(ValueError, match="not a number in"):
         decide(RULES, table([(0, 0, value)], binary=False))
 
@@ -92,7 +92,7 @@ def test_what_is_no_score_is_an_error_and_never_a_number(value):
         lambda: decide([], table([(0, 0, 0)])),
     ],
 )
-def test_rules_that_cannot_be_are_refused(rule):
+def test_impossible_rules_are_refused(rule):
     with pytest.raises(SuiteError):
         rule()
 

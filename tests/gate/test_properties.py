@@ -1,4 +1,4 @@
-"""What holds for every rule and any data: order, roles, one more win, scale, and data at the edge of having any."""
+"""Properties of every rule for any data: order, roles, one more win, scale, and nearly empty data."""
 
 import math
 
@@ -155,7 +155,7 @@ def test_one_more_case_that_is_won_never_raises_p(wins, losses, apart, delta):
 
 @slow
 @given(st.integers(0, 20), st.integers(0, 20), st.integers(0, 60), st.integers(1, 200))
-def test_cases_that_agree_make_a_margin_easier_and_are_no_evidence_of_an_advantage(wins, losses, agree, more):
+def test_equal_answers_help_a_margin_but_do_not_prove_an_advantage(wins, losses, agree, more):
     for binary in (True, False):
         some = Comparison("teacher", (1.0,) * wins + (-1.0,) * losses + (0.0,) * (agree + 1), 0, binary)
         many = Comparison("teacher", (*some.differences, *(0.0,) * more), 0, binary)
@@ -240,7 +240,7 @@ def test_an_impossible_level_is_refused(alpha):
         decide(RULES, table([((1.0, 1.0, 1.0), ("a",), None, 0.1, 0.2, 0.5)], True), alpha=alpha)
 
 
-def test_rules_that_do_not_suit_the_data_are_a_mistake_of_the_suite():
+def test_a_test_that_does_not_suit_the_data_is_an_error_of_the_suite():
     rows = [((0.5, 0.5, 1.0), ("a",), "one", 0.1, 0.2, 0.5)] * 3
     for test, clustered in [
         ("exact", False),

@@ -1,4 +1,4 @@
-"""Each rule promotes with evidence, blocks on evidence against it, and says what is missing."""
+"""Each rule promotes on evidence for it, blocks on evidence against it, and says what is missing."""
 
 import random
 import re
@@ -28,7 +28,7 @@ N = 200
 
 
 def passing(rate, n=N, seed=1):
-    """Aligned by luck: what passes at a rate passes at every higher one too."""
+    """Aligned outcomes: a case that passes at one rate also passes at every higher one."""
     luck = random.Random(seed)
     return [float(luck.random() < rate) for _ in range(n)]
 
@@ -218,7 +218,7 @@ def test_preferences():
         lambda: preferred_to("candidate"),
     ],
 )
-def test_rules_that_cannot_be_are_refused(make):
+def test_impossible_rules_are_refused(make):
     with pytest.raises(SuiteError):
         make()
 
@@ -293,7 +293,7 @@ def test_tags_and_clusters_that_mean_something_else_are_refused(given, said):
 
 
 def slices_of(worse, count=800, better=0):
-    """Eight slices; so many cases are lost, and so many won, in each."""
+    """Eight slices with the given numbers of lost and won cases in each."""
     each = count // 8
     candidate, teacher = [1.0] * count, [1.0] * count
     for slice_ in range(8):
@@ -317,7 +317,7 @@ def test_a_drop_inside_the_margin_of_slices_does_not_block():
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 30), st.integers(0, 20), st.sampled_from([0.02, 0.05, 0.2]), st.booleans())
 def test_a_wider_margin_or_a_win_more_never_makes_slices_worse(worse, better, margin, scores):
-    """Of each slice: for pass and fail, and for scores."""
+    """For each slice: for pass and fail, and for scores."""
     first, second = slices_of(worse, 400, better), slices_of(max(0, worse - 1), 400, better)
     if scores:
         first["candidate"] = [value * 0.9 for value in first["candidate"]]
@@ -327,7 +327,7 @@ def test_a_wider_margin_or_a_win_more_never_makes_slices_worse(worse, better, ma
     assert decide(no_slice_regresses(margin=margin), **second).rules[0].p >= p - 1e-9
 
 
-def test_slices_come_with_estimates_that_are_drawn_together():
+def test_slices_have_shrunk_estimates():
     found = decide(no_slice_regresses(margin=0.05), **slices_of(worse=2)).rules[0].slices
     assert [one.tag for one in found] == [f"slice {i}" for i in range(8)]
     for one in found:

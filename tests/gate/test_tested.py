@@ -1,4 +1,4 @@
-"""Which outcomes a rule tests: no rule, look or cluster makes it believe a judge that people were asked to check."""
+"""Which outcomes a rule tests: no rule falls back to a judge that people were asked to check."""
 
 import random
 from dataclasses import replace
@@ -64,7 +64,7 @@ def outcomes(labelled, *, judge, people, new=0, seed=1):
 
 
 def table(labelled, *, judge, people, clusters=1, cases=CASES, declared=True, **more):
-    """What the runner hands to the gate, at the end or at a look after so many cases."""
+    """What the runner hands to the gate, at the end or in an interim analysis."""
     names = [f"case {row}" for row in range(cases)]
     some = [o for o in outcomes(labelled, judge=judge, people=people, **more) if o.case_id in set(names)]
     found = ResultsTable.from_outcomes(names, ROLES, some, "pass", labelled=declared)
@@ -87,22 +87,22 @@ def test_every_rule_that_can_be_declared_is_in_this_property():
 
 
 @pytest.mark.parametrize("clusters", [1, 2, 6])
-@pytest.mark.parametrize("look", [0, 3])
+@pytest.mark.parametrize("analysis", [0, 3])
 @pytest.mark.parametrize("labelled", [0, 12, 199, 200, 400])
-def test_no_rule_believes_a_judge_that_people_contradict(labelled, look, clusters):
+def test_no_rule_believes_a_judge_that_people_contradict(labelled, analysis, clusters):
     """The judge says that the candidate is perfect, and people say that it is always wrong."""
-    looks = InterimAnalyses.plan(CASES, 0.05, early=True)
-    asked = table(labelled, judge=JUDGE, people=PEOPLE, clusters=clusters, cases=looks.cases[look])
+    plan = InterimAnalyses.plan(CASES, 0.05, early=True)
+    asked = table(labelled, judge=JUDGE, people=PEOPLE, clusters=clusters, cases=plan.cases[analysis])
     rules = [*ABOUT_ANSWERS.values(), *([] if clusters > 1 else TESTS)]
     for rule in rules:
-        said = decide(rule, asked, alpha=looks.level(look)).rules[0]
+        said = decide(rule, asked, alpha=plan.level(analysis)).rules[0]
         # A guard passes where nothing speaks against the candidate, and few labels may hold too little that does.
         assert said.status is not Status.PROMOTE or (not rule.proves and said.labelled < 20), said.sentence
         assert said.labels
         assert said.labels in said.sentence
         assert said.labelled is not None
     for rule in BESIDE.values():
-        said = decide(rule, asked, alpha=looks.level(look)).rules[0]
+        said = decide(rule, asked, alpha=plan.level(analysis)).rules[0]
         assert said.labelled is None
         assert "people's labels are not used: they do not say" in said.sentence
 
@@ -119,7 +119,7 @@ def test_people_are_believed_against_a_judge_that_is_too_strict(labelled, cluste
 
 @pytest.mark.parametrize("rule", ABOUT_ANSWERS.values(), ids=ABOUT_ANSWERS)
 def test_few_labels_decide_whatever_the_judge_says(rule):
-    """Only ``always`` may block for the grader's sake."""
+    """Only ``always`` may block because of a grade."""
     people = {"base": 0.0, "teacher": 1.0, "candidate": 1.0}
     said = [
         decide(rule, table(150, judge=judge, people=people)).rules[0]
@@ -137,7 +137,7 @@ def test_a_failure_that_only_the_grader_saw_still_breaks_what_must_always_hold()
     assert "fails 270 of 420 cases" in strict.sentence
 
 
-def test_labels_that_fit_no_answer_decide_nothing_and_say_what_to_do():
+def test_labels_of_other_answers_decide_nothing_and_the_sentence_says_what_to_do():
     good = {"base": 0, "teacher": 1, "candidate": 1}
     verdict = decide(not_worse_than("teacher", margin=0.05), table(0, judge=good, people=PEOPLE))
     assert verdict.status is Status.UNDECIDED
@@ -151,7 +151,7 @@ def test_labels_that_fit_no_answer_decide_nothing_and_say_what_to_do():
 
 @pytest.mark.parametrize("labelled", [150, 300])
 def test_a_new_answer_to_a_labelled_case_counts_against_the_claim(labelled):
-    """Else a candidate would win by changing only the answers that get worse."""
+    """Otherwise a candidate would gain by changing only answers that get worse."""
     good = {"base": 0.0, "teacher": 1.0, "candidate": 1.0}
     rule = not_worse_than("teacher", margin=0.1)
 
@@ -162,13 +162,13 @@ def test_a_new_answer_to_a_labelled_case_counts_against_the_claim(labelled):
     assert verdict(2).status is Status.PROMOTE
     many = verdict(labelled // 2)
     assert many.status is Status.UNDECIDED
-    assert f"{labelled // 2} labelled cases have new answers that nobody labelled" in many.sentence
+    assert f"{labelled // 2} labelled cases have new, unlabelled answers" in many.sentence
     worse = {**good, "candidate": 0.0}
     assert decide(rule, table(labelled, judge=good, people=worse, new=labelled // 10)).status is Status.BLOCK
 
 
-def test_one_label_more_or_less_is_no_cliff():
-    """199 labelled pairs promoted what 200 of the same data blocked: the judge was believed below 200."""
+def test_one_label_more_or_less_does_not_flip_the_verdict():
+    """Once 199 labelled pairs promoted and 200 of the same data blocked, because below 200 the judge decided."""
     chance = random.Random(3)
     right = [chance.random() < 0.8 for _ in range(800)]
     lost = [ok and chance.random() < 0.2 for ok in right]
@@ -186,18 +186,18 @@ def test_one_label_more_or_less_is_no_cliff():
     assert said == [Status.BLOCK, Status.BLOCK]
 
 
-def test_answers_that_never_come_leave_labels_without_a_worst_case():
+def test_labels_have_no_worst_case_for_unanswerable_cases():
     ours = [1.0] * 299 + [None]
     human = {"candidate": [1.0] * 150 + [None] * 150, "teacher": [1.0] * 150 + [None] * 150}
     verdict = decide(
         not_worse_than("teacher", margin=0.1), candidate=ours, teacher=[1.0] * 300, human=human, worst_case=True
     )
     assert verdict.status is Status.INCOMPLETE
-    assert "nobody can label them" in verdict.sentence
+    assert "people cannot label them" in verdict.sentence
 
 
 def test_a_teacher_that_only_the_judge_lets_pass_proves_nothing():
-    """By the labels nobody does the task, so that "not worse than the teacher" is no praise."""
+    """By the labels no role does the task, so "not worse than the teacher" proves nothing."""
     judge, people = {"base": 1, "teacher": 1, "candidate": 1}, {"base": 0.0, "teacher": 0.0, "candidate": 0.0}
     for labelled in (150, 300):
         verdict = decide(not_worse_than("teacher", margin=0.05), table(labelled, judge=judge, people=people))

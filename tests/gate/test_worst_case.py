@@ -1,4 +1,4 @@
-"""Cases that can never be answered: what is promoted would be promoted whatever their answers had been."""
+"""Unanswerable cases: a promoted candidate would be promoted for all answers that they could have had."""
 
 import random
 from dataclasses import replace
@@ -116,14 +116,14 @@ class Scenario:
 
 @pytest.fixture
 def bare_decisions(monkeypatch):
-    """Intervals and advice take most of a decision's time, and decide nothing."""
+    """Skip intervals and advice, which take most of the time and do not affect the decision."""
     monkeypatch.setattr(planning, "needed", lambda *_: None)
     for module in (anchored, clusters, exact_unconditional, binomial):
         monkeypatch.setattr(module, "interval", lambda *_, **__: (-1.0, 1.0))
 
 
 def search(rule: Rule, name: str, most: int = 200, enough: int = 20) -> tuple[int, list[int]]:
-    """How many tables proved a rule by the worst case, and the seeds of those that other answers would not have proved."""
+    """The number of tables that prove a rule in the worst case, and the seeds of those that other answers contradict."""
     proved, broken = 0, []
     for seed in range(most):
         scenario = Scenario(seed, name)
@@ -143,14 +143,14 @@ def search(rule: Rule, name: str, most: int = 200, enough: int = 20) -> tuple[in
 
 @pytest.mark.parametrize("name", TRIED)
 @pytest.mark.usefixtures("bare_decisions")
-def test_what_the_worst_case_proves_every_other_answer_would_prove_too(name):
+def test_a_rule_proven_in_the_worst_case_is_proven_for_all_other_answers(name):
     proved, broken = search(TRIED[name], name)
     assert not broken
     assert proved >= 12  # else it shows nothing
 
 
 class Flipped(Rule):
-    """A rule that takes the best case for the worst."""
+    """A rule whose worst case is the best case."""
 
     def __init__(self, rule):
         self.rule = rule
@@ -174,7 +174,7 @@ def test_the_search_finds_a_rule_whose_worst_case_is_flipped(name):
 
 
 @pytest.mark.parametrize(("name", "seed"), [("no_slice_regresses", 455), ("no_slice_regresses", 570), ("recovers", 71)])
-def test_rules_of_which_the_worst_corner_is_not_the_worst_case_have_bounds_of_their_own(name, seed):
+def test_rules_whose_worst_case_is_not_the_worst_corner_have_bounds_of_their_own(name, seed):
     rule, scenario = TRIED[name], Scenario(seed, name)
     table = scenario.table(scenario.failed())
     corner = Rule.decide_filled(rule, table, ALPHA, ALPHA, worst=True)
@@ -182,7 +182,7 @@ def test_rules_of_which_the_worst_corner_is_not_the_worst_case_have_bounds_of_th
     assert decide(rule, table, alpha=ALPHA).status is Status.INCOMPLETE
 
 
-def test_a_test_of_clusters_asks_more_completions_than_the_worst_one(monkeypatch):
+def test_the_test_of_clusters_tries_more_values_than_the_worst_ones(monkeypatch):
     rows = {"base": [0] * 80, "candidate": [1] * 79 + [None]}
     groups = [i // 4 for i in range(80)]
     assert decided(better_than("base"), clusters=groups, **rows).status is Status.PROMOTE
@@ -228,7 +228,7 @@ def test_a_missing_answer_of_the_other_role_counts_as_right():
     assert "the worst case for the candidate" in both.sentence
 
 
-def test_where_the_worst_case_does_not_hold_the_verdict_is_incomplete_and_names_the_cases():
+def test_a_verdict_that_depends_on_missing_answers_is_incomplete_and_names_the_cases():
     verdict = decided(GATE, **dict(GOOD, candidate=[1] * 380 + [None] * 20))
     assert verdict.status is Status.INCOMPLETE
     for words in (
@@ -241,7 +241,7 @@ def test_where_the_worst_case_does_not_hold_the_verdict_is_incomplete_and_names_
     assert [rule.status for rule in verdict.rules] == [Status.PROMOTE, Status.INCOMPLETE]
 
 
-def test_what_is_broken_even_in_the_best_case_blocks():
+def test_a_rule_broken_even_in_the_best_case_blocks():
     verdict = decided(GATE, **dict(GOOD, candidate=[0] * 397 + [None] * 3))
     assert verdict.status is Status.BLOCK
     assert "3 of 400 cases have no answer of the candidate; even if the candidate passes them all" in verdict.sentence
@@ -249,7 +249,7 @@ def test_what_is_broken_even_in_the_best_case_blocks():
     assert decided([always()], candidate=[1] * 98 + [0, None]).status is Status.BLOCK
 
 
-def test_rules_that_do_not_touch_what_is_missing_are_decided_as_ever():
+def test_rules_without_missing_answers_are_decided_as_usual():
     holes = {"base": [0] * 200, "teacher": [None] * 200, "candidate": [1] * 200}
     verdict = decided(better_than("base"), **holes)
     assert verdict.status is Status.PROMOTE
@@ -258,7 +258,7 @@ def test_rules_that_do_not_touch_what_is_missing_are_decided_as_ever():
     assert "depends on this" not in few.sentence
 
 
-def test_what_may_still_come_is_incomplete_and_asked_again_whatever_else_is_missing():
+def test_an_answer_that_may_still_come_makes_the_verdict_incomplete():
     table = ResultsTable(
         tuple("abcd" * 50),
         {"base": (0.0,) * 200, "candidate": (None, None, *(1.0,) * 198)},
@@ -277,11 +277,11 @@ def test_what_may_still_come_is_incomplete_and_asked_again_whatever_else_is_miss
     assert "The server said: HTTP 400: too long." in verdict.sentence
 
 
-def test_a_none_may_still_come_unless_it_is_said_that_it_cannot():
+def test_none_is_a_temporary_gap_unless_worst_case_is_set():
     assert decide(GATE, **GOOD).status is Status.INCOMPLETE
 
 
-def test_with_nothing_missing_nothing_changes():
+def test_without_missing_answers_nothing_changes():
     whole = dict(GOOD, candidate=[1] * 400)
     assert decided(GATE, **whole) == decide(GATE, **whole)
 
@@ -305,7 +305,7 @@ def test_trials_that_have_an_answer_count():
         assert decide(better_than("base"), table).rules[0].estimate == pytest.approx((29 + low) / 30)
 
 
-def test_a_case_of_which_one_trial_may_still_come_is_asked_again():
+def test_a_case_with_a_trial_that_may_still_succeed_is_incomplete():
     mixed = [
         Outcome("q", "candidate", 0, None, None, "", "request rejected"),
         Outcome("q", "candidate", 1, None, None, "", "server error"),
@@ -345,7 +345,7 @@ def test_costs_without_usage_are_unknown_and_never_low():
 
 
 @pytest.mark.parametrize(
-    ("test", "words"), [("t", 'test="t" is for answers that cannot'), ("labels", "nobody can label them")]
+    ("test", "words"), [("t", 'test="t" is for answers that cannot'), ("labels", "people cannot label them")]
 )
 def test_a_test_that_cannot_take_a_missing_answer_is_incomplete(test, words):
     teacher, candidate = [0.2] * 299 + [0.3], [0.9] * 297 + [0.8, 0.7, None]
@@ -356,7 +356,7 @@ def test_a_test_that_cannot_take_a_missing_answer_is_incomplete(test, words):
     assert words in verdict.sentence
 
 
-def test_a_rule_that_says_nothing_of_missing_answers_is_incomplete():
+def test_a_rule_without_a_worst_case_is_incomplete():
     class Lucky(Rule):
         needs = ("candidate",)
 
@@ -370,7 +370,7 @@ def test_a_rule_that_says_nothing_of_missing_answers_is_incomplete():
     assert decided(Lucky(), candidate=[1, None]).status is Status.INCOMPLETE
 
 
-def test_not_to_answer_what_is_hard_is_no_way_to_be_promoted():
+def test_a_candidate_gains_nothing_by_not_answering_hard_cases():
     (_, (worst, _, left_out)) = missing.missing(0.05, 200, 0.5, runs=300)
     assert not worst.above(0.05)
     assert left_out.value > 0.25  # else the simulation shows nothing

@@ -56,7 +56,7 @@ def test_impossible_arguments_are_refused():
 
 @given(st.lists(st.tuples(st.integers(1, 1000), st.integers(0, 1000), st.floats(0, 1) | st.sampled_from([0.0, 1.0]))))
 def test_the_continued_fraction_is_only_taken_where_it_converges_fast(cases):
-    """Also for shares of 0 and 1, whose tails need none: one that does not converge fast holds up all of an array."""
+    """Also for shares of 0 and 1: a fraction that converges slowly slows down the whole array."""
     taken, fraction = [], beta._fraction
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(beta, "_fraction", lambda a, b, x: taken.append((a, b, x)) or fraction(a, b, x))

@@ -83,7 +83,7 @@ def test_many_clusters_are_flipped_by_seed():
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, 0.3])
-def test_equal_clusters_are_no_certainty(value):
+def test_equal_clusters_leave_doubt(value):
     result = clusters.evaluate([value] * 40, [i // 2 for i in range(40)], 0.05)
     assert result.p >= (0.95 / (1 + value)) ** 20 - 1e-12
     assert clusters.evaluate([0.0] * 40, [i // 2 for i in range(40)], 0.0).p == 1.0
@@ -122,8 +122,8 @@ def test_impossible_data_are_refused(differences, labels, message):
         clusters.evaluate(differences, labels, 0.05)
 
 
-def test_the_level_holds_where_pooling_the_cases_would_not():
-    """Twelve documents with ten questions each; the answers of a document stand and fall together."""
+def test_the_level_holds_although_pooled_cases_would_exceed_it():
+    """Twelve documents with ten questions each; all answers of a document pass or fail together."""
     dice = random.Random(11)
     rejected = pooled = 0
     for _ in range(200):
@@ -141,7 +141,7 @@ def test_the_level_holds_where_pooling_the_cases_would_not():
 
 
 @pytest.mark.parametrize("count", [20, 40, 60])
-def test_documents_that_are_rarely_lost_as_a_whole_are_reckoned_with(count):
+def test_the_level_holds_if_documents_are_rarely_lost_as_a_whole(count):
     """8 % of the documents are lost, elsewhere 3 % of the cases are won; the mean is at the limit of 5 points."""
     dice = np.random.default_rng(12)
     promoted = plain = 0
@@ -158,7 +158,7 @@ def test_documents_that_are_rarely_lost_as_a_whole_are_reckoned_with(count):
     assert plain > runs * 0.08
 
 
-def test_long_documents_that_are_lost_are_reckoned_with_where_others_are_won():
+def test_the_level_holds_if_long_documents_are_lost_and_others_won():
     """100 documents of Pareto sizes; those of 40 cases or more are lost so often that the mean is at the limit of 5 points."""
     dice = np.random.default_rng(13)
     sizes = np.minimum(60, np.floor(dice.random(200_000) ** (-1 / 1.1)))
@@ -191,8 +191,8 @@ def test_no_choice_of_lost_clusters_is_more_probable_than_the_bound(sizes, share
 
 @settings(max_examples=40, deadline=None)
 @given(sizes_of_clusters, st.sampled_from([0.0, 0.1, 0.5]), st.floats(0.01, 0.3))
-def test_clusters_without_any_loss_never_beat_the_bound_for_those_not_met(sizes, value, delta):
-    """However many cases a cluster has, it is met once: as k tries of one chance, whatever the test makes of the rest."""
+def test_clusters_without_a_loss_never_beat_the_bound_for_unmet_clusters(sizes, value, delta):
+    """A cluster of any size is sampled once, so k clusters are k tries, whatever the test does with the rest."""
     labels = np.repeat(np.arange(sizes.size), sizes.astype(int)).tolist()
     result = clusters.evaluate([value] * len(labels), labels, delta)
     lost = (value + delta) / (1.0 + value)
@@ -202,7 +202,7 @@ def test_clusters_without_any_loss_never_beat_the_bound_for_those_not_met(sizes,
 
 @settings(max_examples=60, deadline=None)
 @given(cases, st.floats(-0.2, 0.2))
-def test_what_was_not_met_never_helps(data, delta):
+def test_unmet_clusters_never_help(data, delta):
     result = clusters.evaluate(*split(data), delta)
     if result.jackknife is not None:
         assert result.unmet >= result.jackknife - 1e-12
@@ -245,7 +245,7 @@ def test_many_clusters_need_little_memory():
 
 @pytest.mark.parametrize("counts", [(14, 2, 1), (15, 2, 2), (21, 3, 2)])
 def test_swapping_roles_mirrors_the_interval_where_the_signs_are_drawn(counts):
-    """Wins and losses of one size: which of them a drawn sign falls on must not depend on who is called the candidate."""
+    """Wins and losses of equal size: the random signs must not depend on which model is called the candidate."""
     same, won, lost = counts
     differences = [0.0] * same + [1.0] * won + [-1.0] * lost
     low, high = clusters.interval(differences, range(len(differences)))

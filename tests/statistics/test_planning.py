@@ -19,21 +19,21 @@ CHEAP = [each for each in POPULATIONS if each.test in ("anchored", "t", "binomia
 
 
 @pytest.mark.parametrize("population", CHEAP, ids=lambda each: each.name)
-def test_the_power_at_the_number_that_is_named_is_what_is_promised(population):
-    """0.75 to 0.9, and what so few runs leave open; ``bench/advice.py`` counts more of them."""
+def test_the_advised_number_of_cases_has_the_promised_power(population):
+    """0.75 to 0.9, with a tolerance for the few runs. ``bench/advice.py`` has more."""
     number, dice = advised(population), Random(1)
     won = sum(proven(population, number, dice) for _ in range(RUNS)) / RUNS
     assert 0.68 < won < 0.95
 
 
 def test_scores_that_hardly_differ_need_few_cases():
-    """2,374 were asked for where 120 did."""
+    """The advice was once 2,374 cases instead of 120."""
     dice = Random(3)
     values = [max(-1.0, min(1.0, dice.gauss(0.0, 0.15))) for _ in range(60)]
     assert 80 < needed(ObservedValues(values, -0.05, "anchored"), 0.0, 0.05) < 140
 
 
-def test_nothing_is_named_beyond_the_limit_or_where_it_would_be_absurd():
+def test_there_is_no_advice_beyond_the_limit_or_for_absurd_numbers():
     values = [1.0] * 20 + [-1.0] * 20 + [0.0] * 346
     assert needed(ObservedValues(values, -0.05, "exact"), -0.05, 0.05) is None
     assert needed(ObservedValues(values, -0.05, "exact"), -0.0499, 0.05) is None
@@ -62,7 +62,7 @@ def test_clusters_are_advised_in_clusters():
     assert verdict.rules[0].needed > 0.5 * (independent.rules[0].needed or 0)
 
 
-def test_it_is_said_where_more_cases_would_rather_block():
+def test_the_advice_says_if_more_cases_would_rather_block():
     teacher, candidate = [1.0] * 60, [1.0] * 56 + [0.0] * 4
     verdict = decide(not_worse_than("teacher", margin=0.05), candidate=candidate, teacher=teacher)
     assert verdict.status is Status.UNDECIDED
@@ -71,7 +71,7 @@ def test_it_is_said_where_more_cases_would_rather_block():
     assert verdict.sentence.endswith("if it stays as seen, more cases would rather block")
 
 
-def test_further_cases_are_named_not_all():
+def test_the_advice_counts_further_cases_only():
     base, candidate = [1.0] * 30 + [0.0] * 30, [1.0] * 28 + [0.0] * 2 + [1.0] * 5 + [0.0] * 25
     verdict = decide(better_than("base"), candidate=candidate, base=base)
     (rule,) = verdict.rules

@@ -82,7 +82,7 @@ def test_a_useless_judge_changes_nothing_and_a_perfect_one_counts_all_cases():
 
 
 @pytest.mark.parametrize("n", [2, 20])
-def test_equal_labels_are_no_certainty(n):
+def test_equal_labels_leave_doubt(n):
     found = ppi.estimate([0.0] * n, [0.0] * n, [0.0] * 100)
     assert found.p_value(0.05) == pytest.approx(0.95**n)
     assert found.p_value(0.0) == 1.0
@@ -142,8 +142,8 @@ def test_one_sided_losses_do_not_fool_it():
     assert promoted / runs <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / runs)
 
 
-def test_no_loss_among_the_labelled_is_no_proof_of_a_small_margin():
-    """A judge that misses every loss of a hundredth shows none in 200 labels once in seven times."""
+def test_labels_without_a_loss_do_not_prove_a_small_margin():
+    """With losses in 1 % of cases, all missed by the judge, 200 labels contain none once in seven times."""
     agree = [0.0] * 199 + [1.0]
     assert ppi.estimate(agree, agree, [0.0] * 20_000).p_value(0.01) > 0.05
 
@@ -172,7 +172,7 @@ def test_clusters_have_no_order_and_two_sides(data, more, dice, size):
     assert numbers(found(a, b)) == pytest.approx(numbers(first), abs=1e-9)
 
 
-def test_cases_of_one_document_are_not_so_many_cases():
+def test_cases_of_one_document_count_as_one_cluster():
     dice = np.random.default_rng(4)
     documents = np.repeat(np.arange(100), 8)
     y = np.where(dice.random(100) < 0.1, -1.0, 0.0)[documents]

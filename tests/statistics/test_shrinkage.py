@@ -1,4 +1,4 @@
-"""Shrunken estimates are nearer to the truth than what is seen, and their intervals hold it as often as they say."""
+"""Shrunk estimates are closer to the truth than observed values, and their intervals have the stated coverage."""
 
 import numpy as np
 import pytest

@@ -52,7 +52,7 @@ def test_the_interval_is_where_p_is_alpha(d):
 
 
 @pytest.mark.parametrize("n", [2, 59, 500])
-def test_equal_differences_are_no_certainty(n):
+def test_equal_differences_leave_doubt(n):
     assert skewness.p_value([0.0] * n, 0.05) == pytest.approx(0.95**n)
     assert skewness.p_value([0.0] * n, 0.0) == 1.0
     assert skewness.p_value([-1.0] * n, 0.05) == 1.0

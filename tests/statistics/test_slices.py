@@ -59,7 +59,7 @@ def test_copies_of_a_case_in_its_cluster_add_nothing(data, copies):
 
 
 @pytest.mark.parametrize("size", [1, 2])
-def test_lopsided_scores_whose_mean_is_no_worse_are_no_regression(size):
+def test_skewed_scores_without_a_worse_mean_are_not_a_regression(size):
     dice = np.random.default_rng(7)
     tags = [(f"topic {i // 40}",) for i in range(400)]
     clusters = [i // size for i in range(400)] if size > 1 else ()
@@ -105,7 +105,7 @@ def test_mirrored_roles_find_what_got_better():
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
 @pytest.mark.parametrize("n", [0, 1, 2, 40])
-def test_where_nothing_got_worse_p_is_one(n, value):
+def test_p_is_one_if_nothing_got_worse(n, value):
     found = find([(value, ["a", "b"])] * n)
     assert found.p == 1.0
     assert found.regressed == ()
@@ -115,7 +115,7 @@ def test_no_tags_are_no_slices():
     assert find([(-1.0, [])] * 30) == slices.Slices((), 1.0, ())
 
 
-def test_one_loss_is_no_evidence():
+def test_one_loss_is_not_evidence():
     assert find([(-1.0, ["a"])]).p == 0.5
 
 

@@ -23,25 +23,25 @@ def test_the_first_bound_spends_what_it_may():
     assert stats.norm.sf(stopping.bounds(QUARTERS)[0]) == pytest.approx(stopping.spent(0.25), rel=1e-6)
 
 
-def test_two_looks_are_those_of_a_bivariate_normal():
+def test_two_analyses_match_the_bivariate_normal():
     first, second = stopping.bounds((0.5, 1.0))
     both = stats.multivariate_normal(cov=[[1, math.sqrt(0.5)], [math.sqrt(0.5), 1]])
     assert 1 - both.cdf([first, second]) == pytest.approx(0.05, abs=2e-5)
 
 
-def test_one_look_is_the_ordinary_test():
+def test_one_analysis_is_the_ordinary_test():
     assert stopping.bounds((1.0,))[0] == pytest.approx(1.644854, abs=1e-5)
 
 
 @pytest.mark.parametrize("alpha", [0.05, 0.025, 0.01])
-def test_the_error_of_all_looks_is_alpha(alpha):
+def test_the_error_of_all_analyses_is_alpha(alpha):
     crossed = np.any(motion(0.0) >= stopping.bounds(QUARTERS, alpha), axis=1)
     assert crossed.mean() == pytest.approx(alpha, abs=4 * math.sqrt(alpha / 40_000))
 
 
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.integers(1, 19), max_size=3, unique=True))
-def test_the_bounds_of_any_looks_are_at_least_that_of_one(twentieths):
+def test_the_bounds_of_several_analyses_are_at_least_that_of_one(twentieths):
     found = stopping.bounds((*(k / 20 for k in sorted(twentieths)), 1.0))
     assert all(bound >= 1.6448 for bound in found)
     for planned, bound in zip(sorted(twentieths), found, strict=False):
@@ -71,7 +71,7 @@ def test_the_conditional_power_is_what_happens():
     assert stopping.conditional_power(1.2, 0.5, 1.72, 2.0) == pytest.approx(happened, abs=0.04)
 
 
-def test_at_the_last_look_nothing_is_left():
+def test_the_last_analysis_decides():
     assert stopping.analyse(0.04, (10, 20), 1).conditional_power == 1.0
     assert stopping.analyse(0.5, (10, 20), 1) == stopping.InterimDecision(
         "undecided", pytest.approx(0.0), pytest.approx(1.68, abs=0.03), 0.0
@@ -111,7 +111,7 @@ def test_impossible_arguments_are_refused(call, message):
 
 
 @pytest.mark.parametrize(("difference", "low", "high", "saved"), [(-0.05, 0.02, 0.07, 0.15), (0.01, 0.85, 1.0, 0.2)])
-def test_pass_fail_cases_with_looks(difference, low, high, saved):
+def test_interim_analyses_of_pass_fail_cases(difference, low, high, saved):
     """386 pairs, 10 % of which differ, margin 5 points: the error at the limit, and the power and what is saved."""
     dice = np.random.default_rng(6)
     cases = stopping.schedule(386)
