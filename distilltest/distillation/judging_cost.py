@@ -60,13 +60,13 @@ def judging_cost(samples: Sequence[Samples], way: str, judge: Judge, config: Con
         if way == "all":
             known += len(store.known_keys([request.key for request in requests]))
     share = 1 - known / (2 * pairs) if pairs else 0.0
-    said = []
+    lengths = []
     for number, stored in enumerate(store.each_completion(CompletionFilter(model=judge.model.model))):
         if number == _SAMPLE:
             break
         if stored.completion.usage.known:
-            said.append(stored.completion.usage.completion_tokens)
-    answer = mean(said) if said else None
+            lengths.append(stored.completion.usage.completion_tokens)
+    answer = mean(lengths) if lengths else None
     to_send = 2 * pairs - known
     price = config.prices.get(judge.model.model)
     return JudgingCost(pairs, known, tokens * share, answer, usd(price, tokens * share, to_send * (answer or 0.0)))

@@ -22,14 +22,14 @@ def keep_matching(answers: Iterable[tuple[Case, Completion]], left_out: LeftOut)
     Raises:
         DatasetError: A case has no reference.
     """
-    for case, said in answers:
+    for case, completion in answers:
         if not isinstance(case.reference, str):
             raise DatasetError(
                 f'{case.place}: case {case.id!r} has no reference, and "keep: matching" compares the teacher\'s answers with '
                 'it. Give every training request a reference, or take "keep:" out of distilltest.yaml.'
             )
         others = [str(other) for other in case.alternatives]
-        if exact_match(said.text, case.reference, alternatives=others, ignore_space=True).passed:
-            yield case, said
+        if exact_match(completion.text, case.reference, alternatives=others, ignore_space=True).passed:
+            yield case, completion
         else:
             left_out.add(WRONG)

@@ -55,10 +55,10 @@ def write_clean(
     left_out = LeftOut()
     out = dict.fromkeys(bad_lines(findings), BAD)
     for overlap in overlaps:
-        for kind, said in KINDS.items():
+        for kind, name in KINDS.items():
             if kind != CLOSE or near:
                 for line in overlap.lines(kind):
-                    out.setdefault(line, f"leaked from an evaluation: {said}")
+                    out.setdefault(line, f"leaked from an evaluation: {name}")
     for line in duplicate_lines(path, out):
         out[line] = DUPLICATE
     with whole_file(output) as lines:

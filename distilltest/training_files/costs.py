@@ -66,11 +66,11 @@ def count_tokens(path: Path, tokens: Counter | None = None) -> FileTokens:
     examples = prompt = answer = trained = 0
     for example in read_examples(path):
         asked = tokens.messages(example.prompt, example.prompt_messages)
-        said = [tokens.messages(text, 1) for text in example.answers]
+        counts = [tokens.messages(text, 1) for text in example.answers]
         examples += 1
         prompt += asked
-        answer += said[0]
-        trained += sum(asked + each for each in said)  # a preference example is read with either answer
+        answer += counts[0]
+        trained += sum(asked + each for each in counts)  # a preference example is read with either answer
     return FileTokens(examples, prompt, answer, trained, tokens.name)
 
 
@@ -167,22 +167,22 @@ def in_words(costs: Costs) -> list[str]:
     tokens = costs.tokens
     times = f"{costs.epochs} epoch{'' if costs.epochs == 1 else 's'}"
     count = f"{tokens.trained:,} an epoch in {tokens.examples:,} examples ({tokens.counted})"
-    said = [f"tokens: {count}; {times}, if the platform goes by the usual rule."]
+    sentences = [f"tokens: {count}; {times}, if the platform goes by the usual rule."]
     if costs.training is not None:
-        said.append(f"training: about {_usd(costs.training)}.")
+        sentences.append(f"training: about {_usd(costs.training)}.")
     known = {role: cost for role, cost in costs.per_1000.items() if cost is not None}
     if known:
-        said.append(f"1,000 calls: {', '.join(f'{role} {_usd(cost)}' for role, cost in known.items())}.")
+        sentences.append(f"1,000 calls: {', '.join(f'{role} {_usd(cost)}' for role, cost in known.items())}.")
     saved = _saved(costs.per_1000)
     if saved is not None and saved <= 0:
-        said.append("The tuned model's calls cost no less than the teacher's: its training never pays for itself.")
+        sentences.append("The tuned model's calls cost no less than the teacher's: its training never pays for itself.")
     elif costs.break_even is not None:
-        said.append(
+        sentences.append(
             f"The training has paid for itself after {costs.break_even:,} calls of the tuned model instead of the teacher."
         )
     if costs.missing:
-        said.append(f"The price file has no price for: {'; '.join(costs.missing)} (USD per million tokens).")
-    return said
+        sentences.append(f"The price file has no price for: {'; '.join(costs.missing)} (USD per million tokens).")
+    return sentences
 
 
 def _usd(amount: float) -> str:

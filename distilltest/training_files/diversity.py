@@ -162,19 +162,20 @@ def _duplicates_in_words(found: Diversity) -> list[str]:
     of = f"{found.sampled:,} examples" if found.sampled == found.examples else f"{found.sampled:,} examples drawn"
     if not found.near_duplicates:
         return [f"near duplicates: none of the {of} nearly repeats another one."]
-    said = f"near duplicates: {found.near_duplicates:,} of the {of} ({found.near_duplicate_share:.0%}) nearly repeat another one"
+    share = f"{found.near_duplicate_share:.0%}"
+    sentence = f"near duplicates: {found.near_duplicates:,} of the {of} ({share}) nearly repeat another one"
     if found.pairs:
         line, other, similarity = found.pairs[0]
-        said += f" (such as lines {line} and {other}: {similarity:.2f})"
+        sentence += f" (such as lines {line} and {other}: {similarity:.2f})"
     if found.near_duplicate_share < MANY_DUPLICATES:
-        return [f"{said}. That is few."]
+        return [f"{sentence}. That is few."]
     return [
-        f"{said}. They cost training tokens and teach little: keep one of each, and collect other requests instead."
+        f"{sentence}. They cost training tokens and teach little: keep one of each, and collect other requests instead."
     ]
 
 
 def _lengths_in_words(requests: Lengths, answers: Lengths) -> list[str]:
-    said = []
+    sentences = []
     for name, lengths in (("requests", requests), ("answers", answers)):
         spread = (
             f"{name}: {lengths.least:,} to {lengths.most:,} words, half of them {lengths.low:,} to {lengths.high:,}."
@@ -183,8 +184,8 @@ def _lengths_in_words(requests: Lengths, answers: Lengths) -> list[str]:
             spread += f" Read line {lengths.most_line}: its {lengths.most:,} words are many times the usual."
         elif name == "requests" and lengths.least == lengths.most:
             spread += " All are of one length; real requests vary."
-        said.append(spread)
-    return said
+        sentences.append(spread)
+    return sentences
 
 
 def _tags_in_words(found: Diversity) -> list[str]:
@@ -197,14 +198,14 @@ def _tags_in_words(found: Diversity) -> list[str]:
         ]
     none = [f"{tag} ({cases:,} cases)" for tag, (cases, examples) in found.tags.items() if not examples]
     thin = [f"{tag} ({examples})" for tag, (_, examples) in found.tags.items() if 0 < examples < THIN]
-    said = [f"tags: {len(found.tags) - len(none):,} of the evaluation's {len(found.tags):,} tags have examples."]
+    sentences = [f"tags: {len(found.tags) - len(none):,} of the evaluation's {len(found.tags):,} tags have examples."]
     if none:
-        said.append(f"  Nothing is learned about {', '.join(none)}: collect requests of {_these(none)}.")
+        sentences.append(f"  Nothing is learned about {', '.join(none)}: collect requests of {_these(none)}.")
     if thin:
-        said.append(f"  Fewer than {THIN} examples: {', '.join(thin)}. Collect more of {_these(thin)}.")
+        sentences.append(f"  Fewer than {THIN} examples: {', '.join(thin)}. Collect more of {_these(thin)}.")
     if found.tagged < found.examples:
-        said.append(f"  {found.examples - found.tagged:,} examples have no tag and are not counted.")
-    return said
+        sentences.append(f"  {found.examples - found.tagged:,} examples have no tag and are not counted.")
+    return sentences
 
 
 def _these(names: list[str]) -> str:

@@ -124,7 +124,7 @@ def findings_of(
     path: Path,
     tally: FileTally,
     problems: Callable[[Any], Iterable[tuple[str, bool]]],
-    beside: Callable[[int, Any], Iterable[Finding]],
+    warnings: Callable[[int, Any], Iterable[Finding]],
 ) -> Iterator[Finding]:
     """Check a file of any format, line by line.
 
@@ -132,7 +132,7 @@ def findings_of(
         path: The file.
         tally: Counts lines and duplicates.
         problems: Checks the content of a line: yields each problem, and whether it is fatal.
-        beside: Checks a good line, by its number and content: duplicates, length.
+        warnings: Checks a good line, by its number and content: duplicates, length.
 
     Raises:
         TrainingFileError: The file cannot be read.
@@ -146,6 +146,6 @@ def findings_of(
             findings += [Finding(line.number, *problem) for problem in problems(line.content)]
         fatal = [finding for finding in findings if finding.fatal]
         if not fatal:
-            findings += beside(line.number, line.content)
+            findings += warnings(line.number, line.content)
         yield from tally.line(line.number, fatal or findings)
     yield from tally.whole()

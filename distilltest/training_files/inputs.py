@@ -118,9 +118,9 @@ def _case(row: Any, place: str) -> Case:
         problems = [problem for problem, fatal in message_problems(row["messages"]) if fatal]
         if problems:
             raise DatasetError(f"{place}: {problems[0]}")
-    said = row.get("request")
+    request = row.get("request")
     filled = any(value not in (None, "", [], {}) for name, value in row.items() if name != "id")
-    if not filled or (isinstance(said, str) and not said.strip()):
+    if not filled or (isinstance(request, str) and not request.strip()):
         raise DatasetError(f"{place}: the request is empty. Fill it or take the row out.")
     content = {name: value for name, value in row.items() if name != "id"}
     tags = row.get("tags") or ()

@@ -130,9 +130,9 @@ def last_user_text(messages: Sequence[Any]) -> str:
 
 def spoken(messages: Sequence[Any]) -> str:
     """The text and the tool calls of messages, for counting tokens."""
-    said = [text_of(message.get("content")) for message in messages if isinstance(message, dict)]
-    said += [orjson.dumps(m["tool_calls"]).decode() for m in messages if isinstance(m, dict) and m.get("tool_calls")]
-    return "\n".join(said)
+    texts = [text_of(message.get("content")) for message in messages if isinstance(message, dict)]
+    texts += [orjson.dumps(m["tool_calls"]).decode() for m in messages if isinstance(m, dict) and m.get("tool_calls")]
+    return "\n".join(texts)
 
 
 def _is(message: Any, role: str) -> bool:

@@ -212,20 +212,22 @@ def in_words(overlap: Overlap, name: str) -> list[str]:
     if not total:
         return [f"overlap: none of the {overlap.cases:,} cases of {name} is among the {overlap.examples:,} examples."]
     parts = [f"{count:,} {KINDS[kind]}" for kind, count in overlap.counts.items() if count]
-    said = [f"overlap: {total:,} of the {overlap.cases:,} cases of {name} overlap with the file: {', '.join(parts)}."]
+    sentences = [
+        f"overlap: {total:,} of the {overlap.cases:,} cases of {name} overlap with the file: {', '.join(parts)}."
+    ]
     leaked = len(overlap.lines(EXACT, NORMALISED, INSIDE))
     if leaked:
         lines = "line" if leaked == 1 else f"{leaked:,} lines"
-        said.append(
+        sentences.append(
             f"  Take the {lines} with requests of the evaluation out of the file: with them its verdict is worth nothing. "
             "`distilltest dataset clean` does it."
         )
     if overlap.counts[CLOSE]:
-        said.append(
+        sentences.append(
             "  Read the near pairs: another wording of the same request leaks as well, another request of the same kind "
             "does not."
         )
-    return said
+    return sentences
 
 
 def chunks(examples: Iterable[Example], size: int = _CHUNK, characters: int = _CHARACTERS) -> Iterator[list[Example]]:

@@ -36,7 +36,7 @@ def preference_findings(
     """
     pairs: dict[bytes, int] = {}
     tally = FileTally(tokens or counter(), max_tokens)
-    return findings_of(path, tally, _problems, lambda number, content: _beside(number, content, tally, pairs))
+    return findings_of(path, tally, _problems, lambda number, content: _warnings(number, content, tally, pairs))
 
 
 def _problems(content: Any) -> Iterator[tuple[str, bool]]:
@@ -114,12 +114,12 @@ def _same(preferred: str, rejected: str) -> Iterator[tuple[str, bool]]:
         )
 
 
-def _beside(number: int, content: Mapping[str, Any], tally: FileTally, pairs: dict[bytes, int]) -> Iterator[Finding]:
+def _warnings(number: int, content: Mapping[str, Any], tally: FileTally, pairs: dict[bytes, int]) -> Iterator[Finding]:
     """Warnings about a valid line."""
     request, (wanted, unwanted) = content["input"], (content[name][0]["content"] for name in OUTPUTS)
     tally.fields(number, content, _FIELDS)
-    said = spoken(request["messages"])
-    long = tally.length(number, f"{said}\n{max(wanted, unwanted, key=len)}", len(request["messages"]) + 1)
+    text = spoken(request["messages"])
+    long = tally.length(number, f"{text}\n{max(wanted, unwanted, key=len)}", len(request["messages"]) + 1)
     if long:
         yield long
     twice = tally.twice(number, request["messages"], wanted, unwanted)

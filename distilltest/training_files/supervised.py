@@ -30,7 +30,7 @@ def supervised_findings(
     """
     answers: dict[bytes, tuple[int, bytes]] = {}
     tally = FileTally(tokens or counter(), max_tokens)
-    return findings_of(path, tally, _problems, lambda number, content: _beside(number, content, tally, answers))
+    return findings_of(path, tally, _problems, lambda number, content: _warnings(number, content, tally, answers))
 
 
 def _problems(content: Any) -> Iterator[tuple[str, bool]]:
@@ -97,7 +97,7 @@ def _tools(content: Mapping[str, Any], answers: list[Any]) -> Iterator[tuple[str
                 yield f'the tool {name!r} is called, but is not among "tools". Add its definition.', False
 
 
-def _beside(
+def _warnings(
     number: int, content: Mapping[str, Any], tally: FileTally, answers: dict[bytes, tuple[int, bytes]]
 ) -> Iterator[Finding]:
     """Warnings about a valid line."""
@@ -113,6 +113,6 @@ def _beside(
     if not last_user_text(messages):
         return
     request, answer = digest(messages[:-1], content.get("tools")), digest(messages[-1])
-    first, said = answers.setdefault(request, (number, answer))
-    if said != answer:
+    first, first_answer = answers.setdefault(request, (number, answer))
+    if first_answer != answer:
         yield Finding(number, f"the request of line {first}, but another answer. Keep the better one.", fatal=False)

@@ -31,10 +31,10 @@ def write_supervised(
     left_out = left_out or LeftOut()
     seen: set[bytes] = set()
     with whole_file(path) as lines:
-        for said, messages in examples:
-            example = {"messages": [*messages, {"role": "assistant", "content": said.text}]}
+        for completion, messages in examples:
+            example = {"messages": [*messages, {"role": "assistant", "content": completion.text}]}
             mark = digest(example)
-            reason = unfit(said) or (TWICE if mark in seen else None)
+            reason = unfit(completion) or (TWICE if mark in seen else None)
             if reason is not None:
                 left_out.add(reason)
                 continue
@@ -48,10 +48,10 @@ def write_supervised(
     return TrainingFile(path, lines.count, left_out.counts, lines.sha256)
 
 
-def unfit(said: Completion) -> str | None:
+def unfit(completion: Completion) -> str | None:
     """Why a completion cannot be an example; None if it can."""
-    if said.refusal:
+    if completion.refusal:
         return "refused"
-    if said.finish_reason != "stop":
-        return f"ended by {said.finish_reason}"
-    return None if said.text.strip() else "empty"
+    if completion.finish_reason != "stop":
+        return f"ended by {completion.finish_reason}"
+    return None if completion.text.strip() else "empty"

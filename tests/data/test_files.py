@@ -1,4 +1,4 @@
-"""Opening files: what is no regular file in UTF-8 is refused in a sentence, and nothing is waited for."""
+"""Open and replace files: only regular files in UTF-8 are read, and every write is atomic."""
 
 import os
 import re
@@ -82,7 +82,7 @@ def test_another_encoding_is_named(tmp_path, encoding, words):
     assert words in str(caught.value)
 
 
-def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path):
+def test_a_byte_order_mark_is_not_part_of_the_text(tmp_path):
     (tmp_path / "f.yaml").write_bytes(b"\xef\xbb\xbfa: b")
     assert read_yaml(tmp_path / "f.yaml", "f.yaml", DistilltestError).value == {"a": "b"}
     (tmp_path / "f.jsonl").write_bytes(b'\xef\xbb\xbf{"a": 1}\r\n\r\n{"a": 2}')
@@ -90,7 +90,7 @@ def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path):
 
 
 def test_a_csv_header_is_not_repeated_without_bounds(tmp_path):
-    """A header of a megabyte, and a million rows of one letter, are two megabytes that stand for a terabyte."""
+    """A header of a megabyte and a million rows of one letter would make a terabyte of dictionaries."""
     path = tmp_path / "f.csv"
     path.write_text("x" * 10_000 + "\n" + "y\n" * 10)
     with pytest.raises(DatasetError, match=r"f.csv:1: the name of column 1 has 10,000 characters"):

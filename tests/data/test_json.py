@@ -1,4 +1,4 @@
-"""JSON that people write: what is refused with its line."""
+"""JSON: mistakes are refused with their line."""
 
 import json
 
@@ -33,7 +33,7 @@ def tree(text, **options):
         ('{"a": 1\n', "f.json:2: not JSON"),
     ],
 )
-def test_what_would_not_be_what_the_text_says_is_refused_with_its_line(text, words):
+def test_a_text_that_would_lose_information_is_refused_with_its_line(text, words):
     with pytest.raises(DistilltestError) as caught:
         tree(text)
     assert words in str(caught.value)
@@ -62,7 +62,7 @@ PAIRS = st.recursive(
 
 
 def written(value, colon):
-    """JSON of a value whose objects are tuples of pairs, so that keys may be there twice."""
+    """Write JSON from tuples of pairs, which can hold duplicate keys."""
     if isinstance(value, tuple):
         return "{" + ",".join(f"{json.dumps(k)}{colon}{written(v, colon)}" for k, v in value) + "}"
     if isinstance(value, list):

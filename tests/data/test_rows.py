@@ -1,4 +1,4 @@
-"""Rows of users' files: the same from every format, each with its line."""
+"""Rows: every format gives the same rows, each with its line."""
 
 import json
 import sys
@@ -82,7 +82,7 @@ def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
 
 
 def test_parquet_is_read_in_batches(tmp_path, monkeypatch):
-    """Against a stand-in: pyarrow is not among the development tools."""
+    """Uses a stand-in, because pyarrow is not a development dependency."""
 
     class File:
         def __init__(self, path):

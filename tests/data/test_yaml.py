@@ -1,4 +1,4 @@
-"""YAML that people write: what it means, and what is refused with its line."""
+"""YAML: the values of a text, and mistakes with their line."""
 
 import tracemalloc
 
@@ -47,12 +47,12 @@ def said(text):
         ('"a\\0b"', "a\0b"),
     ],
 )
-def test_a_word_is_null_true_false_a_number_of_json_or_a_text(word, meaning):
+def test_a_plain_scalar_is_null_true_false_a_number_of_json_or_a_text(word, meaning):
     assert value(f"a: {word}") == {"a": meaning}
     assert type(value(f"a: {word}")["a"]) is type(meaning)
 
 
-def test_keys_are_texts_as_they_stand():
+def test_keys_are_texts():
     assert value("1: a\n2026-11-21: b\nno: c\n~: d\n1.50: e") == {
         "1": "a",
         "2026-11-21": "b",
@@ -121,7 +121,7 @@ NINE_LINES = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     ],
 )
 @pytest.mark.parametrize("in_c", [True, False])
-def test_what_is_no_value_of_json_is_refused_with_its_line(text, words, in_c, monkeypatch):
+def test_a_value_that_json_does_not_have_is_refused_with_its_line(text, words, in_c, monkeypatch):
     if not in_c:
         monkeypatch.delattr(yaml, "CSafeLoader", raising=False)
     tracemalloc.start()
@@ -146,7 +146,7 @@ def test_many_aliases_of_long_texts_are_fine():
     assert MOST_VALUES > 100_000
 
 
-def test_a_library_that_fails_in_a_way_of_its_own_ends_in_our_error(monkeypatch):
+def test_an_unexpected_error_of_the_library_becomes_our_error(monkeypatch):
     class Failing(yaml.SafeLoader):
         def check_event(self, *_):
             raise RecursionError("too deep")

@@ -1,4 +1,4 @@
-"""``distilltest collect``: what is asked, what is kept, and what happens when it is stopped or refused."""
+"""``distilltest collect``: the requests it sends, the answers it stores, and how it stops and continues."""
 
 import json
 import signal
@@ -154,7 +154,7 @@ def test_every_combination_is_asked_as_often_as_samples_say(project, server, cap
     assert len(server.calls) == 16
 
 
-def test_a_temperature_that_the_model_has_anyway_is_no_other_request(project, server):
+def test_a_temperature_that_the_model_has_anyway_makes_the_same_request(project, server):
     assert collect("requests.txt") == 0
     assert collect("requests.txt", "--temperature", "0.0") == 0
     assert len(server.calls) == 2
@@ -295,7 +295,7 @@ def test_mistakes_are_named_before_anything_is_sent(project, server, capsys, arg
         ("--top-p", "nan", "is not a list of numbers from 0 to 1"),
     ],
 )
-def test_options_that_cannot_be_meant_are_a_wrong_command_line(project, capsys, option, value, words):
+def test_contradictory_options_are_a_wrong_command_line(project, capsys, option, value, words):
     with pytest.raises(SystemExit, match="2"):
         collect("requests.txt", option, value)
     assert words in capsys.readouterr().err

@@ -37,13 +37,13 @@ def test_other(case, completion, exact_match):
 
 
 def shown(messages):
-    """The two answers that a judge is shown."""
+    """The two answers that the judge compares."""
     text = next(message["content"] for message in messages if "<answer-" in message["content"])
     return [part.split("\n")[1] for part in text.split("<answer-")[1:]]
 
 
 class Answers:
-    """A script: the teacher's three answers to a request go by its number, the base is right on every tenth."""
+    """Script the server: the number of a request decides the teacher's three answers; the base is right on every tenth."""
 
     def __init__(self):
         self.seen = Counter()
@@ -73,7 +73,7 @@ def script():
 
 @pytest.fixture(scope="module")
 def evaluated(tmp_path_factory, script):
-    """A project whose evaluation has run: 44 cases, three trials of teacher and base."""
+    """A project after its evaluation: 44 cases, three trials of teacher and base."""
     root = tmp_path_factory.mktemp("evaluated")
     rows = [{"id": f"q-{n:02}", "request": f"request {n}", "reference": f"answer number {n}"} for n in range(CASES)]
     (root / "asked.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -110,7 +110,7 @@ def rows(path):
 
 
 def learned(path):
-    """Request → answer of a supervised file."""
+    """Request → answer, from a supervised file."""
     return {row["messages"][-2]["content"]: row["messages"][-1]["content"] for row in rows(path)}
 
 

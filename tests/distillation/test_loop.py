@@ -78,7 +78,7 @@ def stats(server):
 
 @contextmanager
 def with_a_job_that_runs(project, client, **pipes):
-    """``distilltest distill`` at the moment when its job has begun and does not end."""
+    """``distilltest distill`` while its job runs and does not end."""
     with held_jobs() as go_on, started(command(project, "distill"), **pipes) as distilling:
         until(lambda: any(job.status == "running" for job in client.fine_tuning.jobs.list()))
         yield distilling
@@ -112,7 +112,7 @@ def test_killed_while_the_job_runs_it_goes_on_with_the_same_job(project, server,
 
 
 def test_a_verdict_is_repeated_only_while_its_run_is_about_the_same_files(project, server):
-    """The test data need not be in a folder of any name; a refused promotion is no success."""
+    """The test data can be in any folder; a refused promotion is a failure."""
     assert distill(project).returncode == 0
     write_rows(project / "test.jsonl", [f"switch over to branch new-{i}" for i in range(60)], "n")
     second = distill(project)

@@ -1,4 +1,4 @@
-"""Fewer comparisons than every two: what they find, and how many they take."""
+"""Ways to compare fewer pairs: their results, and the number of comparisons."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from distilltest.distillation.matches import WAYS, CircleFound, find, most
 
 
 def play(way, answers, better):
-    """What is found, and the pairs that were compared."""
+    """The result, and the pairs that were compared."""
     compared = []
 
     async def match(one, other):
@@ -37,7 +37,7 @@ def test_where_the_judge_ranks_answers_the_best_and_the_worst_are_found(order):
 
 
 @given(st.integers(1, 9), st.randoms(use_true_random=False))
-def test_whatever_a_judge_says_the_pair_was_compared_and_nothing_was_twice(answers, random):
+def test_with_any_preferences_the_pair_was_compared_and_no_pair_twice(answers, random):
     said = {}
 
     def better(one, other):

@@ -1,4 +1,4 @@
-"""Only answers that match the reference are learned, where the configuration says so."""
+"""With ``keep: matching``, only answers that match the reference become examples."""
 
 import pytest
 

@@ -64,7 +64,7 @@ def test_sizes_that_cannot_be_are_refused(tmp_path, size, words):
         ({100: 0.7, 200: 0.5}, 0.05, False, "from 100 to 200"),
         ({100: 0.3, 250: 0.5, 400: 0.52}, 0.04, True, "from 100 to 400"),
         ({300: 0.3, 400: 0.5}, 0.04, True, "from 300 to 400"),
-        ({50: 0.3}, 0.04, None, "One size says nothing"),
+        ({50: 0.3}, 0.04, None, "One size cannot show"),
     ],
 )
 def test_more_data_helps_where_the_last_doubling_gained_more_than_half_the_interval(rates, half, needs, sizes):

@@ -1,4 +1,4 @@
-"""distilltest.yaml and prompt files: what they mean, and every mistake with its place."""
+"""distilltest.yaml and prompt files: their values, and every mistake with its place."""
 
 import json
 
@@ -106,7 +106,7 @@ def test_a_secret_that_is_not_set_names_its_variable(tmp_path, monkeypatch):
         loaded.server("s")
 
 
-def test_a_price_that_is_no_number_is_named(tmp_path):
+def test_a_price_that_is_not_a_number_is_named(tmp_path):
     (tmp_path / "p.yaml").write_text("m: {input: cheap}\n")
     with pytest.raises(ConfigError, match=r"m\.input is 'cheap'"):
         config(tmp_path, "prices: p.yaml\n")

@@ -42,7 +42,7 @@ def test_all_formats_give_the_same_cases(tmp_path):
 
 
 def test_a_value_that_json_does_not_have_is_named_with_its_place(tmp_path, monkeypatch):
-    """Parquet has such values; a stand-in gives one, because pyarrow is not among the development tools."""
+    """Parquet has such values; a stand-in gives one, because pyarrow is not a development dependency."""
     monkeypatch.setattr(dataset_module, "read_rows", lambda *_: iter([(1, ROWS[0]), (2, {"id": "b", "price": {1, 2}})]))
     with pytest.raises(DatasetError, match=r"d\.parquet:2: 'price' cannot be written as JSON"):
         load_dataset(write(tmp_path, "d.parquet", b"PAR1"), "d.parquet")

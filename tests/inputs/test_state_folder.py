@@ -1,4 +1,4 @@
-"""The folder .distilltest is for its owner and not for git, whichever command makes it."""
+"""Every command makes the folder .distilltest private and ignored by git."""
 
 import argparse
 import json
@@ -133,7 +133,7 @@ def test_a_folder_that_was_there_is_left_as_it_is(tmp_path):
 
 
 def test_folders_are_made_in_one_place():
-    """A module that makes its own might be the first to need the state folder."""
+    """A module that makes folders itself could make the state folder without its permissions."""
     root = Path(distilltest.__file__).parent
     files = [path for path in root.rglob("*.py") if re.search(r"\bmk_?dirs?\(|makedirs\(", path.read_text())]
     makers = {path.relative_to(root).as_posix() for path in files}

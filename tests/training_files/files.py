@@ -21,13 +21,13 @@ def pair(request="show me the status", wanted="git status", unwanted="git log", 
 
 
 def write(path, rows):
-    """Rows are JSON values, or bytes as they shall stand in the file."""
+    """Write rows: JSON values, or bytes that are written as they are."""
     path.write_bytes(b"\n".join(row if isinstance(row, bytes) else json.dumps(row).encode() for row in rows) + b"\n")
     return path
 
 
 def sixty(make=example):
-    """Enough good rows that nothing is said of their number."""
+    """Enough good rows to avoid a finding about their number."""
     return [make(f"request number {number}") for number in range(60)]
 
 

@@ -1,4 +1,4 @@
-"""Leaks as they happen: a case of an evaluation, changed or put somewhere else, in an example of a training file."""
+"""Realistic leaks: a case of an evaluation in an example of a training file, changed or in another place."""
 
 import string
 
@@ -15,7 +15,7 @@ INSTRUCTIONS = (
 
 
 def conversation(*turns):
-    """Turns are texts, user and assistant in turn; a system prompt is a pair."""
+    """Make messages from texts, alternating user and assistant; a system prompt is a pair."""
     messages = []
     role = "user"
     for turn in turns:
@@ -61,7 +61,7 @@ def look_alikes(chance, text):
 
 
 def typos(chance, text):
-    """A slip of the keyboard in every fifth word, in one at least."""
+    """Make a typing error in every fifth word, and in at least one."""
     said = text.split()
     long = [n for n, word in enumerate(said) if len(word) >= 4] or [0]
     for n in chance.sample(long, max(1, min(len(long), round(len(said) / 5)))):
@@ -121,4 +121,4 @@ CHANGES = {
     "punctuation stripped": no_punctuation,
 }
 KINDS = {**PLACES, **{name: _as_request(change) for name, change in CHANGES.items()}}
-"""Kind of leak → (chance, request, answer, other requests with their answers) → an example that has it."""
+"""Kind of leak → a function of (random, request, answer, other requests with answers) that makes an example."""

@@ -1,4 +1,4 @@
-"""Files as people have them: in other encodings, half broken, very large. Each mistake has its line and its remedy."""
+"""Files in other encodings, broken files and very large files; each mistake has its line and its remedy."""
 
 import json
 import random
@@ -27,7 +27,7 @@ def project(tmp_path, monkeypatch):
 
 
 def refused(capsys, command, name, content, code=3):
-    """What a command says of a file that it refuses."""
+    """The error of a command that refuses a file."""
     with open(name, "wb") as file:  # noqa: PTH123
         file.write(content)
     assert main([*command, name]) == code
@@ -143,7 +143,7 @@ print("code", code, "megabytes", resource.getrusage(resource.RUSAGE_SELF).ru_max
 
 
 def megabytes(*arguments):
-    """The most memory that a command takes in a process of its own."""
+    """The peak memory of a command in its own process."""
     command = [sys.executable, "-c", MEASURED, *arguments]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
     said = done.stdout.splitlines()[-1].split()
@@ -152,7 +152,7 @@ def megabytes(*arguments):
 
 
 def rows_of(kind, count, padding):
-    """A file of so many rows, each with so many more bytes."""
+    """Write a file with a number of rows, each with a number of additional bytes."""
     chance = random.Random(1)
     some = [" ".join(f"{chance.getrandbits(28):07x}" for _ in range(padding // 8)) for _ in range(50)]
     for n in range(count):

@@ -1,4 +1,4 @@
-"""Costs: worked by hand, and what is not known is said."""
+"""Costs: estimates worked by hand; missing prices are named."""
 
 import hashlib
 import sys
@@ -59,14 +59,14 @@ def test_a_short_prompt_makes_only_the_tuned_calls_cheaper():
     assert costs.training == pytest.approx(0.33)
 
 
-def test_a_tuned_model_that_is_no_cheaper_never_pays():
+def test_a_tuned_model_that_is_not_cheaper_never_pays():
     prices = {**PRICES, "ft:small": Price(input=2.5, output=10.0)}
     costs = estimate(TOKENS, prices, base="small", teacher="large")
     assert costs.break_even is None
     assert "never pays" in in_words(costs)[-1]
 
 
-def test_what_the_price_file_does_not_say_is_named_and_not_guessed():
+def test_missing_prices_are_named_and_not_guessed():
     costs = estimate(TOKENS, {"small": Price(input=0.15, training=3.0)}, base="small", teacher="large")
     assert costs.per_1000 == {"base": None, "teacher": None, "tuned": None}
     assert costs.training == pytest.approx(0.99)

@@ -26,7 +26,7 @@ def project(tmp_path, monkeypatch):
 
 
 def keep(root, answers, *, model="embedded-teacher", labels=None, created=1.0):
-    """Completions in the store: request → answer, or what else a completion has."""
+    """Store completions: request → answer, or other fields of the completion."""
     stored = []
     for number, (text, said) in enumerate(answers):
         more = said if isinstance(said, dict) else {"text": said, "finish_reason": "stop"}
@@ -132,14 +132,14 @@ def test_sft_with_too_few_examples_is_unfit(project, capsys):
     assert "3 examples; platforms ask for at least 10" in capsys.readouterr().out
 
 
-def test_a_label_that_is_none_is_a_wrong_command_line(capsys):
+def test_an_invalid_label_is_a_wrong_command_line(capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["dataset", "sft", "--output", "f", "--metadata", "task"])
     assert "'task' is not a label; write KEY=VALUE" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("share", ["0", "1", "x", "nan"])
-def test_a_share_that_is_none_is_a_wrong_command_line(share, capsys):
+def test_an_invalid_share_is_a_wrong_command_line(share, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["dataset", "sft", "--output", "f", "--validation", share])
     assert "is not a share above 0" in capsys.readouterr().err

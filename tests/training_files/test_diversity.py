@@ -1,4 +1,4 @@
-"""Diversity: duplicates, tags and lengths, and sentences that say what to do."""
+"""Diversity: near duplicates, tags and lengths, in sentences with recommendations."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings

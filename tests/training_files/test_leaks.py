@@ -1,4 +1,4 @@
-"""Leaks as they happen: in every place and with every change a planted case is found, and what is not planted is not."""
+"""Leaks: planted cases are found in every place and with every change, and no others are."""
 
 import json
 import random
@@ -31,7 +31,7 @@ TEST, TRAIN = git("test"), git("train")
 
 
 def letters(requests, many, seed):
-    """Longer texts, about as long as a question of GSM8K: four requests, and what happened since when."""
+    """Texts about as long as a question of GSM8K, each made of four requests."""
     chance = random.Random(seed)
     found = []
     for _ in range(many):
@@ -51,7 +51,7 @@ def examples(pairs):
 
 
 def planted_and_found(tmp_path, kind, cases, others, seed):
-    """The cases that were planted, and of those the ones that were found."""
+    """The planted cases, and those of them that were found."""
     chance = random.Random(seed)
     some = [number for number, (text, _) in enumerate(cases) if kind != "numbers changed" or re.search(r"\d", text)]
     rows = examples(others) + [KINDS[kind](chance, *cases[number], others) for number in some]
@@ -141,7 +141,7 @@ def test_every_kind_has_a_name_that_docs_use():
 
 
 def test_cases_of_many_pages_are_found_by_their_words(tmp_path):
-    """Letter by letter, each would be held against each for seconds, with hundreds of megabytes."""
+    """A comparison letter by letter would take seconds and hundreds of megabytes for each pair."""
     chance = random.Random(3)
     words = [f"word{n}" for n in range(3000)]
     pages = [" ".join(chance.choices(words, k=2000)) for _ in range(30)]

@@ -1,4 +1,4 @@
-"""Overlap: each kind is found, with its line and its case; nothing is found where there is nothing."""
+"""Overlap: each kind is found with its line and its case, and nothing else is."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings

@@ -27,7 +27,7 @@ def of(*messages, **more):
 
 
 def one(tmp_path, row):
-    """The finding on line 61, behind sixty good lines."""
+    """The finding on line 61, after sixty good lines."""
     found = check_supervised(write(tmp_path / "f.jsonl", [*sixty(), row]))
     assert len(found) == 1, found
     assert found[0].line == 61

@@ -1,4 +1,4 @@
-"""docs/how-to/training-data.md: its files are written, its commands are run, and they say what the page says."""
+"""The files of docs/how-to/training-data.md are written, and its commands print what the page shows."""
 
 from pages import follow
 

@@ -102,7 +102,7 @@ class Curve:
         """Whether more data would help, in words."""
         before, last = self.before_last_doubling, self.points[-1]
         if before is None:
-            return "One size cannot show whether more data would help: give at least two, each twice the one before."
+            return "One size cannot show whether you need more data: give at least two, each twice the one before."
         gain = 100 * (last.share.rate - before.share.rate)
         way = f"from {before.size:,} to {last.size:,} examples the {self.measure} went from {percent(before.share.rate)} to "
         way += f"{percent(last.share.rate)}"

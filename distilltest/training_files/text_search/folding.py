@@ -17,7 +17,7 @@ _WORD = re.compile(
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]")
 _NOTHING = re.compile(r"[\W_]+")
 _SQUASHED = {code: chr(code).lower() if chr(code).isalnum() else None for code in range(128)}
-_SPACED = {code: " " if chr(code).isspace() else said for code, said in _SQUASHED.items()}
+_SPACED = {code: " " if chr(code).isspace() else letter for code, letter in _SQUASHED.items()}
 _ALIKE = dict(
     zip(
         "авекмнорстухіјѕһԁԛԝҽӏпгєьиѵѡ" + "αβεηικμνορτυχγζωϲϳ",
