@@ -362,7 +362,7 @@ def unexpected(error: BaseException) -> str:
 def brief(text: str, width: int = 300) -> str:
     """Shorten a text for a message: its beginning and its end.
 
-    >>> brief("a long text that nobody reads to its end", 20)
+    >>> brief("a long text that few people read to its end", 20)
     'a long te…to its end'
     """
     half = (width - 1) // 2

@@ -50,12 +50,12 @@ def cost_of(prices: Mapping[str, Price], request: Request, completion: Completio
     usage = completion.usage
     prompt, answered, cached = usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens
     if not usage.known:
-        said = [
+        texts = [
             completion.text,
             completion.refusal or "",
             *(call.name + call.arguments for call in completion.tool_calls),
         ]
-        prompt, answered, cached = _tokens(len(request.encoded)), _tokens(sum(len(each.encode()) for each in said)), 0
+        prompt, answered, cached = _tokens(len(request.encoded)), _tokens(sum(len(each.encode()) for each in texts)), 0
         if request.endpoint == "embeddings":  # a vector is not billed
             answered = 0
     return usd(prices.get(completion.model), prompt, answered, cached) or 0.0

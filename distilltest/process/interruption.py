@@ -225,5 +225,5 @@ def seconds_of(text: str) -> float:
         else sum(float(n or 0) * unit for n, unit in zip(parts.groups(), (3600, 60, 1), strict=True))
     )
     if not 0 < seconds <= threading.TIMEOUT_MAX:
-        raise ValueError(f"{text!r} is no duration; write it as 90s, 10m or 1h30m")
+        raise ValueError(f"{text!r} is not a duration; write it as 90s, 10m or 1h30m")
     return seconds

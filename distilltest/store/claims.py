@@ -1,8 +1,8 @@
 """Claims: which process fetches which request. A claim lasts until it is released or its process ends.
 
-A claim is a lock on one byte of a file beside the store, at an offset derived from the key. The kernel releases the locks of a
-process however it ends. Claims are made just before sending, so that several processes share the work; each takes about 3
-microseconds (docs/explanation/decisions/0012).
+A claim is a lock on one byte of a file beside the store, at an offset derived from the key. The kernel releases the locks of
+a process when it ends, even if it is killed. Claims are made just before sending, so that several processes share the work;
+each takes about 3 microseconds (docs/explanation/decisions/0012).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a response says: read strictly where it is the answer, and never with another exception than a call's."""
+"""Parsing of responses: strict, and only with errors of calls."""
 
 import asyncio
 import copy
@@ -74,7 +74,7 @@ def places(value, path=()):
 
 
 def changed(whole, path, value):
-    """The same with another value at a path."""
+    """The JSON value with another value at a path."""
     if not path:
         return value
     whole = copy.deepcopy(whole)
@@ -86,7 +86,7 @@ def changed(whole, path, value):
 
 
 def answer(**message):
-    """A chat completion whose message has other fields."""
+    """A chat completion whose message has these fields."""
     return changed(ANSWER, ("choices", 0, "message"), {"role": "assistant", **message})
 
 
@@ -100,7 +100,7 @@ def read(content, request=CHAT):
 
 @pytest.fixture(scope="module")
 def arrive():
-    """What the client makes of a body that arrived."""
+    """The client's result for a body."""
 
     async def made():
         client = AiohttpChatClient(Server("s", "http://x/v1"), "http://x/v1")
@@ -112,7 +112,7 @@ def arrive():
 
 
 def check_types(made):
-    """Every field has the type that it declares."""
+    """Check that every field has its declared type."""
     kinds = {"tool_calls": tuple, "usage": Usage, "refusal": str | None, "system_fingerprint": str | None}
     kinds |= {"latency": float, "created": float, "attempts": int, "trial": int, "from_store": bool, "id": int}
     for field in fields(Completion):
@@ -226,7 +226,7 @@ def test_the_text_parts_of_a_content_are_joined(content, text):
     assert read(answer(content=content)).text == text
 
 
-def test_a_refusal_is_an_answer_wherever_it_stands():
+def test_a_refusal_in_any_field_is_an_answer():
     assert read(answer(content=None, refusal="I cannot")).refusal == "I cannot"
     assert read(answer(content=[{"type": "refusal", "refusal": "I cannot"}])).refusal == "I cannot"
     assert read(answer(content="text", refusal="")).refusal is None
@@ -267,7 +267,7 @@ def test_a_refusal_is_an_answer_wherever_it_stands():
         ([], "the response is [], not an object"),
     ],
 )
-def test_what_is_not_an_answer_is_named(content, words):
+def test_a_response_without_an_answer_is_described(content, words):
     with pytest.raises(MalformedResponse) as told:
         read(content)
     assert words in str(told.value)
@@ -278,7 +278,7 @@ def test_a_cut_off_answer_without_a_content_is_an_answer():
     assert (made.text, made.finish_reason) == ("", "length")
 
 
-def test_the_choice_with_index_0_is_taken_wherever_it_stands():
+def test_the_choice_with_index_0_is_used_in_any_position():
     one, two = ({"index": n, "message": {"content": f"choice {n}"}, "finish_reason": "stop"} for n in (0, 1))
     assert read({"choices": [two, one]}).text == "choice 0"
     assert read({"choices": [one, two]}).text == "choice 0"
@@ -303,7 +303,7 @@ def test_other_kinds_of_tool_calls_are_read():
         *({"prompt_tokens": wrong, "completion_tokens": 1} for wrong in ("ten", -1, True, 1.5, 10**15, None, [])),
     ],
 )
-def test_tokens_that_are_no_counts_are_unknown_and_the_answer_stays(usage):
+def test_invalid_token_counts_are_unknown_and_the_answer_counts(usage):
     made = read({**ANSWER, "usage": usage})
     assert made.text == "fine"
     assert made.usage == Usage(known=False)
@@ -318,7 +318,7 @@ def test_tokens_are_read():
 
 
 @pytest.mark.parametrize("vector", [[], "AAAA", [1, None], [1, "2"], [[1.0]], [True], {}, None])
-def test_what_is_not_a_vector_is_named(vector):
+def test_an_invalid_vector_is_described(vector):
     with pytest.raises(MalformedResponse, match="embedding"):
         read(changed(VECTOR, ("data", 0, "embedding"), vector), EMBEDDING)
 
@@ -340,19 +340,19 @@ def test_what_is_not_a_vector_is_named(vector):
         (answer(content=None), BadAnswer),
     ],
 )
-def test_a_fault_in_a_response_of_success_is_a_failed_call(arrive, content, kind):
+def test_an_error_in_a_2xx_response_is_a_failed_call(arrive, content, kind):
     with pytest.raises(CallError) as told:
         arrive(CHAT, json.dumps(content).encode())
     assert type(told.value) is kind
     assert str(told.value).startswith("m ")
 
 
-def test_no_fault_is_null():
+def test_a_null_error_is_not_a_failure():
     assert read({**ANSWER, "error": None}).text == "fine"
 
 
-def test_the_store_reads_what_it_kept_before_such_answers_were_refused():
-    """``said`` reads a response that is no answer today: rows of earlier versions must stay readable."""
+def test_the_store_reads_answers_that_are_rejected_today():
+    """``said`` reads responses that are not answers today, because rows of earlier versions must stay readable."""
     assert read_chat_completion(finished("content_filter", content=None)).finish_reason == "content_filter"
     with pytest.raises(NoAnswer):
         read(finished("content_filter", content=None))

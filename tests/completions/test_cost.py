@@ -1,4 +1,4 @@
-"""What calls cost: one function, cached tokens, and answers that come without their tokens."""
+"""The cost of calls: one function, cached tokens, and answers without usage."""
 
 import json
 import re
@@ -18,7 +18,7 @@ PRICE = Price(input=2.0, cached_input=0.5, output=8.0)
 COUNTS = st.integers(0, 10**7)
 
 
-def test_cached_tokens_cost_what_they_cost():
+def test_cached_tokens_have_their_own_price():
     assert usd(PRICE, 1_000_000, 0) == 2.0
     assert usd(PRICE, 1_000_000, 0, 1_000_000) == 0.5
     assert usd(PRICE, 1_000_000, 500_000, 500_000) == pytest.approx(1.0 + 0.25 + 4.0)
@@ -35,7 +35,7 @@ def test_a_token_more_never_costs_less_and_the_cache_never_costs_more(prompt, co
     assert paid <= usd(PRICE, prompt, completion + 1, cached)
 
 
-def test_tokens_that_are_not_known_are_estimated_from_what_was_sent_and_came():
+def test_unknown_tokens_are_estimated_from_request_and_answer():
     request = Request("s", "http://x/v1", "m", ({"role": "user", "content": "x" * 400},))
     completion = Completion(request.key, "s", "m", "y" * 40, "stop", usage=Usage(known=False))
     prices = {"m": Price(input=1e6, output=1e6)}  # a dollar a token
@@ -66,7 +66,7 @@ def test_the_budget_knows_the_cache(tmp_path):
         assert running.counts.usd == pytest.approx(10 * 1000 * 0.5 / 1e6)
 
 
-def test_a_server_that_says_no_tokens_is_not_free_for_the_budget(tmp_path):
+def test_a_server_without_usage_is_not_free_for_the_budget(tmp_path):
     (tmp_path / "prices.yaml").write_text("m: {input: 1000.0, output: 1000.0}\n")  # about 0.02 USD a call
     yaml = "prices: prices.yaml\nbudget: {usd: 0.1}\n"
     with (
@@ -80,7 +80,7 @@ def test_a_server_that_says_no_tokens_is_not_free_for_the_budget(tmp_path):
 
 
 def test_one_function_turns_tokens_into_money():
-    """Nobody else multiplies by a price: each of four earlier places forgot something else (the cache, unknown tokens)."""
+    """No other code multiplies by a price: four earlier copies each forgot something else (the cache, unknown tokens)."""
     root = Path(distilltest.__file__).parent
     multiplied = re.compile(r"\*\s*\w*price\w*\.(input|output|cached_input)\b|/ ?(1e6|1_000_000)\b")
     found = {

@@ -1,4 +1,4 @@
-"""Nothing that was received is lost or asked twice, whatever happens."""
+"""No received answer is lost or requested twice."""
 
 import shutil
 import subprocess
@@ -36,7 +36,7 @@ with Store.open(config.store_path) as store, Engine(config, store) as engine:
 """
 
 
-def test_kill_9_loses_nothing_and_only_what_was_in_flight_is_asked_again(tmp_path):
+def test_kill_9_loses_nothing_and_only_requests_in_flight_are_sent_again(tmp_path):
     from distilltest.demo_models.embedded_server import EmbeddedServer
 
     server = EmbeddedServer.start(tmp_path / "server", latency=0.05)
@@ -74,7 +74,7 @@ def completion(asked):
     return Completion(key=asked.key, server="s", model="m", text="é\n", finish_reason="stop", created=time.time())
 
 
-def test_what_was_saved_comes_back_and_is_found_by_its_labels(tmp_path):
+def test_a_saved_completion_is_read_back_and_found_by_its_labels(tmp_path):
     asked = request(metadata={"task": "git", "odd": "a'b"})
     with Store.open(tmp_path / "s.sqlite3") as store:
         store.save_all([(asked, completion(asked), b"{}")])
@@ -93,7 +93,7 @@ def test_what_was_saved_comes_back_and_is_found_by_its_labels(tmp_path):
         Request("s", "http://y/v1", "m", request().messages),
     ],
 )
-def test_whatever_shapes_an_answer_is_in_its_key(other):
+def test_everything_that_shapes_an_answer_is_in_its_key(other):
     assert other.key != request().key
 
 
@@ -101,7 +101,7 @@ def test_labels_and_names_are_not_in_the_key():
     assert request(store=True, metadata={"a": "b"}).key == request().key
 
 
-def test_a_store_that_is_none_or_of_the_future_is_refused(tmp_path):
+def test_an_invalid_or_newer_store_is_refused(tmp_path):
     (tmp_path / "none").write_text("this is no database, just a text that is long enough to be read as one" * 20)
     with pytest.raises(StoreError, match="not a store of distilltest"):
         Store.open(tmp_path / "none")
@@ -111,8 +111,8 @@ def test_a_store_that_is_none_or_of_the_future_is_refused(tmp_path):
         Store.open(tmp_path / "new")
 
 
-def test_a_disk_that_is_full_is_named_and_nothing_before_is_lost(tmp_path):
-    """With a limit on the file's size in a process of its own: what a full disk does, without one."""
+def test_a_full_disk_is_reported_and_nothing_before_is_lost(tmp_path):
+    """In a separate process with a file size limit, which acts like a full disk."""
     script = """
 import resource, signal, sys
 from pathlib import Path
@@ -143,7 +143,7 @@ except StoreError as error:
         assert store.completion(request("kept").key) is not None
 
 
-def test_a_store_that_cannot_be_opened_or_written_is_named_with_a_remedy(tmp_path):
+def test_a_store_that_cannot_be_opened_or_written_is_reported_with_a_remedy(tmp_path):
     with pytest.raises(StoreError, match=r"cannot be written\. Change the permissions"):
         Store.open(tmp_path)  # a folder where the file should be
     (tmp_path / "file").write_text("")
@@ -151,8 +151,8 @@ def test_a_store_that_cannot_be_opened_or_written_is_named_with_a_remedy(tmp_pat
         Store.open(tmp_path / "file" / "store.sqlite3")
 
 
-def test_a_store_that_may_only_be_read_is_named_with_a_remedy():
-    """Without the rights to write, also where the tests run as root: rights are given up after everything is imported."""
+def test_a_read_only_store_is_reported_with_a_remedy():
+    """Without write permission, also if the tests run as root: the process drops its privileges after its imports."""
     script = """
 import os, sys
 from pathlib import Path

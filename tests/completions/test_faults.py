@@ -1,4 +1,4 @@
-"""What a server sends, and what comes of it: over HTTP, with the requests that the server counted."""
+"""The handling of server responses, over HTTP, with the requests that the server counted."""
 
 import gzip
 import json
@@ -161,7 +161,7 @@ def _no_delay(monkeypatch):
 
 
 @pytest.mark.parametrize("row", [*ANSWERS.values(), *FAULTS.values()], ids=[*ANSWERS, *FAULTS])
-def test_one_odd_response_is_one_case(tmp_path, row):
+def test_one_odd_response_affects_one_case(tmp_path, row):
     with (
         ScriptedServer(of_case_3(row.reply)) as server,
         engine(tmp_path, server, f", max_retries: {RETRIES}") as running,
@@ -181,7 +181,7 @@ def test_one_odd_response_is_one_case(tmp_path, row):
 
 
 @pytest.mark.parametrize("row", CLOSING.values(), ids=CLOSING)
-def test_what_one_call_proves_closes_the_server_or_the_model_at_once(tmp_path, row):
+def test_a_conclusive_failure_closes_the_server_or_the_model_at_once(tmp_path, row):
     with (
         ScriptedServer(lambda _n, _b: row.reply) as server,
         engine(tmp_path, server, ", max_concurrency: 4") as running,

@@ -53,7 +53,7 @@ def together(server, count):
     return script
 
 
-def test_the_limit_of_calls_in_flight_is_reached_and_never_passed_and_is_the_servers_not_the_models(tmp_path):
+def test_the_limit_of_calls_in_flight_is_reached_never_exceeded_and_per_server(tmp_path):
     with ScriptedServer() as server:
         server.script = together(server, 6)
         with engine(tmp_path, server, ", max_concurrency: 6", models=("a", "b")) as running:
@@ -88,7 +88,7 @@ class Paced:
 
 
 def paced(count, **limits):
-    """When calls were sent by a server queue, and what was told of them."""
+    """The times at which a server queue sent calls, and their results."""
     loop = VirtualLoop()
     error = limits.pop("error", None)
     try:
@@ -118,7 +118,7 @@ def test_requests_that_will_not_be_sent_skip_the_rate_limiter():
     assert took < 1.1, "40 turns take 20 s"
 
 
-def test_a_busy_server_is_given_the_time_it_asks_for(tmp_path):
+def test_retry_after_of_a_busy_server_is_respected(tmp_path):
     def script(number, _body):
         return Reply(429, headers={"retry-after-ms": "300"}) if number == 1 else Reply()
 
@@ -141,7 +141,7 @@ def test_retry_after_in_seconds_and_as_a_date():
 
 
 @pytest.mark.parametrize("broken", [Reply(500), Reply(drop=True), Reply(body=b'{"choices": [{"mess'), Reply(cut=True)])
-def test_what_may_pass_is_tried_again(tmp_path, broken):
+def test_temporary_failures_are_retried(tmp_path, broken):
     with ScriptedServer(lambda number, _b: broken if number == 1 else Reply()) as server:
         with engine(tmp_path, server) as running:
             (answer,) = fetch(running, asked(1, server))
@@ -160,7 +160,7 @@ def test_what_may_pass_is_tried_again(tmp_path, broken):
         (Reply(body=b'{"choices": []}'), "unusable answer"),
     ],
 )
-def test_retries_are_bounded_and_then_it_is_a_call_failure(tmp_path, broken, kind):
+def test_retries_are_bounded_and_end_as_a_call_failure(tmp_path, broken, kind):
     with ScriptedServer(lambda _n, _b: broken) as server:
         with engine(tmp_path, server, ", max_retries: 1") as running:
             (failure,) = fetch(running, asked(1, server))
@@ -171,7 +171,7 @@ def test_retries_are_bounded_and_then_it_is_a_call_failure(tmp_path, broken, kin
         assert "m " in failure.message
 
 
-def test_a_slow_answer_is_not_waited_for_beyond_the_timeout(tmp_path):
+def test_a_slow_answer_is_abandoned_at_the_timeout(tmp_path):
     given_up = threading.Event()
 
     def script(_number, _body):
@@ -190,7 +190,7 @@ def test_a_slow_answer_is_not_waited_for_beyond_the_timeout(tmp_path):
     ("status", "code", "kind"),
     [(401, None, "not authorised"), (402, None, "quota spent"), (404, "model_not_found", "no such model")],
 )
-def test_what_one_call_proves_a_hundred_others_need_not_try(tmp_path, status, code, kind):
+def test_a_conclusive_failure_ends_a_hundred_other_calls(tmp_path, status, code, kind):
     with ScriptedServer(lambda _n, _b: Reply(status, code=code, delay=0.01)) as server:
         with engine(tmp_path, server, ", max_concurrency: 4") as running:
             failures = fetch(running, asked(100, server))
@@ -207,7 +207,7 @@ def test_a_missing_model_closes_only_itself(tmp_path):
     assert [isinstance(a, Completion) for a in answers] == [False] * 5 + [True] * 5
 
 
-def test_a_rejected_request_is_not_tried_again_and_stops_nobody_else(tmp_path):
+def test_a_rejected_request_is_not_retried_and_stops_no_other(tmp_path):
     def script(_number, body):
         return Reply(400 if body["messages"][0]["content"].endswith(" 0") else 200)
 
@@ -219,7 +219,7 @@ def test_a_rejected_request_is_not_tried_again_and_stops_nobody_else(tmp_path):
         assert len(server.calls) == 5
 
 
-def test_distinct_requests_are_sent_once_however_many_want_them(tmp_path):
+def test_distinct_requests_are_sent_once_for_any_number_of_callers(tmp_path):
     with ScriptedServer(lambda _n, _b: Reply(delay=0.02)) as server:
         with engine(tmp_path, server) as running:
             requests = asked(8, server)
@@ -230,7 +230,7 @@ def test_distinct_requests_are_sent_once_however_many_want_them(tmp_path):
         assert len(server.calls) == 8
 
 
-def test_the_budget_ends_the_calls_and_a_larger_one_asks_for_the_rest(tmp_path):
+def test_the_budget_stops_sending_and_a_larger_one_sends_the_rest(tmp_path):
     (tmp_path / "prices.yaml").write_text("m: {input: 1.0, output: 9.0}\n")  # 0.01 USD a call of the scripted server
     with ScriptedServer() as server:
         yaml = "prices: prices.yaml\nbudget: {{usd: {}}}\n"
@@ -245,7 +245,7 @@ def test_the_budget_ends_the_calls_and_a_larger_one_asks_for_the_rest(tmp_path):
         assert len(server.calls) == 10
 
 
-def test_nothing_is_sent_offline_and_everything_is_asked_anew_when_fresh(tmp_path):
+def test_offline_sends_nothing_and_fresh_sends_everything(tmp_path):
     with ScriptedServer() as server:
         with engine(tmp_path, server) as running:
             fetch(running, asked(3, server))

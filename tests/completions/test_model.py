@@ -1,4 +1,4 @@
-"""Every answer exactly once: random sessions of engines on one store, in virtual time.
+"""Each request is answered exactly once: random sessions of engines on one store, in virtual time.
 
 Engines share the store; evaluations share keys and are graded while others are fetched ahead, judges ask one by one, an interim
 look asks again what it has seen, calls fail and are tried again, processes end and are killed, ``--fresh`` and ``--offline`` run
@@ -78,7 +78,7 @@ class Engines(RuleBasedStateMachine):
         return self.engines[number % len(self.engines)]
 
     def note(self, engine, answer):
-        """Somebody was told."""
+        """Record a reported result."""
         if isinstance(answer, CallFailure):
             self.told.append((engine, TEXT_OF[answer.key], answer))
             if answer.attempts:
@@ -202,7 +202,7 @@ TestEngines = Engines.TestCase
 
 
 def without_looking(patch, method):
-    """A method of the dispatcher for which nothing has landed."""
+    """Make a method of the dispatcher find nothing in the store."""
     real = getattr(Dispatcher, method)
 
     def run(self, *arguments):
@@ -217,18 +217,18 @@ def without_looking(patch, method):
 
 
 def looks_nothing_up(patch):
-    """A request is sent without a look at what has landed since it was first missed."""
+    """A request is sent without another lookup."""
     without_looking(patch, "_look_up")
     without_looking(patch, "_claim")
 
 
 def looks_before_it_claims(patch):
-    """What lands between the look and the claim is missed."""
+    """An answer that is stored between lookup and claim is missed."""
     without_looking(patch, "_claim")
 
 
 def forgets_failures(patch):
-    """A request that failed finally is sent again for whoever asks next."""
+    """A failed request is sent again for the next caller."""
     kept = Dispatcher._record_failure
 
     def forget(self, failure):
@@ -240,7 +240,7 @@ def forgets_failures(patch):
 
 
 def forgets_who_is_under_way(patch):
-    """Each entrance sends for itself."""
+    """Each caller sends its own request."""
     ask = Dispatcher.ask_one
 
     def ask_again(self, request, receiver=None):
@@ -253,12 +253,12 @@ def forgets_who_is_under_way(patch):
 
 
 def claims_nothing(patch):
-    """Processes do not know of each other."""
+    """Processes ignore each other's claims."""
     patch.setattr(Claims, "take", lambda self, keys: set(keys))
 
 
 def the_last_answer_wins(patch):
-    """A second answer takes the place of one that was graded."""
+    """A second answer replaces the graded one."""
     claims_nothing(patch)
     patch.setattr(Engines, "invariant", lambda self: None)  # which would find that it was asked twice
     statement = inserting._statement
@@ -269,7 +269,7 @@ def the_last_answer_wins(patch):
 
 
 def hands_out_its_own_answer(patch):
-    """Who comes second grades an answer that is not stored."""
+    """The second caller grades an answer that is not stored."""
     claims_nothing(patch)
     patch.setattr(Engines, "invariant", lambda self: None)
     saved = Dispatcher._saved
@@ -286,7 +286,7 @@ def hands_out_its_own_answer(patch):
 
 
 def counts_its_own_answers_as_stored(patch):
-    """An answer that was committed a moment ago is not "from the store"."""
+    """An answer of this session counts as stored before."""
     patch.setattr(reading, "read_completion", lambda row, origins, session=None: read_completion(row, origins, None))
 
 
@@ -303,7 +303,7 @@ def counts_its_own_answers_as_stored(patch):
         (hands_out_its_own_answer, "another text"),
     ],
 )
-def test_the_model_finds_each_race_when_its_fix_is_taken_out(mistake, found, monkeypatch):
+def test_the_model_finds_each_planted_mistake(mistake, found, monkeypatch):
     mistake(monkeypatch)
     with pytest.raises(AssertionError, match=found):
         run_state_machine_as_test(

@@ -15,7 +15,7 @@ ROWS = (
 )
 
 
-def test_the_server_receives_what_is_distinct_and_we_say_so():
+def test_the_server_receives_each_distinct_request_once_and_the_counts_agree():
     command = [
         sys.executable,
         "-m",

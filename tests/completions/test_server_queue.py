@@ -13,7 +13,7 @@ from distilltest.records import Completion, Request
 
 
 class Client:
-    """Answers after some turns of the loop; what it is told to fail, fails once."""
+    """Answers after some turns of the loop; the given texts fail once."""
 
     def __init__(self, turns=0, failing=()):
         self.asked, self.turns, self.failing = [], turns, set(failing)
@@ -41,7 +41,7 @@ def queue_of(client, limit, check=lambda: None):
 
 
 async def until(holds):
-    """Let the loop turn until something holds, for a thousand turns at most."""
+    """Run the loop until a condition holds, for at most a thousand turns."""
     for _ in range(1000):
         if holds():
             return
@@ -49,7 +49,7 @@ async def until(holds):
 
 
 async def answers(client, texts):
-    """What is told of calls over a server queue that makes one at a time."""
+    """The results of calls over a server queue with one worker."""
     queue, told = queue_of(client, 1), []
     for text in texts:
         queue.send(request(text), told.append)
@@ -62,7 +62,7 @@ def request(text):
     return Request("s", "http://x/v1", "m", ({"role": "user", "content": text},))
 
 
-def test_first_come_first_served_and_a_call_that_failed_goes_before_those_that_wait():
+def test_first_come_first_served_and_retries_go_first():
     client = Client(turns=2, failing=["1"])
     told = asyncio.run(answers(client, "1234"))
     assert client.asked in (["1", "1", "2", "3", "4"], ["1", "2", "1", "3", "4"])
@@ -75,8 +75,8 @@ def test_first_come_first_served_and_a_call_that_failed_goes_before_those_that_w
     following=st.lists(st.integers(0, 3), min_size=1, max_size=12),
     pauses=st.lists(st.integers(0, 3), min_size=12, max_size=12),
 )
-def test_no_call_is_forgotten_whenever_it_is_sent(limit, turns, following, pauses):
-    """Calls are sent from outside at any turn, and by those that were told of an answer: in the turn in which a worker ends."""
+def test_no_call_is_lost_at_any_time(limit, turns, following, pauses):
+    """Calls are sent from outside at any turn, and by callbacks in the turn in which a worker ends."""
     client = Client(turns)
 
     async def run():
@@ -107,7 +107,7 @@ def test_no_call_is_forgotten_whenever_it_is_sent(limit, turns, following, pause
     assert client.most_in_flight <= limit
 
 
-def test_a_bug_in_one_call_is_told_and_the_others_go_on():
+def test_a_bug_in_one_call_is_reported_and_the_others_go_on():
     class Broken(Client):
         async def chat(self, request):
             if request.messages[0]["content"] == "2":
@@ -121,7 +121,7 @@ def test_a_bug_in_one_call_is_told_and_the_others_go_on():
     assert (first.completion.text, third.completion.text) == ("1", "3")
 
 
-def test_an_exception_where_an_answer_is_taken_in_fails_that_call_and_the_worker_goes_on():
+def test_an_exception_in_a_callback_fails_its_call_and_the_worker_goes_on():
     client = Client()
     told = []
 
@@ -145,7 +145,7 @@ def test_an_exception_where_an_answer_is_taken_in_fails_that_call_and_the_worker
     assert "TypeError: no usage" in str(failed[0].error)
 
 
-def test_a_store_that_fails_is_told_as_it_is():
+def test_a_store_error_is_reported_unchanged():
     told = []
 
     async def run():
@@ -164,7 +164,7 @@ def test_a_store_that_fails_is_told_as_it_is():
     assert isinstance(told[1].error, StoreError)
 
 
-def test_nobody_who_can_be_told_does_not_end_the_worker():
+def test_a_callback_that_raises_twice_does_not_end_the_worker():
     client, complaints = Client(), []
 
     async def run():
@@ -181,7 +181,7 @@ def test_nobody_who_can_be_told_does_not_end_the_worker():
 
 
 class Script(Client):
-    """Fails as told, by the text of the request: ``400 slow`` fails with status 400 when the test lets it."""
+    """Fails according to the request's text: ``400 slow`` fails with status 400 when the test allows it."""
 
     def __init__(self):
         super().__init__()
@@ -202,7 +202,7 @@ class Script(Client):
 
 
 async def run_script(texts, limit=4, retries=0):
-    """What is told of calls, sent in order; slow ones come back when nothing else happens any more."""
+    """The results of calls, sent in order; slow ones return when nothing else happens."""
     client, told = Script(), {}
     queue = ServerQueue(Server("s", "http://x/v1", max_concurrency=limit, max_retries=retries), client, 1, lambda: None)
     for text in texts:
@@ -220,7 +220,7 @@ def numbered(kind, count, start=0):
 
 
 @pytest.mark.parametrize(("kind", "least"), [("503", 20), ("404", 20), ("400", 100)])
-def test_many_failures_in_a_row_close_a_model_and_what_was_not_sent_says_so(kind, least):
+def test_many_failures_in_a_row_close_a_model_and_unsent_calls_say_so(kind, least):
     client, told = asyncio.run(run_script(numbered(kind, 500)))
     assert least <= len(client.asked) < least + 4
     last = told[f"{kind} 499"]
@@ -233,7 +233,7 @@ def test_many_failures_in_a_row_close_a_model_and_what_was_not_sent_says_so(kind
 
 
 @pytest.mark.parametrize(("kind", "count"), [("503", 30), ("404", 150), ("400", 150)])
-def test_failures_that_are_fast_do_not_close_a_model_whose_answers_are_slow(kind, count):
+def test_fast_failures_do_not_close_a_model_with_slow_answers(kind, count):
     client, told = asyncio.run(run_script(["fine slow", *numbered(kind, count), *numbered("fine", 50)]))
     assert len(client.asked) == count + 51
     assert sum(isinstance(each, Arrived) for each in told.values()) == 51
@@ -245,12 +245,12 @@ def test_rejections_do_not_close_a_model_that_has_answered(kind):
     assert len(client.asked) == len(told) == 306
 
 
-def test_a_server_that_fails_for_long_is_closed_although_it_answered_before():
+def test_a_server_that_keeps_failing_is_closed_even_if_it_answered_before():
     client, _ = asyncio.run(run_script(["fine", *numbered("503", 300)]))
     assert len(client.asked) <= 25
 
 
-def test_cases_that_are_too_long_prove_nothing_about_others():
+def test_overlong_cases_do_not_affect_others():
     client, told = asyncio.run(run_script([*numbered("long", 300), "fine"], limit=1))
     assert len(client.asked) == 301
     assert isinstance(told["fine"], Arrived)
@@ -261,7 +261,7 @@ def test_cases_that_are_too_long_prove_nothing_about_others():
     st.integers(1, 8),
 )
 @settings(max_examples=30, deadline=None)
-def test_everybody_is_told_once_and_one_answer_in_twenty_calls_keeps_a_model_open(kinds, limit):
+def test_every_callback_runs_once_and_one_answer_in_twenty_calls_keeps_a_model_open(kinds, limit):
     texts = [f"{kind} {n}" for n, kind in enumerate(kinds)]
     client, told = asyncio.run(run_script(texts, limit))
     assert len(client.asked) == len(set(client.asked))
@@ -275,7 +275,7 @@ def test_everybody_is_told_once_and_one_answer_in_twenty_calls_keeps_a_model_ope
         assert not unsent
 
 
-def test_after_close_nothing_is_sent_and_nobody_is_told():
+def test_after_close_nothing_is_sent_and_no_callback_runs():
     client = Client(turns=5, failing=["1"])
 
     async def run():

@@ -1,4 +1,4 @@
-"""What an engine leaves behind when it is stopped: nothing."""
+"""A stopped engine leaves nothing behind."""
 
 import asyncio
 import gc
@@ -8,7 +8,7 @@ from completions.test_limits_and_retries import asked, engine, fetch
 from processes import until
 
 
-def test_whoever_still_waits_is_cancelled_and_no_task_is_left(tmp_path, caplog):
+def test_waiting_tasks_are_cancelled_and_none_is_left(tmp_path, caplog):
     with ScriptedServer(lambda _n, _b: Reply(delay=0.5)) as server:
         with engine(tmp_path, server, ", max_concurrency: 1") as running:
             first, second = asked(2, server)
@@ -20,7 +20,7 @@ def test_whoever_still_waits_is_cancelled_and_no_task_is_left(tmp_path, caplog):
     assert "destroyed" not in caplog.text
 
 
-def test_garbage_is_collected_as_before(tmp_path):
+def test_the_garbage_collector_is_restored(tmp_path):
     before = gc.get_threshold()
     with ScriptedServer() as server:
         with engine(tmp_path, server) as running:

@@ -30,7 +30,7 @@ COMMIT = 0.003
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop that never waits: where nothing is to be done now, its clock jumps to what comes next."""
+    """An event loop that never waits: if nothing is due, its clock jumps to the next event."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,11 +49,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self.now
 
     def advance(self, seconds: float) -> None:
-        """Let so much time pass."""
+        """Advance the clock by this many seconds."""
         self.run_until_complete(asyncio.sleep(seconds))
 
     def run_until(self, done) -> None:
-        """Let time pass until something is true."""
+        """Advance the clock until a condition holds."""
 
         async def wait() -> None:
             while not done():
@@ -66,19 +66,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 @dataclass
 class VirtualServer:
-    """Answers every call with another text, or fails as the request's text demands; and keeps the engine's promises in mind."""
+    """Answers every call with another text or fails, as the request's text says, and checks the engine's promises."""
 
     loop: VirtualLoop
     stored: sqlite3.Connection
-    """Of its own, to see what has been committed."""
+    """A separate connection, to see what is committed."""
     received: Counter[str] = field(default_factory=Counter)
     """Engine → calls."""
     in_flight: set[str] = field(default_factory=set)
     """Keys."""
     failed: set[tuple[str, str]] = field(default_factory=set)
-    """(session, key) that failed finally."""
+    """(session, key) pairs with a final failure."""
     broken: list[str] = field(default_factory=list)
-    """Promises that were broken."""
+    """Broken promises."""
 
     async def answer(self, engine: VirtualEngine, request: Request):
         key = request.key
@@ -118,7 +118,7 @@ def request_for(text: str) -> Request:
 
 
 class Client:
-    """The way of one engine to the server."""
+    """The client of one engine."""
 
     def __init__(self, server: VirtualServer, engine: VirtualEngine) -> None:
         self.server, self.engine = server, engine
@@ -131,7 +131,7 @@ class Client:
 
 
 class VirtualStore(Store):
-    """A store whose writer is the loop: a commit some time after each arrival."""
+    """A store that commits on the loop, some time after each arrival."""
 
     loop: VirtualLoop
 
@@ -159,7 +159,7 @@ class VirtualStore(Store):
 
 
 _EMPTY = list[bytes]()
-"""The file of a store that was just made: making one takes longer than most examples."""
+"""The file of a new store: creating one takes longer than most examples."""
 
 
 def open_store(path: Path, loop: VirtualLoop) -> VirtualStore:
@@ -220,7 +220,7 @@ class VirtualEngine(Engine):
         self._reader.close()
 
     def kill(self) -> None:
-        """What kill -9 does: calls break off, what was not committed is gone, claims are let go."""
+        """Simulate kill -9: calls are cut off, uncommitted rows are lost, claims are released."""
 
         async def end() -> None:
             dispatcher = self._dispatch()

@@ -105,7 +105,7 @@ def test_a_time_limit_holds_in_workers_and_in_the_background(project, held):
 def test_a_time_limit_that_is_none_is_refused(project, text):
     result = project.pytester.runpytest_inprocess(f"--time-limit={text}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*is no duration; write it as 90s, 10m or 1h30m*"])
+    result.stderr.fnmatch_lines(["*is not a duration; write it as 90s, 10m or 1h30m*"])
 
 
 def test_workers_stop_when_their_controller_is_killed(project):

@@ -1,4 +1,4 @@
-"""Completions, runs and outcomes to fill a store with."""
+"""Functions that fill a store with completions, runs and outcomes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def answered(request: Request, text: str = "git status", created: float = 1000.0
 
 
 def keep(store: Store, text: str, answer: str = "git status", created: float = 1000.0, **more: object) -> str:
-    """Keep one completion; its key."""
+    """Save one completion; return its key."""
     request = asked(text, **more)
     content = {"choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": answer}}]}
     store.save_all([(request, answered(request, answer, created), orjson.dumps(content))])
@@ -30,7 +30,7 @@ def keep(store: Store, text: str, answer: str = "git status", created: float = 1
 
 
 def grade(store: Store, run: str, evaluation: str, rows: list[tuple[str, str, str, bool]], trial: int = 0) -> None:
-    """Keep outcomes: (case, role, completion's key, passed)."""
+    """Save outcomes: (case, role, completion's key, passed)."""
     store.start_run(run, started=1.0, command="pytest")
     outcomes = [Outcome(case, role, trial, passed, float(passed), key) for case, role, key, passed in rows]
     grades = {

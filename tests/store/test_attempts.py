@@ -1,4 +1,4 @@
-"""What candidates on one dataset spend of the level, in any order, with any change of what was declared."""
+"""The shares of the level that candidates on one dataset spend, in any order and with any declared number."""
 
 import sqlite3
 from contextlib import closing
@@ -46,7 +46,7 @@ steps = st.lists(
 @settings(max_examples=40, deadline=None)
 @given(steps)
 def test_all_together_never_spend_more_than_the_level(steps):
-    """Whoever is judged, again or anew, by whichever evaluation, and whatever number is declared meanwhile."""
+    """For any sequence of candidates, evaluations and declared numbers."""
     shares = {}
     with closing(Opened()) as store:
         for at, (evaluation, model, prompt, declared) in enumerate(steps, start=1):
@@ -58,7 +58,7 @@ def test_all_together_never_spend_more_than_the_level(steps):
                 assert sum(spent for (where, *_), spent in shares.items() if where == each) <= 1.0 + 1e-9
 
 
-def test_without_a_declared_number_the_kth_gets_its_part_of_a_sum_that_ends():
+def test_without_a_declared_number_the_shares_have_a_finite_sum():
     with closing(Opened()) as store:
         for number in range(1, 21):
             one = attempt("a", f"model {number}", "one")
@@ -67,7 +67,7 @@ def test_without_a_declared_number_the_kth_gets_its_part_of_a_sum_that_ends():
             store.record(one, float(number), turn.share)
 
 
-def test_candidates_that_are_judged_at_the_same_moment_are_not_both_the_first():
+def test_two_candidates_gated_at_the_same_time_are_not_both_the_first():
     with closing(Opened()) as store:
         one, other = attempt("a", "model 1", "one"), attempt("a", "model 2", "one")
         first, also_first = store.turn(one), store.turn(other)
@@ -77,7 +77,7 @@ def test_candidates_that_are_judged_at_the_same_moment_are_not_both_the_first():
         assert store.turn(other).share == share(2)
 
 
-def test_a_promotion_begins_the_count_anew():
+def test_a_promotion_restarts_the_count():
     with closing(Opened()) as store:
         for number in range(1, 6):
             store.record(attempt("a", f"model {number}", "one"), float(number), 0.1)

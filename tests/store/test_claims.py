@@ -1,4 +1,4 @@
-"""What one process asks for, no other asks for, however it reaches the store and however it ends."""
+"""A request that one process has claimed is not sent by another, however it reaches the store and however it ends."""
 
 import ctypes
 import errno
@@ -53,7 +53,7 @@ def claim():
         each.close()
 
 
-def test_what_one_has_no_other_gets_until_it_is_given_back(path, claim):
+def test_a_claim_excludes_others_until_it_is_released(path, claim):
     one, other = claim(path), claim(path)
     assert one.take(KEYS[:3]) == set(KEYS[:3])
     assert other.take(KEYS) == {KEYS[3]}
@@ -64,7 +64,7 @@ def test_what_one_has_no_other_gets_until_it_is_given_back(path, claim):
 
 
 @pytest.mark.parametrize("link", ["folder", "file"])
-def test_a_store_that_is_reached_through_a_link_has_the_same_claims(path, claim, link):
+def test_a_store_reached_through_a_link_has_the_same_claims(path, claim, link):
     elsewhere = path.parent / "elsewhere"
     if link == "folder":
         elsewhere.symlink_to(path.parent)
@@ -78,13 +78,13 @@ def test_a_store_that_is_reached_through_a_link_has_the_same_claims(path, claim,
 
 
 @pytest.mark.parametrize("rights", [0o600, 0o660])
-def test_whoever_may_write_into_the_store_may_claim_and_nobody_else(path, claim, rights):
+def test_only_users_who_can_write_to_the_store_can_claim(path, claim, rights):
     path.chmod(rights)
     claim(path).take(KEYS)
     assert path.with_name("store.sqlite3-claims").stat().st_mode & 0o777 == rights
 
 
-def test_a_file_that_is_deleted_in_mid_run_comes_back_with_the_same_claims(path, claim):
+def test_a_lock_file_deleted_during_a_run_is_restored_with_its_claims(path, claim):
     one = claim(path)
     one.take(KEYS[:2])
     path.with_name("store.sqlite3-claims").unlink()
@@ -92,7 +92,7 @@ def test_a_file_that_is_deleted_in_mid_run_comes_back_with_the_same_claims(path,
     assert claim(path).take(KEYS) == {KEYS[3]}
 
 
-def test_a_process_that_was_forked_off_does_not_keep_the_claims_of_its_dead_parent(path, claim):
+def test_a_forked_child_does_not_keep_the_claims_of_its_dead_parent(path, claim):
     command = [sys.executable, "-c", FORKING, str(path), *KEYS]
     with processes.started(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
         assert parent.stdout.readline().startswith("forked")
@@ -103,7 +103,7 @@ def test_a_process_that_was_forked_off_does_not_keep_the_claims_of_its_dead_pare
         parent.stdin.close()  # the fork ends
 
 
-def test_without_such_locks_everything_is_granted(path, claim, monkeypatch):
+def test_without_file_locks_every_claim_succeeds(path, claim, monkeypatch):
     def without(*_):
         ctypes.set_errno(errno.ENOLCK)
         return -1
@@ -116,12 +116,12 @@ def test_without_such_locks_everything_is_granted(path, claim, monkeypatch):
     one.give_back(KEYS)
 
 
-def test_claims_on_a_store_that_is_gone_say_so(tmp_path, claim):
+def test_claims_on_a_deleted_store_raise(tmp_path, claim):
     with pytest.raises(StoreError, match=r"store\.sqlite3 was deleted, moved or replaced"):
         claim(tmp_path / "gone" / "store.sqlite3").take(KEYS)
 
 
-def test_who_asks_is_told_where_claims_cannot_be_made(tmp_path):
+def test_a_lock_file_that_cannot_be_opened_is_an_error(tmp_path):
     (tmp_path / "distilltest.yaml").write_text(
         "servers:\n  s: {base_url: 'http://127.0.0.1:9/v1'}\nmodels:\n  base: {server: s, model: m}\n"
     )

@@ -1,4 +1,4 @@
-"""Who may read the store's files, and stores of earlier versions."""
+"""The permissions of the store's files, and stores of earlier versions."""
 
 import os
 import sqlite3
@@ -16,7 +16,7 @@ def mode(path):
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
-def test_the_store_its_log_and_its_folder_are_for_their_owner_only(tmp_path, umask):
+def test_only_the_owner_can_read_the_store_its_log_and_its_folder(tmp_path, umask):
     before = os.umask(umask)
     try:
         folder = tmp_path / "project" / ".distilltest"
@@ -35,7 +35,7 @@ def test_the_store_its_log_and_its_folder_are_for_their_owner_only(tmp_path, uma
         os.umask(before)
 
 
-def test_a_folder_that_was_there_keeps_its_rights(tmp_path):
+def test_an_existing_folder_keeps_its_permissions(tmp_path):
     folder = tmp_path / "shared"
     folder.mkdir()
     folder.chmod(0o755)
@@ -43,8 +43,8 @@ def test_a_folder_that_was_there_keeps_its_rights(tmp_path):
     assert mode(folder) == "0o755"
 
 
-def test_a_new_store_is_made_in_one_transaction():
-    """Each one would wait for the disk."""
+def test_a_new_store_is_created_in_one_transaction():
+    """Each transaction waits for the disk."""
     said = []
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         connection.set_trace_callback(said.append)
@@ -56,7 +56,7 @@ def test_a_new_store_is_made_in_one_transaction():
     assert not any(name.endswith("_before") for name in tables)
 
 
-def test_a_store_of_the_first_version_is_brought_up_with_everything_in_it(tmp_path):
+def test_a_store_of_the_first_version_is_migrated_without_loss(tmp_path):
     path = tmp_path / "s.sqlite3"
     with Store.open(path) as store:
         key = keep(store, "one", "answer", metadata={"task": "git"})

@@ -1,4 +1,4 @@
-"""A store of schema 5 is brought to today's with everything in it, whatever happens meanwhile, and whoever waits is told."""
+"""A store of schema 5 is migrated without loss, whatever interrupts it, and the user sees the progress."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ from distilltest.store.prepare import Upgrade, open_for_work, open_store
 ROOT = Path(__file__).parents[2]
 
 
-def test_everything_is_there_afterwards_and_the_file_is_small(tmp_path, monkeypatch):
+def test_a_migration_keeps_everything_and_compacts_the_file(tmp_path, monkeypatch):
     monkeypatch.setattr(old_rows, "_ROWS", 7)  # several steps
     path = tmp_path / "store.sqlite3"
     wanted = older_store.make(path, 60)
@@ -27,8 +27,8 @@ def test_everything_is_there_afterwards_and_the_file_is_small(tmp_path, monkeypa
     assert path.stat().st_size < before
 
 
-def test_kills_lose_change_and_repeat_nothing():
-    """In processes of their own: a migration, and a run that asks."""
+def test_kills_during_a_migration_lose_and_repeat_nothing():
+    """In separate processes: a migration, and a run that sends requests."""
     command = [sys.executable, "-m", "bench.kills", "--migrations", "5", "--runs", "4", "--rows", "150", "--seed", "1"]
     done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -36,7 +36,7 @@ def test_kills_lose_change_and_repeat_nothing():
     assert "every answer that was handed out is stored" in done.stdout
 
 
-def test_an_upgrade_tells_after_a_while_and_not_too_often():
+def test_a_migration_reports_progress_after_a_while_and_not_too_often():
     now, said = [0.0], []
     upgrade = Upgrade(Path("store"), said.append, lambda: now[0])
     for second in range(10):
@@ -46,7 +46,7 @@ def test_an_upgrade_tells_after_a_while_and_not_too_often():
 
 
 @pytest.mark.parametrize("opening", [open_store, open_for_work], ids=lambda opening: opening.__name__)
-def test_whoever_opens_an_older_store_is_told(tmp_path, monkeypatch, opening):
+def test_opening_an_older_store_shows_the_progress(tmp_path, monkeypatch, opening):
     monkeypatch.setattr(prepare, "_SOON", 0.0)
     config = load_config(tmp_path)
     older_store.make(config.store_path, 20)
@@ -57,7 +57,7 @@ def test_whoever_opens_an_older_store_is_told(tmp_path, monkeypatch, opening):
     assert len(said) == 1
 
 
-def test_pytest_and_commands_tell_on_the_way(tmp_path, capsys, monkeypatch):
+def test_pytest_and_commands_show_the_progress(tmp_path, capsys, monkeypatch):
     from distilltest.cli import main
     from distilltest.pytest_plugin.session import Options, Session
 

@@ -1,4 +1,4 @@
-"""What a newer version wrote can be read: fields that it added are left out, and what is unreadable is an error of ours."""
+"""Records of a newer version can be read: added fields are ignored, and unreadable ones are an error of ours."""
 
 import re
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ from distilltest.reporting.report import EvaluationReport
 
 
 class OneState:
-    """A store that has one state."""
+    """A store with one state value."""
 
     def __init__(self, content):
         self._content = content
@@ -47,14 +47,14 @@ RECORDS = {
     RunInfo: lambda content: restore(RunInfo, content),
     Counts: lambda content: restore(Counts, content),
 }
-"""Every dataclass that is kept as JSON and read again, with its reader (but completions, which are the store's)."""
+"""Every dataclass that is stored as JSON, with its reader (completions excepted, which the store reads)."""
 
 
 PLAIN = {str: "text", int: 1, float: 0.5, bool: True, Path: Path("file"), Any: 1, object: 1}
 
 
 def example(kind):
-    """A value of a type, with something in every list and mapping, however deep."""
+    """A value of a type, with an item in every list and mapping at any depth."""
     origin, inner = get_origin(kind), [each for each in get_args(kind) if each not in (type(None), ...)]
     if kind in PLAIN:
         return PLAIN[kind]
@@ -71,7 +71,7 @@ def example(kind):
 
 
 def of_a_newer_version(value):
-    """As JSON has it, with a field more in every record, however deep."""
+    """The value as JSON, with an added field in every record at any depth."""
     if is_dataclass(value):
         known = {field.name: of_a_newer_version(getattr(value, field.name)) for field in fields(value)}
         return known | {"added_later": {"deep": [1]}}
@@ -85,13 +85,13 @@ def of_a_newer_version(value):
 
 
 @pytest.mark.parametrize("kind", RECORDS, ids=lambda kind: kind.__name__)
-def test_a_field_that_was_added_later_is_left_out(kind):
+def test_an_added_field_is_ignored(kind):
     record = example(kind)
     assert repr(RECORDS[kind](of_a_newer_version(record))) == repr(record)
 
 
 @pytest.mark.parametrize("kind", RECORDS, ids=lambda kind: kind.__name__)
-def test_what_cannot_be_read_is_an_error_that_names_the_field(kind):
+def test_an_unreadable_field_is_named_in_the_error(kind):
     content = of_a_newer_version(example(kind))
     needed = [field.name for field in fields(kind) if field.default is MISSING and field.default_factory is MISSING]
     for name in needed:
@@ -102,12 +102,12 @@ def test_what_cannot_be_read_is_an_error_that_names_the_field(kind):
             RECORDS[kind](broken)
 
 
-def test_a_status_that_came_later_is_named():
+def test_an_unknown_status_is_named_in_the_error():
     with pytest.raises(StoreError, match="A stored Verdict has 'perhaps' as 'status'"):
         Verdict.from_json({"status": "perhaps", "sentence": "", "rules": []})
 
 
-def test_an_entry_of_a_newer_version_is_not_called_edited(tmp_path):
+def test_an_entry_of_a_newer_version_does_not_count_as_edited(tmp_path):
     path = tmp_path / NAME
     entry = replace(
         example(Entry), number=1, action=PROMOTE, when="2026-01-01T00:00:00+00:00", restores=None, reason=None
@@ -123,8 +123,8 @@ def test_an_entry_of_a_newer_version_is_not_called_edited(tmp_path):
             History.load(tmp_path)
 
 
-def test_the_list_of_records_is_whole():
-    """Whatever is made from stored values by ``**`` is in the list, or its own reader refuses what it does not know."""
+def test_the_list_of_records_is_complete():
+    """Every record created from stored values with ``**`` is in the list, or has a reader that rejects unknown fields."""
     package = Path(__file__).parents[2] / "distilltest"
     found = set()
     for path in package.rglob("*.py"):

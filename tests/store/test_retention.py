@@ -1,4 +1,4 @@
-"""What is older than a project keeps is deleted, except what it still stands on."""
+"""Completions older than the retention are deleted, unless a recent run or a promotion needs them."""
 
 import json
 import subprocess
@@ -39,7 +39,7 @@ def left(root, now=NOW):
         return [item.messages[0]["content"] for item in store.find_completions(oldest_first=True)], said
 
 
-def test_what_is_older_is_deleted_and_said_once(root):
+def test_older_completions_are_deleted_and_reported_once(root):
     with stored(root) as store:
         for age in (10, 29.9, 30.1, 400):
             keep(store, f"{age}", created=NOW - age * DAY)
@@ -55,7 +55,7 @@ def test_without_the_setting_nothing_is_deleted(root):
     assert left(root) == (["old"], [])
 
 
-def test_what_a_recent_run_or_the_last_promotion_used_is_kept(root):
+def test_completions_of_a_recent_run_or_the_last_promotion_are_kept(root):
     with stored(root) as store:
         keys = {
             name: keep(store, name, created=NOW - 100 * DAY)
@@ -76,7 +76,7 @@ def test_what_a_recent_run_or_the_last_promotion_used_is_kept(root):
         assert store.delete_older(NOW, NOW, keep_runs=["run-4"]) == 0
 
 
-def test_every_run_that_promotions_yaml_names_stays_whole(root):
+def test_every_run_in_promotions_yaml_is_kept_in_full(root):
     named, other = "20250101-120000-1f3a", "20250102-120000-1f3b"
     with stored(root) as store:
         for run, text in ((named, "named"), (other, "other")):
@@ -92,7 +92,7 @@ def test_every_run_that_promotions_yaml_names_stays_whole(root):
         assert store.grades(other, GIT, "c1", "candidate", 0)[0].reason == ""
 
 
-def test_where_promotions_yaml_cannot_be_read_nothing_is_deleted(root):
+def test_an_unreadable_promotions_yaml_prevents_deletion(root):
     with stored(root) as store:
         keep(store, "old", created=1.0)
     (root / "promotions.yaml").mkdir()
@@ -135,7 +135,7 @@ def test_deleted_bytes_are_gone_from_the_files(root):
 
 
 @pytest.mark.parametrize("value", ["{days: 0}", "{days: 1.5}", "{days: soon}", "{weeks: 2}", "30"])
-def test_a_retention_that_is_none_is_an_error_of_the_configuration(root, value):
+def test_an_invalid_retention_is_a_configuration_error(root, value):
     (root / "distilltest.yaml").write_text(f"retention: {value}\n")
     with pytest.raises(ConfigError, match=r"distilltest.yaml:1: .*retention"):
         load_config(root)
@@ -162,7 +162,7 @@ distillation: {train: cases.jsonl, prompt: prompt.yaml}
 @pytest.mark.parametrize(
     "command", [["pytest"], ["pytest", "-n", "2"], ["distilltest", "completions", "list"], ["distilltest", "distill"]]
 )
-def test_every_command_that_works_with_the_store_deletes_and_says_so_in_one_line(root, command):
+def test_every_command_that_uses_the_store_deletes_and_reports_it_in_one_line(root, command):
     (root / "distilltest.yaml").write_text(PROJECT)
     (root / "pytest.ini").write_text("[pytest]\n")
     (root / "prompt.yaml").write_text('messages:\n  - {role: user, content: "{{ item.q }}"}\n')
@@ -189,7 +189,7 @@ def test_a_pytest_session_without_evaluations_deletes_nothing(root):
         assert store.count_completions() == 1
 
 
-def test_what_is_imported_and_too_old_is_told(root, capsys):
+def test_an_import_of_expired_completions_is_reported(root, capsys):
     (root / "in.jsonl").write_text(
         '{"messages": [{"role": "user", "content": "q"}], "answer": "a", "model": "m", "created": 5}\n'
     )

@@ -1,4 +1,4 @@
-"""Which completions a selection finds, in which order, page by page."""
+"""The completions of a selection, their order, and paging."""
 
 import pytest
 from store.stored import GIT, TERMS, answered, grade, keep
@@ -19,7 +19,7 @@ def texts(store, *arguments, **options):
     return [item.messages[-1]["content"] for item in found]
 
 
-def test_every_condition_narrows_and_together_they_narrow_further(store):
+def test_every_condition_narrows_the_selection(store):
     keep(store, "one", "Ärger", 1.0, metadata={"task": "git", "split": "train"})
     keep(store, "two", "git push", 2.0, metadata={"task": "git"})
     keep(store, "three", "git push", 3.0, model="student", metadata={"task": "git"})
@@ -40,7 +40,7 @@ def test_every_condition_narrows_and_together_they_narrow_further(store):
     assert not CompletionFilter(passed=False).everything
 
 
-def test_a_text_is_found_wherever_a_request_or_an_answer_says_it(store):
+def test_text_is_found_in_all_parts_of_requests_and_answers(store):
     parts = {"role": "user", "content": [{"type": "text", "text": "in a part"}]}
     calls = {
         "role": "assistant",
@@ -55,7 +55,7 @@ def test_a_text_is_found_wherever_a_request_or_an_answer_says_it(store):
     assert store.count_completions(CompletionFilter(text="assistant")) == 0
 
 
-def test_pages_hold_each_completion_once_also_where_times_are_equal_and_rows_come_and_go(store):
+def test_pages_contain_each_completion_once_with_equal_times_and_concurrent_changes(store):
     keys = [keep(store, f"number {i}", created=float(i // 4)) for i in range(23)]
     for oldest_first in (False, True):
         seen, after = [], None
@@ -72,7 +72,7 @@ def test_pages_hold_each_completion_once_also_where_times_are_equal_and_rows_com
     assert "newer than all" not in [item.messages[-1]["content"] for item in following]
 
 
-def test_grades_and_roles_are_those_of_the_latest_run_that_used_a_completion(store):
+def test_grades_and_roles_come_from_the_latest_run_that_used_a_completion(store):
     good, bad, other = keep(store, "good"), keep(store, "bad", model="m2"), keep(store, "other")
     grade(store, "run-1", GIT, [("c1", "candidate", good, False), ("c2", "candidate", bad, False)])
     grade(store, "run-2", GIT, [("c1", "promoted", good, True)])
@@ -90,7 +90,7 @@ def test_grades_and_roles_are_those_of_the_latest_run_that_used_a_completion(sto
     assert texts(store, CompletionFilter(evaluation="test_defines", model="m2")) == []
 
 
-def test_graded_completions_come_by_case_and_role_with_what_was_said_of_them(store):
+def test_graded_completions_are_sorted_by_case_and_role_and_have_their_grades(store):
     first, second, old = keep(store, "first"), keep(store, "second"), keep(store, "old")
     grade(store, "run-1", GIT, [("c1", "candidate", old, True), ("c1", "teacher", first, False)])
     grade(store, "run-2", GIT, [("c2", "candidate", second, False), ("c1", "teacher", first, True)])
@@ -107,7 +107,7 @@ def test_graded_completions_come_by_case_and_role_with_what_was_said_of_them(sto
     assert ever == [("c1", "candidate", "run-1"), ("c1", "teacher", "run-2"), ("c2", "candidate", "run-2")]
 
 
-def test_many_graded_completions_come_whole_over_several_pages(store):
+def test_many_graded_completions_are_complete_over_several_pages(store):
     keys = [keep(store, f"number {i}") for i in range(1100)]
     for trial in (0, 1):
         grade(store, "run-1", GIT, [(f"c{i}", "teacher", key, True) for i, key in enumerate(keys)], trial)
@@ -115,7 +115,7 @@ def test_many_graded_completions_come_whole_over_several_pages(store):
     assert len(found) == len(set(found)) == 2200
 
 
-def test_an_evaluation_is_found_by_its_end_unless_several_have_it(store):
+def test_an_evaluation_is_found_by_a_unique_end(store):
     key = keep(store, "one")
     grade(store, "run-1", GIT, [("c1", "teacher", key, True)])
     grade(store, "run-1", "suites/other.py::test_writes_the_expected_command", [("c1", "teacher", key, True)])

@@ -1,4 +1,4 @@
-"""A store that is deleted, moved or replaced while it is open takes nothing any more."""
+"""A store that is deleted, moved or replaced while it is open rejects writes."""
 
 import asyncio
 import shutil
@@ -29,7 +29,7 @@ def replaced(path):
 
 
 @pytest.mark.parametrize("happens", [deleted, moved, folder_deleted, replaced], ids=lambda happens: happens.__name__)
-def test_whoever_writes_is_told_and_nothing_is_written_elsewhere(tmp_path, happens):
+def test_writes_raise_and_nothing_is_written_elsewhere(tmp_path, happens):
     path = tmp_path / "folder" / "store.sqlite3"
     asked = Request("s", "http://x/v1", "m", ({"role": "user", "content": "a"},))
     answer = Completion(key=asked.key, server="s", model="m", text="b", finish_reason="stop", created=time.time())

@@ -1,4 +1,4 @@
-"""The plugin's project serves here too."""
+"""Provides the plugin's project fixture."""
 
 from plugin.conftest import project, server
 

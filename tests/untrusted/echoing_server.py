@@ -1,4 +1,4 @@
-"""A server that sends back, wherever it can and however it can be written, what it was authorised with."""
+"""A server that echoes its credentials in every field and every encoding."""
 
 import base64
 import itertools
@@ -11,7 +11,7 @@ from http_server import Handler, HttpServer
 
 
 def spellings(key: str) -> list[str]:
-    """How a key can be written, one after another."""
+    """The encodings of a key."""
     return [
         key,
         quote(key, safe=""),
@@ -29,7 +29,7 @@ class EchoingServer(HttpServer):
 
     def __init__(self) -> None:
         self.keys: set[str] = set()
-        """With what it was asked."""
+        """The request's credentials."""
         self._number = itertools.count()
         owner = self
 
@@ -71,7 +71,7 @@ class EchoingServer(HttpServer):
         return 200, self.rare(path, key)
 
     def chat(self, request: bytes, key: str) -> Any:
-        """An answer that has the key in every text."""
+        """An answer with the key in every text."""
         number = re.findall(r"number (\d+)", request.decode())
         call = {"id": key, "type": "function", "function": {"name": f"f {key}", "arguments": json.dumps({"key": key})}}
         wrong = bool(number) and int(number[-1]) % 3 == (0 if b"candidate" in request else 1)

@@ -1,4 +1,4 @@
-"""Texts that would act, and values of which every text is one."""
+"""Hostile texts, and values that contain them."""
 
 import collections.abc
 import itertools
@@ -64,13 +64,13 @@ hostile = st.tuples(st.lists(texts, min_size=1, max_size=7), st.booleans())
 
 
 def report_of(declared, drawn):
-    """A report of which all texts are hostile."""
+    """A report with hostile texts only."""
     found, full = drawn
     return planted(declared, itertools.cycle(found), full)
 
 
 def benign(value, words=None):
-    """The same value with harmless words for its texts: what a report looks like of which nothing acts."""
+    """The same value with harmless texts, to compare the structure of reports."""
     words = {"": ""} if words is None else words
     if isinstance(value, Enum):
         return value

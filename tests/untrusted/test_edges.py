@@ -1,4 +1,4 @@
-"""The places where texts leave the process: standard output and error of a command, and everything that pytest shows."""
+"""The output of the process: standard output and error of commands, and all that pytest shows."""
 
 import io
 import json
@@ -24,7 +24,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_what_a_command_prints_passes_the_filter_and_comes_back_as_it_was(monkeypatch, capsys):
+def test_a_command_filters_its_output_and_restores_the_streams(monkeypatch, capsys):
     def says(_):
         print(CLEAR)
         print(CLEAR, file=sys.stderr)
@@ -56,7 +56,7 @@ def test_a_bar_moves_the_cursor_and_its_title_does_not(monkeypatch):
     assert "\nPROMOTE" not in terminal.getvalue()
 
 
-def test_a_live_line_moves_the_cursor_and_what_a_server_tells_does_not():
+def test_a_live_line_moves_the_cursor_and_text_of_a_server_does_not():
     terminal = Terminal()
     with LiveLine(edges.ShownStream(terminal)) as line:
         line.told(Event("running", CLEAR, level=f"warn{CLEAR}"))
@@ -120,7 +120,7 @@ def test_pytest_shows_no_control_character_of_a_model_a_server_or_a_grader(proje
     json.loads(shown[-1])
 
 
-def test_what_the_store_shows_of_an_answer_does_nothing_and_jsonl_stays_json(project, server):
+def test_a_stored_answer_is_shown_harmless_and_jsonl_stays_valid(project, server):
     answer = {
         "model": CLEAR,
         "choices": [{"index": 0, "message": {"role": "assistant", "content": CLEAR}, "finish_reason": CLEAR}],

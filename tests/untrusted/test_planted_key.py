@@ -1,4 +1,4 @@
-"""A key is planted, servers send it back in every way they can, and nothing that a run leaves behind has it."""
+"""Servers echo a planted key in every way, and a run leaves no trace of it."""
 
 import base64
 import json
@@ -56,7 +56,7 @@ def root(tmp_path, monkeypatch):
 
 
 def configure(root, userinfo, server, key):
-    """A server for each way to fail, and a role on each of them."""
+    """A server for each kind of failure, with one role each."""
     address = f"http://{userinfo}{server.address}"
     lines = ["servers:"]
     for kind in ("200", *FAILING):
@@ -68,7 +68,7 @@ def configure(root, userinfo, server, key):
 
 
 def forms(secret):
-    """What is sought in everything: the secret, in addresses, in JSON, and its inner part in base64 wherever it stands."""
+    """The forms to search for: the secret in addresses, in JSON, and its inner part in base64 at any offset."""
     yield secret
     yield quote(secret)
     yield quote(secret, safe="")
@@ -81,7 +81,7 @@ def forms(secret):
 
 
 def found(root, output, secret):
-    """Where the secret is, in whatever form: in files below the folder, and in what was printed."""
+    """The places that contain the secret in any form: files below the folder, and output."""
     texts = {"output": output.encode()}
     for path in root.rglob("*"):
         if path.is_file() and path.name != "distilltest.yaml":
@@ -115,7 +115,7 @@ AUTHORISED = pytest.mark.parametrize(
 
 
 @AUTHORISED
-def test_nothing_that_pytest_leaves_behind_has_the_key(root, echoing, userinfo, key, secret):
+def test_pytest_leaves_no_trace_of_the_key(root, echoing, userinfo, key, secret):
     configure(root, userinfo, echoing, key)
     output = pytest_run(root)
     assert found(root, output, secret) == []
@@ -131,7 +131,7 @@ def test_nothing_that_pytest_leaves_behind_has_the_key(root, echoing, userinfo, 
 
 
 @AUTHORISED
-def test_nothing_that_commands_leave_behind_has_the_key(root, echoing, userinfo, key, secret, capfd, monkeypatch):
+def test_commands_leave_no_trace_of_the_key(root, echoing, userinfo, key, secret, capfd, monkeypatch):
     configure(root, userinfo, echoing, key)
     monkeypatch.chdir(root)
     lines = [

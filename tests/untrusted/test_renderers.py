@@ -1,4 +1,4 @@
-"""Whatever a text in a report says, a reader sees it, and it does nothing: for every text of every report, in every form."""
+"""Texts in reports are visible and harmless, for every text of every report in every format."""
 
 import json
 import re
@@ -46,7 +46,7 @@ documents = pytest.mark.parametrize(
 
 
 def acts(sign):
-    """An own definition of what must not be shown as it is."""
+    """An independent definition of characters that must not be shown."""
     joiner = sign in "\u200c\u200d"
     return sign != "\n" and not joiner and unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
@@ -54,7 +54,7 @@ def acts(sign):
 @renderings
 @given(drawn=hostile)
 @settings(max_examples=30)
-def test_no_control_character_and_no_line_of_its_own_comes_from_a_text(declared, render, drawn):
+def test_no_text_adds_a_control_character_or_a_line(declared, render, drawn):
     report = report_of(declared, drawn)
     shown = render(report)
     assert [sign for sign in shown if acts(sign)] == []
@@ -65,7 +65,7 @@ def test_no_control_character_and_no_line_of_its_own_comes_from_a_text(declared,
 @documents
 @given(drawn=hostile)
 @settings(max_examples=40)
-def test_a_page_has_the_same_parts_whatever_its_texts_say(declared, render, drawn):
+def test_the_texts_of_a_page_do_not_change_its_structure(declared, render, drawn):
     report = report_of(declared, drawn)
     page, plain = MARKDOWN.parse(render(report)), MARKDOWN.parse(render(benign(report)))
     assert [(token.type, token.tag) for token in page] == [(token.type, token.tag) for token in plain]
@@ -104,7 +104,7 @@ def test_a_text_in_a_cell_is_one_cell_and_comes_back(text):
 
 @given(drawn=hostile)
 @settings(max_examples=30)
-def test_the_json_form_has_the_same_data_and_can_be_shown_on_a_terminal(drawn):
+def test_the_json_format_has_the_same_data_and_is_safe_to_display(drawn):
     report = report_of(RunReport, drawn)
     shown = json_report.render(report).decode()
     assert [sign for sign in shown if acts(sign)] == []
@@ -113,5 +113,5 @@ def test_the_json_form_has_the_same_data_and_can_be_shown_on_a_terminal(drawn):
 
 @given(drawn=hostile)
 @settings(max_examples=30)
-def test_a_picture_is_xml_whatever_its_texts_say(drawn):
+def test_a_picture_is_valid_xml_with_any_texts(drawn):
     ElementTree.fromstring(svg.render(report_of(LearningCurve, drawn)))

@@ -98,7 +98,7 @@ def test_a_json_body_stays_json_and_keeps_everything_else(before, after):
 
 
 @given(st.text())
-def test_a_text_without_a_secret_is_the_very_same(text):
+def test_a_text_without_a_secret_is_unchanged(text):
     state = secrets._secrets
     try:
         secrets.remember("sk-not-in-there-1234")
@@ -109,7 +109,7 @@ def test_a_text_without_a_secret_is_the_very_same(text):
         secrets._secrets = state
 
 
-def test_what_is_too_short_for_a_secret_is_no_secret():
+def test_short_values_are_not_masked():
     secrets.remember("none", "test", "", None, "sk-1234")
     assert mask("none of the tests, sk-1234") == "none of the tests, sk-1234"
 
@@ -122,7 +122,7 @@ def test_the_longer_secret_hides_the_shorter_one():
 @pytest.mark.parametrize(
     "body", [b"\\" * 300_000, b"%25" * 100_000, b"&#" * 100_000, b"sk-" * 100_000, b"\\u0073" * 50_000]
 )
-def test_no_body_makes_the_search_slow(body):
+def test_no_body_slows_down_the_search(body):
     secrets.remember("sk-proj-0123456789")
     assert mask_bytes(body) == body
 
@@ -132,7 +132,7 @@ def test_a_very_long_text_with_a_secret_is_masked_as_a_whole():
     assert mask("x" * secrets.LONGEST + PLAIN_KEY) == MASK
 
 
-def test_user_and_password_are_taken_out_of_an_address_and_sent_as_a_header():
+def test_user_and_password_move_from_the_address_to_a_header():
     server = Server("s", "https://bob:hun%40ter-2@example.com:8443/v1?x=a@b")
     assert server.base_url == "https://example.com:8443/v1?x=a@b"
     assert "hun" not in repr(server)
@@ -145,7 +145,7 @@ def test_user_and_password_are_taken_out_of_an_address_and_sent_as_a_header():
     assert mask("https://a:b@x") == f"https:{MASK}x"
 
 
-def test_a_key_that_was_typed_into_the_file_is_not_shown_in_the_error(tmp_path):
+def test_a_literal_key_in_the_file_is_not_shown_in_errors(tmp_path):
     (tmp_path / "distilltest.yaml").write_text(
         "servers: {s: {base_url: 'ftp://bob:hunter22@x', api_key: sk-typed-into-the-file}}\n"
     )
@@ -164,7 +164,7 @@ def test_passwords_of_proxies_are_masked_too(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("private", "rights"), [(True, (0o700, 0o600)), (False, (0o755, 0o644))])
-def test_private_files_and_their_folder_are_for_their_owner(tmp_path, private, rights):
+def test_only_the_owner_can_read_private_files_and_their_folder(tmp_path, private, rights):
     before = os.umask(0o022)
     try:
         path = tmp_path / "reports" / "run" / "report.md"

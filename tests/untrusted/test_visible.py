@@ -1,4 +1,4 @@
-"""The filter itself: what passes, what does not, and that ordinary text of any script is left alone."""
+"""The filter: what it escapes, and that ordinary text of any script is unchanged."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from untrusted.hostile import texts
 from distilltest.untrusted.visible import inline, safe_json, visible
 
 
-def test_every_character_alone_is_shown_or_has_a_picture():
+def test_every_character_alone_is_visible_or_escaped():
     acting = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
     for code in (*range(0x20000), *range(0xE0000, 0xE1000), 0xF0000, sys.maxunicode):
         sign = chr(code)
@@ -38,7 +38,7 @@ def test_every_character_alone_is_shown_or_has_a_picture():
         ("x\ufe0f", "x\\ufe0f"),
     ],
 )
-def test_what_acts_is_shown_as_its_number(text, said):
+def test_active_characters_are_escaped(text, said):
     assert visible(text) == said
     assert "\n" not in inline(text)
 
@@ -66,7 +66,7 @@ def test_filtering_twice_changes_nothing_more(text):
 
 
 @given(st.recursive(st.none() | st.booleans() | st.text(), lambda s: st.lists(s) | st.dictionaries(st.text(), s)))
-def test_json_that_can_be_shown_has_the_same_data(content):
+def test_displayable_json_has_the_same_data(content):
     document = json.dumps(content, ensure_ascii=False).encode(errors="surrogatepass")
     shown = safe_json(document)
     assert json.loads(shown) == content
