@@ -25,7 +25,7 @@ def main() -> None:
     from distilltest.pytest_plugin.fixtures.judged import CriteriaMatch
     from distilltest.store import Store
 
-    assert aiohttp.__version__  # imports are not what is measured
+    assert aiohttp.__version__  # import before measuring
     process, url = start(LATENCY)
 
     def body(case: Any, completion: Any, criteria_match: Any) -> None:

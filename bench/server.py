@@ -11,7 +11,7 @@ TEXT = "git status"
 
 
 def verdict_line(request: bytes, verdict: str) -> str:
-    """The last line of a judge's answer, with the code that its question asks for; empty if the request is no question."""
+    """The last line of a judge's answer, with the code that the question asks for; empty if the request is not a question."""
     _, found, after = request.partition(b", VERDICT ")
     return f"\nVERDICT {after[:10].decode()}: {verdict}" if found else ""
 

@@ -88,7 +88,7 @@ def main() -> None:
     import openai
 
     assert aiohttp.__version__
-    assert openai.__version__  # imports are not what is measured
+    assert openai.__version__  # import before measuring
     bound = CALLS * LATENCY / AT_ONCE
     rows = []
 

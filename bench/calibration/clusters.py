@@ -110,7 +110,7 @@ SIZES: dict[str, Callable[[np.random.Generator, int], Floats]] = {
     "Pareto, 1 to 60": lambda rolls, count: np.minimum(60.0, np.floor(rolls.random(count) ** (-1 / 1.1))),
 }
 SELDOM = 10
-"""The other tests are computed for one run in so many."""
+"""The other tests are computed for one run in this number."""
 
 
 @lru_cache

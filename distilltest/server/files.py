@@ -17,7 +17,7 @@ PURPOSES = ("fine-tune", "batch", "evals", "assistants", "vision", "user_data")
 LARGEST = 512 * 1024 * 1024
 """The size limit of a file in bytes, as on the platform."""
 ABANDONED = 3600.0
-"""A file that no object describes is removed if it has not been written to for so many seconds: a killed server left it."""
+"""Seconds since the last write after which a file without a description counts as the leftover of a killed server."""
 
 _PIECE = 1024 * 1024
 

@@ -55,7 +55,7 @@ class Threads:
             self._call_all()
 
     async def wait(self, seconds: float) -> bool:
-        """Wait for all work to end, at most for so many seconds; return whether it has ended."""
+        """Wait for all work to end, up to this many seconds; return whether it has ended."""
         loop = asyncio.get_running_loop()
         ended = asyncio.Event()
 

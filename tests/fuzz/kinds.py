@@ -1,4 +1,4 @@
-"""Every kind of file that people write: good ones, and how distilltest reads them."""
+"""All kinds of files that people write: valid examples, and how distilltest reads them."""
 
 import json
 from collections.abc import Callable
@@ -358,7 +358,7 @@ def _grader(path: Path) -> None:
 
 
 def _schema(path: Path) -> None:
-    _of_file.cache_clear()  # it reads a path once
+    _of_file.cache_clear()  # it caches each path
     for answer in ANSWERS:
         json_schema(answer, path, formats=True)
 
@@ -400,16 +400,16 @@ class Kind:
 
     name: str
     file: str
-    """What it is called; the ending says how it is written."""
+    """The file's name; its extension is the format."""
     seeds: tuple[bytes, ...]
     read: Callable[[Path], object]
-    """Reads it as distilltest does, and goes on as far as needs no server."""
+    """Reads the file as distilltest does, and continues as far as possible without a server."""
     command: tuple[str, ...] = ()
-    """The command line that reads it, where there is one; FILE is the file."""
+    """The command line that reads the file, if there is one; FILE stands for its path."""
 
     @property
     def ending(self) -> str:
-        """How it is written."""
+        """The format."""
         return self.file.rpartition(".")[2]
 
 

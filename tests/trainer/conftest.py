@@ -1,9 +1,9 @@
-"""One tiny model, one server and one tuned model for all tests of the trainer: making them takes most of the time."""
+"""A tiny model, a server and a tuned model that all tests of the trainer share, because creating them is slow."""
 
 import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"
-os.environ["OMP_NUM_THREADS"] = "1"  # what is tiny is slower in two threads, much so on a busy machine
+os.environ["OMP_NUM_THREADS"] = "1"  # tiny models are slower with two threads
 
 import openai
 import pytest
@@ -17,7 +17,7 @@ from distilltest.trainer.models import TransformersModels
 DEPRECATED = (
     r"ignore:.*is deprecated and will be removed in v6:FutureWarning:transformers\.(training_args|modeling_utils)"
 )
-"""What the libraries say to each other."""
+"""Warnings that the libraries cause among themselves."""
 
 
 def pytest_itemcollected(item):
@@ -42,7 +42,7 @@ def base(tiny):
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory):
-    """Where the server keeps its data."""
+    """The server's data folder."""
     return tmp_path_factory.mktemp("data")
 
 

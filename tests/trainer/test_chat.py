@@ -45,7 +45,7 @@ def test_without_temperature_or_with_the_smallest_nucleus_answers_are_the_likeli
 
 
 def test_samples_follow_the_models_own_shares(client, base):
-    """The share of the likeliest first text among 128 samples, against what the model itself gives it, in four deviations."""
+    """Among 128 samples, the share of the likeliest first text is within four deviations of the model's probability."""
     prompt = base.tokenizer("<|im_start|>user\nhello<|im_end|>\n<|im_start|>assistant\n")["input_ids"]
     with torch.no_grad():
         shares = base.another_model()(torch.tensor([prompt])).logits[0, -1].softmax(-1)

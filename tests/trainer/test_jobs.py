@@ -35,7 +35,7 @@ def test_a_job_is_cancelled_in_the_middle_while_chat_still_answers(client):
     assert ask(client, "hello").usage.completion_tokens == 20
     assert client.fine_tuning.jobs.retrieve(job.id).status == "running"
     assert client.fine_tuning.jobs.cancel(job.id).status == "cancelled"
-    after = run_job(client, supervised_lines(), method=SHORT)  # begins when the cancelled one has let go
+    after = run_job(client, supervised_lines(), method=SHORT)  # starts when the cancelled job has stopped
     assert after.status == "succeeded"
     assert client.fine_tuning.jobs.retrieve(job.id).status == "cancelled"
     assert metrics(client, job)[-1]["step"] < 600
@@ -61,7 +61,7 @@ def test_a_paused_job_begins_anew_and_tells_no_step_twice(client):
 
 
 def interrupted(base, folder):
-    """A server is stopped while it trains; what its folder says of the job, and a tuned model with one of its answers."""
+    """Stop a server during training; return the job's record, and a tuned model with one of its answers."""
     server = start(base, folder)
     with connected(server) as client:
         tuned = run_job(client, supervised_lines(), method=SHORT).fine_tuned_model
@@ -72,7 +72,7 @@ def interrupted(base, folder):
 
 
 def change(folder, job, *, deaths):
-    """As if the server had died, not stopped; and the job becomes a short one."""
+    """Make it look as if the server had been killed, and shorten the job."""
     objects = Objects(folder)
     kept = objects.get("job", job.id)
     assert kept["status"] == "running"

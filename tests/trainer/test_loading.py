@@ -1,4 +1,4 @@
-"""What can be wrong with a base model, and how templates show conversations."""
+"""Errors of base models, and how templates render conversations."""
 
 import shutil
 
@@ -17,7 +17,7 @@ END = frozenset([2])
 
 
 def learned(tokenizer, messages):
-    """The texts that are learned of each example."""
+    """The learned text of each example."""
     return [tokenizer.decode([i for i in e.labels if i != NOT_LEARNED]) for e in teach(tokenizer, messages, END)]
 
 

@@ -8,7 +8,7 @@ from trainer.client_calls import LEARNED, answer, metrics, preference_line, run_
 from distilltest.trainer.template import NOT_LEARNED, teach
 
 BETTER = dict(zip(LEARNED, [*list(LEARNED.values())[1:], "git stash"], strict=True))
-"""What shall be preferred to what was learned: the next one's answer."""
+"""The preferred answers: each request prefers the next one's learned answer."""
 CONTENT = b"\n".join(preference_line(asked, BETTER[asked], LEARNED[asked]) for asked in LEARNED)
 
 
@@ -18,7 +18,7 @@ def dpo(**hyperparameters):
 
 @pytest.fixture(scope="module")
 def preferring(client, tuned):
-    """What a preference job made of the tuned model."""
+    """A preference job on the tuned model."""
     return run_job(
         client,
         CONTENT,
@@ -29,7 +29,7 @@ def preferring(client, tuned):
 
 
 def margins(base, folder):
-    """By how much more likely the better answer is, for each request, with an adapter that peft itself loads."""
+    """How much likelier the better answer is for each request, with an adapter that peft loads."""
     model = PeftModel.from_pretrained(base.another_model(), str(folder)).eval()
     return [
         log_probability(base, model, asked, BETTER[asked]) - log_probability(base, model, asked, LEARNED[asked])

@@ -1,4 +1,4 @@
-"""A tiny language model with random weights, and a tokenizer of single bytes: nothing is downloaded."""
+"""Creates a tiny language model with random weights and a byte tokenizer; nothing is downloaded."""
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
@@ -8,7 +8,7 @@ TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-STRIPPING = (  # as some models do with their thinking: an answer looks otherwise once more follows it
+STRIPPING = (  # renders an answer differently once a message follows, as some models do with their thinking
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
     "{% if message['role'] == 'assistant' and loop.last %}<think></think>{% endif %}"
     "{{ message['content'] }}<|im_end|>\n{% endfor %}"
@@ -29,7 +29,7 @@ def make_tokenizer(template=TEMPLATE):
 
 
 def make_model(folder, template=TEMPLATE, context=256):
-    """A two-layer Llama in a folder, as save_pretrained writes it."""
+    """Write a two-layer Llama to a folder, with save_pretrained."""
     tokenizer = make_tokenizer(template)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -46,7 +46,7 @@ def make_model(folder, template=TEMPLATE, context=256):
     )
     set_seed(1)
     model = LlamaForCausalLM(config)
-    model.lm_head.weight.data.mul_(5)  # so that an adapter, which leaves the head as it is, can become certain
+    model.lm_head.weight.data.mul_(5)  # so that an adapter, which does not change the head, can become certain
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
