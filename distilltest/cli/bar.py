@@ -10,7 +10,7 @@ from distilltest.untrusted.edges import raw, shown_line
 
 
 class Bar:
-    """A tqdm bar on standard error; nothing where that is no terminal."""
+    """A tqdm bar on standard error; hidden if that is not a terminal."""
 
     def __init__(self, title: str, total: int) -> None:
         from tqdm import tqdm

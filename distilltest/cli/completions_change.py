@@ -15,7 +15,7 @@ from distilltest.untrusted.visible import inline
 
 
 def tag(arguments: argparse.Namespace) -> int:
-    """Give labels and take labels away."""
+    """Add and remove labels."""
     add, remove = dict(arguments.set), frozenset(arguments.remove)
     if not add and not remove:
         raise DistilltestError("Nothing is to be changed: give --set KEY=VALUE or --remove KEY.")
@@ -31,7 +31,7 @@ def tag(arguments: argparse.Namespace) -> int:
 
 
 def delete(arguments: argparse.Namespace) -> int:
-    """Delete, after asking."""
+    """Delete completions after confirmation."""
     with open_store(arguments) as store:
         selection = selection_of(arguments, store)
         count = store.count_completions(selection)
@@ -46,7 +46,7 @@ def delete(arguments: argparse.Namespace) -> int:
 
 
 def redact_selection(arguments: argparse.Namespace) -> int:
-    """Take out what the patterns find, after asking."""
+    """Redact the matches of the patterns after confirmation."""
     patterns = _patterns(arguments)
     with open_store(arguments) as store:
         selection = selection_of(arguments, store)
@@ -107,7 +107,7 @@ def _short(text: str) -> str:
 
 
 def _name_reports(arguments: argparse.Namespace, runs: set[str]) -> None:
-    """Reports are files of the project, perhaps under version control: they are named, not changed."""
+    """List reports with the old texts; they may be under version control, so they are not changed."""
     config = load_config(arguments.root.resolve())
     written = sorted(run for run in runs if (config.reports_dir / run).is_dir())
     if written:

@@ -30,7 +30,7 @@ def export(arguments: argparse.Namespace) -> int:
 
 
 def import_completions(arguments: argparse.Namespace) -> int:
-    """Read a file, or pull from a server."""
+    """Import from a file or a server."""
     if (arguments.file is None) is not arguments.from_server:
         raise DistilltestError("Say where from: either a FILE, or --from-server.")
     if arguments.file is not None and (arguments.metadata or arguments.from_start):
@@ -71,7 +71,7 @@ def import_completions(arguments: argparse.Namespace) -> int:
 
 
 def _too_old(store: Store, config: Config, now: float) -> int:
-    """How many completions the next command would delete, but for those that runs refer to."""
+    """The number of completions that the next command would delete, apart from those that runs refer to."""
     if config.retention_days is None:
         return 0
     return store.count_completions(CompletionFilter(until=now - config.retention_days * DAY))

@@ -20,7 +20,7 @@ from distilltest.untrusted.visible import inline, safe_json
 
 
 def open_store(arguments: argparse.Namespace) -> Store:
-    """The store of the project, without what is too old."""
+    """Open the project's store, after deleting what is older than the retention period."""
     return open_for_work(load_config(arguments.root.resolve()), say=say.aside)
 
 
@@ -84,7 +84,7 @@ def _asked(stored: StoredCompletion) -> str:
 
 
 def content_text(content: Any) -> str:
-    """A message's content to be read: a text, or parts of which those that are no text are named."""
+    """Format a message's content for people: text, or parts, with the type of parts that are not text."""
     if isinstance(content, list):
         return " ".join(
             str(part["text"]) if isinstance(part, dict) and "text" in part else f"[{_kind(part)}]" for part in content
@@ -97,7 +97,7 @@ def _kind(part: Any) -> str:
 
 
 def answer_text(completion: Completion) -> str:
-    """An answer to be read: its text, its refusal, and its calls of tools."""
+    """Format an answer for people: its text, refusal and tool calls."""
     calls = [f"{call.name}({call.arguments})" for call in completion.tool_calls]
     refusal = [f"refused: {completion.refusal}"] if completion.refusal else []
     return "\n".join([*([completion.text] if completion.text else []), *refusal, *calls])

@@ -1,4 +1,4 @@
-"""``distilltest dataset check``: the parts of a check, one after the other."""
+"""``distilltest dataset check``: findings, overlap, diversity and costs."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _ASKED = 200
 
 
 def check(arguments: argparse.Namespace) -> int:
-    """Print everything that is to be said of a file.
+    """Check a training file and print the results.
 
     Returns:
-        REFUSED where it is not fit for training.
+        REFUSED if it is not fit for training.
     """
     path: Path = arguments.file
     if arguments.tags is not None and arguments.against is None:

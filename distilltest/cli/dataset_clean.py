@@ -18,10 +18,10 @@ from distilltest.training_files.supervised import supervised_findings
 
 
 def clean(arguments: argparse.Namespace) -> int:
-    """Write what is fit, and say what was left out and why.
+    """Copy the fit lines, and report what was left out and why.
 
     Returns:
-        REFUSED where even what was written is not fit for training.
+        REFUSED if even the copy is not fit for training.
     """
     path: Path = arguments.file
     if arguments.output.resolve() == path.resolve():

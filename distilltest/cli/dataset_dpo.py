@@ -1,4 +1,4 @@
-"""``distilltest dataset dpo``: from a table, from grades, or from a judge's preferences to a preference file."""
+"""``distilltest dataset dpo``: write a preference file from a table, from grades, or from a judge's preferences."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def write(arguments: argparse.Namespace) -> int:
     """Write a preference file.
 
     Returns:
-        REFUSED where what was written is not fit for training, 11 where calls to the judge failed.
+        REFUSED if the file is not fit for training, INCOMPLETE if calls to the judge failed.
     """
     _refuse_half_questions(arguments)
     config = load_config(arguments.root.resolve())
@@ -80,13 +80,13 @@ def _table(arguments: argparse.Namespace, left_out: LeftOut) -> Iterator[Prefere
 
 
 def _write(arguments: argparse.Namespace, preferences: Iterable[PreferencePair], left_out: LeftOut) -> bool:
-    """Write and check; whether a platform would reject the file."""
+    """Write and check the file; return whether a platform would reject it."""
     say_written(write_preferences(arguments.output, preferences, left_out))
     return print_findings(arguments.output, preference_findings(arguments.output))
 
 
 def _refuse_half_questions(arguments: argparse.Namespace) -> None:
-    """Each source of preferences has options of its own."""
+    """Refuse options that do not go with the source of preferences."""
     given = {name for name, value in vars(arguments).items() if value not in (None, [])}
     judged = "judge" in given
     sources = [
@@ -136,7 +136,7 @@ def _graded(
     cases: dict[str, Case],
     left_out: LeftOut,
 ) -> Iterator[PreferencePair]:
-    """Pairs by what an evaluation said of answers."""
+    """Pairs of answers by their grades in an evaluation."""
     labels = dict(arguments.metadata)
     if arguments.role:
         groups = trials_of(store, evaluation, arguments.role, labels)
@@ -166,7 +166,7 @@ def _samples(
     cases: dict[str, Case],
     left_out: LeftOut,
 ) -> list[Samples]:
-    """Several answers to each request: an evaluation's trials, or what the store has of a model, whatever its system prompt."""
+    """Several answers to each request: an evaluation's trials, or a model's stored answers under any system prompt."""
     labels = dict(arguments.metadata)
     role = arguments.role or "teacher"
     groups: dict[object, list[StoredCompletion]] = {}
@@ -201,7 +201,7 @@ def _to_ask(judge: Judge, pairs: int, requests: int, way: str) -> str:
 
 
 def _said_cost(name: str, samples: list[Samples], way: str, config: Config, store: Store) -> int:
-    """Say what judging costs; nothing is sent or written."""
+    """Print the cost of judging; send and write nothing."""
     from distilltest.distillation.judging_cost import judging_cost
     from distilltest.distillation.matches import WAYS
     from distilltest.reporting.text import money
@@ -224,7 +224,7 @@ def _said_cost(name: str, samples: list[Samples], way: str, config: Config, stor
 def _judged(
     name: str, samples: list[Samples], way: str, config: Config, store: Store, left_out: LeftOut
 ) -> tuple[list[PreferencePair], int]:
-    """Preferences of a judge, and how many pairs it was not able to judge."""
+    """A judge's preferences, and the number of pairs without a verdict."""
     judge = config.judge(name or None)
     config.server(judge.model.server)
     config.check_budget([judge.model])

@@ -1,4 +1,4 @@
-"""What ``distilltest dataset`` says of a training file that it has written or checked."""
+"""Print what ``distilltest dataset`` found out about a training file."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from distilltest.training_files.lines import Finding
 from distilltest.training_files.whole_file import TrainingFile
 
 _SHOWN = 50
-"""Findings that are printed; the rest is counted."""
+"""Findings that are printed; the others are counted."""
 
 
 def say_written(written: TrainingFile) -> None:
-    """How many examples there are, and what was left out."""
+    """Print the number of examples, and what was left out."""
     say.line(f"{written.path}: {written.examples:,} examples")
     for reason, count in written.left_out.items():
         say.line(f"left out: {count:,} ({reason})")
 
 
 def print_findings(path: Path, findings: Iterable[Finding]) -> bool:
-    """Print findings and a conclusion; say whether a platform would reject the file."""
+    """Print findings and a conclusion; return whether a platform would reject the file."""
     count, fatal = 0, 0
     for finding in findings:
         count += 1
@@ -48,7 +48,7 @@ def print_findings(path: Path, findings: Iterable[Finding]) -> bool:
 
 
 def against_cases(path: Path) -> tuple[Case, ...]:
-    """The cases of a dataset that a file is compared with; those without an id have their place for one.
+    """The cases of a dataset to compare a file with; a case without an id gets its place as id.
 
     Raises:
         DatasetError: It cannot be read.
@@ -60,7 +60,7 @@ def asked_cases(config: Config, dataset: Path | None, asked_with: Path | None) -
     """The cases that may have been asked, by the messages that they were asked with.
 
     Args:
-        config: With ``distillation:``, whose dataset and prompt serve where none is named.
+        config: Its ``distillation:`` has the default dataset and prompt.
         dataset: From ``--cases``.
         asked_with: From ``--asked-with``.
 
@@ -80,13 +80,13 @@ def asked_cases(config: Config, dataset: Path | None, asked_with: Path | None) -
 
 
 def print_leaks(paths: Iterable[Path], config: Config, store: Store, own: EvaluatedRun | None = None) -> bool:
-    """Say which evaluations of the store have their requests in files; whether any has.
+    """Print which evaluations of the store have requests in the files; return whether any does.
 
     Args:
         paths: The training files.
-        config: Where datasets and prompts are.
-        store: Whose evaluations.
-        own: The evaluation that the examples were taken from, which has them by design: it is warned of, and not counted.
+        config: The project with the datasets and prompts.
+        store: The store with the evaluations.
+        own: The evaluation that the examples were taken from: its overlap is a remark, not a leak.
     """
     leaked = False
     datasets = {source.dataset: source for source in sources(store)}

@@ -1,4 +1,4 @@
-"""``distilltest dataset sft``: from the store to a supervised file."""
+"""``distilltest dataset sft``: write a supervised file from the store."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from distilltest.training_files.whole_file import LeftOut
 
 
 def write(arguments: argparse.Namespace) -> int:
-    """Write a supervised file, and a validation file where one is asked for.
+    """Write a supervised file, and a validation file with ``--validation``.
 
     Returns:
-        1 where what was written is not fit for training.
+        REFUSED if a file is not fit for training.
     """
     _refuse_half_questions(arguments)
     config = load_config(arguments.root.resolve())
@@ -70,7 +70,7 @@ def _graded(
     own: EvaluatedRun | None,
     left_out: LeftOut,
 ) -> list[Picked]:
-    """Answers by what an evaluation said of them."""
+    """Select answers by their grades in an evaluation."""
     groups = trials_of(store, evaluation, arguments.role, dict(arguments.metadata))
     say.line(f"{evaluation}, run {groups[0][0].run}: {len(groups):,} cases with answers of {arguments.role}")
     cases = {
@@ -83,7 +83,7 @@ def _graded(
 
 
 def _stored(arguments: argparse.Namespace, config: Config, store: Store) -> list[Picked]:
-    """Answers by model and labels; of several to one request the newest."""
+    """Select answers by model and labels; of several to one request, the newest."""
     labels = dict(arguments.metadata)
     model = arguments.model or config.with_tuned(store.tuned()).model(arguments.role).model
     prompt = load_prompt(arguments.prompt) if arguments.prompt else None

@@ -1,7 +1,7 @@
-"""How commands print; nothing else below ``cli`` may (a test sees to it).
+"""All printing of commands; a test checks that no other module in ``cli`` prints.
 
-Texts come from files, servers and models as often as from us. Each function here says what a line break in one does: in most
-it cannot begin a line, so that nothing from elsewhere passes for a line of ours.
+Texts come from files, servers and models as well as from us. In most functions a line break in a text cannot begin a new
+line, so that foreign text cannot pass for a line of ours; each function documents what it does.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from distilltest.untrusted.edges import shown, shown_line
 
 
 def line(text: str = "", file: TextIO | None = None) -> None:
-    """Print one line, whatever line breaks a name or a server's words in it have."""
+    """Print one line, even if the text contains line breaks."""
     print(shown_line(text), file=file, flush=True)
 
 
 def aside(text: str) -> None:
-    """Print one line on standard error: what a program that reads our output should not get."""
+    """Print one line on standard error, for people rather than for programs that read our output."""
     line(text, sys.stderr)
 
 
@@ -31,7 +31,7 @@ def lines(texts: Iterable[str]) -> None:
 
 
 def quoted(text: str) -> None:
-    """Print a text of several lines that is not ours, a prompt or an answer: each line is indented."""
+    """Print foreign text of several lines, such as a prompt or an answer, with each line indented."""
     print(textwrap.indent(shown(text), "  ", lambda _: True), flush=True)
 
 
@@ -47,7 +47,7 @@ def document(text: str) -> None:
 
 
 def table(rows: Iterable[Sequence[object]], heads: Sequence[str], **options: Any) -> None:
-    """Print a table whose rows are rows of it."""
+    """Print a table; line breaks in a cell are escaped."""
     from tabulate import tabulate
 
     cells = [[shown_line(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
