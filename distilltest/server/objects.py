@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,22 @@ CREATE TABLE IF NOT EXISTS object (
 CREATE INDEX IF NOT EXISTS object_by_parent ON object (kind, parent, serial);
 """
 
+PATIENCE = 30.0
+"""Seconds to wait for another process that is writing."""
+
+
+def _use_wal(sql: sqlite3.Connection) -> None:
+    """Switch to WAL mode. SQLite does not wait while another process does the same with a new file, whatever its timeout is."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            sql.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(0.005)
+
 
 class Objects:
     """API objects by kind and id, in order of creation."""
@@ -33,8 +50,8 @@ class Objects:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = folder / "server.sqlite3"
         path.touch(mode=0o600)
-        self._sql = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-        self._sql.execute("PRAGMA journal_mode = WAL")
+        self._sql = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+        _use_wal(self._sql)
         self._sql.execute("PRAGMA synchronous = NORMAL")
         self._sql.executescript(_SCHEMA)
         self._lock = threading.Lock()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 
 from distilltest.data.whole_files import make_private_folder
@@ -11,6 +12,8 @@ from distilltest.store.migrations import Progress, migrate, silent
 
 PATIENCE = 120.0
 """Seconds to wait for another process that is writing."""
+PAUSE = 0.005
+"""Seconds between two attempts to switch a new file to WAL mode."""
 
 
 def connect(path: Path, progress: Progress = silent) -> sqlite3.Connection:
@@ -31,7 +34,7 @@ def connect(path: Path, progress: Progress = silent) -> sqlite3.Connection:
         if not path.exists():
             path.touch(mode=0o600)
         connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode = WAL")
+        _use_wal(connection)
         connection.execute("PRAGMA synchronous = FULL")
         migrate(connection, progress)
     except ValueError as error:
@@ -43,6 +46,23 @@ def connect(path: Path, progress: Progress = silent) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise explain(path, error) from None
     return connection
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch to WAL mode, and wait while another process does the same.
+
+    SQLite itself does not wait here: of two processes that switch a new file at once, one gets "database is locked" at once,
+    whatever its timeout is.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(PAUSE)
 
 
 def explain(path: Path, error: Exception) -> StoreError:

@@ -7,7 +7,9 @@ from contextlib import closing
 import pytest
 from store.stored import GIT, grade, keep
 
-from distilltest.store import Store
+from distilltest.server import objects
+from distilltest.store import Store, connection
+from distilltest.store.connection import connect
 from distilltest.store.migrations import MIGRATIONS, migrate
 
 
@@ -33,6 +35,32 @@ def test_only_the_owner_can_read_the_store_its_log_and_its_folder(tmp_path, umas
             assert mode(folder) == "0o700"
     finally:
         os.umask(before)
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "open_file"),
+    [
+        (connection, "store.sqlite3", lambda path: connect(path).close()),
+        (objects, "server.sqlite3", lambda path: objects.Objects(path.parent).close()),
+    ],
+    ids=["store", "embedded server"],
+)
+def test_a_new_file_that_another_process_is_creating_is_waited_for(tmp_path, monkeypatch, module, name, open_file):
+    """SQLite's own timeout does not hold for the switch to WAL mode: it fails at once."""
+    path = tmp_path / name
+    path.touch()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        waits = []
+
+        def sleep(seconds):
+            waits.append(seconds)
+            if other.in_transaction:
+                other.execute("COMMIT")
+
+        monkeypatch.setattr(module.time, "sleep", sleep)
+        open_file(path)
+        assert waits
 
 
 def test_an_existing_folder_keeps_its_permissions(tmp_path):
