@@ -51,6 +51,9 @@ class _Anchored:
     is_text: bool
 
 
+_WITHOUT_CONTENT = {"StreamStartEvent", "StreamEndEvent", "DocumentEndEvent"}
+
+
 class Builder:
     """Builds a value from events, without recursion."""
 
@@ -63,25 +66,26 @@ class Builder:
         self._anchors: dict[str, _Anchored | int] = {}
         self._lines: dict[int, list[int]] = {}
         self._written = self._copied = self._copied_characters = 0
-        import yaml
-
-        self._takes: dict[type, Callable[[Any], None]] = {
-            yaml.ScalarEvent: self._scalar,
-            yaml.AliasEvent: self._alias,
-            yaml.SequenceStartEvent: self._start,
-            yaml.MappingStartEvent: self._start,
-            yaml.SequenceEndEvent: self._end,
-            yaml.MappingEndEvent: self._end,
-            yaml.DocumentStartEvent: self._document,
+        self._takes: dict[str, Callable[[Any], None]] = {
+            "ScalarEvent": self._scalar,
+            "AliasEvent": self._alias,
+            "SequenceStartEvent": self._start,
+            "MappingStartEvent": self._start,
+            "SequenceEndEvent": self._end,
+            "MappingEndEvent": self._end,
+            "DocumentStartEvent": self._document,
         }
-        self._mapping = yaml.MappingStartEvent
 
     def take(self, event: Any) -> None:
-        """Take the next event."""
-        take = self._takes.get(type(event))
-        if take is not None:
+        """Take the next event.
+
+        Events are known by the names of their classes: after PyYAML was unloaded and imported again, as runs inside pytest's
+        ``pytester`` do, its parser in C still makes events of the classes of before.
+        """
+        name = type(event).__name__
+        if name not in _WITHOUT_CONTENT:
             self.line = event.start_mark.line + 1
-            take(event)
+            self._takes[name](event)
 
     def find(self, steps: tuple[Step, ...]) -> int:
         """The line of the value at a path, or of its nearest ancestor."""
@@ -105,7 +109,7 @@ class Builder:
             raise Wrong(self.line, "a second document begins. A file has one; take the line --- out.")
 
     def _start(self, event: Any) -> None:
-        mapping = type(event) is self._mapping
+        mapping = type(event).__name__ == "MappingStartEvent"
         self._count()
         if event.tag not in (None, "!", TAG + ("map" if mapping else "seq")):
             raise Wrong(self.line, no_tag(event.tag))

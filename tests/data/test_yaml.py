@@ -1,5 +1,6 @@
 """YAML: the values of a text, and mistakes with their line."""
 
+import sys
 import tracemalloc
 
 import pytest
@@ -50,6 +51,16 @@ def said(text):
 def test_a_plain_scalar_is_null_true_false_a_number_of_json_or_a_text(word, meaning):
     assert value(f"a: {word}") == {"a": meaning}
     assert type(value(f"a: {word}")["a"]) is type(meaning)
+
+
+def test_yaml_is_read_after_the_library_was_imported_again(monkeypatch):
+    """pytest's ``pytester`` takes modules out of ``sys.modules``; the parser in C keeps what it had."""
+    assert parse_yaml("a: [1]", "x.yaml", DistilltestError).value == {"a": [1]}
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("yaml", "_yaml")]:
+        monkeypatch.delitem(sys.modules, name)
+    assert parse_yaml("a: [1]", "x.yaml", DistilltestError).value == {"a": [1]}
+    with pytest.raises(DistilltestError, match=r"x\.yaml:1: "):
+        parse_yaml("a: [1", "x.yaml", DistilltestError)
 
 
 def test_keys_are_texts():
