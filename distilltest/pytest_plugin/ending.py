@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
@@ -12,6 +14,12 @@ if TYPE_CHECKING:
     from distilltest.process.interruption import Interruption
 
 T = TypeVar("T")
+
+
+def _is_the_process() -> bool:
+    """Whether pytest was started as a command, so that the process ends with it; a program may also call ``pytest.main``."""
+    command = Path(sys.argv[0])
+    return command.stem in ("pytest", "py.test") or command.parts[-2:] == ("pytest", "__main__.py")
 
 
 class Ending:
@@ -62,7 +70,7 @@ class Ending:
         if self._interruption is None:
             from distilltest.process.interruption import Interruption, watch
 
-            self._interruption = Interruption(code=int(pytest.ExitCode.INTERRUPTED))
+            self._interruption = Interruption(code=int(pytest.ExitCode.INTERRUPTED), ends_process=_is_the_process())
             self._interruption.enter()
             left = self.left()
             if left:
@@ -76,7 +84,9 @@ class Ending:
         if self._interruption is None:
             from distilltest.process.interruption import Interruption
 
-            self._interruption = Interruption(code=int(pytest.ExitCode.INTERRUPTED), wanted=evaluates)
+            self._interruption = Interruption(
+                code=int(pytest.ExitCode.INTERRUPTED), wanted=evaluates, ends_process=_is_the_process()
+            )
             self._interruption.enter()
 
     def leave(self) -> None:
