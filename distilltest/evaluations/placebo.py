@@ -58,7 +58,8 @@ def constant_of(cases: Sequence[Case], body: BoundBody, names: Iterable[str], me
 def cannot_fail(cases: Sequence[Case], body: BoundBody) -> bool:
     """Whether the test function passes every answer, as far as useless answers can show.
 
-    One of them contains every string in the test function, for tests that check that an answer does *not* contain something.
+    For tests that check that an answer does *not* contain something, one of them contains every string in the test function,
+    and another every text of the case's row.
     """
     if body.is_async:
         return False
