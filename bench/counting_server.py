@@ -15,57 +15,27 @@ import zlib
 from collections import Counter
 from typing import ClassVar
 
-from bench.server import verdict_line
+from bench.server import Connection, chat, verdict_line
 
 ANSWERS = (("git status", "Y"), ("git log", "N"))
 """Picked at random, with a judge's verdict, so that a second answer to a request may contradict the first."""
 
 
-def chat(text: str) -> bytes:
-    """The body of a chat completion."""
-    message = {"role": "assistant", "content": text}
-    return json.dumps(
-        {
-            "id": "chatcmpl-bench",
-            "object": "chat.completion",
-            "created": 1,
-            "model": "bench",
-            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": 20, "completion_tokens": 2, "total_tokens": 22},
-        }
-    ).encode()
+class Counting(Connection):
+    """Counts each request, and answers it after the latency."""
 
-
-class Counting(asyncio.Protocol):
-    """One connection."""
-
-    latency = 0.05
     received: ClassVar[Counter[bytes]] = Counter()
     """Body → number of requests."""
     faults = 0
     """The number of failures after which the client has to send the request again."""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        self.data = b""
-
-    def data_received(self, data: bytes) -> None:
-        """Count each complete request, and answer it after the latency."""
-        self.data += data
-        while (end := self.data.find(b"\r\n\r\n")) >= 0:
-            head = self.data[:end].lower()
-            length = int(head.split(b"content-length:")[1].split(b"\r\n")[0]) if b"content-length:" in head else 0
-            if len(self.data) < end + 4 + length:
-                return
-            body = self.data[end + 4 : end + 4 + length]
-            self.data = self.data[end + 4 + length :]
-            if head.startswith(b"get "):
-                self.send(200, self.stats(anew=head.startswith(b"get /reset")))
-            else:
-                self.received[body] += 1
-                asyncio.get_running_loop().call_later(self.latency, self.send, *self.answer(body))
+    def take(self, head: bytes, body: bytes) -> None:
+        """Count a request and answer it, or tell the counts."""
+        if head.startswith(b"get "):
+            self.send(200, self.stats(anew=head.startswith(b"get /reset")))
+        else:
+            self.received[body] += 1
+            asyncio.get_running_loop().call_later(self.latency, self.send, *self.answer(body))
 
     def answer(self, body: bytes) -> tuple[int, bytes]:
         """The status and body of the response."""

@@ -16,46 +16,65 @@ def verdict_line(request: bytes, verdict: str) -> str:
     return f"\nVERDICT {after[:10].decode()}: {verdict}" if found else ""
 
 
-def response(text: str) -> bytes:
-    """A whole response of HTTP with a chat completion."""
-    body = json.dumps(
+def chat(text: str) -> bytes:
+    """The body of a chat completion."""
+    message = {"role": "assistant", "content": text}
+    return json.dumps(
         {
             "id": "chatcmpl-bench",
             "object": "chat.completion",
             "created": 1,
             "model": "bench",
-            "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
+            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
             "usage": {"prompt_tokens": 20, "completion_tokens": 2, "total_tokens": 22},
         }
     ).encode()
+
+
+def response(text: str) -> bytes:
+    """A whole HTTP response with a chat completion."""
+    body = chat(text)
     return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
 
 
 ANSWER = response(TEXT)
 
 
-class Chat(asyncio.Protocol):
-    """One connection."""
+class Connection(asyncio.Protocol):
+    """One connection: splits what arrives into requests."""
 
     latency = 0.05
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember where to answer."""
+        """Keep the transport."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self.data = b""
 
     def data_received(self, data: bytes) -> None:
-        """Answer each whole request after the latency."""
+        """Take each complete request."""
         self.data += data
         while (end := self.data.find(b"\r\n\r\n")) >= 0:
             head = self.data[:end].lower()
             length = int(head.split(b"content-length:")[1].split(b"\r\n")[0]) if b"content-length:" in head else 0
             if len(self.data) < end + 4 + length:
                 return
-            line = verdict_line(self.data[end + 4 : end + 4 + length], "Y")
+            body = self.data[end + 4 : end + 4 + length]
             self.data = self.data[end + 4 + length :]
-            asyncio.get_running_loop().call_later(self.latency, self.send, response(TEXT + line) if line else ANSWER)
+            self.take(head, body)
+
+    def take(self, head: bytes, body: bytes) -> None:
+        """Answer a request; its head is in small letters."""
+        raise NotImplementedError
+
+
+class Chat(Connection):
+    """Answers each request after the latency."""
+
+    def take(self, head: bytes, body: bytes) -> None:
+        """Answer with the fixed text, or with a judge's verdict."""
+        line = verdict_line(body, "Y")
+        asyncio.get_running_loop().call_later(self.latency, self.send, response(TEXT + line) if line else ANSWER)
 
     def send(self, answer: bytes) -> None:
         """Send an answer, unless the client has disconnected."""
